@@ -1,0 +1,63 @@
+# What a newcomer, CI and an operator's laptop run. `make` lists it.
+
+GO ?= go
+
+.DELETE_ON_ERROR:
+
+# Where timing and interleaving matter most: run often, they find what once does not.
+CONCURRENT = ./internal/localstock/... ./internal/remotestock/... ./internal/checkout/... \
+	./internal/membership/... ./internal/rebalance/... ./internal/upstream/...
+COUNT ?= 20
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## Install the programs that tests start: redis-server, nginx (Debian; asks apt only for what is missing)
+	@.ci/deps
+
+.PHONY: build
+build: ## Build node, allocator and onsale into bin/
+	$(GO) build -o bin/ ./cmd/...
+
+.PHONY: check
+check: deps ## Look for faults without running: format, vet, staticcheck, go.mod, Nginx and compose files
+	@.ci/check
+
+.PHONY: test
+test: deps ## Run every test under the race detector, in random order
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: race
+race: deps ## Run the concurrent packages' tests COUNT (20) times over
+	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout=60m $(CONCURRENT)
+
+.PHONY: bench
+bench: deps ## Measure: allocations, costs beside a bare server, and a whole sale while a node dies, audited
+	$(GO) test -run '^$$' -bench 'Take|SoldOut|Verify' -benchmem ./internal/localstock ./internal/buyerapi
+	$(GO) run ./bench ratios
+	$(GO) run ./bench headline
+
+# A compose file can't make secrets, and none are shipped. The folder is its
+# owner's alone; the files can be read by all, because in a container a mounted
+# file has to be readable by a user that this machine does not know.
+.PHONY: secrets
+secrets: secrets/gossip-key secrets/admin-token secrets/token-keys.json ## Make the keys that docker-compose.yml mounts, where they are missing
+	@chmod 644 $^
+
+RANDOM32 = head -c 32 /dev/urandom | base64 | tr -d '\n'
+BASE64URL = tr '+/' '-_' | tr -d '='
+
+secrets/gossip-key: | secrets/
+	@$(RANDOM32) > $@
+
+secrets/admin-token: | secrets/
+	@$(RANDOM32) | $(BASE64URL) > $@
+
+secrets/token-keys.json: | secrets/
+	@printf '{"keys":[{"kty":"oct","kid":"%s","alg":"HS256","k":"%s"}]}\n' \
+		"$$(date +%Y-%m-%d)" "$$($(RANDOM32) | $(BASE64URL))" > $@
+
+secrets/:
+	@mkdir -m 700 secrets

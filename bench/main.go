@@ -1,0 +1,53 @@
+// Command bench measures onsale on real processes, and audits every run: a
+// number counts only if no promise was broken while it was measured.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli are the commands. Load and Bare are the processes that the others start.
+type cli struct {
+	Headline headline `cmd:"" help:"Sell a whole sale through Nginx while nodes die, and audit it."`
+	Ratios   ratios   `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
+	Load     load     `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
+	Hammer   hammer   `cmd:"" hidden:"" help:"Purchases sent as cheaply as can be, as a process of its own."`
+	Bare     bare     `cmd:"" hidden:"" help:"A bare fasthttp server that sends one fixed answer."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+// errBroken is returned by a run that measured, and found a promise broken.
+var errBroken = errors.New("a promise was broken, see the faults above")
+
+func run(ctx context.Context, args []string) error {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("bench"), kong.UsageOnError(),
+		kong.Description("Measures onsale on real processes, and audits every run."))
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return command.Run()
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"onsale/internal/cluster"
+)
+
+// ratios compares within one run on one machine, where absolute figures mean
+// little: what answers cost beside a bare server's, and what group commit
+// sells beside one call a claim.
+type ratios struct {
+	Runs        int    `default:"7" help:"Interleaved runs; medians are compared."`
+	Connections int    `default:"256" help:"Connections at the same time."`
+	Requests    int    `default:"150000" help:"Sold-out and bare answers a run."`
+	Purchases   int    `default:"40000" help:"Purchases a run, each of another buyer."`
+	JSON        string `help:"File for the result." type:"path"`
+}
+
+// variant is one thing measured.
+type variant struct {
+	name   string
+	addr   string
+	pids   []int                         // whose processor time counts
+	sale   func(run int) (string, error) // prepares a sale for the run
+	orders int
+	status int // what every answer must be
+
+	repeated int // runs made again
+	micros   []float64
+	rates    []float64
+}
+
+// ratio is one row of the result.
+type ratio struct {
+	Name    string  `json:"name"`
+	Value   float64 `json:"value"`
+	Low     float64 `json:"low"` // the lowest and the highest of the runs' own ratios
+	High    float64 `json:"high"`
+	Bound   float64 `json:"bound"`
+	AtLeast bool    `json:"at_least"` // the bound is a lower one
+}
+
+func (r ratio) kept() bool {
+	if r.AtLeast {
+		return r.Value >= r.Bound
+	}
+	return r.Value <= r.Bound
+}
+
+// ratiosResult is the whole outcome.
+type ratiosResult struct {
+	Command string             `json:"command"`
+	Machine string             `json:"machine"`
+	Commit  string             `json:"commit"`
+	Micros  map[string]float64 `json:"cpu_us_per_answer"` // medians
+	Rates   map[string]float64 `json:"answers_per_second"`
+	Again   map[string]int     `json:"runs_made_again"` // because Redis stalled
+	Ratios  []ratio            `json:"ratios"`
+}
+
+// Run measures and prints.
+func (r *ratios) Run(ctx context.Context) error {
+	grouped, err := r.site(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer grouped.close()
+	single, err := r.site(ctx, grouped.cluster.Issuer, "--batch", "1", "--calls", "256")
+	if err != nil {
+		return err
+	}
+	defer single.close()
+	answer, err := grouped.recordSoldOut(ctx)
+	if err != nil {
+		return err
+	}
+	yardstick, addr, err := startBare(ctx, grouped.cluster.Dir, answer)
+	if err != nil {
+		return err
+	}
+	defer yardstick.Kill()
+	smith, err := startHammer(grouped.cluster.Dir, max(r.Requests, r.Purchases), r.Connections)
+	if err != nil {
+		return err
+	}
+	defer smith.stop()
+
+	constant := func(int) (string, error) { return soldOutSale, nil }
+	variants := []*variant{
+		{name: "bare fasthttp", addr: addr, pids: []int{yardstick.Pid()}, sale: constant, orders: r.Requests, status: 409},
+		{name: "sold out", addr: grouped.listen(), pids: []int{grouped.node()}, sale: constant, orders: r.Requests, status: 409},
+		{name: "durable purchase", addr: grouped.listen(), pids: []int{grouped.node(), grouped.cluster.Redis.Pid()},
+			sale: grouped.fresh(ctx, r.Purchases), orders: r.Purchases, status: 201},
+		{name: "purchase, one call a claim", addr: single.listen(), pids: []int{single.node(), single.cluster.Redis.Pid()},
+			sale: single.fresh(ctx, r.Purchases), orders: r.Purchases, status: 201},
+	}
+	for run := range r.Runs {
+		for _, i := range rand.Perm(len(variants)) {
+			if err := variants[i].measure(smith, run); err != nil {
+				return err
+			}
+		}
+		say(fmt.Sprintf("run %d of %d", run+1, r.Runs))
+	}
+	if err := grouped.audit(ctx, variants[2].repeated); err != nil {
+		return err
+	}
+	if err := single.audit(ctx, variants[3].repeated); err != nil {
+		return err
+	}
+	return r.report(ctx, variants)
+}
+
+// attempts bounds how often one run is made again.
+const attempts = 4
+
+// measure makes one run. A run in which Redis stalled, so that buyers were told
+// of it, says nothing about cost: it is made again with a new sale, and counted.
+func (v *variant) measure(h *smith, run int) error {
+	for range attempts {
+		done, err := v.attempt(h, run)
+		if done || err != nil {
+			return err
+		}
+		v.repeated++
+	}
+	return fmt.Errorf("%s: redis stalled in %d runs in a row", v.name, attempts)
+}
+
+// attempt sends one run's requests, and notes cost and rate if all were
+// answered as they should be.
+func (v *variant) attempt(h *smith, run int) (done bool, err error) {
+	id, err := v.sale(run)
+	if err != nil {
+		return false, err
+	}
+	before, err := cpuOf(v.pids)
+	if err != nil {
+		return false, err
+	}
+	b, err := h.hit(v.addr, id, v.orders)
+	if err != nil {
+		return false, err
+	}
+	after, err := cpuOf(v.pids)
+	if err != nil {
+		return false, err
+	}
+	if b.Statuses[503] > 0 {
+		say(fmt.Sprintf("%s: answers %v, running again", v.name, b.Statuses))
+		return false, nil
+	}
+	if b.Statuses[v.status] != int64(v.orders) {
+		return false, fmt.Errorf("%s: answers %v, want %d of %d", v.name, b.Statuses, v.orders, v.status)
+	}
+	v.micros = append(v.micros, (after-before)/float64(v.orders)*1e6)
+	v.rates = append(v.rates, float64(v.orders)/b.Seconds)
+	return true, nil
+}
+
+func cpuOf(pids []int) (sum float64, err error) {
+	for _, pid := range pids {
+		t, err := cluster.CPUTime(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += t
+	}
+	return sum, nil
+}
+
+// report prints medians and ratios; a bound that is not kept is an error.
+func (r *ratios) report(ctx context.Context, v []*variant) error {
+	out := ratiosResult{Command: command(), Machine: machine(), Commit: commit(ctx), Micros: map[string]float64{}, Rates: map[string]float64{}, Again: map[string]int{}}
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	t.AppendHeader(table.Row{"answer", "CPU µs", "a second", "runs made again"})
+	for _, one := range v {
+		out.Micros[one.name], out.Rates[one.name] = median(one.micros), median(one.rates)
+		out.Again[one.name] = one.repeated
+		t.AppendRow(table.Row{one.name, fmt.Sprintf("%.1f", median(one.micros)), fmt.Sprintf("%.0f", median(one.rates)), one.repeated})
+	}
+	t.Render()
+	out.Ratios = []ratio{
+		compare("sold out : bare, CPU", v[1].micros, v[0].micros, 1.15, false),
+		compare("durable purchase : bare, CPU", v[2].micros, v[0].micros, 3.5, false),
+		compare("group commit : one call a claim, tickets a second", v[2].rates, v[3].rates, 3, true),
+	}
+	t = table.NewWriter()
+	t.SetOutputMirror(os.Stdout)
+	t.AppendHeader(table.Row{"ratio", "median", "range", "bound", "kept"})
+	var missed []string
+	for _, one := range out.Ratios {
+		sign := "≤"
+		if one.AtLeast {
+			sign = "≥"
+		}
+		t.AppendRow(table.Row{one.Name, fmt.Sprintf("%.2f", one.Value), fmt.Sprintf("%.2f … %.2f", one.Low, one.High), fmt.Sprintf("%s %.2f", sign, one.Bound), one.kept()})
+		if !one.kept() {
+			missed = append(missed, one.Name)
+		}
+	}
+	t.Render()
+	fmt.Printf("%s\n%s, commit %s, medians of %d interleaved runs\n", out.Command, out.Machine, out.Commit, r.Runs)
+	if r.JSON != "" {
+		raw, err := json.MarshalIndent(out, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(r.JSON, append(raw, '\n'), 0o644); err != nil {
+			return err
+		}
+	}
+	if len(missed) > 0 {
+		return fmt.Errorf("beyond the bound: %s", strings.Join(missed, "; "))
+	}
+	return nil
+}
+
+func compare(name string, a, b []float64, bound float64, atLeast bool) ratio {
+	each := make([]float64, len(a))
+	for i := range a {
+		each[i] = a[i] / b[i]
+	}
+	// Each run's own ratio, so that a machine that slows down slows both.
+	return ratio{name, median(each), slices.Min(each), slices.Max(each), bound, atLeast}
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	if len(s)%2 == 1 {
+		return s[len(s)/2]
+	}
+	return (s[len(s)/2-1] + s[len(s)/2]) / 2
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"onsale/internal/cluster"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// result is what a headline run found. All counts but requests are of tickets,
+// orders or claims, as their names say.
+type result struct {
+	Command string `json:"command"`
+	Machine string `json:"machine"`
+	Commit  string `json:"commit"`
+
+	Tickets         int64            `json:"tickets"`
+	Sold            int64            `json:"sold"`             // tickets in live orders, in Redis
+	Oversold        int64            `json:"oversold"`         // sold above tickets
+	Unsold          int64            `json:"unsold"`           // left although buyers came for them
+	DuplicateOrders int64            `json:"duplicate_orders"` // second live orders of a buyer, or repeats that named another order
+	LostAcks        int64            `json:"lost_acks"`        // a buyer was told 201 or 200, and Redis or the stream has no such order
+	FalseSoldOut    int64            `json:"false_sold_out"`   // a buyer was told sold out, and remaining had not been 0 in the three seconds before
+	Requests        int64            `json:"requests"`
+	HTTP503         map[string]int64 `json:"http_503"`       // by documented code
+	HTTP5xxOther    int64            `json:"http_5xx_other"` // undocumented 503s included
+	Answers         map[string]int64 `json:"answers"`
+	LostAnswers     int64            `json:"lost_answers"` // connections that ended without an answer; the buyer asked again
+	GaveUp          int64            `json:"gave_up"`
+
+	Claims        int64 `json:"claims"`         // that reached Redis, by the nodes' own count
+	ClaimsRefused int64 `json:"claims_refused"` // of these, as sold out
+	RefusedBound  int64 `json:"claims_refused_bound"`
+	DeductCalls   int64 `json:"deduct_calls"`
+	ScriptCalls   int64 `json:"script_calls"` // all scripts, all nodes
+
+	Seconds   float64            `json:"seconds"`         // from the first buyer to the last answer
+	SoldOutAt float64            `json:"sold_out_second"` // from the first to the last ticket sold
+	Latency   quantiles          `json:"latency_ms"`
+	CPU       map[string]float64 `json:"cpu_seconds"` // by kind of process; killed nodes until their death
+	Events    []event            `json:"events"`
+	Faults    []string           `json:"faults"` // every broken promise, in words; empty: the audit passed
+}
+
+// documented503 are the only 503s that a buyer may get.
+var documented503 = []string{"busy", "store-unavailable", "outcome-unknown"}
+
+// audit puts what the buyers were told beside what Redis holds.
+func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotestock.Store, m *meter, s *seen, story *story) (*result, error) {
+	a, err := store.Audit(ctx, saleID)
+	if err != nil {
+		return nil, err
+	}
+	survey, err := store.Survey(ctx, saleID)
+	if err != nil {
+		return nil, err
+	}
+	r := &result{
+		Command: command(), Machine: machine(), Commit: commit(ctx),
+		Tickets: h.Tickets, Sold: a.Sold(), Requests: s.Requests, Answers: s.Answers, LostAnswers: s.LostAnswers,
+		GaveUp: int64(len(s.GaveUp)), Seconds: s.Seconds, Latency: s.Millis, Events: story.events,
+		HTTP503: map[string]int64{}, Faults: slices.Concat(a.Faults, story.failures),
+		Oversold: max(0, a.Sold()-h.Tickets), Unsold: max(0, min(h.Tickets, int64(h.Buyers))-a.Sold()),
+		SoldOutAt: soldOutAfter(a.Levels),
+	}
+	counts := m.sum("onsale_remotestock_claims_total", `onsale_remotestock_claims_total{outcome="sold-out"}`,
+		`onsale_remotestock_calls_total{result="ok",script="deduct"}`, "onsale_remotestock_calls_total")
+	r.Claims, r.ClaimsRefused, r.DeductCalls, r.ScriptCalls = counts[0], counts[1], counts[2], counts[3]
+	r.RefusedBound = int64(h.Nodes + h.Connections)
+	for _, share := range survey.Shares {
+		r.RefusedBound += share.Buffer
+	}
+	r.DuplicateOrders = duplicates(a) + int64(len(s.Doubled))
+	r.LostAcks = lost(a, s) + int64(len(s.Forgotten))
+	r.FalseSoldOut = falselySoldOut(a.Levels, s.SoldOut)
+	for answer, n := range s.Answers {
+		code, is503 := strings.CutPrefix(answer, "503 ")
+		switch {
+		case is503 && slices.Contains(documented503, code):
+			r.HTTP503[code] += n
+		case strings.HasPrefix(answer, "5"):
+			r.HTTP5xxOther += n
+		}
+	}
+	if r.CPU, err = c.CPU(); err != nil {
+		return nil, err
+	}
+	r.judge(h.RestartRedis)
+	return r, nil
+}
+
+// judge lists every number that breaks a promise.
+func (r *result) judge(redisRestarted bool) {
+	for _, check := range []struct {
+		name  string
+		value int64
+	}{
+		{"oversold", r.Oversold}, {"unsold", r.Unsold}, {"duplicate_orders", r.DuplicateOrders}, {"lost_acks", r.LostAcks},
+		{"false_sold_out", r.FalseSoldOut}, {"http_5xx_other", r.HTTP5xxOther}, {"gave_up", r.GaveUp},
+	} {
+		if check.value != 0 {
+			r.Faults = append(r.Faults, fmt.Sprintf("%s is %d, want 0", check.name, check.value))
+		}
+	}
+	if busy := r.HTTP503["busy"]; busy*10_000 > r.Requests && !redisRestarted {
+		r.Faults = append(r.Faults, fmt.Sprintf("busy is %d of %d requests, want at most 0.01 %%", busy, r.Requests))
+	}
+	if away := r.HTTP503["store-unavailable"] + r.HTTP503["outcome-unknown"]; away > 0 && !redisRestarted {
+		r.Faults = append(r.Faults, fmt.Sprintf("%d answers spoke of Redis being away, and it was not", away))
+	}
+	if r.ClaimsRefused > r.RefusedBound {
+		r.Faults = append(r.Faults, fmt.Sprintf("claims_refused is %d, above buffers, nodes and claims in flight: %d", r.ClaimsRefused, r.RefusedBound))
+	}
+}
+
+// duplicates counts live orders beyond a buyer's first.
+func duplicates(a remotestock.Audit) int64 {
+	live := map[sale.Buyer]int64{}
+	for _, o := range a.Orders {
+		if o.State.Live() {
+			live[o.Buyer]++
+		}
+	}
+	var second int64
+	for _, n := range live {
+		second += n - 1
+	}
+	return second
+}
+
+// lost counts acknowledged orders that Redis does not have, or has for another
+// buyer, or that the stream lacks (which the audit lists as faults too).
+func lost(a remotestock.Audit, s *seen) int64 {
+	var missing int64
+	for _, k := range s.Acks {
+		o, ok := a.Orders[sale.OrderID(k.Order)]
+		if !ok || string(o.Buyer) != k.Buyer || !a.Streamed[o.ID] {
+			missing++
+		}
+	}
+	return missing
+}
+
+// p4 is how old the truth behind "sold out" may be.
+const p4 = 3 * time.Second
+
+// falselySoldOut counts answers for which no moment of the three seconds
+// before them had remaining = 0. An answer was said between its request's
+// sending and its receipt; Redis and the buyers share this machine's clock.
+func falselySoldOut(levels []remotestock.Level, told []soldOut) int64 {
+	var wrong int64
+	for _, t := range told {
+		if !zeroBetween(levels, sale.Instant(t.Sent).Add(-p4), sale.Instant(t.Received)) {
+			wrong += t.Buyers
+		}
+	}
+	return wrong
+}
+
+// zeroBetween reports whether remaining was 0 at some moment of [from, to].
+func zeroBetween(levels []remotestock.Level, from, to sale.Instant) bool {
+	// The level in force at from is that of the last event up to it.
+	i, _ := slices.BinarySearchFunc(levels, from, func(l remotestock.Level, at sale.Instant) int { return cmp.Compare(l.At, at) })
+	for i = max(0, i-1); i < len(levels) && levels[i].At <= to; i++ {
+		ends := to
+		if i+1 < len(levels) {
+			ends = levels[i+1].At
+		}
+		if levels[i].Remaining == 0 && ends >= from {
+			return true
+		}
+	}
+	return false
+}
+
+// soldOutAfter is how long it took from the first ticket to the last, 0 if
+// some are left.
+func soldOutAfter(levels []remotestock.Level) float64 {
+	if len(levels) < 2 || levels[len(levels)-1].Remaining != 0 {
+		return 0
+	}
+	return levels[len(levels)-1].At.Sub(levels[1].At).Seconds()
+}
+
+func command() string { return "go run ./bench " + strings.Join(os.Args[1:], " ") }
+
+func machine() string {
+	return fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// commit is the source's, with + where it was changed since.
+func commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty=+", "--abbrev=12").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}

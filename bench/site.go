@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"onsale/internal/cluster"
+	"onsale/internal/cluster/process"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// site is one node alone with its own Redis.
+type site struct {
+	cluster *cluster.Cluster
+	store   *remotestock.Store
+	closing func() error
+	sales   []sale.ID
+}
+
+// site starts one; the sites share an issuer, so that tokens are signed once.
+func (r *ratios) site(ctx context.Context, issuer *cluster.Issuer, nodeArgs ...string) (*site, error) {
+	c, err := cluster.Start(ctx, cluster.Options{
+		Nodes: 1, NoFront: true, Issuer: issuer,
+		// A rewrite of the log would fall into one variant's run and not the others'.
+		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"},
+		NodeArgs:  append(nodeArgs, "--drain-delay", "0s"), Progress: say,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &site{cluster: c}
+	s.store, s.closing, err = connect(c.Redis.Addr())
+	return s, err
+}
+
+func (s *site) close() {
+	if err := s.closing(); err != nil {
+		say(err.Error())
+	}
+	if err := s.cluster.Close(); err != nil {
+		say(err.Error())
+	}
+}
+
+func (s *site) listen() string { return s.cluster.Nodes[0].Listen }
+func (s *site) node() int      { return s.cluster.Nodes[0].Pid() }
+
+// fresh opens a sale of so many tickets for every run.
+func (s *site) fresh(ctx context.Context, tickets int) func(run int) (string, error) {
+	return func(run int) (string, error) {
+		id := fmt.Sprintf("run-%d-%d", run, len(s.sales))
+		return id, s.open(ctx, id, int64(tickets))
+	}
+}
+
+func (s *site) open(ctx context.Context, id string, total int64) error {
+	s.sales = append(s.sales, sale.ID(id))
+	_, err := s.store.Open(ctx, sale.Sale{
+		ID: sale.ID(id), Title: id, Kind: sale.Ticket, Currency: "EUR", Total: total, Limit: 1, HoldFor: time.Hour,
+	})
+	if err != nil {
+		return err
+	}
+	return s.cluster.AwaitSale(ctx, id)
+}
+
+// audit checks every sale: a fast wrong answer is no answer. Only the sales of
+// runs that were made again may have tickets left.
+func (s *site) audit(ctx context.Context, again int) error {
+	unsold := 0
+	for _, id := range s.sales {
+		a, err := s.store.Audit(ctx, id)
+		if err != nil {
+			return err
+		}
+		if a.Sold() < a.Sale.Total {
+			unsold++
+		}
+		if len(a.Faults) > 0 || a.Sold() > a.Sale.Total || unsold > again {
+			return fmt.Errorf("sale %s: sold %d of %d, %v: %w", id, a.Sold(), a.Sale.Total, a.Faults, errBroken)
+		}
+	}
+	return nil
+}
+
+const soldOutSale = "sold-out"
+
+// recordSoldOut sells a sale out and saves the node's answer, byte by byte.
+func (s *site) recordSoldOut(ctx context.Context) (string, error) {
+	if err := s.open(ctx, soldOutSale, 1); err != nil {
+		return "", err
+	}
+	token, err := s.cluster.Issuer.Token("first", time.Hour)
+	if err != nil {
+		return "", err
+	}
+	var answer []byte
+	for range 2 { // the first buys, the second is told
+		conn, err := net.Dial("tcp", s.listen())
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		if _, err := conn.Write(purchase(soldOutSale, token)); err != nil {
+			return "", err
+		}
+		answer = make([]byte, 4096)
+		n, err := conn.Read(answer)
+		if err != nil {
+			return "", err
+		}
+		answer = answer[:n]
+	}
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 409 ") {
+		return "", fmt.Errorf("the node answers %.80q to a sold-out sale", answer)
+	}
+	file := filepath.Join(s.cluster.Dir, "sold-out.http")
+	return file, os.WriteFile(file, answer, 0o644)
+}
+
+// startBare starts the yardstick, and proves that it sends the same bytes.
+func startBare(ctx context.Context, dir, answer string) (*process.Process, string, error) {
+	port, err := process.FreePort()
+	if err != nil {
+		return nil, "", err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, "", err
+	}
+	addr := process.Loopback(port)
+	p, err := process.Start(dir, "bare", self, []string{"bare", "--listen", addr, "--answer", answer})
+	if err != nil {
+		return nil, "", err
+	}
+	recorded, err := os.ReadFile(answer)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return p, addr, p.Await(ctx, func() error {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.Write(purchase(soldOutSale, "x")); err != nil {
+			return err
+		}
+		got := make([]byte, 4096)
+		n, err := conn.Read(got)
+		if err != nil {
+			return err
+		}
+		if withoutDate(string(got[:n])) != withoutDate(string(recorded)) {
+			return fmt.Errorf("the bare server sends\n%s\nthe node\n%s", got[:n], recorded)
+		}
+		return nil
+	})
+}
+
+func withoutDate(answer string) string {
+	before, rest, ok := strings.Cut(answer, "Date: ")
+	_, after, _ := strings.Cut(rest, "\r\n")
+	if !ok {
+		return answer
+	}
+	return before + after
+}

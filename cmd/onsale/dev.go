@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/cluster"
+	"onsale/internal/cluster/process"
+	"onsale/internal/sale"
+)
+
+// dev runs a whole sale site on this machine until it is interrupted.
+type dev struct {
+	Real    bool   `help:"Run separate processes on a private redis-server and nginx."`
+	Nodes   int    `default:"3" help:"Selling nodes."`
+	Tickets int64  `default:"300" help:"Tickets in the demo sale."`
+	Port    uint16 `default:"8080" help:"Port of 127.0.0.1 where buyers arrive; 0 takes a free one."`
+	Keys    string `default:"${keys}" type:"path" help:"File that keeps the keys which sign buyers' tokens."`
+}
+
+const (
+	demoSale  = "demo"
+	demoLimit = 4
+	// demoBuyer is who buys with the printed command; none of token's buyers.
+	demoBuyer = "you"
+	// auditPatience bounds the audit at the end: Redis is here, or it is not.
+	auditPatience = time.Minute
+)
+
+// Validate reports every fault at once, or nil.
+func (d *dev) Validate() error {
+	var faults []error
+	if d.Nodes < 1 || d.Nodes > 100 {
+		faults = append(faults, fmt.Errorf("--nodes %d: want 1 to 100", d.Nodes))
+	}
+	if d.Tickets < 1 || d.Tickets > sale.MaxTotal {
+		faults = append(faults, fmt.Errorf("--tickets %d: want 1 to %d", d.Tickets, sale.MaxTotal))
+	}
+	return errors.Join(faults...)
+}
+
+// site is a running cluster, and what there is to say about it.
+type site interface {
+	Open(ctx context.Context, d adminapi.Definition) error
+	// Drain ends all but Redis, so that an audit finds the sale at rest.
+	Drain() error
+	Close() error
+	// Done is closed when the site can't go on.
+	Done() <-chan struct{}
+	about() facts
+}
+
+// Run starts the site, opens a sale, waits for the interrupt, drains and audits.
+func (d *dev) Run(ctx context.Context, c *console) (err error) {
+	start := time.Now()
+	l, err := d.listen()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	issuer, err := keepIssuer(d.Keys)
+	if err != nil {
+		return err
+	}
+	open := d.embedded
+	if d.Real {
+		open = d.real
+	}
+	s, err := open(ctx, c, l, issuer)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	demo := adminapi.Definition{
+		ID: demoSale, Title: "Demo concert", Price: 4200, Currency: "EUR", Total: d.Tickets, Limit: demoLimit,
+	}
+	if err := s.Open(ctx, demo); err != nil {
+		return interrupted(ctx, err)
+	}
+	signed, err := issuer.Token(demoBuyer, 24*time.Hour)
+	if err != nil {
+		return err
+	}
+	if err := d.greet(c, s.about(), signed, time.Since(start)); err != nil {
+		return err
+	}
+	c.level.SetLevel(zap.WarnLevel)
+	select {
+	case <-ctx.Done():
+	case <-s.Done():
+	}
+	c.level.SetLevel(zap.ErrorLevel)
+	return finish(c, s)
+}
+
+// listen takes the front's port, so that one which is taken is known before
+// anything starts.
+func (d *dev) listen() (net.Listener, error) {
+	l, err := net.Listen("tcp", process.Loopback(int(d.Port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port %d is taken: end what listens there, or say --port 0 for a free one", d.Port)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("port %d: %w", d.Port, err)
+	}
+	return l, nil
+}
+
+// finish drains the site and audits what it sold.
+func finish(c *console, s site) error {
+	c.say("\ndraining; Ctrl-C again ends at once")
+	redis := s.about().redis // known only while the site is whole
+	err := s.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
+	defer cancel()
+	return errors.Join(err, report(ctx, c, redis, demoSale))
+}
+
+// interrupted is what to say of a start that failed: no more than that, where
+// it was the user who ended it.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return errors.New("interrupted before the sale was open")
+	}
+	return err
+}
+
+// facts are what the greeting says of a site.
+type facts struct {
+	front   string // where buyers arrive, a URL
+	admin   string // the admin API, a URL
+	token   string // for the admin API
+	metrics []endpoint
+	honesty string // what this site can and can't show
+	redis   cluster.RedisFlags
+}
+
+// endpoint is one member's metrics.
+type endpoint struct{ name, url string }
+
+func (d *dev) greet(c *console, f facts, signed string, took time.Duration) error {
+	text := fmt.Sprintf("%d tickets are on sale at %d nodes, after %.1f s. Buy one:\n\n", d.Tickets, d.Nodes, took.Seconds()) +
+		"  curl -i " + f.front + "/v1/sales/" + demoSale + "/orders -H 'Content-Type: application/json' -d '{\"quantity\":1}'" +
+		" -H 'Authorization: Bearer " + signed + "'\n\n" +
+		"buyers   " + f.front + "/v1/sales/" + demoSale + "\n" +
+		"admin    curl -H 'Authorization: Bearer " + f.token + "' " + f.admin + "/admin/v1/sales/" + demoSale + "\n"
+	for _, m := range f.metrics {
+		text += "metrics  " + m.url + "  " + m.name + "\n"
+	}
+	text += "tokens   onsale token --buyers 1000" + d.keysFlag() + "\n\n" + f.honesty + "\nCtrl-C ends the sale and audits it.\n"
+	_, err := fmt.Fprint(c.out, text)
+	return err
+}
+
+// keysFlag is what token has to be told to find the same keys.
+func (d *dev) keysFlag() string {
+	if d.Keys == defaultKeys() {
+		return ""
+	}
+	return " --keys " + strconv.Quote(d.Keys)
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestDevSellsInOneProcess(t *testing.T) { testDev(t) }
+
+func TestDevSellsWithRealProcesses(t *testing.T) { testDev(t, "--real") }
+
+// testDev does what a user does with the site: reads the greeting, buys, has
+// others buy the rest, and presses Ctrl-C.
+func testDev(t *testing.T, flags ...string) {
+	keys := keysIn(t)
+	s := begin(t, append([]string{"dev", "--port", "0", "--keys", keys}, flags...)...)
+	greeting := s.until(t, "Ctrl-C")
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}
+	defer client.CloseIdleConnections()
+	pasted := parseCurl(t, greeting)
+
+	t.Run("the printed command buys a ticket", func(t *testing.T) {
+		if answer := pasted.send(t, client); answer.StatusCode != http.StatusCreated {
+			t.Errorf("got %s, want 201", answer.Status)
+		}
+	})
+	t.Run("pasted again, it has bought one ticket", func(t *testing.T) {
+		answer := pasted.send(t, client)
+		if replayed := answer.Header.Get("Idempotent-Replayed"); answer.StatusCode != http.StatusOK || replayed != "true" {
+			t.Errorf("got %s, replayed %q, want 200, replayed true", answer.Status, replayed)
+		}
+	})
+	t.Run("other buyers get the rest, to the ticket", func(t *testing.T) {
+		out, err := finished(t, "token", "--buyers", "340", "--keys", keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pasted.sendAll(t, client, strings.Fields(out)); got != 299 {
+			t.Errorf("got %d sold, want 299", got)
+		}
+	})
+	t.Run("the admin API knows the sale, for who has the token", func(t *testing.T) {
+		found := regexp.MustCompile(`(?m)^admin +curl -H '(\S+): ([^']+)' (\S+)$`).FindStringSubmatch(greeting)
+		if found == nil {
+			t.Fatalf("got no admin command in:\n%s", greeting)
+		}
+		var status struct{ Held, Remaining int }
+		get(t, client, found[3], &status, found[1], found[2])
+		if status.Held != 300 || status.Remaining != 0 {
+			t.Errorf("got %+v, want 300 held and 0 remaining", status)
+		}
+	})
+	t.Run("every member has metrics", func(t *testing.T) {
+		found := regexp.MustCompile(`(?m)^metrics +(\S+) +\w+$`).FindAllStringSubmatch(greeting, -1)
+		if len(found) != 4 {
+			t.Fatalf("got %d members with metrics, want 3 nodes and an allocator:\n%s", len(found), greeting)
+		}
+		for _, m := range found {
+			get(t, client, m[1], nil)
+		}
+	})
+	t.Run("Ctrl-C drains and prints a clean audit", func(t *testing.T) {
+		printed, err := s.end()
+		if err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+		want := `\bdemo\W+300\W+0\W+300\W+0\W+300\W+300\W+0\b` // total remaining held paid orders buyers faults
+		if !regexp.MustCompile(want).MatchString(printed) {
+			t.Errorf("got:\n%s\nwant a row that matches %s", printed, want)
+		}
+		if _, err := net.Dial("tcp", strings.TrimPrefix(pasted.host, "http://")); err == nil {
+			t.Errorf("got a connection to %s, want the port free again", pasted.host)
+		}
+	})
+}
+
+func TestDevIsWhatItsFlagsSayAndNoMore(t *testing.T) {
+	s := begin(t, "dev", "--port", "0", "--keys", keysIn(t), "--nodes", "1", "--tickets", "7")
+	greeting := s.until(t, "Ctrl-C")
+	if got := strings.Count(greeting, "\nmetrics"); got != 2 {
+		t.Errorf("got %d members, want a node and an allocator", got)
+	}
+	printed, err := s.end()
+	if said, want := s.errors.String(), "\ndraining; Ctrl-C again ends at once\n"; said != want {
+		t.Errorf("got on standard error:\n%s\nwant:\n%s", said, want)
+	}
+	if want := `\bdemo\W+7\W+7\W+0\W`; err != nil || !regexp.MustCompile(want).MatchString(printed) {
+		t.Errorf("got %v and:\n%s\nwant a row that matches %s", err, printed, want)
+	}
+}
+
+func TestDevThatCanNotStart(t *testing.T) {
+	for _, mode := range [][]string{{}, {"--real"}} {
+		t.Run(fmt.Sprint("names a port that is taken, and the way out ", mode), func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+			_, err = finished(t, append([]string{"dev", "--port", port, "--keys", keysIn(t)}, mode...)...)
+			if err == nil || !strings.Contains(err.Error(), port) || !strings.Contains(err.Error(), "--port 0") {
+				t.Errorf("got error %v, want one that names port %s and --port 0", err, port)
+			}
+		})
+	}
+	t.Run("names the package of a program that is missing", func(t *testing.T) {
+		t.Setenv("PATH", "")
+		_, err := finished(t, "dev", "--real", "--port", "0", "--keys", keysIn(t))
+		if err == nil || !strings.Contains(err.Error(), "apt-get install redis-server") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got error %v, want one line with apt-get install redis-server", err)
+		}
+	})
+	t.Run("needs no program without --real", func(t *testing.T) {
+		t.Setenv("PATH", "")
+		s := begin(t, "dev", "--port", "0", "--keys", keysIn(t))
+		s.until(t, "Ctrl-C")
+		if _, err := s.end(); err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+	})
+	t.Run("reports every fault of its flags", func(t *testing.T) {
+		_, err := finished(t, "dev", "--nodes", "0", "--tickets", "0")
+		for _, flag := range []string{"--nodes", "--tickets"} {
+			if err == nil || !strings.Contains(err.Error(), flag) {
+				t.Errorf("got error %v, want one that names %s", err, flag)
+			}
+		}
+	})
+	t.Run("says so where it was interrupted before it was up", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := run(ctx, []string{"dev", "--port", "0", "--keys", keysIn(t)}, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "interrupted") {
+			t.Errorf("got error %v, want one that says interrupted", err)
+		}
+	})
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"onsale/internal/cluster"
+)
+
+// defaultKeys is where dev keeps its signing keys and token finds them.
+func defaultKeys() string {
+	cache, err := os.UserCacheDir()
+	if err != nil { // no home, as in some containers
+		return filepath.Join(os.TempDir(), "onsale-"+strconv.Itoa(os.Getuid()), "dev-keys.json")
+	}
+	return filepath.Join(cache, "onsale", "dev-keys.json")
+}
+
+// keepIssuer loads the signing keys from file, or makes new ones and saves
+// them there. They outlive the site, so that tokens signed for one run are
+// good for the next; nothing but development trusts them.
+func keepIssuer(file string) (*cluster.Issuer, error) {
+	issuer, err := cluster.LoadIssuer(file)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return issuer, err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("signing keys: %w", err)
+	}
+	issuer = cluster.NewIssuer()
+	if err := issuer.Save(file); err != nil {
+		return nil, fmt.Errorf("signing keys: %w", err)
+	}
+	return issuer, nil
+}

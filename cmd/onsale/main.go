@@ -1,0 +1,50 @@
+// Command onsale is the operator's tool: it runs a whole sale site on one
+// machine for development, signs tokens for its buyers, and audits sales.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands are what the tool does, each in the file of its name.
+type commands struct {
+	Dev   dev   `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
+	Token token `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one a line."`
+	Audit audit `cmd:"" help:"Check a sale in Redis against every promise."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	// The first Ctrl-C drains; from then on the next one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	// A reader that has had enough, such as head, is then an error of the write
+	// and not a signal that ends the process.
+	signal.Ignore(syscall.SIGPIPE)
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "onsale:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var c commands
+	parser, err := kong.New(&c, kong.Name("onsale"), kong.Writers(stdout, stderr), kong.Vars{"keys": defaultKeys()},
+		kong.Description("Runs, feeds and checks ticket sales."))
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%w (see onsale --help)", err)
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return command.Run(newConsole(stdout, stderr))
+}

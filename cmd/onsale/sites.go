@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"net"
+
+	"onsale/internal/cluster"
+	"onsale/internal/cluster/process"
+	"onsale/internal/sale"
+)
+
+// embedded runs the site inside this process.
+func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer) (site, error) {
+	e, err := cluster.StartEmbedded(ctx, cluster.EmbeddedOptions{
+		Nodes: d.Nodes, Issuer: issuer,
+		Front: func(ctx context.Context, view func() sale.View) error { return newFront(view, c.log).run(ctx, l) },
+	}, c.log)
+	if err != nil {
+		return nil, err
+	}
+	return embeddedSite{e, "http://" + l.Addr().String()}, nil
+}
+
+type embeddedSite struct {
+	*cluster.Embedded
+	front string
+}
+
+func (s embeddedSite) about() facts {
+	f := facts{
+		front: s.front, admin: "http://" + s.Allocator.Admin, token: s.AdminToken, redis: s.Redis(),
+		honesty: "One process with stand-ins for Redis (in memory, not durable) and Nginx: " +
+			"what is measured here counts for nothing. --real runs the real ones.",
+	}
+	for _, m := range append([]cluster.Endpoint{s.Allocator}, s.Nodes...) {
+		f.metrics = append(f.metrics, endpoint{m.Name, "http://" + m.Admin + "/metrics"})
+	}
+	return f
+}
+
+// real runs the site as separate processes.
+func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer) (site, error) {
+	// Known before anything is built or started.
+	for _, program := range []string{"redis-server", "nginx"} {
+		if _, err := process.Find(program, program); err != nil {
+			return nil, err
+		}
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	// Nginx takes the port over. A server that came in between would not be
+	// noticed: Nginx listens so that several may share a port.
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	r, err := cluster.Start(ctx, cluster.Options{
+		Nodes: d.Nodes, Allocators: 1, Port: port, Issuer: issuer,
+		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.say,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return realSite{r}, nil
+}
+
+type realSite struct{ *cluster.Cluster }
+
+// Done is never closed: a process that dies is what this site is for.
+func (s realSite) Done() <-chan struct{} { return nil }
+
+func (s realSite) about() facts {
+	f := facts{
+		front: s.Front(), admin: "http://" + s.Allocators[0].Admin, token: s.AdminToken,
+		redis:   cluster.RedisFlags{Addrs: []string{s.Cluster.Redis.Addr()}},
+		honesty: "Real processes, all on this machine. Data and logs are in " + s.Dir + ", and gone at the end.",
+	}
+	for _, m := range append(s.Allocators[:1:1], s.Nodes...) {
+		f.metrics = append(f.metrics, endpoint{m.Name, "http://" + m.Admin + "/metrics"})
+	}
+	return f
+}

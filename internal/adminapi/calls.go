@@ -1,0 +1,130 @@
+package adminapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/sale"
+)
+
+// create opens a sale, once: sent again it changes nothing.
+func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
+	var d Definition
+	if err := decode(r, &d); err != nil {
+		return err
+	}
+	s, err := d.Sale()
+	if err != nil {
+		return err
+	}
+	created, err := h.stock.Open(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+		h.log.Info("sale opened", zap.String("sale", string(s.ID)), zap.Int64("total", s.Total))
+	}
+	w.Header().Set("Location", "/admin/v1/sales/"+string(s.ID))
+	return h.respond(w, r, status, s.ID)
+}
+
+func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
+	id, err := saleID(r)
+	if err != nil {
+		return err
+	}
+	return h.respond(w, r, http.StatusOK, id)
+}
+
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, status int, id sale.ID) error {
+	v, err := h.stock.Survey(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	h.write(w, status, "application/json", newStatus(v))
+	return nil
+}
+
+// list shows every sale. One that can't be read is named with its error among
+// the others: they are wanted most when something is wrong.
+func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
+	ids, err := h.stock.Sales(r.Context())
+	if err != nil {
+		return err
+	}
+	slices.Sort(ids)
+	sales := make([]any, 0, len(ids))
+	for _, id := range ids {
+		v, err := h.stock.Survey(r.Context(), id)
+		if err != nil {
+			h.log.Warn("can't list a sale", zap.String("sale", string(id)), zap.Error(err))
+			sales = append(sales, Unreadable{ID: string(id), Error: err.Error()})
+			continue
+		}
+		sales = append(sales, newStatus(v))
+	}
+	h.write(w, http.StatusOK, "application/json", map[string]any{"sales": sales})
+	return nil
+}
+
+func (h *Handler) setClosed(closed bool) call {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := saleID(r)
+		if err != nil {
+			return err
+		}
+		if err := h.stock.SetClosed(r.Context(), id, closed); err != nil {
+			return err
+		}
+		h.log.Info("sale closed or reopened", zap.String("sale", string(id)), zap.Bool("closed", closed))
+		return h.respond(w, r, http.StatusOK, id)
+	}
+}
+
+// restock wants an Idempotency-Key, so that an operator whose answer was lost
+// can send the change again without making it twice.
+func (h *Handler) restock(w http.ResponseWriter, r *http.Request) error {
+	id, err := saleID(r)
+	if err != nil {
+		return err
+	}
+	var change struct {
+		Delta int64 `json:"delta"`
+	}
+	if err := decode(r, &change); err != nil {
+		return err
+	}
+	key := r.Header.Get("Idempotency-Key")
+	var faults []error
+	if key == "" || len(key) > 64 || strings.ContainsAny(key, " \t") {
+		faults = append(faults, errors.New("send an Idempotency-Key header of 1 to 64 characters without blanks"))
+	}
+	if change.Delta == 0 || change.Delta > sale.MaxTotal || change.Delta < -sale.MaxTotal {
+		faults = append(faults, fmt.Errorf("delta: want a whole number other than 0, at most %d", sale.MaxTotal))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("%w: %w", errInput, err)
+	}
+	if _, err := h.stock.Restock(r.Context(), id, change.Delta, key); err != nil {
+		return err
+	}
+	h.log.Info("sale restocked", zap.String("sale", string(id)), zap.Int64("delta", change.Delta), zap.String("key", key))
+	return h.respond(w, r, http.StatusOK, id)
+}
+
+func (h *Handler) nodes(w http.ResponseWriter, _ *http.Request) error {
+	nodes := []Node{}
+	for _, n := range h.view() {
+		nodes = append(nodes, Node(n))
+	}
+	h.write(w, http.StatusOK, "application/json", map[string]any{"nodes": nodes, "time": time.Now().UTC()})
+	return nil
+}

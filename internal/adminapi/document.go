@@ -1,0 +1,106 @@
+package adminapi
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"onsale/internal/sale"
+)
+
+// Definition is a sale as an operator writes it. Prices are in the currency's
+// minor unit.
+type Definition struct {
+	ID          string     `json:"id"`
+	Title       string     `json:"title"`
+	Kind        string     `json:"kind"` // ticket (the default), voucher or product
+	Price       int64      `json:"price"`
+	Currency    string     `json:"currency"`
+	Total       int64      `json:"total"`
+	OpensAt     *time.Time `json:"opens_at,omitempty"`  // absent: open at once
+	ClosesAt    *time.Time `json:"closes_at,omitempty"` // absent: never by itself
+	Limit       int        `json:"limit"`               // tickets a buyer; 1 by default
+	HoldSeconds float64    `json:"hold_seconds"`        // 600 by default
+	Closed      bool       `json:"closed"`
+}
+
+// Sale checks the definition and fills in the defaults.
+func (d Definition) Sale() (sale.Sale, error) {
+	s := sale.Sale{
+		ID: sale.ID(d.ID), Title: d.Title, Kind: sale.Kind(cmp.Or(d.Kind, string(sale.Ticket))),
+		Price: d.Price, Currency: d.Currency, Total: d.Total, Limit: cmp.Or(d.Limit, 1),
+		HoldFor: time.Duration(cmp.Or(d.HoldSeconds, 600) * float64(time.Second)).Truncate(time.Millisecond), Closed: d.Closed,
+	}
+	if d.OpensAt != nil {
+		s.Opens = sale.Instant(d.OpensAt.UnixMilli())
+	}
+	if d.ClosesAt != nil {
+		s.Closes = sale.Instant(d.ClosesAt.UnixMilli())
+	}
+	if err := s.Validate(); err != nil {
+		return s, fmt.Errorf("%w: %w", errInput, err)
+	}
+	return s, nil
+}
+
+// Status is a sale with its books and its plan.
+type Status struct {
+	Definition
+	Remaining       int64           `json:"remaining"`
+	Held            int64           `json:"held"`
+	Paid            int64           `json:"paid"`
+	RedisTime       time.Time       `json:"redis_time"`
+	StockGeneration sale.Generation `json:"stock_generation"`
+	PlanGeneration  sale.Generation `json:"plan_generation"`
+	Plan            []Share         `json:"plan"`
+}
+
+// Unreadable stands in a list for a sale that can't be read.
+type Unreadable struct {
+	ID    string `json:"id"`
+	Error string `json:"error"`
+}
+
+// Share is one node's line of the plan.
+type Share struct {
+	Node    string `json:"node"`
+	Slice   int64  `json:"slice"`
+	Buffer  int64  `json:"buffer"`
+	Claimed int64  `json:"claimed"`
+}
+
+// Node is a node as gossip knows it.
+type Node struct {
+	Name     string `json:"name"`
+	Address  string `json:"address"`
+	Weight   int    `json:"weight"`
+	Ready    bool   `json:"ready"`
+	Draining bool   `json:"draining"`
+}
+
+func newStatus(v sale.Survey) Status {
+	s := v.Sale
+	d := Status{
+		Definition: Definition{
+			ID: string(s.ID), Title: s.Title, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
+			Total: s.Total, Limit: s.Limit, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
+		},
+		Remaining: v.Counters.Remaining, Held: v.Counters.Held, Paid: v.Counters.Paid,
+		RedisTime: v.Reading.At.Time(), StockGeneration: v.Reading.Stock, PlanGeneration: v.Reading.Plan,
+		Plan: []Share{},
+	}
+	if s.Opens != 0 {
+		t := s.Opens.Time()
+		d.OpensAt = &t
+	}
+	if s.Closes != 0 {
+		t := s.Closes.Time()
+		d.ClosesAt = &t
+	}
+	for _, share := range v.Shares {
+		d.Plan = append(d.Plan, Share(share))
+	}
+	slices.SortFunc(d.Plan, func(a, b Share) int { return cmp.Compare(a.Node, b.Node) })
+	return d
+}

@@ -1,0 +1,93 @@
+// Package adminapi is the operators' HTTP API, behind a bearer token: create,
+// list, show, close, reopen and restock sales, and see the nodes. The allocator
+// serves it on its admin port.
+package adminapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/sale"
+)
+
+// Stock is what the API does to Redis.
+type Stock interface {
+	Open(ctx context.Context, d sale.Sale) (created bool, err error)
+	Restock(ctx context.Context, id sale.ID, delta int64, key string) (total int64, err error)
+	SetClosed(ctx context.Context, id sale.ID, closed bool) error
+	Sales(ctx context.Context) ([]sale.ID, error)
+	Survey(ctx context.Context, id sale.ID) (sale.Survey, error)
+}
+
+// maxBody bounds a request: a definition has some hundred bytes.
+const maxBody = 64 << 10
+
+// Handler serves the API below /admin/v1/.
+type Handler struct {
+	stock Stock
+	view  func() sale.View
+	token [sha256.Size]byte
+	log   *zap.Logger
+}
+
+// New makes a handler. token is the operators' secret, at least 16 bytes.
+func New(stock Stock, view func() sale.View, token string, log *zap.Logger) (*Handler, error) {
+	if len(token) < 16 {
+		return nil, fmt.Errorf("admin token: want at least 16 bytes, got %d", len(token))
+	}
+	return &Handler{stock: stock, view: view, token: sha256.Sum256([]byte(token)), log: log}, nil
+}
+
+// Register adds the API's routes to a mux.
+func (h *Handler) Register(mux *http.ServeMux) {
+	calls := map[string]call{
+		"POST /admin/v1/sales":              h.create,
+		"GET /admin/v1/sales":               h.list,
+		"GET /admin/v1/sales/{id}":          h.show,
+		"POST /admin/v1/sales/{id}/close":   h.setClosed(true),
+		"POST /admin/v1/sales/{id}/reopen":  h.setClosed(false),
+		"POST /admin/v1/sales/{id}/restock": h.restock,
+		"GET /admin/v1/nodes":               h.nodes,
+	}
+	methods := map[string][]string{}
+	for pattern, serve := range calls {
+		method, path, _ := strings.Cut(pattern, " ")
+		methods[path] = append(methods[path], method)
+		mux.Handle(pattern, h.guard(serve))
+	}
+	// What is left would otherwise get the mux's own plain text.
+	for path, allowed := range methods {
+		slices.Sort(allowed)
+		mux.Handle(path, h.guard(notAllowed(allowed)))
+	}
+	mux.Handle("/admin/v1/", h.guard(notFound))
+}
+
+// call serves one route, or returns what is wrong for guard to tell.
+type call func(http.ResponseWriter, *http.Request) error
+
+// guard checks the token and turns errors into problem documents.
+func (h *Handler) guard(serve call) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		sum := sha256.Sum256([]byte(token))
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(sum[:], h.token[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="onsale-admin"`)
+			h.problem(w, http.StatusUnauthorized, "unauthorized", errors.New("send Authorization: Bearer with the admin token"))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if err := serve(w, r); err != nil {
+			status, code := classify(err)
+			h.problem(w, status, code, err)
+		}
+	})
+}

@@ -1,0 +1,165 @@
+package adminapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/sale"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const token = "sixteen bytes of secret"
+
+// noon is the Redis time of every survey.
+var noon = sale.Instant(time.Date(2042, 5, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
+
+// stock is a Redis of functions. Those left nil answer that all is well, and
+// know one sale "s". calls are those that changed something.
+type stock struct {
+	open      func(sale.Sale) (bool, error)
+	restock   func(id sale.ID, delta int64, key string) (int64, error)
+	setClosed func(sale.ID, bool) error
+	sales     func() ([]sale.ID, error)
+	survey    func(sale.ID) (sale.Survey, error)
+	calls     []string
+}
+
+func (s *stock) Open(_ context.Context, d sale.Sale) (bool, error) {
+	s.calls = append(s.calls, "open "+string(d.ID))
+	if s.open == nil {
+		return true, nil
+	}
+	return s.open(d)
+}
+
+func (s *stock) Restock(_ context.Context, id sale.ID, delta int64, key string) (int64, error) {
+	s.calls = append(s.calls, "restock "+string(id))
+	if s.restock == nil {
+		return 1000, nil
+	}
+	return s.restock(id, delta, key)
+}
+
+func (s *stock) SetClosed(_ context.Context, id sale.ID, closed bool) error {
+	s.calls = append(s.calls, map[bool]string{true: "close ", false: "reopen "}[closed]+string(id))
+	if s.setClosed == nil {
+		return nil
+	}
+	return s.setClosed(id, closed)
+}
+
+func (s *stock) Sales(context.Context) ([]sale.ID, error) {
+	if s.sales == nil {
+		return []sale.ID{"s"}, nil
+	}
+	return s.sales()
+}
+
+func (s *stock) Survey(_ context.Context, id sale.ID) (sale.Survey, error) {
+	if s.survey == nil {
+		return survey(id), nil
+	}
+	return s.survey(id)
+}
+
+// survey is of a sale in the middle of its rush.
+func survey(id sale.ID) sale.Survey {
+	return sale.Survey{
+		Sale: sale.Sale{
+			ID: id, Title: "Concert", Kind: sale.Ticket, Price: 4950, Currency: "EUR", Total: 100,
+			Opens: noon, Closes: noon.Add(time.Hour), Limit: 4, HoldFor: 1500 * time.Millisecond,
+		},
+		Reading:  sale.Reading{At: noon.Add(time.Second), Remaining: 60, Stock: 3, Plan: 7},
+		Counters: sale.Counters{Total: 100, Remaining: 60, Held: 30, Paid: 10},
+		Shares:   []sale.Share{{Node: "n2", Slice: 30, Buffer: 15, Claimed: 1}, {Node: "n1", Slice: 30, Buffer: 15, Claimed: 2}},
+	}
+}
+
+// serve serves the API until the test ends.
+func serve(t *testing.T, s *stock, view sale.View) *httptest.Server {
+	t.Helper()
+	h, err := adminapi.New(s, func() sale.View { return view }, token, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	h.Register(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.Client().CloseIdleConnections()
+		server.Close()
+	})
+	return server
+}
+
+// answer is what came back, its body read.
+type answer struct {
+	*http.Response
+	text     string
+	document map[string]any
+}
+
+// ask sends a request with the operators' token, and headers as pairs of name
+// and value; an empty value takes the header away.
+func ask(t *testing.T, server *httptest.Server, method, path, body string, header ...string) answer {
+	t.Helper()
+	r, err := http.NewRequest(method, server.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	for i := 0; i < len(header); i += 2 {
+		if r.Header.Set(header[i], header[i+1]); header[i+1] == "" {
+			r.Header.Del(header[i])
+		}
+	}
+	got, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer{Response: got, text: string(text)}
+	d := json.NewDecoder(strings.NewReader(a.text))
+	d.UseNumber()
+	if err := d.Decode(&a.document); err != nil && method != http.MethodHead {
+		t.Fatalf("%s %s: got %s %q: %v", method, path, got.Status, text, err)
+	}
+	return a
+}
+
+// wantProblem checks the standard members of a problem document, RFC 9457.
+func wantProblem(t *testing.T, a answer, status int, code string) {
+	t.Helper()
+	if a.StatusCode != status || a.document["code"] != code {
+		t.Fatalf("got %s %s, want %d %s", a.Status, a.text, status, code)
+	}
+	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("%s: got Content-Type %q, want application/problem+json", code, got)
+	}
+	if got, want := a.document["type"], "https://onsale.dev/problems/"+code; got != want {
+		t.Errorf("got type %v, want %s", got, want)
+	}
+	for _, member := range []string{"title", "detail"} {
+		if text, ok := a.document[member].(string); !ok || text == "" {
+			t.Errorf("%s: got %s %v, want a text", code, member, a.document[member])
+		}
+	}
+	if retry := a.Header.Get("Retry-After"); (retry != "") != (status == http.StatusServiceUnavailable) {
+		t.Errorf("%s: got Retry-After %q, want one with every 503 and nothing else", code, retry)
+	}
+}

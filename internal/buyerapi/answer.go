@@ -1,0 +1,172 @@
+package buyerapi
+
+import (
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"onsale/internal/sale"
+)
+
+// Answer is one of the closed set of answers to a buyer: a problem's code, or
+// one of the three good ones. It is what metrics count.
+type Answer uint8
+
+// Every answer that the API gives.
+const (
+	OK               Answer = iota // 200 with what was asked for
+	Created                        // 201: a new hold
+	Replayed                       // 200: the same order again
+	SoldOut                        // 409
+	NotEnough                      // 409
+	AlreadyOrdered                 // 409
+	NotCancellable                 // 409
+	NotOpen                        // 403
+	Closed                         // 410
+	Unauthorized                   // 401
+	SaleUnknown                    // 404
+	OrderUnknown                   // 404
+	NotFound                       // 404: no such path
+	MethodNotAllowed               // 405
+	BadRequest                     // 400: not HTTP as we read it
+	RequestTimeout                 // 408: it came too slowly
+	BodyTooLarge                   // 413
+	HeaderTooLarge                 // 431
+	InvalidRequest                 // 422
+	QuantityLimit                  // 422
+	Busy                           // 503
+	StoreUnavailable               // 503
+	OutcomeUnknown                 // 503
+)
+
+// problem is what never changes about an answer.
+type problem struct {
+	code   string
+	status int
+	title  string
+	detail string
+	retry  string // Retry-After in seconds, where waiting helps
+}
+
+var problems = [...]problem{
+	OK:       {code: "ok", status: 200},
+	Created:  {code: "created", status: 201},
+	Replayed: {code: "replayed", status: 200},
+	SoldOut: {"sold-out", 409, "Sold out",
+		"Every ticket is held or paid at this moment. If an earlier answer of yours was lost, or this one carries Onsale-Retried, ask for your order first.", ""},
+	NotEnough: {"not-enough", 409, "Not enough tickets left",
+		"Fewer tickets remain than you asked for. Ask for at most what remains.", ""},
+	AlreadyOrdered: {"already-ordered", 409, "You have an order already",
+		"You have a live order of another quantity in this sale. Cancel it first, or keep it.", ""},
+	NotCancellable: {"not-cancellable", 409, "This order can't be cancelled",
+		"Only a held order can be cancelled.", ""},
+	NotOpen: {"not-open", 403, "The sale is not open yet",
+		"Come back at opens_at, by the server time given here.", ""},
+	Closed: {"closed", 410, "The sale is closed",
+		"No more tickets are sold in this sale.", ""},
+	Unauthorized: {"unauthorized", 401, "A valid token is needed",
+		"Send Authorization: Bearer with a token that is signed by a known key, unexpired and made for this audience.", ""},
+	SaleUnknown: {"sale-unknown", 404, "No such sale",
+		"Check the sale's id.", ""},
+	OrderUnknown: {"order-unknown", 404, "No such order",
+		"You have no such order in this sale.", ""},
+	NotFound: {"not-found", 404, "No such path",
+		"Paths begin with /v1/sales/.", ""},
+	MethodNotAllowed: {"method-not-allowed", 405, "Method not allowed",
+		"See the Allow header for what this path takes.", ""},
+	BadRequest: {"bad-request", 400, "The request can't be read",
+		"Send a well-formed HTTP/1.1 request.", ""},
+	RequestTimeout: {"request-timeout", 408, "The request came too slowly",
+		"Send it again, all at once.", ""},
+	BodyTooLarge: {"body-too-large", 413, "The body is too large",
+		`Send a body such as {"quantity":1}.`, ""},
+	HeaderTooLarge: {"header-too-large", 431, "The headers are too large",
+		"Send fewer or smaller headers.", ""},
+	InvalidRequest: {"invalid-request", 422, "The order can't be read",
+		`Send a body such as {"quantity":1}.`, ""},
+	QuantityLimit: {"quantity-limit", 422, "More than one buyer may order",
+		"Ask for a quantity from 1 to the sale's limit.", ""},
+	Busy: {"busy", 503, "Too many buyers at this moment",
+		"Nothing was ordered. Try again in a moment.", "1"},
+	StoreUnavailable: {"store-unavailable", 503, "The stock store is unavailable",
+		"Nothing was ordered, and this says nothing about the stock. Try again in a moment.", "1"},
+	OutcomeUnknown: {"outcome-unknown", 503, "It is unknown whether you have an order",
+		"Ask for your order, or send the same request again: it can't order twice.", "1"},
+}
+
+// Answers is how many answers there are, for tables indexed by one.
+const Answers = len(problems)
+
+// String is the answer's stable code: a metric label, and the code in problem documents.
+func (a Answer) String() string { return problems[a].code }
+
+// Status is the answer's HTTP status.
+func (a Answer) Status() int { return problems[a].status }
+
+// TypeBase precedes a problem's code in its type URI.
+const TypeBase = "https://onsale.dev/problems/"
+
+// documents are the problem documents without their closing brace, so that
+// members of one case can follow.
+var documents = func() (docs [Answers][]byte) {
+	for a := range docs {
+		p := problems[a]
+		docs[a] = []byte(`{"type":"` + TypeBase + p.code + `","title":` + quote(p.title) +
+			`,"status":` + strconv.Itoa(p.status) + `,"code":"` + p.code + `","detail":` + quote(p.detail))
+	}
+	return docs
+}()
+
+// outcomes is the table from the checkout's words to the API's.
+var outcomes = [sale.Outcomes]Answer{
+	sale.Undecided:      OutcomeUnknown,
+	sale.Held:           Created,
+	sale.Replayed:       Replayed,
+	sale.AlreadyOrdered: AlreadyOrdered,
+	sale.SoldOut:        SoldOut,
+	sale.NotEnough:      NotEnough,
+	sale.NotOpen:        NotOpen,
+	sale.Closed:         Closed,
+	// Redis saw the claim too late to sell it: nothing was ordered.
+	sale.Late: Busy,
+	sale.Busy: Busy,
+}
+
+// Headers of every refusal, as bytes: Set would spell their names anew for each
+// request, at a tenth of what sold out costs.
+var (
+	accelExpires = []byte("X-Accel-Expires")
+	oneSecond    = []byte("1")
+	cacheControl = []byte("Cache-Control")
+	noStore      = []byte("no-store")
+)
+
+// refuse writes a problem document. members are the text of JSON members that
+// follow the standard ones, each with its leading comma.
+func refuse(ctx *fasthttp.RequestCtx, a Answer, members ...string) Answer {
+	p := &problems[a]
+	ctx.SetStatusCode(p.status)
+	h := &ctx.Response.Header
+	h.SetContentType("application/problem+json")
+	// Nginx 1.22 heeds X-Accel-Expires only where it precedes Cache-Control.
+	// Sold out is the one answer that is everybody's.
+	if a == SoldOut {
+		h.SetCanonical(accelExpires, oneSecond)
+	}
+	h.SetCanonical(cacheControl, noStore)
+	if p.retry != "" {
+		h.Set("Retry-After", p.retry)
+	}
+	ctx.Response.SetBody(documents[a])
+	for _, m := range members {
+		ctx.Response.AppendBodyString(m)
+	}
+	ctx.Response.AppendBodyString("}")
+	return a
+}
+
+// The member that links to the buyer's own order, around the sale's id.
+const (
+	mineOf    = `,"mine":"` + prefix
+	mineOfEnd = `/orders/mine"`
+)

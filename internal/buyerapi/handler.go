@@ -1,0 +1,156 @@
+// Package buyerapi is the HTTP API that buyers call on a node: routes, token
+// verification, problem documents, and the table from outcomes to answers.
+package buyerapi
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"onsale/internal/checkout"
+	"onsale/internal/sale"
+)
+
+// Sales is where the handler finds what is on sale here.
+type Sales interface {
+	// Desk returns the desk of a sale that this node knows. The id is only
+	// valid during the call: it shares the request's memory.
+	Desk(sale.ID) (*checkout.Desk, bool)
+	// Ready reports whether the node knows every sale that there is.
+	Ready() bool
+}
+
+// Orders is how the handler reads and cancels orders in Redis.
+type Orders interface {
+	Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error)
+	OrderOf(ctx context.Context, id sale.ID, buyer sale.Buyer) (sale.Order, error)
+	Cancel(ctx context.Context, id sale.ID, known sale.Generation, order sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error)
+}
+
+// Hooks are called once a request; nil fields are not called.
+type Hooks struct {
+	Answered func(Answer)
+	// Bought is how long a purchase took that went past the public checks.
+	Bought func(Answer, time.Duration)
+}
+
+// Handler answers buyers. Its Serve method is a fasthttp.RequestHandler.
+type Handler struct {
+	sales    Sales
+	orders   Orders
+	verifier *Verifier
+	hooks    Hooks
+	log      *zap.Logger
+	draining atomic.Bool
+}
+
+// New makes a handler.
+func New(sales Sales, orders Orders, verifier *Verifier, hooks Hooks, log *zap.Logger) *Handler {
+	return &Handler{sales: sales, orders: orders, verifier: verifier, hooks: hooks, log: log}
+}
+
+// Drain has every answer from now on close its connection, so that Nginx takes
+// its keep-alive connections elsewhere.
+func (h *Handler) Drain() { h.draining.Store(true) }
+
+const prefix = "/v1/sales/"
+
+// Serve routes by hand: there are five routes, and the sold-out answer is too
+// cheap for a router.
+func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
+	a := h.route(ctx)
+	if h.draining.Load() {
+		ctx.SetConnectionClose()
+	}
+	if h.hooks.Answered != nil {
+		h.hooks.Answered(a)
+	}
+}
+
+// route takes the path as it was sent. Ids need no escapes, so every address
+// has one spelling, and none that Nginx and a node could read differently.
+func (h *Handler) route(ctx *fasthttp.RequestCtx) Answer {
+	rest, ok := strings.CutPrefix(borrow(ctx.URI().PathOriginal()), prefix)
+	if !ok {
+		return refuse(ctx, NotFound)
+	}
+	id, rest, deeper := strings.Cut(rest, "/")
+	desk, ok := h.sales.Desk(sale.ID(id))
+	if !ok {
+		return h.unknown(ctx)
+	}
+	if !deeper {
+		if !reads(ctx) {
+			return notAllowed(ctx, "GET, HEAD")
+		}
+		return h.show(ctx, desk)
+	}
+	if rest == "orders" {
+		if !ctx.IsPost() {
+			return notAllowed(ctx, "POST")
+		}
+		return h.buy(ctx, desk)
+	}
+	order, ok := strings.CutPrefix(rest, "orders/")
+	switch {
+	case !ok || order == "" || strings.Contains(order, "/"):
+		return refuse(ctx, NotFound)
+	case reads(ctx):
+		return h.find(ctx, desk, order)
+	case order == "mine":
+		return notAllowed(ctx, "GET, HEAD")
+	case ctx.IsDelete():
+		return h.cancel(ctx, desk, order)
+	}
+	return notAllowed(ctx, "GET, HEAD, DELETE")
+}
+
+// unknown says that there is no such sale only where this node would know: one
+// that has not reached Redis knows no sale, and a new one may be among them.
+func (h *Handler) unknown(ctx *fasthttp.RequestCtx) Answer {
+	if !h.sales.Ready() {
+		return refuse(ctx, StoreUnavailable)
+	}
+	return refuse(ctx, SaleUnknown)
+}
+
+// show describes the sale to anybody.
+func (h *Handler) show(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
+	now, ok := desk.Now()
+	if !ok {
+		return refuse(ctx, StoreUnavailable)
+	}
+	body, err := json.Marshal(newSaleDocument(desk.Sale(), desk.Precheck(), now, desk.Remaining()))
+	if err != nil {
+		panic(err) // numbers, texts and times of this era always have a JSON form
+	}
+	return good(ctx, OK, body)
+}
+
+// good writes an answer that is no problem. It keeps the body.
+func good(ctx *fasthttp.RequestCtx, a Answer, body []byte) Answer {
+	ctx.SetStatusCode(a.Status())
+	ctx.Response.Header.SetContentType("application/json")
+	ctx.Response.Header.Set("Cache-Control", "no-store")
+	ctx.Response.SetBodyRaw(body)
+	return a
+}
+
+// reads reports whether the request only reads. fasthttp leaves the body out
+// of what it sends to HEAD.
+func reads(ctx *fasthttp.RequestCtx) bool { return ctx.IsGet() || ctx.IsHead() }
+
+func notAllowed(ctx *fasthttp.RequestCtx, allow string) Answer {
+	ctx.Response.Header.Set("Allow", allow)
+	return refuse(ctx, MethodNotAllowed)
+}
+
+// borrow is the bytes as a string, uncopied: sold out is answered a million
+// times for each ticket. Nothing may keep it past the request.
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

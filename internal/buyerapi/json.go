@@ -1,0 +1,124 @@
+package buyerapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"onsale/internal/sale"
+)
+
+// quote renders a JSON string.
+func quote(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always has a JSON form
+	}
+	return string(b)
+}
+
+// parsers read what buyers send; fastjson because encoding/json would be the
+// largest part of a purchase's cost on the node, and matches names in any case.
+var parsers fastjson.ParserPool
+
+// maxOrder bounds an order's JSON. It also bounds how deep a hostile body can
+// nest: fastjson's errors grow with the square of that, and its own validation
+// took seconds for four kilobytes of brackets.
+const maxOrder = 256
+
+// decodeOrder reads {"quantity":n}, the one thing that a purchase may send, and
+// returns n, at least 1. Any member beside it is refused: a buyer must not buy
+// something else than was meant.
+func decodeOrder(body []byte) (int, error) {
+	body = bytes.TrimSpace(body)
+	switch {
+	case len(body) > maxOrder:
+		return 0, fmt.Errorf("want at most %d bytes", maxOrder)
+	case !json.Valid(body):
+		return 0, errors.New("the body is not JSON")
+	}
+	p := parsers.Get()
+	defer parsers.Put(p)
+	v, err := p.ParseBytes(body)
+	if err != nil {
+		return 0, fmt.Errorf("the body is not JSON: %w", err)
+	}
+	o, err := v.Object()
+	if err != nil || o.Len() != 1 || o.Get("quantity") == nil {
+		return 0, errors.New("want a JSON object with the member quantity and nothing beside it")
+	}
+	quantity, err := o.Get("quantity").Int()
+	switch {
+	case err != nil:
+		return 0, errors.New("quantity: want a whole number, without fraction or exponent")
+	case quantity < 1:
+		return 0, errors.New("quantity: want at least 1")
+	}
+	return quantity, nil
+}
+
+// appendOrder renders an order as its buyer sees it. The amount is price times
+// quantity, in the currency's minor unit. Written by hand because it is part of
+// every purchase; every text in it comes from an alphabet that JSON does not
+// escape.
+func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, o.ID...)
+	b = append(b, `","sale":"`...)
+	b = append(b, s.ID...)
+	b = append(b, `","state":"`...)
+	b = append(b, o.State...)
+	b = append(b, `","quantity":`...)
+	b = strconv.AppendInt(b, int64(o.Quantity), 10)
+	b = append(b, `,"amount":`...)
+	b = strconv.AppendInt(b, s.Price*int64(o.Quantity), 10)
+	b = append(b, `,"currency":"`...)
+	b = append(b, s.Currency...)
+	b = append(b, `","created_at":"`...)
+	b = o.Created.Time().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","expires_at":"`...)
+	b = o.Expires.Time().AppendFormat(b, time.RFC3339Nano)
+	return append(b, `"}`...)
+}
+
+// saleDocument is a sale as everybody sees it.
+type saleDocument struct {
+	ID         sale.ID    `json:"id"`
+	Title      string     `json:"title"`
+	Kind       sale.Kind  `json:"kind"`
+	Price      int64      `json:"price"`
+	Currency   string     `json:"currency"`
+	Limit      int        `json:"limit"`
+	OpensAt    time.Time  `json:"opens_at"`
+	ClosesAt   *time.Time `json:"closes_at,omitempty"`
+	ServerTime time.Time  `json:"server_time"`
+	State      string     `json:"state"`     // scheduled, on-sale, sold-out or closed
+	Remaining  int64      `json:"remaining"` // approximate: at most a poll old
+}
+
+func newSaleDocument(s *sale.Sale, state sale.Outcome, now sale.Instant, remaining int64) saleDocument {
+	d := saleDocument{
+		ID: s.ID, Title: s.Title, Kind: s.Kind, Price: s.Price, Currency: s.Currency, Limit: s.Limit,
+		OpensAt: s.Opens.Time(), ServerTime: now.Time(), Remaining: remaining,
+	}
+	if s.Closes != 0 {
+		t := s.Closes.Time()
+		d.ClosesAt = &t
+	}
+	switch state {
+	case sale.NotOpen:
+		d.State = "scheduled"
+	case sale.Closed:
+		d.State = "closed"
+	case sale.SoldOut:
+		d.State, d.Remaining = "sold-out", 0
+	default:
+		d.State = "on-sale"
+	}
+	return d
+}

@@ -1,0 +1,145 @@
+package buyerapi
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+)
+
+// Limits of what a buyer may send: what Nginx lets through. A purchase needs
+// some hundred bytes. Below Nginx's own limits a node would hang up on it with
+// bytes under way; above them nothing arrives.
+const (
+	maxBody   = 8 << 10
+	maxHeader = 8 << 10
+)
+
+// NewServer makes the fasthttp server of a handler. idle is how long a
+// keep-alive connection may be silent: longer than Nginx keeps its own, so
+// that Nginx is the one to close, never the node while a request is on its way.
+func NewServer(h *Handler, idle time.Duration) *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:               h.Serve,
+		Name:                  "onsale",
+		ReadTimeout:           idle, // Nginx sends whole requests; see Patient for why all three are one
+		WriteTimeout:          idle,
+		IdleTimeout:           idle,
+		MaxRequestBodySize:    maxBody,
+		ReadBufferSize:        maxHeader,
+		CloseOnShutdown:       true,
+		NoDefaultContentType:  true,
+		ErrorHandler:          h.unreadable,
+		SecureErrorLogMessage: true,
+		Logger:                quiet{h.log},
+		// Nobody asks a request for its time, so nobody reads the clock for it.
+		LazyRequestTime: true,
+		// Orders are JSON. A form is refused like any other body, not unpacked.
+		DisablePreParseMultipartForm: true,
+	}
+}
+
+// Patient has a listener wait where the process has no file descriptor left for
+// a buyer: some come free. Without it fasthttp takes the error for the
+// listener's end, and so a crowd of connections would end the node.
+//
+// Its connections are patient too: fasthttp sets three deadlines a request, a
+// twentieth of what a sold-out answer costs, and here one is only moved once it
+// is a second behind. So a timeout may come up to a second early.
+func Patient(l net.Listener) net.Listener { return patient{l} }
+
+type patient struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (p patient) Accept() (net.Conn, error) {
+	for {
+		c, err := p.Listener.Accept()
+		switch {
+		case err == nil:
+			return &conn{Conn: c}, nil
+		case !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE):
+			return nil, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// quiet takes fasthttp's own log, a line for each connection that breaks: at
+// any louder level anybody could fill the disk. Answers are counted instead.
+type quiet struct{ log *zap.Logger }
+
+// Printf implements fasthttp.Logger.
+func (q quiet) Printf(format string, args ...any) {
+	if entry := q.log.Check(zap.DebugLevel, "fasthttp"); entry != nil {
+		entry.Write(zap.String("said", fmt.Sprintf(format, args...)))
+	}
+}
+
+// unreadable answers what fasthttp could not read as a request.
+func (h *Handler) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var network net.Error
+	a := BadRequest
+	switch {
+	case errors.As(err, &small):
+		a = HeaderTooLarge
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		a = BodyTooLarge
+	case errors.As(err, &network) && network.Timeout():
+		a = RequestTimeout
+	}
+	refuse(ctx, a)
+	ctx.SetConnectionClose()
+	if h.hooks.Answered != nil {
+		h.hooks.Answered(a)
+	}
+}
+
+// conn moves its deadlines rarely. One goroutine serves it, so it needs no lock;
+// what others may do, close it, does not touch the deadlines.
+type conn struct {
+	net.Conn
+	read, write time.Time
+}
+
+// slack is how far a deadline may stay behind.
+const slack = time.Second
+
+// SetReadDeadline implements net.Conn.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if near(c.read, t) {
+		return nil
+	}
+	c.read = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	if near(c.write, t) {
+		return nil
+	}
+	c.write = t
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.read, c.write = t, t
+	return c.Conn.SetDeadline(t)
+}
+
+// near reports whether the deadline that stands will do for the one wanted: it
+// is no later, and less than the slack earlier. None, the zero time, is near
+// only to none.
+func near(stands, wanted time.Time) bool {
+	if stands.IsZero() || wanted.IsZero() {
+		return stands.IsZero() && wanted.IsZero()
+	}
+	behind := wanted.Sub(stands)
+	return behind >= 0 && behind < slack
+}

@@ -1,0 +1,164 @@
+package buyerapi_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"onsale/internal/buyerapi"
+	"onsale/internal/sale"
+)
+
+func TestAGoodTokenNamesItsBuyer(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("a", sale.MaxBuyerLength)
+	for name, c := range map[string]struct {
+		signer signer
+		header string // empty: the usual one
+		claims string
+		want   sale.Buyer
+	}{
+		"with a secret key":            {secretKey, "", claims(), "alice"},
+		"with a public key":            {publicKey, "", claims(), "alice"},
+		"without a key id":             {secretKey, `{"alg":"HS256"}`, claims(), "alice"},
+		"public without a key id":      {publicKey, `{"typ":"JWT","alg":"EdDSA"}`, claims(), "alice"},
+		"with unknown header members":  {secretKey, `{"alg":"HS256","typ":"at+jwt","jku":"https://evil.example"}`, claims(), "alice"},
+		"with several audiences":       {secretKey, "", claims("aud", []string{"shop", "onsale"}), "alice"},
+		"with no not-before":           {secretKey, "", claims("nbf", nil), "alice"},
+		"with unknown claims":          {secretKey, "", claims("iss", "x", "roles", []string{"admin"}), "alice"},
+		"with the longest buyer":       {secretKey, "", claims("sub", longest), sale.Buyer(longest)},
+		"with blanks and other script": {secretKey, "", claims("sub", "Алиса <a b>"), "Алиса <a b>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := c.header
+			if header == "" {
+				header = c.signer.header()
+			}
+			text := c.signer.sign(t, header, c.claims)
+			v := verifier(t, "onsale", secretKey, publicKey)
+			for range 2 { // the second time the header is known
+				if got, err := v.Verify(text, noon.Time()); err != nil || got != c.want {
+					t.Errorf("got %q, %v, want %q", got, err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestAHostileTokenNamesNobody(t *testing.T) {
+	t.Parallel()
+	a := (&site{}).serve(t)
+	v := verifier(t, "onsale", secretKey, publicKey)
+	for name, text := range hostile(t) {
+		t.Run(name, func(t *testing.T) {
+			if got, err := v.Verify(text, noon.Time()); !errors.Is(err, buyerapi.ErrToken) || got != "" {
+				t.Errorf("got %q, %v, want no buyer and ErrToken", got, err)
+			}
+			got := a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, bearer(text))
+			wantProblem(t, got, buyerapi.Unauthorized)
+			wantHeader(t, got, "WWW-Authenticate", `Bearer realm="onsale"`)
+		})
+	}
+}
+
+func TestATokenIsGoodFromItsFirstMomentAndNotInItsLast(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, "onsale", secretKey)
+	text := secretKey.sign(t, secretKey.header(), claims("nbf", 1000.5, "exp", 2000.25))
+	for milli, good := range map[int64]bool{1_000_499: false, 1_000_500: true, 2_000_249: true, 2_000_250: false} {
+		if _, err := v.Verify(text, time.UnixMilli(milli)); (err == nil) != good {
+			t.Errorf("at %d ms: got %v, want it good: %v", milli, err, good)
+		}
+	}
+}
+
+func TestTheAuthorizationHeader(t *testing.T) {
+	t.Parallel()
+	a := (&site{}).serve(t)
+	good := token(t, "alice")
+	for _, header := range []string{"Bearer " + good, "bearer " + good, "BEARER  " + good + " "} {
+		if got := a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, "Authorization: "+header); got.StatusCode != 201 {
+			t.Errorf("%.20s…: got %s, want 201", header, got.Status)
+		}
+	}
+	for _, header := range []string{
+		"X-Token: " + good, "Cookie: token=" + good, "Authorization: " + good, "Authorization: Basic " + good, "Authorization: Bearer",
+		"Authorization: Bearer" + good, "Authorization:", "Authorization: Bearer x\r\nAuthorization: Bearer " + good,
+	} {
+		wantProblem(t, a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, header), buyerapi.Unauthorized)
+	}
+	wantProblem(t, a.ask(t, "POST", "/v1/sales/s/orders?access_token="+good, `{"quantity":1}`), buyerapi.Unauthorized)
+}
+
+func TestIssuersRotateTheirKeys(t *testing.T) {
+	t.Parallel()
+	next := signer{"next", jwt.SigningMethodHS256, otherSecret.key}
+	both := verifier(t, "onsale", secretKey, next)
+	for _, s := range []signer{secretKey, next} {
+		for _, header := range []string{s.header(), `{"alg":"HS256"}`} {
+			if _, err := both.Verify(s.sign(t, header, claims()), noon.Time()); err != nil {
+				t.Errorf("%s with %s: got %v, want it accepted", s.id, header, err)
+			}
+		}
+	}
+	if _, err := verifier(t, "onsale", next).Verify(token(t, "alice"), noon.Time()); !errors.Is(err, buyerapi.ErrToken) {
+		t.Errorf("got %v for a token of the key that is gone, want ErrToken", err)
+	}
+}
+
+func TestOnlySignedHeadersAreRemembered(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, "onsale", secretKey, publicKey)
+	for _, text := range hostile(t) {
+		_, _ = v.Verify(text, noon.Time()) // refused, as another test has it
+	}
+	before := v.Headers()
+	for i := range 1000 {
+		header := fmt.Sprintf(`{"alg":"HS256","n":%d}`, i)
+		if _, err := v.Verify(otherSecret.sign(t, header, claims()), noon.Time()); !errors.Is(err, buyerapi.ErrToken) {
+			t.Fatalf("got %v, want ErrToken", err)
+		}
+	}
+	if got := v.Headers(); got != before {
+		t.Errorf("got %d headers remembered of tokens by another's key, want none", got-before)
+	}
+	for i := range 1000 {
+		if _, err := v.Verify(secretKey.sign(t, fmt.Sprintf(`{"alg":"HS256","n":%d}`, i), claims()), noon.Time()); err != nil {
+			t.Fatalf("got %v past what is remembered, want nil", err)
+		}
+	}
+	if got := v.Headers(); got > 12 {
+		t.Errorf("got %d headers remembered, want at most 12 with two keys", got)
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	v := verifier(f, "onsale", secretKey, publicKey)
+	good := map[string]bool{}
+	for _, s := range []signer{secretKey, publicKey} {
+		text := s.sign(f, s.header(), claims())
+		f.Add(text)
+		good[text[:strings.LastIndexByte(text, '.')]] = true
+	}
+	for _, text := range hostile(f) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		buyer, err := v.Verify(text, noon.Time())
+		if err != nil {
+			if buyer != "" {
+				t.Errorf("got buyer %q with an error, want none", buyer)
+			}
+			return
+		}
+		// Nobody here signs anything but the seeds.
+		if !good[text[:strings.LastIndexByte(text, '.')]] || buyer != "alice" {
+			t.Errorf("%q: got buyer %q, want what nobody signed refused", text, buyer)
+		}
+	})
+}

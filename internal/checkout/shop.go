@@ -1,0 +1,278 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/localstock"
+	"onsale/internal/sale"
+)
+
+// Store is what the shop asks of Redis.
+type Store interface {
+	Sales(ctx context.Context) ([]sale.ID, error)
+	Read(ctx context.Context, id sale.ID, known sale.Generation) (sale.Sale, sale.Reading, error)
+	Draw(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error)
+	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
+}
+
+// Config shapes the shop.
+type Config struct {
+	// Poll is how often an idle node asks for news. Raising it delays plans,
+	// new and closed sales; lowering it costs Redis a read a sale and node.
+	Poll time.Duration
+	// Patience is how long a claim may take before Redis refuses it as late;
+	// the group commit sends it again for as long.
+	Patience time.Duration
+	// Stale is the age of the last reading past which the node is not ready.
+	// Raising it keeps a node without Redis in the upstream; lowering it below
+	// two polls drops nodes for one lost reply.
+	Stale time.Duration
+	// Expire is how many overdue holds one call ends at most.
+	Expire int
+	Local  localstock.Config
+}
+
+// DefaultConfig is the design's.
+func DefaultConfig() Config {
+	return Config{
+		Poll: 500 * time.Millisecond, Patience: 2 * time.Second, Stale: 1500 * time.Millisecond,
+		Expire: 100, Local: localstock.DefaultConfig(),
+	}
+}
+
+// Validate reports every fault at once, or nil.
+func (c Config) Validate() error {
+	var faults []error
+	if c.Poll < time.Millisecond || c.Patience < time.Millisecond {
+		faults = append(faults, errors.New("checkout: poll and patience must be at least 1ms"))
+	}
+	if c.Stale < 2*c.Poll {
+		faults = append(faults, fmt.Errorf("checkout: stale %v: want at least two polls of %v", c.Stale, c.Poll))
+	}
+	if c.Expire < 1 || c.Expire > 1000 {
+		faults = append(faults, fmt.Errorf("checkout: expire %d: want 1 to 1000", c.Expire))
+	}
+	return errors.Join(append(faults, c.Local.Validate())...)
+}
+
+// Hooks are called as things happen; nil fields are not called.
+type Hooks struct {
+	// Local makes the hooks of a sale's local stock.
+	Local func(sale.ID) localstock.Hooks
+	// Ready reports every change of readiness.
+	Ready func(bool)
+}
+
+// Shop is every sale that this node knows.
+type Shop struct {
+	store  Store
+	remote func(sale.ID, *Desk) Remote
+	weight func() (own, all int)
+	config Config
+	hooks  Hooks
+	log    *zap.Logger
+
+	desks  atomic.Pointer[map[sale.ID]*Desk] // replaced, never changed
+	polled atomic.Pointer[time.Time]         // when the last good poll ended
+	ready  atomic.Bool
+	first  chan struct{}    // closed by the first good poll
+	broken map[sale.ID]bool // sales whose last read failed, so that each is logged once; Run owns it
+}
+
+// NewShop makes a shop that knows nothing until Run has polled once. remote
+// makes the group commit of a sale; weight says this node's weight and that of
+// all selling nodes, for draws.
+func NewShop(store Store, remote func(sale.ID, *Desk) Remote, weight func() (own, all int), config Config, hooks Hooks, log *zap.Logger) *Shop {
+	s := &Shop{store: store, remote: remote, weight: weight, config: config, hooks: hooks, log: log, broken: map[sale.ID]bool{}, first: make(chan struct{})}
+	s.desks.Store(&map[sale.ID]*Desk{})
+	return s
+}
+
+// Desk returns the desk of a sale, or false for one that nobody has opened.
+func (s *Shop) Desk(id sale.ID) (*Desk, bool) {
+	d, ok := (*s.desks.Load())[id]
+	return d, ok
+}
+
+// Desks returns every desk by sale. The map must not be changed.
+func (s *Shop) Desks() map[sale.ID]*Desk { return *s.desks.Load() }
+
+// Known is closed once every sale is known: a node that serves before would
+// tell buyers that there is no such sale.
+func (s *Shop) Known() <-chan struct{} { return s.first }
+
+// Ready reports whether Redis has answered a poll recently enough to sell. A
+// node that was paused is not ready until it has read again.
+func (s *Shop) Ready() bool {
+	at := s.polled.Load()
+	return at != nil && time.Since(*at) <= s.config.Stale
+}
+
+// Run polls until ctx ends, and then waits for draws and claims under way.
+func (s *Shop) Run(ctx context.Context) error {
+	ticker := time.NewTicker(s.config.Poll)
+	defer ticker.Stop()
+	for {
+		s.follow(s.poll(ctx))
+		select {
+		case <-ctx.Done():
+			for _, d := range s.Desks() {
+				d.local.Wait()
+				d.remote.Wait()
+			}
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// follow turns polls into readiness and logs each change once. One lost poll
+// is no outage: the node stays ready until the last good one is stale.
+func (s *Shop) follow(err error) {
+	if err == nil {
+		now := time.Now()
+		if s.polled.Swap(&now) == nil {
+			close(s.first)
+		}
+	}
+	ready := s.Ready()
+	if s.ready.Swap(ready) == ready {
+		return
+	}
+	if ready {
+		s.log.Info("ready: Redis answers")
+	} else {
+		s.log.Error("not ready: Redis does not answer", zap.Error(err))
+	}
+	if s.hooks.Ready != nil {
+		s.hooks.Ready(ready)
+	}
+}
+
+// poll reads every sale once. Only Redis being away is an error: a sale that
+// is broken must not take the others out of the upstream.
+func (s *Shop) poll(ctx context.Context) error {
+	ids, err := s.store.Sales(ctx)
+	if err != nil {
+		return err
+	}
+	ids = s.forget(ids)
+	errs := make([]error, len(ids))
+	gate := make(chan struct{}, 8)
+	var group sync.WaitGroup
+	for i, id := range ids {
+		group.Go(func() {
+			gate <- struct{}{}
+			errs[i] = s.read(ctx, id)
+			<-gate
+		})
+	}
+	group.Wait()
+	for i, id := range ids {
+		s.note(id, errs[i])
+	}
+	return nil
+}
+
+// note logs a sale that can't be read, and that it can again, once each.
+func (s *Shop) note(id sale.ID, err error) {
+	switch {
+	case err != nil && !s.broken[id] && !errors.Is(err, context.Canceled):
+		s.broken[id] = true
+		s.log.Error("can't read a sale", zap.String("sale", string(id)), zap.Error(err))
+	case err == nil && s.broken[id]:
+		delete(s.broken, id)
+		s.log.Info("can read the sale again", zap.String("sale", string(id)))
+	}
+}
+
+// read polls one sale, and puts it on sale here where it is new. A desk is made
+// only for a sale that can be read, so once, however many polls that takes.
+func (s *Shop) read(ctx context.Context, id sale.ID) error {
+	d, known := s.Desk(id)
+	var generation sale.Generation
+	if known {
+		generation = d.Generation()
+	}
+	definition, reading, err := s.store.Read(ctx, id, generation)
+	if err != nil {
+		return err
+	}
+	if !known {
+		d = s.newDesk(id)
+	}
+	d.definition.Store(&definition)
+	d.Observe(reading)
+	if !known {
+		s.add(d)
+		s.log.Info("sale is known here", zap.String("sale", string(id)), zap.Int64("total", definition.Total))
+	}
+	if definition.Closed {
+		d.local.Refuse(sale.Closed)
+	}
+	if !d.local.Exhausted() {
+		return nil
+	}
+	// Nobody claims on a sold-out sale, so nobody would notice an overdue hold.
+	_, _, reading, err = s.store.Expire(ctx, id, d.Generation(), s.config.Expire)
+	if err == nil {
+		d.Observe(reading)
+	}
+	return err
+}
+
+func (s *Shop) newDesk(id sale.ID) *Desk {
+	d := &Desk{id: id, patience: s.config.Patience}
+	var hooks localstock.Hooks
+	if s.hooks.Local != nil {
+		hooks = s.hooks.Local(id)
+	}
+	d.local = localstock.New(&supply{s, d}, s.config.Local, hooks)
+	d.remote = s.remote(id, d)
+	return d
+}
+
+// add is called by the polls of several sales at once.
+func (s *Shop) add(d *Desk) {
+	for {
+		old := s.desks.Load()
+		desks := maps.Clone(*old)
+		desks[d.id] = d
+		if s.desks.CompareAndSwap(old, &desks) {
+			return
+		}
+	}
+}
+
+// forget drops closed sales that are listed no more: they are archived. A sale
+// that vanishes while it sells is lost data, not news: it is kept, so that its
+// buyers hear that the store is unavailable, not that there is no such sale.
+// It returns the ids to poll.
+func (s *Shop) forget(listed []sale.ID) []sale.ID {
+	old := s.Desks()
+	keep := make(map[sale.ID]*Desk, len(old))
+	for id, d := range old {
+		switch {
+		case slices.Contains(listed, id):
+			keep[id] = d
+		case d.Sale().Closed:
+			s.log.Info("sale is archived", zap.String("sale", string(id)))
+		default:
+			keep[id] = d
+			listed = append(listed, id)
+		}
+	}
+	if len(keep) != len(old) {
+		s.desks.Store(&keep)
+	}
+	return listed
+}

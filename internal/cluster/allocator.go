@@ -1,0 +1,183 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/membership"
+	"onsale/internal/rebalance"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+	"onsale/internal/telemetry"
+	"onsale/internal/upstream"
+)
+
+// AllocatorConfig is an allocator's command line.
+type AllocatorConfig struct {
+	Name      string `env:"ONSALE_NAME" default:"allocator-${hostname}" help:"Unique name in the gossip."`
+	Admin     string `default:":9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health, metrics and profiles; keep it private."`
+	TokenFile string `required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes."`
+	Tolerate  int    `default:"-1" env:"ONSALE_TOLERATE" help:"Nodes that may vanish at once without a round trip for the others; -1 means 5 % of them, at least one."`
+
+	Upstream string `env:"ONSALE_UPSTREAM" help:"Nginx's upstream.conf to render. Empty: none."`
+	Test     string `name:"nginx-test" env:"ONSALE_NGINX_TEST" help:"Command that tests Nginx's configuration, its words separated by blanks. Empty where a watcher beside Nginx does it."`
+	Reload   string `name:"nginx-reload" env:"ONSALE_NGINX_RELOAD" help:"Command that reloads Nginx, its words separated by blanks. Empty where a watcher beside Nginx does it."`
+
+	Redis  RedisFlags  `embed:"" prefix:"redis-"`
+	Gossip GossipFlags `embed:"" prefix:"gossip-"`
+}
+
+// Allocator plans, publishes the upstream and serves the operators.
+type Allocator struct {
+	config    AllocatorConfig
+	log       *zap.Logger
+	client    redis.UniversalClient
+	gossip    *membership.Gossip
+	loop      *rebalance.Loop
+	publisher *upstream.Publisher
+	relay     *relay
+	admin     *adminapi.Handler
+	metrics   *telemetry.Metrics
+	up        atomic.Bool
+}
+
+// NewAllocator wires an allocator. It starts nothing and fails on a
+// configuration that can't work.
+func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
+	remotestock.SetLog(log)
+	a := &Allocator{config: config, log: log.With(zap.String("allocator", config.Name)), metrics: telemetry.New()}
+	token, err1 := os.ReadFile(config.TokenFile)
+	gossip, err2 := config.Gossip.config(config.Name, membership.RoleAllocator)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	redisConfig := config.Redis.config()
+	var err error
+	if a.client, err = remotestock.Dial(redisConfig); err != nil {
+		return nil, err
+	}
+	meters := a.metrics.NewAllocator()
+	if a.gossip, err = membership.New(gossip, log, memberHooks(meters)); err != nil {
+		return nil, err
+	}
+	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{}, a.log)
+	if a.admin, err = adminapi.New(store, a.gossip.View, strings.TrimSpace(string(token)), a.log); err != nil {
+		return nil, err
+	}
+	return a, a.wire(store, redisConfig, meters)
+}
+
+func (a *Allocator) wire(store *remotestock.Store, redisConfig remotestock.Config, meters *telemetry.Allocator) error {
+	plan := rebalance.DefaultConfig()
+	plan.Tolerate = a.config.Tolerate
+	a.relay = newRelay(a.gossip)
+	lease := remotestock.NewLease(a.client, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime, redisConfig.Call)
+	a.loop = rebalance.New(a.relay.reader(), store, lease, plan, rebalance.Hooks{
+		Planned: func(id sale.ID, _ sale.Generation, r rebalance.Reason, _ int) { meters.Planned(string(id), string(r)) },
+		Leading: meters.Leading,
+		Expired: func(id sale.ID, holds int) { meters.Expired(string(id), holds) },
+		Failed:  func(op rebalance.Op, _ error) { meters.Failed(string(op)) },
+	}, a.log)
+	if a.config.Upstream == "" {
+		return plan.Validate()
+	}
+	c := upstream.DefaultConfig()
+	c.Test, c.Reload = strings.Fields(a.config.Test), strings.Fields(a.config.Reload)
+	file, err := filepath.Abs(a.config.Upstream)
+	if err != nil {
+		return err
+	}
+	c.File = file
+	a.publisher, err = upstream.New(a.relay.reader(), c, upstream.Hooks{
+		Published: meters.Published,
+		Failed:    func(error) { meters.Unpublished() },
+	}, a.log)
+	return errors.Join(plan.Validate(), err)
+}
+
+func memberHooks(m *telemetry.Allocator) membership.Hooks {
+	count := func(event string) func(sale.Node) { return func(sale.Node) { m.Member(event) } }
+	return membership.Hooks{Joined: count("joined"), Left: count("left"), Failed: count("failed"), Updated: count("updated")}
+}
+
+// Run plans and serves until ctx ends. It returns an error where it could not
+// start, or a part of it stopped by itself.
+func (a *Allocator) Run(ctx context.Context) error {
+	defer a.client.Close()
+	listener, err := net.Listen("tcp", a.config.Admin)
+	if err != nil {
+		return fmt.Errorf("admin API: %w", err)
+	}
+	mux := a.metrics.AdminMux(a.up.Load)
+	a.admin.Register(mux)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+
+	parts := newGroup(ctx)
+	parts.run("admin API", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
+	parts.run("gossip", a.gossip.Run)
+	parts.run("relay", a.relay.run)
+	parts.run("planning", a.loop.Run)
+	if a.publisher != nil {
+		parts.run("upstream", a.publisher.Run)
+	}
+	a.up.Store(true)
+	a.log.Info("allocator is up", zap.String("admin", listener.Addr().String()))
+	<-parts.running.Done()
+	a.up.Store(false)
+	return parts.stop()
+}
+
+// relay passes gossip's one signal on to several readers.
+type relay struct {
+	gossip  *membership.Gossip
+	readers []*reader
+}
+
+type reader struct {
+	gossip  *membership.Gossip
+	changed chan struct{}
+}
+
+func newRelay(g *membership.Gossip) *relay { return &relay{gossip: g} }
+
+// reader adds one; before run.
+func (r *relay) reader() *reader {
+	n := &reader{gossip: r.gossip, changed: make(chan struct{}, 1)}
+	r.readers = append(r.readers, n)
+	return n
+}
+
+func (r *relay) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.gossip.Changed():
+		}
+		for _, n := range r.readers {
+			select {
+			case n.changed <- struct{}{}:
+			default: // a signal is waiting already, and covers this one
+			}
+		}
+	}
+}
+
+// View is the gossip view.
+func (r *reader) View() sale.View { return r.gossip.View() }
+
+// Changed is this reader's own signal.
+func (r *reader) Changed() <-chan struct{} { return r.changed }

@@ -1,0 +1,227 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/cluster/process"
+	"onsale/internal/sale"
+)
+
+// EmbeddedOptions shape a cluster inside this process.
+type EmbeddedOptions struct {
+	Nodes  int
+	Issuer *Issuer // who signs buyers' tokens; nil makes a new one
+	// Front, where there is one, leads buyers to the nodes of the view until
+	// its context ends. It starts after the nodes and ends before them.
+	Front func(ctx context.Context, view func() sale.View) error
+}
+
+// Embedded is a sale site inside this process: nodes and an allocator, wired
+// as their commands wire them, on an embedded Redis that is memory alone. It
+// needs no other program, and proves nothing about durability or speed.
+type Embedded struct {
+	Nodes      []Endpoint
+	Allocator  Endpoint
+	Issuer     *Issuer
+	AdminToken string
+
+	log    *zap.Logger
+	redis  *miniredis.Miniredis
+	nodes  []*Node
+	gossip string   // host:port that members join through
+	stages []*group // in the order they started; they end in reverse
+	ended  context.Context
+	end    context.CancelFunc
+}
+
+// Endpoint is where a member of an embedded cluster listens, as host:port.
+type Endpoint struct {
+	Name   string
+	Listen string // the buyers' API, nodes only
+	Admin  string
+}
+
+// StartEmbedded brings a cluster up and returns once every node sells. Where
+// it fails it leaves nothing behind; ctx bounds the start alone.
+func StartEmbedded(ctx context.Context, o EmbeddedOptions, log *zap.Logger) (_ *Embedded, err error) {
+	e := &Embedded{
+		Issuer: cmp.Or(o.Issuer, NewIssuer()), AdminToken: rand.Text(),
+		log: log, redis: miniredis.NewMiniRedis(),
+	}
+	e.ended, e.end = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	// Without it no key would ever expire: miniredis stops the clock for tests.
+	e.redis.ClockTTL(true)
+	if err := e.redis.StartAddr("127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("embedded redis: %w", err)
+	}
+	// Nodes and allocators read their secrets once, when they are wired.
+	secrets, err := os.MkdirTemp("", "onsale-secrets-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(secrets)) }()
+	view, err := e.startAllocator(ctx, filepath.Join(secrets, "admin-token"))
+	if err != nil {
+		return nil, err
+	}
+	if err := e.startNodes(o.Nodes, filepath.Join(secrets, "keys.json")); err != nil {
+		return nil, err
+	}
+	if err := e.await(ctx, "every node to sell", func() bool { return len(view().Selling()) == o.Nodes }); err != nil {
+		return nil, err
+	}
+	if o.Front != nil {
+		e.stage().run("front", func(ctx context.Context) error { return o.Front(ctx, view) })
+	}
+	return e, nil
+}
+
+// stage begins a group of parts that end together, before those of earlier
+// stages. A part that stops by itself ends the cluster.
+func (e *Embedded) stage() *group {
+	g := newGroup(context.Background())
+	context.AfterFunc(g.running, e.end)
+	e.stages = append(e.stages, g)
+	return g
+}
+
+// startAllocator returns the view of the allocator's gossip. It waits until
+// nodes can join: one that finds nobody pauses before it tries again.
+func (e *Embedded) startAllocator(ctx context.Context, token string) (view func() sale.View, err error) {
+	if err := os.WriteFile(token, []byte(e.AdminToken), 0o600); err != nil {
+		return nil, err
+	}
+	e.Allocator.Name = "a01"
+	gossip, err := e.gossipFlags(&e.Allocator.Admin)
+	if err != nil {
+		return nil, err
+	}
+	e.gossip = gossip.Bind
+	a, err := NewAllocator(AllocatorConfig{
+		Name: e.Allocator.Name, Admin: e.Allocator.Admin, TokenFile: token, Tolerate: -1,
+		Redis: e.Redis(), Gossip: gossip,
+	}, e.log)
+	if err != nil {
+		return nil, err
+	}
+	e.stage().run("allocator", a.Run)
+	return a.gossip.View, e.await(ctx, "the allocator to gossip", func() bool { return a.gossip.LocalAddr() != "" })
+}
+
+func (e *Embedded) startNodes(count int, keys string) error {
+	if err := e.Issuer.Save(keys); err != nil {
+		return err
+	}
+	parts := e.stage()
+	for i := range count {
+		at := Endpoint{Name: fmt.Sprintf("n%03d", i+1)}
+		gossip, err := e.gossipFlags(&at.Listen, &at.Admin)
+		if err != nil {
+			return err
+		}
+		gossip.Seeds = []string{e.gossip}
+		n, err := NewNode(NodeConfig{
+			Name: at.Name, Listen: at.Listen, Admin: at.Admin, Weight: 1,
+			TokenKeys: keys, Audience: Audience, Batch: 128, Calls: 1,
+			Redis: e.Redis(), Gossip: gossip,
+		}, e.log)
+		if err != nil {
+			return err
+		}
+		e.Nodes, e.nodes = append(e.Nodes, at), append(e.nodes, n)
+		parts.run("node "+at.Name, n.Run)
+	}
+	return nil
+}
+
+// gossipFlags picks free loopback addresses: the given ones, and one for gossip.
+func (e *Embedded) gossipFlags(of ...*string) (g GossipFlags, err error) {
+	for _, a := range append(of, &g.Bind) {
+		port, err := process.FreePort()
+		if err != nil {
+			return g, err
+		}
+		*a = process.Loopback(port)
+	}
+	return g, nil
+}
+
+// Redis says where the embedded Redis is.
+func (e *Embedded) Redis() RedisFlags { return RedisFlags{Addrs: []string{e.redis.Addr()}} }
+
+// Open opens a sale through the admin API and returns once every node knows it.
+func (e *Embedded) Open(ctx context.Context, d adminapi.Definition) error {
+	body, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if _, err := adminCall(ctx, e.Allocator.Admin, e.AdminToken, http.MethodPost, "/admin/v1/sales", body); err != nil {
+		return err
+	}
+	return e.await(ctx, "every node to know the sale "+d.ID, func() bool {
+		return !slices.ContainsFunc(e.nodes, func(n *Node) bool {
+			_, known := n.shop.Desk(sale.ID(d.ID))
+			return !known
+		})
+	})
+}
+
+// await polls until done, the end of ctx, or a part's.
+func (e *Embedded) await(ctx context.Context, what string, done func() bool) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		case <-e.ended.Done():
+			return fmt.Errorf("waiting for %s: a part of the cluster has ended", what)
+		}
+	}
+	return nil
+}
+
+// Done is closed when a part has stopped by itself, or at Drain, which then
+// tells why.
+func (e *Embedded) Done() <-chan struct{} { return e.ended.Done() }
+
+// Drain ends the front, the nodes and the allocator, in this order, and leaves
+// Redis as they left it. It returns what went wrong in them, once; it may be
+// called twice.
+func (e *Embedded) Drain() error {
+	var errs []error
+	for _, g := range slices.Backward(e.stages) {
+		errs = append(errs, g.stop())
+	}
+	e.stages = nil
+	e.end()
+	return errors.Join(errs...)
+}
+
+// Close drains, if that is still to be done, and ends Redis: the sale is gone.
+// It may be called twice.
+func (e *Embedded) Close() error {
+	err := e.Drain()
+	e.redis.Close()
+	return err
+}

@@ -1,0 +1,113 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/cluster"
+	"onsale/internal/membership"
+	"onsale/internal/remotestock"
+)
+
+func startEmbedded(t *testing.T, o cluster.EmbeddedOptions) *cluster.Embedded {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	e, err := cluster.StartEmbedded(ctx, o, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// The embedded Redis has its own Lua and its own clock: every script that a
+// buyer can cause must run there, and holds must end by themselves.
+func TestEmbeddedClusterSellsReturnedTickets(t *testing.T) {
+	t.Parallel()
+	e := startEmbedded(t, cluster.EmbeddedOptions{Nodes: 2})
+	definition := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Total: 1, HoldSeconds: 1}
+	if err := e.Open(t.Context(), definition); err != nil {
+		t.Fatal(err)
+	}
+	buyers := &site{Cluster: &cluster.Cluster{Issuer: e.Issuer}, ctx: t.Context()}
+	sale := func(node int) string { return "http://" + e.Nodes[node].Listen + "/v1/sales/demo/orders" }
+	order := func(node int, buyer string) answer {
+		return buyers.ask(t, http.MethodPost, sale(node), buyer, `{"quantity":1}`)
+	}
+
+	first := order(0, "a")
+	if first.status != http.StatusCreated {
+		t.Fatalf("got %+v, want 201", first)
+	}
+	if got := order(1, "b"); got.code != "sold-out" {
+		t.Errorf("got %+v, want sold-out", got)
+	}
+	if got := buyers.ask(t, http.MethodDelete, sale(1)+"/"+first.order, "a", ""); got.status != http.StatusOK {
+		t.Errorf("cancel: got %+v, want 200", got)
+	}
+	eventually(t, 20*time.Second, "the cancelled ticket is sold", func() bool { return order(1, "b").status == http.StatusCreated })
+	eventually(t, 20*time.Second, "the overdue ticket is sold", func() bool { return order(0, "c").status == http.StatusCreated })
+
+	if err := e.Drain(); err != nil {
+		t.Error(err)
+	}
+	audit, err := cluster.Audit(t.Context(), e.Redis(), "demo", zap.NewNop())
+	if err != nil || len(audit.Faults) > 0 || len(audit.Orders) != 3 {
+		t.Errorf("got %d orders, faults %q, %v, want 3 and none", len(audit.Orders), audit.Faults, err)
+	}
+}
+
+func TestEmbeddedClusterKeepsNamesApart(t *testing.T) {
+	t.Parallel()
+	e := startEmbedded(t, cluster.EmbeddedOptions{Nodes: 1})
+	client, err := remotestock.Dial(remotestock.DefaultConfig(e.Redis().Addrs[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	acquire := func(name string) error { return membership.NewName(client, name, zap.NewNop()).Acquire(t.Context()) }
+
+	t.Run("that of a node that lives is refused", func(t *testing.T) {
+		if err := acquire(e.Nodes[0].Name); !errors.Is(err, membership.ErrNameTaken) {
+			t.Errorf("got %v, want %v", err, membership.ErrNameTaken)
+		}
+	})
+	t.Run("that of a node that died is free when its key has lapsed", func(t *testing.T) {
+		if err := errors.Join(acquire("dead"), acquire("dead")); err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+	})
+	t.Run("and who loses its own ends the cluster", func(t *testing.T) {
+		if err := client.Set(t.Context(), "onsale:name:"+e.Nodes[0].Name, "another", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-e.Done():
+		case <-time.After(20 * time.Second):
+			t.Fatal("got a cluster that goes on, want its end")
+		}
+		if err := e.Drain(); !errors.Is(err, membership.ErrNameLost) {
+			t.Errorf("got %v, want %v", err, membership.ErrNameLost)
+		}
+	})
+}
+
+func TestEmbeddedClusterThatCanNotStartSaysWhy(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if e, err := cluster.StartEmbedded(ctx, cluster.EmbeddedOptions{Nodes: 1}, zap.NewNop()); e != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v, want nil, %v", e, err, context.Canceled)
+	}
+}

@@ -1,0 +1,52 @@
+package cluster
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strings"
+
+	"onsale/internal/membership"
+	"onsale/internal/remotestock"
+)
+
+// RedisFlags say where Redis is.
+type RedisFlags struct {
+	Addrs    []string `name:"addr" default:"127.0.0.1:6379" env:"ONSALE_REDIS_ADDR" help:"host:port; several for Sentinels or a Cluster."`
+	Master   string   `env:"ONSALE_REDIS_MASTER" help:"Name of the Sentinels' master; the addresses are then the Sentinels'."`
+	Cluster  bool     `env:"ONSALE_REDIS_CLUSTER" help:"The addresses are seeds of a Redis Cluster."`
+	Username string   `env:"ONSALE_REDIS_USERNAME" help:"Redis user."`
+	Password string   `env:"ONSALE_REDIS_PASSWORD" help:"Redis password; better in the environment than on the command line."`
+	TLS      bool     `name:"tls" env:"ONSALE_REDIS_TLS" help:"Speak TLS to Redis."`
+	Database int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
+}
+
+func (f RedisFlags) config() remotestock.Config {
+	c := remotestock.DefaultConfig("")
+	c.Addrs, c.Master, c.Cluster, c.DB, c.TLS = f.Addrs, f.Master, f.Cluster, f.Database, f.TLS
+	c.Username, c.Password = f.Username, f.Password
+	return c
+}
+
+// GossipFlags say how this process finds the others.
+type GossipFlags struct {
+	Bind      string   `default:"0.0.0.0:7946" env:"ONSALE_GOSSIP_BIND" help:"host:port for gossip, UDP and TCP."`
+	Advertise string   `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, where Bind does not say."`
+	Seeds     []string `env:"ONSALE_GOSSIP_SEEDS" help:"host:port of some members, for instance of the allocators."`
+	KeyFile   string   `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with 16, 24 or 32 bytes in base64 that encrypt all gossip."`
+}
+
+func (f GossipFlags) config(name string, role membership.Role) (membership.Config, error) {
+	c := membership.DefaultConfig()
+	c.Name, c.Role, c.Bind, c.Advertise, c.Seeds = name, role, f.Bind, f.Advertise, f.Seeds
+	if f.KeyFile != "" {
+		raw, err := os.ReadFile(f.KeyFile)
+		if err != nil {
+			return c, fmt.Errorf("gossip key: %w", err)
+		}
+		if c.Key, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(raw))); err != nil {
+			return c, fmt.Errorf("gossip key in %s is not base64: %w", f.KeyFile, err)
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,254 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"onsale/internal/buyerapi"
+	"onsale/internal/checkout"
+	"onsale/internal/localstock"
+	"onsale/internal/membership"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+	"onsale/internal/telemetry"
+)
+
+// NodeConfig is a node's command line.
+type NodeConfig struct {
+	Name      string `env:"ONSALE_NAME" default:"${hostname}" help:"Unique name in the cluster; plans give stock to it."`
+	Listen    string `default:":8081" env:"ONSALE_LISTEN" help:"host:port of the buyers' API."`
+	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, where Listen does not say."`
+	Admin     string `default:":9081" env:"ONSALE_ADMIN" help:"host:port of health, metrics and profiles; keep it private."`
+	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
+
+	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens."`
+	Audience  string `default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name."`
+
+	Batch int `default:"128" env:"ONSALE_BATCH" help:"Claims in one script call at most."`
+	Calls int `default:"1" env:"ONSALE_CALLS" help:"Script calls of one sale in flight at most."`
+
+	DrainDelay time.Duration `default:"2s" env:"ONSALE_DRAIN_DELAY" help:"How long to serve on after saying goodbye, so that Nginx has left before the port closes."`
+
+	Redis  RedisFlags  `embed:"" prefix:"redis-"`
+	Gossip GossipFlags `embed:"" prefix:"gossip-"`
+}
+
+// drainLimit bounds how long requests under way may take at shutdown: a claim's
+// patience and one call more.
+const drainLimit = 3 * time.Second
+
+// Node is one selling node, wired.
+type Node struct {
+	config  NodeConfig
+	log     *zap.Logger
+	plain   *zap.Logger // without the node's name, for those who add it themselves
+	client  redis.UniversalClient
+	gossip  *membership.Gossip
+	name    *membership.Name
+	shop    *checkout.Shop
+	handler *buyerapi.Handler
+	server  *fasthttp.Server
+	metrics *telemetry.Metrics
+	serving atomic.Bool // the buyers' port is open
+	leaving atomic.Bool
+}
+
+// redis is Redis's configuration with a connection for every call of a busy
+// sale, and some for its polls and draws and for the other sales: a call that
+// finds none in time refuses its claims.
+func (c NodeConfig) redis() remotestock.Config {
+	r := c.Redis.config()
+	r.Pool = max(r.Pool, c.Calls+16)
+	return r
+}
+
+// NewNode wires a node. It starts nothing and fails on a configuration that
+// can't work.
+func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
+	remotestock.SetLog(log)
+	n := &Node{config: config, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
+	verifier, err1 := buyerapi.LoadVerifier(config.TokenKeys, config.Audience)
+	advertise, err2 := thisMachine.reachable(cmp.Or(config.Advertise, config.Listen))
+	gossip, err3 := config.Gossip.config(config.Name, membership.RoleNode)
+	gossip.Address, gossip.Weight = advertise, config.Weight
+	commit := remotestock.DefaultCommitConfig()
+	commit.Batch, commit.Calls = config.Batch, config.Calls
+	store := config.redis()
+	if err := errors.Join(err1, err2, err3, commit.Validate(), store.Validate(), gossip.Validate()); err != nil {
+		return nil, err
+	}
+	return n, n.wire(store, commit, gossip, verifier)
+}
+
+func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, gossip membership.Config, verifier *buyerapi.Verifier) (err error) {
+	meters := n.metrics.NewNode(names[buyerapi.Answer](buyerapi.Answers), names[sale.Outcome](sale.Outcomes), n.levels)
+	if n.client, err = remotestock.Dial(redisConfig); err != nil {
+		return err
+	}
+	if n.gossip, err = membership.New(gossip, n.plain, membership.Hooks{}); err != nil {
+		return err
+	}
+	n.name = membership.NewName(n.client, n.config.Name, n.plain)
+	store := remotestock.New(n.client, n.config.Name, redisConfig, remotestock.Hooks{
+		Called:  func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
+		Decided: func(o sale.Outcome) { meters.Decided(int(o)) },
+		Resent:  meters.Resent,
+		Breaker: meters.Breaker,
+	}, n.log)
+	remote := func(id sale.ID, d *checkout.Desk) checkout.Remote { return store.Committer(id, d, commit) }
+	n.shop = checkout.NewShop(store, remote, n.weights, checkout.DefaultConfig(), checkout.Hooks{
+		Local: func(id sale.ID) localstock.Hooks { return localHooks(meters, string(id)) },
+		Ready: func(ready bool) {
+			meters.Ready(ready)
+			n.gossip.SetReady(ready)
+		},
+	}, n.log)
+	n.handler = buyerapi.New(n.shop, store, verifier, buyerapi.Hooks{
+		Answered: func(a buyerapi.Answer) { meters.Answered(int(a)) },
+		Bought:   func(_ buyerapi.Answer, d time.Duration) { meters.Bought(d) },
+	}, n.log)
+	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
+	n.server = buyerapi.NewServer(n.handler, time.Minute)
+	return nil
+}
+
+// names lists a closed set's words by index.
+func names[T interface {
+	~uint8
+	String() string
+}](count int) []string {
+	words := make([]string, count)
+	for i := range words {
+		words[i] = T(i).String()
+	}
+	return words
+}
+
+func localHooks(m *telemetry.Node, id string) localstock.Hooks {
+	return localstock.Hooks{
+		Buffered: func() { m.Buffered(id) },
+		Adopted:  func(sale.Allotment) { m.Adopted(id) },
+		SoldOut:  func(soldOut bool) { m.SoldOut(id, soldOut) },
+		Drew: func(g sale.Grant, err error) {
+			switch {
+			case err != nil:
+				m.Drew(id, "error")
+			case g.Outcome == sale.Undecided:
+				m.Drew(id, "granted")
+			default:
+				m.Drew(id, g.Outcome.String())
+			}
+		},
+	}
+}
+
+// weights are this node's and that of all selling nodes, itself included even
+// where gossip does not count it yet.
+func (n *Node) weights() (own, all int) {
+	own = n.config.Weight
+	view := n.gossip.View()
+	all = view.Weight()
+	for _, other := range view.Selling() {
+		if other.Name == n.config.Name {
+			return own, all
+		}
+	}
+	return own, all + own
+}
+
+func (n *Node) levels() []telemetry.Level {
+	var levels []telemetry.Level
+	for id, d := range n.shop.Desks() {
+		slice, buffer := d.Local().Level()
+		levels = append(levels, telemetry.Level{Sale: string(id), Slice: slice, Buffer: buffer, Remaining: d.Remaining()})
+	}
+	return levels
+}
+
+// Ready reports whether the node sells: Redis answers, and it is not leaving.
+func (n *Node) Ready() bool { return n.serving.Load() && n.shop.Ready() && !n.leaving.Load() }
+
+// Run sells until ctx ends, and then drains: it says goodbye, serves on while
+// Nginx leaves, finishes what is under way, and goes. It returns an error where
+// it could not start, or a part of it stopped by itself.
+//
+// The buyers' port opens last, when the node holds its name and knows what is
+// on sale. Nginx may still name a node that was killed and starts again: until
+// then it is refused at once and asks another, instead of waiting in the
+// backlog of a node that can't answer.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.client.Close()
+	admin, err := net.Listen("tcp", n.config.Admin)
+	if err != nil {
+		return fmt.Errorf("admin port: %w", err)
+	}
+	adminServer := &http.Server{Handler: n.metrics.AdminMux(n.Ready), ReadHeaderTimeout: 5 * time.Second}
+
+	// Parts outlive ctx: they serve while the node drains.
+	parts := newGroup(ctx)
+	parts.run("admin port", func(ctx context.Context) error { return serveHTTP(ctx, adminServer, admin) })
+	if err := n.open(parts); err != nil {
+		return errors.Join(err, parts.stop())
+	}
+	<-parts.running.Done()
+	n.drain(ctx)
+	return parts.stop()
+}
+
+// open takes the name, learns what is on sale, and only then lets buyers and
+// gossip in. Being asked to stop before that is no error.
+func (n *Node) open(parts *group) error {
+	if err := n.name.Acquire(parts.running); err != nil {
+		return notStopped(parts, err)
+	}
+	parts.run("name", n.name.Run)
+	parts.run("shop", n.shop.Run)
+	select {
+	case <-n.shop.Known():
+	case <-parts.running.Done():
+		return nil
+	}
+	buyers, err := net.Listen("tcp", n.config.Listen)
+	if err != nil {
+		return fmt.Errorf("buyers' API: %w", err)
+	}
+	parts.run("buyers' API", func(context.Context) error { return n.server.Serve(buyerapi.Patient(buyers)) })
+	parts.run("gossip", n.gossip.Run)
+	n.serving.Store(true)
+	n.log.Info("node is up", zap.String("listen", buyers.Addr().String()), zap.String("admin", n.config.Admin))
+	return nil
+}
+
+// notStopped drops an error that only says that the process was asked to stop.
+func notStopped(parts *group, err error) error {
+	if parts.running.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// drain is the part of the shutdown that buyers would notice if it were missing.
+func (n *Node) drain(ctx context.Context) {
+	n.leaving.Store(true)
+	n.gossip.SetDraining()
+	n.handler.Drain()
+	if ctx.Err() != nil && n.serving.Load() {
+		n.log.Info("draining", zap.Duration("delay", n.config.DrainDelay))
+		time.Sleep(n.config.DrainDelay)
+	}
+	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
+	if err := n.server.ShutdownWithContext(limit); err != nil {
+		n.log.Warn("requests were still under way at the end of the drain", zap.Error(err))
+	}
+}

@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"onsale/internal/remotestock"
+)
+
+// A call that waits for a connection in vain is refused, and its claims with it.
+func TestEveryCallHasAConnection(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys.json")
+	if err := NewIssuer().Save(keys); err != nil {
+		t.Fatal(err)
+	}
+	few := remotestock.DefaultConfig("").Pool
+	for name, test := range map[string]struct{ calls, least, most int }{
+		"few calls share the usual pool":            {2, few, few},
+		"many have one each, and leave room beside": {256, 256 + 8, 256 + 64},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, err := NewNode(NodeConfig{
+				Name: "n1", Listen: "127.0.0.1:8081", Weight: 1,
+				TokenKeys: keys, Audience: Audience, Batch: 1, Calls: test.calls,
+				Redis: RedisFlags{Addrs: []string{"127.0.0.1:6379"}}, Gossip: GossipFlags{Bind: "127.0.0.1:7946"},
+			}, zap.NewNop())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer n.client.Close()
+			if got := n.client.(*redis.Client).Options().PoolSize; got < test.least || got > test.most {
+				t.Errorf("got a pool of %d, want %d to %d", got, test.least, test.most)
+			}
+		})
+	}
+}

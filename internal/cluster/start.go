@@ -1,0 +1,250 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/cluster/process"
+)
+
+// Options shape a cluster of real processes.
+type Options struct {
+	Nodes      int
+	Allocators int
+	Port       int      // of the front; 0 takes a free one
+	Binaries   string   // folder with node and allocator; empty builds them from this module
+	NodeArgs   []string // extra flags for every node
+	RedisArgs  []string // extra arguments for redis-server; they win
+	Dir        string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
+	Progress   func(string)
+	NoFront    bool    // no nginx: the nodes are asked directly
+	Issuer     *Issuer // who signs buyers' tokens; nil makes a new one
+}
+
+// Cluster is a whole sale site on this machine: a private redis-server and
+// nginx, allocators and nodes, each a real process on loopback.
+type Cluster struct {
+	Dir        string
+	Redis      *process.Redis
+	Nginx      *process.Nginx
+	Nodes      []*Member
+	Allocators []*Member
+	Issuer     *Issuer
+	AdminToken string
+
+	options   Options
+	binaries  string
+	temporary bool
+	seeds     []string
+}
+
+// Member is a node or an allocator.
+type Member struct {
+	*process.Process
+	Name   string
+	Listen string // of the buyers' API, nodes only
+	Admin  string
+	path   string
+	args   []string
+	dir    string
+}
+
+// Start starts the process again after it ended.
+func (m *Member) Start() (err error) {
+	m.Process, err = process.Start(m.dir, m.Name, m.path, m.args)
+	return err
+}
+
+// Pause stops the process in its tracks (SIGSTOP).
+func (m *Member) Pause() error { return m.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on (SIGCONT).
+func (m *Member) Resume() error { return m.Signal(syscall.SIGCONT) }
+
+// Running reports whether the process has not ended.
+func (m *Member) Running() bool {
+	select {
+	case <-m.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// Start brings a cluster up and returns once every node sells, through Nginx
+// unless there is none.
+// Where it fails it leaves nothing behind.
+func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
+	c := &Cluster{options: o, Issuer: cmp.Or(o.Issuer, NewIssuer()), AdminToken: rand.Text()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if err := c.prepare(ctx); err != nil {
+		return nil, err
+	}
+	c.progress("starting redis-server")
+	if c.Redis, err = process.StartRedis(ctx, c.Dir, o.RedisArgs...); err != nil {
+		return nil, err
+	}
+	if !o.NoFront {
+		c.progress("starting nginx")
+		if c.Nginx, err = process.StartNginx(ctx, c.Dir, o.Port); err != nil {
+			return nil, err
+		}
+	}
+	for range o.Allocators {
+		if err := c.AddAllocator(); err != nil {
+			return nil, err
+		}
+	}
+	for range o.Nodes {
+		if _, err := c.AddNode(); err != nil {
+			return nil, err
+		}
+	}
+	c.progress(fmt.Sprintf("waiting for %d nodes", o.Nodes))
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second+time.Duration(o.Nodes)*time.Second)
+	defer cancel()
+	return c, c.AwaitUpstream(ctx, o.Nodes)
+}
+
+func (c *Cluster) progress(what string) {
+	if c.options.Progress != nil {
+		c.options.Progress(what)
+	}
+}
+
+// prepare makes the folder, the secrets and the programs.
+func (c *Cluster) prepare(ctx context.Context) (err error) {
+	c.Dir = c.options.Dir
+	if c.Dir == "" {
+		c.temporary = true
+		if c.Dir, err = os.MkdirTemp("", "onsale-cluster-"); err != nil {
+			return err
+		}
+	} else if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return err
+	}
+	// Nginx's workers may be another user, who must reach its cache folder.
+	if err := os.Chmod(c.Dir, 0o755); err != nil {
+		return err
+	}
+	if err := c.Issuer.Save(filepath.Join(c.Dir, "keys.json")); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(c.Dir, "admin-token"), []byte(c.AdminToken), 0o600); err != nil {
+		return err
+	}
+	if c.binaries = c.options.Binaries; c.binaries == "" {
+		c.progress("building node and allocator")
+		c.binaries = filepath.Join(c.Dir, "bin")
+		return Build(ctx, c.binaries)
+	}
+	return nil
+}
+
+// Build compiles node and allocator into a folder. It needs Go and this module's source.
+func Build(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "onsale/cmd/node", "onsale/cmd/allocator")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build of node and allocator (run this inside the onsale module): %w\n%s", err, out)
+	}
+	return nil
+}
+
+// AddAllocator starts one more allocator.
+func (c *Cluster) AddAllocator() error {
+	m := &Member{Name: fmt.Sprintf("a%02d", len(c.Allocators)+1), path: filepath.Join(c.binaries, "allocator"), dir: c.Dir}
+	gossip, err := c.addresses(&m.Admin)
+	if err != nil {
+		return err
+	}
+	m.args = append([]string{
+		"--name", m.Name, "--admin", m.Admin, "--token-file", filepath.Join(c.Dir, "admin-token"),
+		"--upstream", c.Nginx.Upstream,
+		"--nginx-test=" + strings.Join(c.Nginx.Test, " "), "--nginx-reload=" + strings.Join(c.Nginx.Reload, " "),
+	}, c.common(gossip)...)
+	c.Allocators = append(c.Allocators, m)
+	return m.Start()
+}
+
+// AddNode starts one more node.
+func (c *Cluster) AddNode() (*Member, error) {
+	m := &Member{Name: fmt.Sprintf("n%03d", len(c.Nodes)+1), path: filepath.Join(c.binaries, "node"), dir: c.Dir}
+	gossip, err := c.addresses(&m.Admin, &m.Listen)
+	if err != nil {
+		return nil, err
+	}
+	m.args = append([]string{
+		"--name", m.Name, "--admin", m.Admin, "--listen", m.Listen,
+		"--token-keys", filepath.Join(c.Dir, "keys.json"), "--audience", Audience,
+	}, c.common(gossip)...)
+	m.args = append(m.args, c.options.NodeArgs...)
+	c.Nodes = append(c.Nodes, m)
+	return m, m.Start()
+}
+
+// addresses picks free loopback addresses: the given ones, and one for gossip.
+func (c *Cluster) addresses(of ...*string) (gossip string, err error) {
+	for _, a := range append(of, &gossip) {
+		port, err := process.FreePort()
+		if err != nil {
+			return "", err
+		}
+		*a = process.Loopback(port)
+	}
+	return gossip, nil
+}
+
+// common are the flags of every member. The first few members are everybody's
+// seeds: should all allocators die, the nodes still find each other.
+func (c *Cluster) common(gossip string) []string {
+	args := []string{"--redis-addr", c.Redis.Addr(), "--gossip-bind", gossip}
+	if len(c.seeds) > 0 {
+		args = append(args, "--gossip-seeds", strings.Join(c.seeds, ","))
+	}
+	if len(c.seeds) < 4 {
+		c.seeds = append(c.seeds, gossip)
+	}
+	return args
+}
+
+// Front is where buyers find the sale.
+func (c *Cluster) Front() string { return c.Nginx.URL() }
+
+// Open opens a sale through the admin API and returns once every node knows it.
+func (c *Cluster) Open(ctx context.Context, d adminapi.Definition) error {
+	body, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if _, err := c.AdminCall(ctx, http.MethodPost, "/admin/v1/sales", body); err != nil {
+		return err
+	}
+	return c.AwaitSale(ctx, d.ID)
+}
+
+// AdminCall asks the first allocator that runs, and returns the body of a 2xx.
+func (c *Cluster) AdminCall(ctx context.Context, method, path string, body []byte, header ...string) ([]byte, error) {
+	for _, a := range c.Allocators {
+		if !a.Running() {
+			continue
+		}
+		return adminCall(ctx, a.Admin, c.AdminToken, method, path, body, header...)
+	}
+	return nil, errors.New("no allocator runs")
+}

@@ -1,0 +1,148 @@
+package localstock_test
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"onsale/internal/sale"
+)
+
+// model is local stock said again in the most naive way: a list of those who
+// wait, and times compared one by one.
+type model struct {
+	plan, stock   sale.Generation
+	learned       time.Time
+	era           int
+	slice, buffer int64
+	exhausted     bool
+	until         time.Time
+	line          []*party
+	drawing       bool
+}
+
+// party is one request, in the model and in the real stock.
+type party struct {
+	quantity int64
+	givesUp  time.Time
+	want     string // "" while it waits
+	era      int
+	fromBuf  int64
+	real     *request
+	cancel   context.CancelFunc
+	returned bool
+}
+
+const waiters = 3
+
+func (m *model) soldOut() bool { return m.exhausted && time.Now().Before(m.until) }
+
+func (m *model) serve() {
+	for len(m.line) > 0 && m.line[0].quantity <= m.slice+m.buffer {
+		m.give(m.line[0])
+		m.line = m.line[1:]
+	}
+}
+
+func (m *model) give(p *party) {
+	slice := min(p.quantity, m.slice)
+	p.want, p.era, p.fromBuf = "tickets", m.era, p.quantity-slice
+	m.slice -= slice
+	m.buffer -= p.fromBuf
+}
+
+func (m *model) refuse(why string, who func(*party) bool) {
+	m.line = slices.DeleteFunc(m.line, func(p *party) bool {
+		if who(p) {
+			p.want = why
+		}
+		return who(p)
+	})
+}
+
+func everybody(*party) bool { return true }
+
+func (m *model) acquire(p *party) {
+	switch {
+	case m.soldOut():
+		p.want = "sold-out"
+	case len(m.line) == 0 && p.quantity <= m.slice+m.buffer:
+		m.give(p)
+	case len(m.line) == waiters:
+		p.want = "busy"
+	default:
+		m.line = append(m.line, p)
+		m.drawing = true
+	}
+}
+
+func (m *model) handBack(p *party) {
+	if p.era == m.era {
+		m.slice += p.quantity - p.fromBuf
+		m.buffer += p.fromBuf
+	}
+	m.serve()
+}
+
+func (m *model) observe(r sale.Reading) {
+	if r.Allotment.Generation > m.plan {
+		m.plan, m.slice, m.buffer = r.Allotment.Generation, r.Allotment.Slice, r.Allotment.Buffer
+		m.era++
+	}
+	if r.Stock > m.stock || r.Stock == m.stock || r.Sent.After(m.learned) {
+		if r.Stock != m.stock {
+			m.stock, m.learned = r.Stock, time.Now()
+			m.exhausted = m.exhausted && r.Remaining == 0
+		}
+		if r.Remaining == 0 {
+			if end := r.Sent.Add(time.Second); !m.exhausted || end.After(m.until) {
+				m.until = end
+			}
+			m.exhausted, m.slice, m.buffer = true, 0, 0
+			m.era++
+			m.refuse("sold-out", everybody)
+		}
+	}
+	m.serve()
+}
+
+// drew is what the end of a draw does. It reports whether another one follows.
+func (m *model) drew(g sale.Grant, err error) {
+	m.drawing = false
+	if err != nil {
+		m.refuse("error", everybody)
+		return
+	}
+	m.observe(g.Reading)
+	switch g.Outcome {
+	case sale.Undecided:
+		m.slice += g.Tickets
+	case sale.NotEnough:
+		m.refuse("not-enough", func(p *party) bool { return p.quantity > g.Reading.Remaining })
+	case sale.NotOpen, sale.Closed:
+		m.refuse(g.Outcome.String(), everybody)
+	}
+	m.serve()
+	m.drawing = len(m.line) > 0
+}
+
+func (m *model) leave(p *party) {
+	if i := slices.Index(m.line, p); i >= 0 {
+		m.line = slices.Delete(m.line, i, i+1)
+		p.want = "busy"
+		m.serve()
+	}
+}
+
+// advance lets those give up whose time comes within d, one after the other.
+func (m *model) advance(d time.Duration) {
+	end := time.Now().Add(d)
+	for i := 0; i < len(m.line); {
+		if p := m.line[i]; p.givesUp.After(end) {
+			i++
+		} else {
+			m.leave(p)
+			i = 0
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package membership
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"onsale/internal/sale"
+)
+
+// testMember is a real member on a loopback port, with what it logged and
+// what its hooks were told.
+type testMember struct {
+	*Gossip
+	logs   *observer.ObservedLogs
+	wire   *wire
+	cancel context.CancelFunc
+	done   chan error
+
+	mu    sync.Mutex
+	heard []string // "joined n1", "failed n2", …
+}
+
+// testConfig is a node's that finds the others faster than the default.
+func testConfig(name string, seeds ...string) Config {
+	c := DefaultConfig()
+	c.Name, c.Seeds = name, seeds
+	c.Bind = "127.0.0.1:0"
+	c.Address = "127.0.0.1:8080"
+	c.Rejoin = 500 * time.Millisecond
+	return c
+}
+
+// start runs a member until the test ends, and returns once it listens.
+func start(t testing.TB, cfg Config, prepare ...func(*Gossip)) *testMember {
+	t.Helper()
+	core, logs := observer.New(zapcore.DebugLevel)
+	m := &testMember{logs: logs, wire: newWire(t, cfg.Bind), done: make(chan error, 1)}
+	hear := func(what string) func(sale.Node) {
+		return func(n sale.Node) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.heard = append(m.heard, what+" "+n.Name)
+		}
+	}
+	g, err := New(cfg, zap.New(core), Hooks{
+		Joined: hear("joined"), Left: hear("left"), Failed: hear("failed"), Updated: hear("updated"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.transport = m.wire
+	m.Gossip = g
+	for _, p := range prepare {
+		p(g)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.cancel = cancel
+	go func() { m.done <- g.Run(ctx) }()
+	t.Cleanup(func() { m.stop(t) })
+	select {
+	case <-g.Started():
+	case err := <-m.done:
+		m.done <- err
+		t.Fatalf("got %v, want a member that starts", err)
+	}
+	return m
+}
+
+// stop ends the member as an operator would, and waits for it.
+func (m *testMember) stop(t testing.TB) {
+	t.Helper()
+	m.cancel()
+	err := ended(t, m.done)
+	m.done <- err
+	if err != nil {
+		t.Errorf("%s: Run returned %v, want nil", m.cfg.Name, err)
+	}
+}
+
+// crash is what a killed process looks like from outside: silence.
+func (m *testMember) crash() { m.wire.reach(func(string) bool { return false }) }
+
+func (m *testMember) heardOf(what string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count := 0
+	for _, h := range m.heard {
+		if h == what {
+			count++
+		}
+	}
+	return count
+}
+
+// startNodes starts n0 … n(count−1), all seeded by n0, and waits until all
+// see all.
+func startNodes(t testing.TB, count int) []*testMember {
+	t.Helper()
+	nodes := []*testMember{start(t, testConfig("n0"))}
+	for i := 1; i < count; i++ {
+		nodes = append(nodes, start(t, testConfig(fmt.Sprint("n", i), nodes[0].LocalAddr())))
+	}
+	// Cleanups run last in, first out: all are told to stop before the first
+	// one is waited for.
+	t.Cleanup(func() {
+		for _, n := range nodes {
+			n.cancel()
+		}
+	})
+	eventually(t, 10*time.Second, "everyone in every view", func() bool { return allSee(nodes, count) })
+	return nodes
+}
+
+func allSee(nodes []*testMember, count int) bool {
+	for _, n := range nodes {
+		if len(n.View()) != count {
+			return false
+		}
+	}
+	return true
+}
+
+func names(v sale.View) []string {
+	names := []string{}
+	for _, n := range v {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+// wire is memberlist's own transport, but it can be told whom it reaches. It
+// drops what it sends and what it receives, so that one side suffices.
+type wire struct {
+	*memberlist.NetTransport
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+	stopped chan struct{}
+	pumps   sync.WaitGroup
+
+	mu      sync.Mutex
+	reaches func(address string) bool
+}
+
+func newWire(t testing.TB, bind string) *wire {
+	t.Helper()
+	ip, port, err := splitBind(bind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
+		BindAddrs: []string{ip.String()}, BindPort: port, Logger: log.New(io.Discard, "", 0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{
+		NetTransport: inner,
+		packets:      make(chan *memberlist.Packet),
+		streams:      make(chan net.Conn),
+		stopped:      make(chan struct{}),
+	}
+	w.reach(func(string) bool { return true })
+	w.pumps.Go(w.pump)
+	return w
+}
+
+// reach says which peers' gossip addresses packets and streams go to. Streams
+// that come in bear another port, so they pass unless nobody is reached.
+func (w *wire) reach(reaches func(address string) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reaches = reaches
+}
+
+func (w *wire) open(address string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reaches(address)
+}
+
+func (w *wire) pump() {
+	for {
+		select {
+		case p := <-w.NetTransport.PacketCh():
+			if !w.open(p.From.String()) {
+				continue
+			}
+			select {
+			case w.packets <- p:
+			case <-w.stopped:
+			}
+		case c := <-w.NetTransport.StreamCh():
+			if !w.open("") {
+				_ = c.Close()
+				continue
+			}
+			select {
+			case w.streams <- c:
+			case <-w.stopped:
+				_ = c.Close()
+			}
+		case <-w.stopped:
+			return
+		}
+	}
+}
+
+func (w *wire) PacketCh() <-chan *memberlist.Packet { return w.packets }
+func (w *wire) StreamCh() <-chan net.Conn           { return w.streams }
+
+func (w *wire) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
+	if !w.open(a.Addr) {
+		return time.Now(), nil
+	}
+	return w.NetTransport.WriteToAddress(b, a)
+}
+
+func (w *wire) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	if !w.open(a.Addr) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}
+	}
+	return w.NetTransport.DialAddressTimeout(a, timeout)
+}
+
+// Shutdown stops the sockets first: their loops may be waiting for the pump.
+func (w *wire) Shutdown() error {
+	err := w.NetTransport.Shutdown()
+	close(w.stopped)
+	w.pumps.Wait()
+	return err
+}

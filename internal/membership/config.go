@@ -1,0 +1,171 @@
+package membership
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// Role says what a member does. Only nodes appear in the view.
+type Role string
+
+// The roles of a member.
+const (
+	RoleNode      Role = "node"
+	RoleAllocator Role = "allocator"
+)
+
+// Bounds of what a member may say about itself. They keep the meta below
+// memberlist's 512 bytes, past which it panics.
+const (
+	MaxNameLength    = 64
+	MaxAddressLength = 260 // a DNS name, a colon and a port
+	MaxWeight        = 1_000_000
+)
+
+// Config describes one member and how its gossip runs.
+type Config struct {
+	Name      string   // unique in the cluster: letters, digits, '.', '_' and '-'
+	Role      Role     // what it does
+	Bind      string   // IP:port for gossip, UDP and TCP; port 0 takes a free one, no IP means all of IPv4
+	Advertise string   // host:port that the others reach it at; empty: what Bind says
+	Seeds     []string // host:port of members to join through; its own address among them is ignored
+	Key       []byte   // 16, 24 or 32 bytes encrypt all gossip with AES; empty: no encryption
+	Address   string   // host:port of the node's buyer API; nodes only
+	Weight    int      // the node's share of buyers and stock; nodes only
+
+	// Probe is how often a member checks another one, and how long an answer
+	// may take. Raised, crashes are known later, in proportion; lowered, a busy
+	// machine's slow answers make suspects of live nodes, and the probes cost more.
+	Probe time.Duration
+	// Suspicion is how many probe intervals, times log10 of the members but at
+	// least once, a suspect has to contradict. Raised, crashes are known later;
+	// lowered, a pause of that length takes a live node out of the view.
+	// Below 3, one member's word suffices against another.
+	Suspicion int
+	// Gossip is how often news is sent on, to three members at a time. Raised,
+	// news and contradictions spread later; lowered, more packets are sent
+	// while there is news (and none otherwise).
+	Gossip time.Duration
+	// Sync is how often a member exchanges its whole state with a random other
+	// one. Raised, news lost with its packets is missed for longer; lowered,
+	// each member encodes and sends the whole member list that often.
+	Sync time.Duration
+	// Rejoin is how often the seeds are joined again; while none of them lets
+	// the member in, ten times as often. Raised, a healed split stays open for
+	// longer; lowered, the seeds exchange whole states with everyone that often.
+	Rejoin time.Duration
+	// Reclaim is how long after a member failed its name may return from another
+	// address. Raised, a restart elsewhere waits; the name guard already keeps
+	// impostors out, so there is little to gain by it.
+	Reclaim time.Duration
+	// Leave bounds each of the two goodbyes, draining and leaving. Raised, a
+	// member that reaches nobody stops that much later; lowered, the others may
+	// take its departure for a crash.
+	Leave time.Duration
+}
+
+// DefaultConfig returns the tunables that the design was measured with. Name,
+// seeds and, for a node, the buyer API's address are the caller's to add.
+func DefaultConfig() Config {
+	return Config{
+		Role:      RoleNode,
+		Bind:      "0.0.0.0:7946",
+		Weight:    1,
+		Probe:     200 * time.Millisecond,
+		Suspicion: 3,
+		Gossip:    50 * time.Millisecond,
+		Sync:      15 * time.Second,
+		Rejoin:    5 * time.Second,
+		Reclaim:   10 * time.Millisecond,
+		Leave:     time.Second,
+	}
+}
+
+// Validate reports every fault of the configuration at once, or nil.
+func (c Config) Validate() error {
+	var faults []error
+	check := func(err error, field string) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", field, err))
+		}
+	}
+	check(checkName(c.Name), "name")
+	check(c.checkBind(), "bind")
+	check(c.checkAdvertise(), "advertise")
+	for _, seed := range c.Seeds {
+		check(checkAddress(seed), "seed")
+	}
+	check(c.checkKey(), "key")
+	check(c.selfMeta().check(), "member")
+	if c.Suspicion < 2 {
+		check(fmt.Errorf("%d: want at least 2", c.Suspicion), "suspicion")
+	}
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"probe", c.Probe}, {"gossip", c.Gossip}, {"sync", c.Sync},
+		{"rejoin", c.Rejoin}, {"reclaim", c.Reclaim}, {"leave", c.Leave},
+	} {
+		if d.value < time.Millisecond {
+			check(fmt.Errorf("%v: want at least 1ms", d.value), d.field)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c Config) checkBind() error {
+	ip, _, err := splitBind(c.Bind)
+	if err != nil {
+		return err
+	}
+	if ip == netip.IPv6Unspecified() && c.Advertise == "" {
+		return fmt.Errorf("%q: all of IPv6 needs an address to advertise", c.Bind)
+	}
+	return nil
+}
+
+func (c Config) checkAdvertise() error {
+	if c.Advertise == "" {
+		return nil
+	}
+	// With a port of the kernel's choice memberlist advertises that port,
+	// whatever the configuration says.
+	if _, port, err := splitBind(c.Bind); err == nil && port == 0 {
+		return fmt.Errorf("%q: needs a bind port other than 0", c.Advertise)
+	}
+	return checkAddress(c.Advertise)
+}
+
+func (c Config) checkKey() error {
+	switch len(c.Key) {
+	case 0, 16, 24, 32:
+		return nil
+	}
+	return fmt.Errorf("want 16, 24 or 32 bytes, got %d", len(c.Key))
+}
+
+// splitBind takes an address to listen on apart. Host names are refused:
+// memberlist would listen on every interface instead.
+func splitBind(address string) (netip.Addr, int, error) {
+	host, portText, err := net.SplitHostPort(address)
+	if err != nil {
+		return netip.Addr{}, 0, fmt.Errorf("%q: want IP:port", address)
+	}
+	if host == "" {
+		host = netip.IPv4Unspecified().String()
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}, 0, fmt.Errorf("%q: want IP:port, and %q is not an IP", address, host)
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return netip.Addr{}, 0, fmt.Errorf("%q: port %q is not a number from 0 to 65535", address, portText)
+	}
+	return ip, int(port), nil
+}

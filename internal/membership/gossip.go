@@ -1,0 +1,189 @@
+package membership
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"go.uber.org/zap"
+
+	"onsale/internal/sale"
+)
+
+// Gossip is one member of the cluster. Everything but Run may be called at
+// any time, from any goroutine, and returns at once.
+type Gossip struct {
+	cfg     Config
+	log     *zap.Logger
+	local   *local
+	members *members
+	news    *news
+
+	started chan struct{} // closed once address is set
+	address string
+
+	// transport is nil, and memberlist makes its own, except in tests: they
+	// put one here that can be cut.
+	transport memberlist.Transport
+}
+
+// New returns a member that has not started. It fails if and only if the
+// configuration does.
+func New(cfg Config, log *zap.Logger, hooks Hooks) (*Gossip, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("membership: %w", err)
+	}
+	log = log.With(zap.String("node", cfg.Name))
+	news := newNews(log, hooks)
+	return &Gossip{
+		cfg:     cfg,
+		log:     log,
+		local:   newLocal(cfg.selfMeta()),
+		members: newMembers(cfg.Name, news),
+		news:    news,
+		started: make(chan struct{}),
+	}, nil
+}
+
+// Run listens, joins the seeds and gossips until ctx ends; then it says
+// goodbye and returns nil. That takes some Probe intervals; with nobody there
+// to hear it, up to three Leave times and a stream timeout for each address of
+// a seed. It returns an error at once if it can't listen or can't resolve what
+// it should advertise. It may be called once.
+func (g *Gossip) Run(ctx context.Context) error {
+	list, err := g.create(ctx)
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	var reporting, working sync.WaitGroup
+	reporting.Go(func() { g.news.deliver(done) })
+	working.Go(func() { g.keepJoining(ctx, list) })
+
+	g.announceChanges(ctx, list)
+
+	// The goodbye comes from this goroutine because memberlist does not bear
+	// two updates of the local member at once.
+	g.leave(list)
+	working.Wait()
+	err = g.shutdown(list)
+	close(done)
+	reporting.Wait()
+	return err
+}
+
+// Started is closed when the member listens and LocalAddr is known.
+func (g *Gossip) Started() <-chan struct{} { return g.started }
+
+// LocalAddr is the host:port that the others reach this member at, empty
+// until it has started.
+func (g *Gossip) LocalAddr() string {
+	select {
+	case <-g.started:
+		return g.address
+	default:
+		return ""
+	}
+}
+
+// View is every live node, sorted by name, this member included if it is one.
+// It is empty until Run has started, and must not be changed.
+func (g *Gossip) View() sale.View { return *g.members.view.Load() }
+
+// Changed receives after the view has changed. It holds one signal, so a burst
+// of changes is one signal; there is one channel, so there can be one reader.
+func (g *Gossip) Changed() <-chan struct{} { return g.members.changed }
+
+// SetReady tells the others whether this node sells.
+func (g *Gossip) SetReady(ready bool) {
+	g.local.update(func(m *meta) { m.Ready = ready })
+}
+
+// SetDraining tells the others that this member is about to leave on purpose.
+// There is no way back.
+func (g *Gossip) SetDraining() {
+	g.local.update(func(m *meta) { m.Draining = true })
+}
+
+// SetWeight tells the others this node's new weight. A weight outside 1 to
+// MaxWeight is refused with an error, because the others would ignore it.
+// Allocators have no weight and ignore the call.
+func (g *Gossip) SetWeight(weight int) error {
+	if err := checkWeight(weight); err != nil {
+		return fmt.Errorf("membership: %w", err)
+	}
+	g.local.update(func(m *meta) {
+		if m.Role == RoleNode {
+			m.Weight = weight
+		}
+	})
+	return nil
+}
+
+// create opens the sockets and starts memberlist.
+func (g *Gossip) create(ctx context.Context) (*memberlist.Memberlist, error) {
+	conf, err := g.memberlistConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := memberlist.Create(conf)
+	if err != nil {
+		return nil, fmt.Errorf("membership: gossip on %s: %w", g.cfg.Bind, err)
+	}
+	g.address = list.LocalNode().Address()
+	close(g.started)
+	return list, nil
+}
+
+// announceChanges passes on what the setters change, until ctx ends.
+func (g *Gossip) announceChanges(ctx context.Context, list *memberlist.Memberlist) {
+	for {
+		select {
+		case <-g.local.changed:
+			g.announce(ctx, list)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// announce sends the local meta until memberlist has taken it. It drops an
+// update without a word when a refutation overtakes it, so we look.
+func (g *Gossip) announce(ctx context.Context, list *memberlist.Memberlist) {
+	for ctx.Err() == nil && !bytes.Equal(list.LocalNode().Meta, g.local.NodeMeta(memberlist.MetaMaxSize)) {
+		if err := list.UpdateNode(g.cfg.Leave); err != nil {
+			g.log.Debug("gossip update is slow to spread", zap.Error(err))
+		}
+	}
+}
+
+// leave says goodbye: draining first, so that nobody takes it for a crash.
+func (g *Gossip) leave(list *memberlist.Memberlist) {
+	g.SetDraining()
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Leave)
+	defer cancel()
+	g.announce(ctx, list)
+	if err := list.Leave(g.cfg.Leave); err != nil {
+		g.log.Info("gossip departure not announced; the others will find out", zap.Error(err))
+	}
+}
+
+// shutdown closes the sockets, and waits for the probe that may be under way,
+// because memberlist does not: it ends when its interval does, which a member
+// that finds itself slow stretches by its score.
+func (g *Gossip) shutdown(list *memberlist.Memberlist) error {
+	g.members.close()
+	probe := g.cfg.Probe * time.Duration(list.GetHealthScore()+1)
+	if err := list.Shutdown(); err != nil {
+		return fmt.Errorf("membership: shut down: %w", err)
+	}
+	time.Sleep(probe)
+	return nil
+}
+
+// streamTimeout bounds every TCP exchange. Raised, a black-holed seed holds up
+// the others' turns and Run's end; lowered, a busy member's answer comes late.
+const streamTimeout = 2 * time.Second

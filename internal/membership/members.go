@@ -1,0 +1,152 @@
+package membership
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/memberlist"
+
+	"onsale/internal/sale"
+)
+
+// members turns memberlist's callbacks into the view. memberlist calls while
+// it holds the lock that its probes need, so the callbacks only touch memory:
+// log lines and hooks wait in the news queue for Run to deliver.
+type members struct {
+	self    string
+	changed chan struct{} // capacity 1: the view differs from the last one
+	news    *news
+	view    atomic.Pointer[sale.View]
+	// contested: someone reported this member's own name at another address.
+	contested atomic.Bool
+
+	mu     sync.Mutex
+	byName map[string]*member
+	closed bool
+}
+
+// member is what is known of one live member, this one included.
+type member struct {
+	meta      meta
+	known     bool // it has said something we understood
+	foreign   bool // it has said something we did not, and that was reported
+	contested bool // its name was seen at a second address, and that was reported
+}
+
+func newMembers(self string, news *news) *members {
+	m := &members{
+		self:    self,
+		changed: make(chan struct{}, 1),
+		news:    news,
+		byName:  make(map[string]*member),
+	}
+	m.view.Store(&sale.View{})
+	return m
+}
+
+// NotifyJoin implements memberlist.EventDelegate.
+func (m *members) NotifyJoin(n *memberlist.Node) { m.learn(n) }
+
+// NotifyUpdate implements memberlist.EventDelegate.
+func (m *members) NotifyUpdate(n *memberlist.Node) { m.learn(n) }
+
+// learn takes in a member's meta. One that is not ours changes nothing: a
+// newcomer stays out of the view, a known member keeps its last good meta.
+func (m *members) learn(n *memberlist.Node) {
+	told, err := decodeMeta(n.Name, n.Meta)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return
+	}
+	p := m.byName[n.Name]
+	if p == nil {
+		p = new(member)
+		m.byName[n.Name] = p
+	}
+	if err != nil {
+		if !p.foreign {
+			p.foreign = true
+			m.tell(event{kind: foreign, name: n.Name, address: n.Address(), err: err})
+		}
+		return
+	}
+	kind := updated
+	if !p.known {
+		kind = joined
+	}
+	p.meta, p.known = told, true
+	m.tell(event{kind: kind, name: n.Name, meta: told})
+	m.publish()
+}
+
+// NotifyLeave implements memberlist.EventDelegate. memberlist calls it for
+// crashes and departures alike; the last meta tells them apart.
+func (m *members) NotifyLeave(n *memberlist.Node) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.byName[n.Name]
+	if m.closed || p == nil {
+		return
+	}
+	delete(m.byName, n.Name)
+	if !p.known {
+		return
+	}
+	kind := failed
+	if p.meta.Draining {
+		kind = left
+	}
+	m.tell(event{kind: kind, name: n.Name, meta: p.meta})
+	m.publish()
+}
+
+// NotifyConflict implements memberlist.ConflictDelegate: a live member's name
+// was seen at another address. A node restarted elsewhere causes it until its
+// old self is declared failed; anything longer is two nodes under one name.
+func (m *members) NotifyConflict(existing, other *memberlist.Node) {
+	if existing.Name == m.self {
+		m.contested.Store(true)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.byName[existing.Name]
+	if m.closed || p == nil || p.contested {
+		return
+	}
+	p.contested = true
+	m.news.put(event{kind: contested, name: existing.Name, address: other.Address()})
+}
+
+// close makes later callbacks no-ops: memberlist's timers may still fire for
+// a moment after it was shut down.
+func (m *members) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+}
+
+// tell reports on peers; what this member does is no news to itself.
+func (m *members) tell(e event) {
+	if e.name != m.self {
+		m.news.put(e)
+	}
+}
+
+// publish renders the view, and signals if it differs. The caller holds mu.
+func (m *members) publish() {
+	view := make(sale.View, 0, len(m.byName))
+	for name, p := range m.byName {
+		if p.known && p.meta.Role == RoleNode {
+			view = append(view, p.meta.node(name))
+		}
+	}
+	slices.SortFunc(view, func(a, b sale.Node) int { return strings.Compare(a.Name, b.Name) })
+	if slices.Equal(view, *m.view.Load()) {
+		return
+	}
+	m.view.Store(&view)
+	notify(m.changed)
+}

@@ -1,0 +1,125 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"go.uber.org/zap"
+)
+
+// hurry is how many of a round's ten-fold quicker successors follow while the
+// others still take this member's name for its dead former self's. They accept
+// it only after that one has gone from alive to suspect to failed, and only
+// the first of these shows as a conflict; ten rounds outlast the rest.
+const hurry = 10
+
+// keepJoining joins the seeds now and again until ctx ends. It never stops
+// trying: a seed that is a member today may be on the other side of a split
+// tomorrow, and it takes a join to heal that.
+func (g *Gossip) keepJoining(ctx context.Context, list *memberlist.Memberlist) {
+	unreachable := make(map[string]bool, len(g.cfg.Seeds))
+	hurried := 0 // rounds to come that are quick
+	for {
+		let := g.joinSeeds(ctx, list, unreachable)
+		if g.members.contested.Swap(false) {
+			hurried = hurry
+		}
+		wait := g.cfg.Rejoin
+		if !let || hurried > 0 {
+			wait /= 10
+			hurried = max(0, hurried-1)
+		}
+		// The jitter keeps members that started together from asking the
+		// seeds together for ever.
+		wait += rand.N(wait/5 + 1)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// joinSeeds exchanges states with every seed, and reports whether one of them
+// let this member in, or there is none to ask but the member itself. It logs
+// what has changed since the last round, which it keeps in unreachable.
+func (g *Gossip) joinSeeds(ctx context.Context, list *memberlist.Memberlist, unreachable map[string]bool) bool {
+	refused, let := false, false
+	for _, seed := range g.cfg.Seeds {
+		asked, err := g.joinSeed(ctx, list, seed)
+		if ctx.Err() != nil {
+			return true
+		}
+		refused = refused || err != nil
+		let = let || asked && err == nil
+		g.logSeed(seed, err, unreachable)
+	}
+	return let || !refused
+}
+
+// joinSeed succeeds if one of the addresses that the seed's name stands for
+// lets this member in. It reports false if there is none but this member's own.
+func (g *Gossip) joinSeed(ctx context.Context, list *memberlist.Memberlist, seed string) (asked bool, err error) {
+	addresses, err := g.resolveSeed(ctx, seed)
+	if err != nil || len(addresses) == 0 {
+		return false, err
+	}
+	let, err := list.Join(addresses)
+	if let == 0 {
+		return true, firstOf(err)
+	}
+	return true, nil
+}
+
+// resolveSeed returns every address that a seed's name stands for, without
+// this member's own: joining itself would look like success.
+func (g *Gossip) resolveSeed(ctx context.Context, seed string) ([]string, error) {
+	host, portText, err := net.SplitHostPort(seed)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for _, ip := range ips {
+		address := netip.AddrPortFrom(ip.Unmap(), uint16(port)).String()
+		if address != g.address {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses, nil
+}
+
+// logSeed logs a seed when it stops or resumes letting this member in.
+func (g *Gossip) logSeed(seed string, err error, unreachable map[string]bool) {
+	if (err != nil) == unreachable[seed] {
+		return
+	}
+	unreachable[seed] = err != nil
+	if err != nil {
+		g.log.Warn("gossip seed can't be joined", zap.String("peer", seed), zap.Error(err))
+	} else {
+		g.log.Info("gossip seed can be joined again", zap.String("peer", seed))
+	}
+}
+
+// firstOf takes the first of memberlist's list of errors: there is one an
+// address, mostly one address, and the list's text takes several lines.
+func firstOf(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
+}

@@ -1,0 +1,21 @@
+// Package rebalance decides how much stock each node may claim, and says so
+// again whenever that stops being right.
+//
+// [Plan] is the arithmetic: slices proportional to weight, and buffers so that
+// any k nodes can vanish and the rest still hold enough to sell everything.
+// [Loop] is the allocator's part: of several allocators the one with the fenced
+// lease serves a term; in it each sale has a steward that surveys it, decides
+// whether a new plan is due, writes it, and expires overdue holds.
+//
+//	gossip ── changed ──> term ── wake ──> steward ── survey, decide, plan, expire ──> Stock
+//	lease  ── token ───────^                └── one per sale, so a stuck sale delays only itself
+//
+// # Invariant
+//
+// A plan is absolute and a hint. It is written whole under a new generation,
+// by the holder of the newest fencing token, for the stock generation that it
+// was computed from; the store refuses anything else. So a plan that is late,
+// doubled or written by a paused allocator costs a few refused claims and
+// never a ticket, and nothing here needs to be undone after a failure: every
+// look starts from a fresh survey.
+package rebalance

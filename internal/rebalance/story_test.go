@@ -1,0 +1,250 @@
+package rebalance
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+
+	"onsale/internal/sale"
+)
+
+var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
+
+// TestStories plays testdata/*.txt. A story is blocks of commands, a line of
+// dashes and what the commands print; # begins a comment. They run against a
+// steward and a fake store, so they cover what the loop does with one sale, short
+// of time passing. A command's words are in its method on story.
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got %d stories and error %v, want some", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := tell(t, string(text))
+			if *update {
+				if err := os.WriteFile(file, []byte(told), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := gocmp.Diff(string(text), told); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", file, diff)
+			}
+		})
+	}
+}
+
+// tell plays a story and returns it with the outcomes it had.
+func tell(t *testing.T, text string) string {
+	s := newStory(t)
+	var told []string
+	outcome := false // inside the old outcome of a block, which is dropped
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		switch {
+		case line == "":
+			outcome = false
+		case outcome:
+			continue
+		case line == "----":
+			outcome = true
+			told = append(append(told, line), s.printed...)
+			s.printed = nil
+			continue
+		case !strings.HasPrefix(line, "#"):
+			s.play(line)
+		}
+		told = append(told, line)
+	}
+	if len(s.printed) > 0 {
+		t.Errorf("got %q printed after the last ----, want nothing", s.printed)
+	}
+	return strings.Join(told, "\n") + "\n"
+}
+
+// story is one sale, its nodes and the steward that looks after it.
+type story struct {
+	t       *testing.T
+	members *members
+	store   *store
+	cfg     Config
+	token   sale.Generation
+	steward *steward
+	amid    []int64 // what returns just before each next plan arrives
+	printed []string
+}
+
+const storySale sale.ID = "demo"
+
+func newStory(t *testing.T) *story {
+	s := &story{t: t, members: newMembers(), store: newStore(nil), cfg: DefaultConfig()}
+	s.store.before = func(_ context.Context, op Op, _ sale.ID) error {
+		if op == OpPlan && len(s.amid) > 0 {
+			s.store.with(func() { s.book().giveBack(s.amid[0]) })
+			s.amid = s.amid[1:]
+		}
+		return nil
+	}
+	s.takeOver()
+	return s
+}
+
+// takeOver seats a new leader, who knows nothing of the one before.
+func (s *story) takeOver() {
+	s.token++
+	loop := New(s.members, s.store, nil, s.cfg, Hooks{
+		Planned: func(_ sale.ID, plan sale.Generation, reason Reason, _ int) {
+			s.print("%s: plan %d", reason, plan)
+			s.printPlan()
+		},
+		Expired: func(_ sale.ID, holds int) { s.print("expired %d", holds) },
+		Failed:  func(op Op, err error) { s.print("%s failed: %v", op, err) },
+	}, zap.NewNop())
+	s.steward = newSteward(storySale, loop, s.token, func() { s.print("fenced") })
+}
+
+func (s *story) book() *book { return s.store.books[storySale] }
+
+func (s *story) print(format string, args ...any) {
+	s.printed = append(s.printed, fmt.Sprintf(format, args...))
+}
+
+func (s *story) printPlan() {
+	for _, share := range s.book().shares {
+		s.print("  %s %d+%d claimed %d", share.Node, share.Slice, share.Buffer, share.Claimed)
+	}
+}
+
+// play runs one line: a command and its words.
+func (s *story) play(line string) {
+	words := strings.Fields(line)
+	args := words[1:]
+	switch words[0] {
+	case "sale": // sale 100: opens the sale with so many tickets
+		s.store.open(storySale, s.number(args[0]))
+	case "tolerate": // tolerate 2: the configured number of failures; takes a new leader
+		s.cfg.Tolerate = int(s.number(args[0]))
+		s.takeOver()
+	case "new-leader":
+		s.takeOver()
+	case "look": // the steward looks, and again as long as it wakes itself
+		s.look()
+	case "plan?": // plan?: prints the plan with what was claimed under it
+		s.print("plan %d, remaining %d", s.book().plan, s.book().remaining)
+		s.printPlan()
+	case "without": // without b c: what the others may still claim
+		s.without(args)
+	case "nodes", "join", "fail", "drain", "ready", "unready", "weight":
+		s.change(words[0], args)
+	default:
+		s.trade(words[0], args)
+	}
+}
+
+// change is what gossip reports. nodes, join and weight take name=weight.
+func (s *story) change(what string, args []string) {
+	if what == "nodes" {
+		s.members.set(nil)
+	}
+	for _, arg := range args {
+		name, weight, _ := strings.Cut(arg, "=")
+		switch what {
+		case "nodes", "join":
+			view := append(slices.Clone(s.members.View()), sale.Node{Name: name, Weight: int(s.number(weight)), Ready: true})
+			slices.SortFunc(view, func(a, b sale.Node) int { return strings.Compare(a.Name, b.Name) })
+			s.members.set(view)
+		case "fail":
+			s.members.fail(name)
+		default:
+			s.members.update(func(n *sale.Node) bool {
+				switch {
+				case n.Name != name:
+				case what == "weight":
+					n.Weight = int(s.number(weight))
+				case what == "drain":
+					n.Draining = true
+				default:
+					n.Ready = what == "ready"
+				}
+				return true
+			})
+		}
+	}
+}
+
+// trade is what buyers and the operator do.
+func (s *story) trade(what string, args []string) {
+	b := s.book()
+	switch what {
+	case "sell": // sell a 10: node a sells up to 10
+		if want := s.number(args[1]); b.sell(args[0], want) < want {
+			s.print("sold out")
+		}
+	case "return": // return 5: holds cancelled
+		b.giveBack(s.number(args[0]))
+	case "return-amid": // return-amid 5 1: so much returns before each of the next plans arrives
+		for _, arg := range args {
+			s.amid = append(s.amid, s.number(arg))
+		}
+	case "overdue": // overdue 5: so many holds pass their deadline
+		b.overdue += s.number(args[0])
+	case "restock": // restock -10: changes the total
+		b.sale.Total += s.number(args[0])
+		b.remaining += s.number(args[0])
+		b.stock++
+	case "lose-plan": // the store lost the plan's shares
+		b.shares = nil
+	case "close", "reopen":
+		b.sale.Closed = what == "close"
+	case "newer-leader": // another allocator has written under a later token
+		b.fence = s.token + 1
+	default:
+		s.t.Fatalf("no such command: %q", what)
+	}
+}
+
+func (s *story) look() {
+	before := len(s.printed)
+	for again := true; again; {
+		s.steward.look(s.t.Context())
+		select {
+		case <-s.steward.woken:
+		default:
+			again = false
+		}
+	}
+	if len(s.printed) == before {
+		s.print("nothing to do")
+	}
+}
+
+func (s *story) without(gone []string) {
+	var left int64
+	for _, share := range s.book().shares {
+		if !slices.Contains(gone, share.Node) {
+			left += max(0, share.Slice+share.Buffer-share.Claimed)
+		}
+	}
+	s.print("the others may claim %d, remaining %d", left, s.book().remaining)
+}
+
+func (s *story) number(word string) int64 {
+	n, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		s.t.Fatalf("got %q, want a number", word)
+	}
+	return n
+}

@@ -1,0 +1,71 @@
+package remotestock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"onsale/internal/sale"
+)
+
+// Open creates the sale, once. Opening the same definition again is no error
+// and changes nothing; another definition is [sale.ErrConflict].
+func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error) {
+	if err := d.Validate(); err != nil {
+		return false, err
+	}
+	r, err := s.ask(ctx, openScript, keysOf(d.ID).all,
+		string(d.ID), d.Title, string(d.Kind), d.Price, d.Currency, d.Total,
+		int64(d.Opens), int64(d.Closes), d.Limit, d.HoldFor.Milliseconds(), flag(d.Closed))
+	if err != nil {
+		return false, err
+	}
+	word, err := r.text(0)
+	if err != nil {
+		return false, classify("open", err)
+	}
+	if word == "differs" {
+		return false, fmt.Errorf("sale %s exists with another definition: %w", d.ID, sale.ErrConflict)
+	}
+	// Written last, and again where an earlier opening died in between.
+	if err := s.client.SAdd(ctx, salesKey, string(d.ID)).Err(); err != nil {
+		return false, fmt.Errorf("sale %s is made but not yet listed, open it again: %w: %w", d.ID, sale.ErrUnknown, err)
+	}
+	return word == "opened", nil
+}
+
+// Restock changes the sale's total by delta and returns the new total. key
+// makes it idempotent: the same key and delta again change nothing. A delta
+// that would take tickets from holds, or a key used for another delta, is
+// [sale.ErrConflict].
+func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string) (total int64, err error) {
+	k := keysOf(id)
+	r, err := s.ask(ctx, restockScript, []string{k.sale, k.plan, k.events}, delta, key, sale.MaxTotal)
+	if err != nil {
+		return 0, err
+	}
+	word, err := r.text(0)
+	total, err2 := r.number(1)
+	if err = errors.Join(err, err2); err != nil {
+		return 0, classify("restock", err)
+	}
+	if word == "refused" {
+		return total, fmt.Errorf("total stays %d: key used for another delta, or the change would reach below held and paid or above %d: %w",
+			total, sale.MaxTotal, sale.ErrConflict)
+	}
+	return total, nil
+}
+
+// SetClosed closes the sale or lets it sell again.
+func (s *Store) SetClosed(ctx context.Context, id sale.ID, closed bool) error {
+	k := keysOf(id)
+	_, err := s.ask(ctx, closeScript, []string{k.sale, k.plan, k.events}, flag(closed))
+	return err
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

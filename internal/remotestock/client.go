@@ -1,0 +1,106 @@
+package remotestock
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Config says where Redis is and how long to wait for it.
+type Config struct {
+	// Addrs are host:port. One: standalone. With Master: the Sentinels. With
+	// Cluster, or more than one without Master: seeds of a Redis Cluster.
+	Addrs   []string
+	Master  string
+	Cluster bool
+
+	Username, Password                 string
+	SentinelUsername, SentinelPassword string
+	DB                                 int
+	TLS                                bool
+
+	// Call bounds one script call. Raising it keeps buyers waiting longer on a
+	// stalled Redis and must stay below a claim's deadline, or no re-send fits
+	// in; lowering it turns slow fsyncs into unknown outcomes.
+	Call time.Duration
+	// Dial bounds a connection attempt; at most Call.
+	Dial time.Duration
+	// Pool is how many connections at most. Raising it costs Redis memory;
+	// lowering it below (calls in flight + 2) a sale makes polls wait for purchases.
+	Pool int
+	// TripAfter is how many failures in a row open the circuit breaker.
+	// Raising it makes more buyers wait for a dead Redis; lowering it lets a
+	// single hiccup refuse everybody for Cooldown.
+	TripAfter uint32
+	// Cooldown is how long the breaker stays open before one call tries again.
+	// Raising it delays recovery; lowering it hammers a Redis that is loading.
+	Cooldown time.Duration
+}
+
+// DefaultConfig is for one Redis at addr, with the timeouts of the design's ladder.
+func DefaultConfig(addr string) Config {
+	return Config{
+		Addrs: []string{addr}, Call: 500 * time.Millisecond, Dial: 250 * time.Millisecond,
+		Pool: 64, TripAfter: 5, Cooldown: 250 * time.Millisecond,
+	}
+}
+
+// Validate reports every fault at once, or nil.
+func (c Config) Validate() error {
+	var faults []error
+	if len(c.Addrs) == 0 {
+		faults = append(faults, errors.New("redis: no address given"))
+	}
+	for _, a := range c.Addrs {
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			faults = append(faults, fmt.Errorf("redis: address %q: want host:port: %w", a, err))
+		}
+	}
+	if c.Master != "" && c.Cluster {
+		faults = append(faults, errors.New("redis: a Sentinel master and a Cluster exclude each other"))
+	}
+	if c.DB != 0 && (c.Cluster || c.Master == "" && len(c.Addrs) > 1) {
+		faults = append(faults, errors.New("redis: a Cluster has only database 0"))
+	}
+	if c.Call < time.Millisecond {
+		faults = append(faults, fmt.Errorf("redis: call timeout %v: want at least 1ms", c.Call))
+	}
+	if c.Dial < time.Millisecond || c.Dial > c.Call {
+		faults = append(faults, fmt.Errorf("redis: dial timeout %v: want 1ms to the call timeout %v", c.Dial, c.Call))
+	}
+	if c.Pool < 1 || c.TripAfter < 1 || c.Cooldown <= 0 {
+		faults = append(faults, errors.New("redis: pool, trip-after and cooldown must be positive"))
+	}
+	return errors.Join(faults...)
+}
+
+// Dial makes a client for the configured Redis. It connects on first use.
+func Dial(c Config) (redis.UniversalClient, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	o := &redis.UniversalOptions{
+		Addrs: c.Addrs, MasterName: c.Master, IsClusterMode: c.Cluster, DB: c.DB,
+		Username: c.Username, Password: c.Password,
+		SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
+		ClientName: "onsale",
+		// A script must run once a call: see the package comment.
+		MaxRetries:            -1,
+		ContextTimeoutEnabled: true,
+		DialTimeout:           c.Dial,
+		DialerRetries:         1,
+		ReadTimeout:           c.Call,
+		WriteTimeout:          c.Call,
+		PoolTimeout:           c.Call / 2,
+		PoolSize:              c.Pool,
+		ConnMaxIdleTime:       5 * time.Minute,
+	}
+	if c.TLS {
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return redis.NewUniversalClient(o), nil
+}

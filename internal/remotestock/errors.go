@@ -1,0 +1,85 @@
+package remotestock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sony/gobreaker/v2"
+
+	"onsale/internal/sale"
+)
+
+// ErrReply is returned where Redis answered in a shape that no script of ours
+// has: another version's scripts, or another program's keys. What ran is unknown.
+var ErrReply = errors.New("redis sent a reply of the wrong shape")
+
+// unrun are the codes of errors that Redis sends before a script's first
+// write. Our scripts read every key before they write, so a WRONGTYPE is one;
+// BADCALL, BROKEN and NOSALE are their own.
+var unrun = []string{
+	"LOADING", "OOM", "NOSCRIPT", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "NOREPLICAS",
+	"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT",
+	"NOAUTH", "WRONGPASS", "NOPERM", "WRONGTYPE", "BADCALL", "BROKEN", "NOSALE",
+	"ERR max number of clients",
+}
+
+// ran reports whether a failed call may have run. Only proof counts as no.
+func ran(err error) bool {
+	var reply redis.Error
+	if errors.As(err, &reply) {
+		for _, code := range unrun {
+			if strings.HasPrefix(reply.Error(), code) {
+				return false
+			}
+		}
+		return true
+	}
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Op == "dial",
+		errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.Is(err, redis.ErrClosed),
+		errors.Is(err, errNeverSent), tripped(err):
+		return false
+	}
+	return true
+}
+
+// errNeverSent is the end of claims for which no call was free in time.
+var errNeverSent = errors.New("no call was free in time")
+
+// tripped reports whether the circuit breaker refused the call.
+func tripped(err error) bool {
+	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
+}
+
+// classify wraps a failed call's cause into the vocabulary's errors.
+func classify(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case strings.HasPrefix(err.Error(), "NOSALE"):
+		return fmt.Errorf("%s: %w (%w)", what, sale.ErrNoSale, sale.ErrUnavailable)
+	case ran(err):
+		return fmt.Errorf("%s: %w: %w", what, sale.ErrUnknown, err)
+	}
+	return fmt.Errorf("%s: %w: %w", what, sale.ErrUnavailable, err)
+}
+
+// healthy says whether the breaker should take a call as a success: whatever
+// Redis answered, it is there, unless it says that it can't work now.
+func healthy(err error) bool {
+	var reply redis.Error
+	if errors.As(err, &reply) {
+		for _, code := range []string{"LOADING", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "OOM", "READONLY", "NOREPLICAS"} {
+			if strings.HasPrefix(reply.Error(), code) {
+				return false
+			}
+		}
+		return true
+	}
+	return err == nil || errors.Is(err, context.Canceled)
+}

@@ -1,0 +1,205 @@
+package remotestock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// around sends one batch of claims whose deadlines lie around now, and returns
+// the decision on each deadline and the Redis time at which the script ran.
+func around(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id sale.ID) (map[sale.Instant]sale.Outcome, sale.Instant) {
+	t.Helper()
+	var at sale.Instant
+	c := s.Committer(id, watcher{observe: func(r sale.Reading) { at = r.At }}, remotestock.DefaultCommitConfig())
+	from := sale.Instant(redisTime(t, client)) - 5
+	claims := make([]sale.Claim, 900)
+	for i := range claims {
+		claims[i] = claim(fmt.Sprint("buyer-", i), 1)
+		claims[i].Deadline = from + sale.Instant(i)
+	}
+	got, err := c.DecideBatch(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := map[sale.Instant]sale.Outcome{}
+	for i, d := range got {
+		outcomes[claims[i].Deadline] = d.Outcome
+	}
+	return outcomes, at
+}
+
+func TestClaimIsLateOnlyPastItsDeadline(t *testing.T) {
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("late", 1000))
+	outcomes, now := around(t, s, client, "late")
+	for deadline, want := range map[sale.Instant]sale.Outcome{now - 1: sale.Late, now: sale.Held, now + 1: sale.Held} {
+		if got, ok := outcomes[deadline]; !ok || got != want {
+			t.Errorf("deadline %+d ms from Redis time: got %v, %v, want %v", deadline-now, got, ok, want)
+		}
+	}
+}
+
+// TestWindowIsHalfOpen: a sale sells from the very millisecond of opens up to,
+// and not at, that of closes. It asks until the clock has passed the edge, and
+// opens another sale where no call met the edge itself.
+func TestWindowIsHalfOpen(t *testing.T) {
+	s, client := newStore(t, server.Addr(), "n1")
+	for _, edge := range []string{"opens", "closes"} {
+		t.Run(edge, func(t *testing.T) {
+			met := false
+			for n := 0; !met; n++ {
+				if n == 100 {
+					t.Fatal("no call ran in the millisecond of the edge")
+				}
+				at := sale.Instant(redisTime(t, client)) + 5
+				d := newSale(fmt.Sprintf("window-%s-%d", edge, n), 1000)
+				before, after := sale.Undecided, sale.Closed
+				if d.Closes = at; edge == "opens" {
+					d.Opens, d.Closes = at, 0
+					before, after = sale.NotOpen, sale.Undecided
+				}
+				open(t, s, d)
+				met = pass(t, s, d.ID, at, before, after)
+			}
+		})
+	}
+}
+
+// pass draws until Redis time is past the edge, and reports whether a call ran
+// in its very millisecond.
+func pass(t *testing.T, s *remotestock.Store, id sale.ID, edge sale.Instant, before, after sale.Outcome) (met bool) {
+	t.Helper()
+	for {
+		g, err := s.Draw(context.Background(), id, 0, 1, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := before
+		if g.Reading.At >= edge {
+			want = after
+		}
+		if g.Outcome != want {
+			t.Errorf("%+d ms from the edge: got %v, want %v", g.Reading.At-edge, g.Outcome, want)
+		}
+		if met = met || g.Reading.At == edge; g.Reading.At > edge {
+			return met
+		}
+	}
+}
+
+func TestClosingAndReopeningStandInTheStream(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("events", 10))
+	for _, closed := range []bool{true, true, false, false} {
+		if err := s.SetClosed(ctx, "events", closed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var words []string
+	for _, e := range client.XRange(ctx, remotestock.Keys("events")[5], "-", "+").Val() {
+		word, _, _ := strings.Cut(fmt.Sprint(e.Values["sale"]), " ")
+		words = append(words, word)
+	}
+	if want := []string{"opened", "closed", "reopened"}; !slices.Equal(words, want) {
+		t.Errorf("got the events %v, want %v", words, want)
+	}
+}
+
+// TestReplyTellsWhatIsLeftAfterIt: a node learns that it has just sold the last
+// ticket from the very reply that sold it.
+func TestReplyTellsWhatIsLeftAfterIt(t *testing.T) {
+	s, _ := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("left", 5))
+	var left []int64
+	c := s.Committer("left", watcher{observe: func(r sale.Reading) { left = append(left, r.Remaining) }}, remotestock.DefaultCommitConfig())
+	for i, quantity := range []int{2, 3} {
+		if got, err := c.Decide(claim(fmt.Sprint("buyer-", i), quantity)); err != nil || got.Outcome != sale.Held {
+			t.Fatalf("got %v, %v, want held", got.Outcome, err)
+		}
+	}
+	if len(left) != 2 || left[0] != 3 || left[1] != 0 {
+		t.Errorf("got readings of %v left, want 3 and 0", left)
+	}
+}
+
+func TestClaimsUnderAnOlderPlanAreNotCounted(t *testing.T) {
+	ctx := context.Background()
+	s, _ := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("older", 50))
+	write := func(token sale.Generation) sale.Generation {
+		survey, err := s.Survey(ctx, "older")
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := s.WritePlan(ctx, "older", token, survey.Reading.Stock, []sale.Share{{Node: "n1", Slice: 10, Buffer: 3}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan
+	}
+	older := write(1)
+	newer := write(2)
+	for i, known := range []sale.Generation{older, newer, 0, newer, newer} {
+		c := s.Committer("older", planWatcher{known}, remotestock.DefaultCommitConfig())
+		if got, err := c.Decide(claim(fmt.Sprint("buyer-", i), 4)); err != nil || got.Outcome != sale.Held {
+			t.Fatalf("got %v, %v, want held", got.Outcome, err)
+		}
+	}
+	survey, err := s.Survey(ctx, "older")
+	if err != nil || len(survey.Shares) != 1 || survey.Shares[0].Claimed != 12 {
+		t.Errorf("got shares %+v, %v, want 12 claimed under the newer plan", survey.Shares, err)
+	}
+	// Twelve claims used up the slice of ten and two of the buffer.
+	if _, r, err := s.Read(ctx, "older", 0); err != nil || r.Allotment != (sale.Allotment{Generation: newer, Buffer: 1}) {
+		t.Errorf("got %+v, %v, want a buffer of 1", r.Allotment, err)
+	}
+	// The next plan counts anew.
+	newest := write(3)
+	if _, r, err := s.Read(ctx, "older", 0); err != nil || r.Allotment != (sale.Allotment{Generation: newest, Slice: 10, Buffer: 3}) {
+		t.Errorf("got %+v, %v, want the whole share", r.Allotment, err)
+	}
+}
+
+// TestMalformedCallsWriteNothing: the scripts trust no caller.
+func TestMalformedCallsWriteNothing(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	order := overdueSale(t, s, client, "s")
+	before := dump(t, client)
+	errs := map[string]error{}
+	for name, quantity := range map[string]int{"above the limit": 5, "zero": 0, "negative": -1} {
+		_, errs["claim "+name] = committer(t, s, "s").Decide(claim("bob", quantity))
+	}
+	_, errs["claim without buyer"] = committer(t, s, "s").Decide(claim("", 1))
+	_, errs["claim without order"] = committer(t, s, "s").Decide(sale.Claim{Buyer: "bob", Quantity: 1})
+	_, _, _, errs["expire none"] = s.Expire(ctx, "s", 0, 0)
+	_, _, _, errs["expire too many"] = s.Expire(ctx, "s", 0, 1001)
+	_, errs["draw none"] = s.Draw(ctx, "s", 0, 0, 1, 1)
+	_, errs["draw above all weights"] = s.Draw(ctx, "s", 0, 1, 2, 1)
+	_, errs["restock by nothing"] = s.Restock(ctx, "s", 0, "k")
+	_, errs["restock without key"] = s.Restock(ctx, "s", 1, "")
+	_, errs["plan without shares"] = s.WritePlan(ctx, "s", 1, 1, nil)
+	_, errs["plan with a negative share"] = s.WritePlan(ctx, "s", 1, 1, []sale.Share{{Node: "n1", Slice: -1}})
+	for name, err := range errs {
+		if !errors.Is(err, sale.ErrUnavailable) {
+			t.Errorf("%s: got %v, want ErrUnavailable", name, err)
+		}
+	}
+	if _, err := s.Restock(ctx, "s", sale.MaxTotal, "k"); !errors.Is(err, sale.ErrConflict) {
+		t.Errorf("restock above the largest total: got %v, want ErrConflict", err)
+	}
+	if _, _, err := s.Cancel(ctx, "s", 0, order, "mallory"); !errors.Is(err, sale.ErrNoOrder) {
+		t.Errorf("a stranger's cancel: got %v, want ErrNoOrder", err)
+	}
+	wantUnchanged(t, client, before)
+}

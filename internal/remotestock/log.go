@@ -1,0 +1,24 @@
+package remotestock
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+)
+
+// SetLog sends what go-redis says to log, at debug level: by itself it writes
+// a line to standard error for every connection that fails, and whoever called
+// hears of the same failure as an error. go-redis has one logger for the whole
+// process, so the last call counts.
+func SetLog(log *zap.Logger) { redis.SetLogger(driverLog{log}) }
+
+// driverLog is go-redis's logger.
+type driverLog struct{ log *zap.Logger }
+
+func (d driverLog) Printf(_ context.Context, format string, args ...any) {
+	if line := d.log.Check(zap.DebugLevel, "redis client"); line != nil {
+		line.Write(zap.String("said", fmt.Sprintf(format, args...)))
+	}
+}

@@ -1,0 +1,192 @@
+package remotestock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"onsale/internal/cluster/process"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// sell is one sale's life from opening to closing, on whatever Redis there is.
+func sell(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id sale.ID) {
+	t.Helper()
+	ctx := context.Background()
+	d := newSale(string(id), 20)
+	open(t, s, d)
+	ids, err := s.Sales(ctx)
+	if err != nil || len(ids) == 0 {
+		t.Fatalf("sales: got %v, %v, want the sale listed", ids, err)
+	}
+	survey, err := s.Survey(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := s.WritePlan(ctx, id, 1, survey.Reading.Stock, []sale.Share{{Node: "n1", Slice: 12, Buffer: 8}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.Committer(id, planWatcher{plan}, remotestock.DefaultCommitConfig())
+	defer c.Wait()
+	sellOut(t, c, 20)
+
+	mine, err := s.OrderOf(ctx, id, "buyer-0")
+	if err != nil || mine.State != sale.StateHeld {
+		t.Fatalf("order: got %+v, %v, want a hold", mine, err)
+	}
+	if o, _, err := s.Cancel(ctx, id, 0, mine.ID, "buyer-0"); err != nil || o.State != sale.StateCancelled {
+		t.Errorf("cancel: got %+v, %v", o, err)
+	}
+	other, err := s.OrderOf(ctx, id, "buyer-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.ZAdd(ctx, remotestock.Keys(id)[4], redis.Z{Score: 1, Member: string(other.ID)})
+	if ended, more, r, err := s.Expire(ctx, id, plan, 10); err != nil || ended != 1 || more || r.Remaining != 2 {
+		t.Errorf("expire: got %d ended, %v, remaining %d, %v, want 1 and 2", ended, more, r.Remaining, err)
+	}
+	if g, err := s.Draw(ctx, id, plan, 1, 1, 1); err != nil || g.Tickets != 2 {
+		t.Errorf("draw: got %+v, %v, want 2 tickets", g, err)
+	}
+	if total, err := s.Restock(ctx, id, 5, "more"); err != nil || total != 25 {
+		t.Errorf("restock: got %d, %v, want 25", total, err)
+	}
+	if _, r, err := s.Read(ctx, id, 0); err != nil || r.Remaining != 7 || r.Allotment != (sale.Allotment{Generation: plan}) {
+		t.Errorf("read: got %+v, %v, want 7 left and the allotment used up", r, err)
+	}
+	if err := s.SetClosed(ctx, id, true); err != nil {
+		t.Error(err)
+	}
+	if got, err := c.Decide(claim("late", 1)); err != nil || got.Outcome != sale.Closed {
+		t.Errorf("claim on a closed sale: got %v, %v", got.Outcome, err)
+	}
+	lease := remotestock.NewLease(client, string(id), "me", time.Minute, 5*time.Second)
+	if _, held, err := lease.Acquire(ctx); err != nil || !held {
+		t.Errorf("lease: got %v, %v, want held", held, err)
+	}
+	wantClean(t, s, id)
+}
+
+// sellOut has 30 buyers race for the tickets, each of them one.
+func sellOut(t *testing.T, c *remotestock.Committer, total int64) {
+	t.Helper()
+	for i := range 2 { // so that their orders are known by name
+		if got, err := c.Decide(claim(fmt.Sprint("buyer-", i), 1)); err != nil || got.Outcome != sale.Held {
+			t.Fatalf("got %v, %v, want held", got.Outcome, err)
+		}
+	}
+	var held atomic.Int64
+	var group sync.WaitGroup
+	for i := range 30 {
+		group.Go(func() {
+			switch got, err := c.Decide(claim(fmt.Sprint("buyer-", i), 1)); {
+			case err != nil:
+				t.Error(err)
+			case got.Outcome == sale.Held || got.Outcome == sale.Replayed:
+				held.Add(1)
+			case got.Outcome != sale.SoldOut:
+				t.Errorf("got %v, want held, replayed or sold-out", got.Outcome)
+			}
+		})
+	}
+	group.Wait()
+	if held.Load() != total {
+		t.Errorf("got %d buyers with a ticket, want %d", held.Load(), total)
+	}
+}
+
+// TestEmbeddedRedis: development mode runs the scripts on miniredis.
+func TestEmbeddedRedis(t *testing.T) {
+	mini := miniredis.RunT(t)
+	s, client := newStore(t, mini.Addr(), "n1")
+	sell(t, s, client, "embedded")
+	t.Run("refuses as a real one does", func(t *testing.T) {
+		if _, _, err := s.Read(context.Background(), "gone", 0); !errors.Is(err, sale.ErrNoSale) {
+			t.Errorf("got %v, want ErrNoSale", err)
+		}
+		client.HSet(context.Background(), remotestock.Keys("embedded")[0], "remaining", "inf", "total", "inf")
+		if _, _, err := s.Read(context.Background(), "embedded", 0); !errors.Is(err, sale.ErrUnavailable) {
+			t.Errorf("got %v, want ErrUnavailable", err)
+		}
+	})
+}
+
+func TestStandaloneRedis(t *testing.T) {
+	s, client := newStore(t, server.Addr(), "n1")
+	sell(t, s, client, "standalone")
+}
+
+func TestRedisCluster(t *testing.T) {
+	ctx := context.Background()
+	r := startRedis(t, "--cluster-enabled", "yes")
+	plain := redis.NewClient(&redis.Options{Addr: r.Addr()})
+	defer plain.Close()
+	if err := plain.ClusterAddSlotsRange(ctx, 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "cluster_state:ok", func() bool {
+		return plain.Do(ctx, "set", "probe", "1").Err() == nil
+	})
+	s, client := newStore(t, r.Addr(), "n1", func(c *remotestock.Config) { c.Cluster = true })
+	sell(t, s, client, "cluster-a")
+	sell(t, s, client, "cluster-b")
+}
+
+func TestSentinel(t *testing.T) {
+	ctx := context.Background()
+	master := startRedis(t)
+	dir := t.TempDir()
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := filepath.Join(dir, "sentinel.conf")
+	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor tickets 127.0.0.1 %d 1\n", port, dir, master.Port)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	path, err := process.Find("redis-server", "redis-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentinel, err := process.Start(dir, "sentinel", path, []string{conf, "--sentinel"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sentinel.Kill()
+	addr := "127.0.0.1:" + strconv.Itoa(port)
+	plain := redis.NewSentinelClient(&redis.Options{Addr: addr})
+	defer plain.Close()
+	eventually(t, "sentinel knows the master", func() bool {
+		got, err := plain.GetMasterAddrByName(ctx, "tickets").Result()
+		return err == nil && len(got) == 2
+	})
+	s, client := newStore(t, addr, "n1", func(c *remotestock.Config) { c.Master = "tickets" })
+	sell(t, s, client, "sentinel")
+
+	// The master goes on selling without its Sentinel.
+	if err := sentinel.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	sell(t, s, client, "unwatched")
+	if err := master.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	c := committer(t, s, "unwatched", patience(200*time.Millisecond))
+	eventually(t, "nothing left to connect to", func() bool {
+		_, err := c.Decide(claim("ann", 1))
+		return errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, sale.ErrUnknown)
+	})
+}

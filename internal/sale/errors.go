@@ -1,0 +1,27 @@
+package sale
+
+import "errors"
+
+// Infrastructure errors. Whoever wraps them keeps the cause with %w.
+var (
+	// ErrUnavailable: Redis could not be asked, or proved that it did not run
+	// the script. Nothing was sold. Returned by remotestock.
+	ErrUnavailable = errors.New("the stock store is unavailable")
+	// ErrUnknown: the call may have run and its answer was lost, and the
+	// claim's deadline passed before Redis said which. Returned by remotestock.
+	ErrUnknown = errors.New("the outcome is unknown")
+	// ErrNoSale: Redis has no such sale. Returned by remotestock.
+	ErrNoSale = errors.New("no such sale")
+	// ErrNoOrder: the sale has no such order, or it is another buyer's: the
+	// two look alike on purpose. Returned by remotestock.
+	ErrNoOrder = errors.New("no such order")
+	// ErrConflict: the order's state does not allow the transition, or the
+	// sale exists with another definition. Returned by remotestock.
+	ErrConflict = errors.New("conflict")
+	// ErrFenced: a later lease holder has already written; the caller must
+	// stop planning. Returned by remotestock.
+	ErrFenced = errors.New("fenced off by a newer lease")
+	// ErrStale: stock returned after the caller read it; read again and
+	// plan anew. Returned by remotestock.
+	ErrStale = errors.New("planned for an older stock generation")
+)

@@ -1,0 +1,39 @@
+package sale
+
+// Node is one selling node as gossip knows it.
+type Node struct {
+	Name     string // unique in the cluster
+	Address  string // host:port where Nginx reaches its buyer API
+	Weight   int    // its share of buyers and stock, relative to the others; at least 1
+	Ready    bool   // it has read Redis time and sells
+	Draining bool   // it is shutting down on purpose
+}
+
+// Selling reports whether the node takes new buyers.
+func (n Node) Selling() bool { return n.Ready && !n.Draining }
+
+// View is every live node, sorted by name. A view is never changed once
+// handed out.
+type View []Node
+
+// Selling returns the nodes that take new buyers, in the view's order.
+func (v View) Selling() View {
+	selling := make(View, 0, len(v))
+	for _, n := range v {
+		if n.Selling() {
+			selling = append(selling, n)
+		}
+	}
+	return selling
+}
+
+// Weight sums the weights of the nodes that take new buyers.
+func (v View) Weight() int {
+	sum := 0
+	for _, n := range v {
+		if n.Selling() {
+			sum += n.Weight
+		}
+	}
+	return sum
+}

@@ -1,0 +1,81 @@
+package sale
+
+// OrderID is a UUIDv7 in its text form, made once on the node that took the
+// claim: sorted by time for the ledger's index, unguessable for everyone else.
+type OrderID string
+
+// State is where an order stands.
+type State string
+
+// An order is held, then paid, expired or cancelled; a paid one may be
+// refunded. Every arrow is taken by one script, once.
+const (
+	StateHeld      State = "held"
+	StatePaid      State = "paid"
+	StateExpired   State = "expired"
+	StateCancelled State = "cancelled"
+	StateRefunded  State = "refunded"
+)
+
+// Live reports whether the order keeps its tickets: held or paid. A buyer
+// has at most one live order in a sale.
+func (s State) Live() bool { return s == StateHeld || s == StatePaid }
+
+// Order is a hold and what became of it.
+type Order struct {
+	ID       OrderID
+	Buyer    Buyer
+	Quantity int
+	State    State
+	Created  Instant // when Redis granted the hold
+	Expires  Instant // the hold's payment deadline
+}
+
+// Claim is one buyer's request after a local hit, before Redis has decided.
+type Claim struct {
+	Order    OrderID // made once; every re-send carries the same
+	Buyer    Buyer
+	Quantity int
+	Deadline Instant // past it the script refuses, so that a late re-send can't sell
+}
+
+// Outcome is a business result. Infrastructure failures are errors instead,
+// so that "Redis is down" can never turn into "sold out".
+type Outcome uint8
+
+// The outcomes of a claim.
+const (
+	Undecided      Outcome = iota // nothing decided yet; never an answer
+	Held                          // a new hold
+	Replayed                      // the same order again: the claim's own, or the buyer's live one of the same quantity
+	AlreadyOrdered                // the buyer has a live order of another quantity
+	SoldOut                       // Redis said remaining = 0
+	NotEnough                     // 0 < remaining < quantity
+	NotOpen                       // the window has not opened
+	Closed                        // the window or the operator closed the sale
+	Late                          // Redis saw the claim past its deadline: not sold, and it never will be
+	Busy                          // no local stock within the refill wait
+)
+
+var outcomeNames = [...]string{
+	"undecided", "held", "replayed", "already-ordered", "sold-out",
+	"not-enough", "not-open", "closed", "late", "busy",
+}
+
+// Outcomes is how many outcomes there are, for tables indexed by one.
+const Outcomes = len(outcomeNames)
+
+// String is the outcome's stable name: a metric label and a problem code.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "invalid"
+}
+
+// Decision is what became of a claim.
+type Decision struct {
+	Outcome   Outcome
+	Order     Order // set for Held, Replayed and AlreadyOrdered
+	Remaining int64 // set for NotEnough: what is left
+}

@@ -1,0 +1,155 @@
+// Package sale is the vocabulary of onsale: sales, orders, outcomes, stock
+// readings and the nodes that sell. It imports only the standard library and
+// does no I/O, so every other package can speak the same words.
+package sale
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ID names a sale. It is part of every Redis key of the sale and of every
+// URL, so its alphabet is small: see [ParseID].
+type ID string
+
+// MaxIDLength bounds a sale's id, in bytes.
+const MaxIDLength = 64
+
+// ParseID accepts 1 to 64 of a-z, 0-9 and '-', not starting with '-'. The
+// alphabet keeps an id from breaking out of a Redis hash tag, a URL path or a
+// metric label.
+func ParseID(s string) (ID, error) {
+	if s == "" || len(s) > MaxIDLength || s[0] == '-' {
+		return "", fmt.Errorf("sale id %q: want 1 to %d of a-z, 0-9 and '-', not starting with '-'", clip(s), MaxIDLength)
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return "", fmt.Errorf("sale id %q: byte %d is not one of a-z, 0-9 and '-'", clip(s), i)
+		}
+	}
+	return ID(s), nil
+}
+
+// Buyer identifies who buys: the `sub` of a verified token, never a body field.
+type Buyer string
+
+// MaxBuyerLength bounds a buyer's identity, in bytes; it is stored once an order.
+const MaxBuyerLength = 128
+
+// ParseBuyer accepts 1 to 128 printable bytes: the identity is stored in
+// Redis records whose fields are separated by blanks, as their last field.
+func ParseBuyer(s string) (Buyer, error) {
+	if s == "" || len(s) > MaxBuyerLength {
+		return "", fmt.Errorf("buyer %q: want 1 to %d bytes", clip(s), MaxBuyerLength)
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] == 0x7f {
+			return "", fmt.Errorf("buyer %q: byte %d is a control character", clip(s), i)
+		}
+	}
+	return Buyer(s), nil
+}
+
+// Kind says what is sold. All kinds share one purchase path.
+type Kind string
+
+// The kinds of sale.
+const (
+	Ticket  Kind = "ticket"
+	Voucher Kind = "voucher"
+	Product Kind = "product"
+)
+
+// Instant is a moment of Redis time, in milliseconds since the Unix epoch.
+// Nodes never compare it with their own wall clock: only Redis time counts.
+type Instant int64
+
+// Time renders the instant in UTC.
+func (i Instant) Time() time.Time { return time.UnixMilli(int64(i)).UTC() }
+
+// Add returns the instant d later, in whole milliseconds.
+func (i Instant) Add(d time.Duration) Instant { return i + Instant(d.Milliseconds()) }
+
+// Sub returns i − j.
+func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i-j) * time.Millisecond }
+
+// Sale is the definition of one thing on sale.
+type Sale struct {
+	ID       ID
+	Title    string
+	Kind     Kind
+	Price    int64  // in the currency's minor unit
+	Currency string // ISO 4217, such as "EUR"
+	Total    int64  // tickets in the sale, sold or not
+	Opens    Instant
+	Closes   Instant       // 0: never closes by itself
+	Limit    int           // tickets one buyer may hold in the sale's one live order
+	HoldFor  time.Duration // how long a hold waits for payment
+	Closed   bool          // closed by the operator, whatever the window says
+}
+
+// Bounds of a definition. They keep every counter inside what a Lua number
+// (a double) counts exactly, and every batch inside what Redis unpacks.
+const (
+	MaxTotal       = 1_000_000_000
+	MaxLimit       = 1_000
+	MaxTitleLength = 200
+	MaxHoldFor     = 30 * 24 * time.Hour
+	MinHoldFor     = time.Second
+)
+
+// Validate reports every fault of the definition at once, or nil.
+func (s Sale) Validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	_, err := ParseID(string(s.ID))
+	check(err == nil, "%w", err)
+	check(s.Title != "" && len(s.Title) <= MaxTitleLength, "title: want 1 to %d bytes, got %d", MaxTitleLength, len(s.Title))
+	check(s.Kind == Ticket || s.Kind == Voucher || s.Kind == Product, "kind %q: want ticket, voucher or product", s.Kind)
+	check(s.Price >= 0 && s.Price <= 1e15, "price %d: want 0 to 1e15 minor units", s.Price)
+	check(validCurrency(s.Currency), "currency %q: want three capital letters", s.Currency)
+	check(s.Total >= 0 && s.Total <= MaxTotal, "total %d: want 0 to %d", s.Total, MaxTotal)
+	check(s.Limit >= 1 && s.Limit <= MaxLimit, "limit %d: want 1 to %d", s.Limit, MaxLimit)
+	check(s.HoldFor >= MinHoldFor && s.HoldFor <= MaxHoldFor, "hold time %v: want %v to %v", s.HoldFor, MinHoldFor, MaxHoldFor)
+	check(s.Opens >= 0 && s.Closes >= 0, "opens and closes must not be before 1970")
+	check(s.Closes == 0 || s.Closes > s.Opens, "closes must be after opens")
+	return errors.Join(faults...)
+}
+
+// WindowAt says whether the sale's window and its operator let a claim pass
+// at now: Undecided means yes, NotOpen and Closed mean no.
+func (s *Sale) WindowAt(now Instant) Outcome {
+	switch {
+	case s.Closed, s.Closes != 0 && now >= s.Closes:
+		return Closed
+	case now < s.Opens:
+		return NotOpen
+	}
+	return Undecided
+}
+
+func validCurrency(s string) bool {
+	if len(s) != 3 {
+		return false
+	}
+	for i := range 3 {
+		if s[i] < 'A' || s[i] > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// clip keeps hostile input short in error messages.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}

@@ -1,0 +1,76 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Allocator is what an allocator measures.
+type Allocator struct {
+	leading   prometheus.Gauge
+	plans     *prometheus.CounterVec
+	expired   *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	published prometheus.Counter
+	publish   prometheus.Histogram
+	unpublish prometheus.Counter
+	members   *prometheus.CounterVec
+	nodes     prometheus.Gauge
+	selling   prometheus.Gauge
+}
+
+// NewAllocator registers an allocator's metrics.
+func (m *Metrics) NewAllocator() *Allocator {
+	f := m.factory
+	return &Allocator{
+		leading: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_rebalance_leading",
+			Help: "1 while this allocator holds the lease and plans."}),
+		plans: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_rebalance_plans_total",
+			Help: "Plans written by reason."}, []string{"sale", "reason"}),
+		expired: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_rebalance_expired_holds_total",
+			Help: "Overdue holds that this allocator ended."}, []string{"sale"}),
+		failures: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_rebalance_failures_total",
+			Help: "Failed calls by operation."}, []string{"operation"}),
+		published: f.NewCounter(prometheus.CounterOpts{Name: "onsale_upstream_publications_total",
+			Help: "Renderings of Nginx's upstream that are in force."}),
+		publish: f.NewHistogram(prometheus.HistogramOpts{Name: "onsale_upstream_publish_seconds",
+			Help: "Time to write, test and reload.", Buckets: latencies}),
+		unpublish: f.NewCounter(prometheus.CounterOpts{Name: "onsale_upstream_failures_total",
+			Help: "Renderings that could not be put in force; they are tried again."}),
+		members: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_membership_events_total",
+			Help: "What gossip reported of nodes."}, []string{"event"}),
+		nodes: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_upstream_nodes",
+			Help: "Nodes in Nginx's upstream, down ones included."}),
+		selling: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_upstream_selling_nodes",
+			Help: "Nodes in Nginx's upstream that take buyers."}),
+	}
+}
+
+// Leading follows the lease.
+func (a *Allocator) Leading(leading bool) { a.leading.Set(flag(leading)) }
+
+// Planned counts a plan by its reason.
+func (a *Allocator) Planned(sale, reason string) { a.plans.WithLabelValues(sale, reason).Inc() }
+
+// Expired counts overdue holds ended.
+func (a *Allocator) Expired(sale string, holds int) {
+	a.expired.WithLabelValues(sale).Add(float64(holds))
+}
+
+// Failed counts a failed call.
+func (a *Allocator) Failed(operation string) { a.failures.WithLabelValues(operation).Inc() }
+
+// Published records an upstream in force.
+func (a *Allocator) Published(nodes, selling int, took time.Duration) {
+	a.published.Inc()
+	a.publish.Observe(seconds(took))
+	a.nodes.Set(float64(nodes))
+	a.selling.Set(float64(selling))
+}
+
+// Unpublished counts a failed publication.
+func (a *Allocator) Unpublished() { a.unpublish.Inc() }
+
+// Member counts what gossip reported: joined, left, failed or updated.
+func (a *Allocator) Member(event string) { a.members.WithLabelValues(event).Inc() }

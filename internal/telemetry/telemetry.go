@@ -1,0 +1,72 @@
+// Package telemetry turns the hooks of the other packages into Prometheus
+// metrics, and serves them with health and profiles on the admin port. It
+// knows none of those packages: whoever wires them passes plain functions.
+//
+// Names are onsale_<part>_<what>_<unit>[_total]; the unit is what is counted or
+// measured, and a flag, 1 or 0, has none. Labels come from closed sets, or name
+// a sale or a script; never a buyer or an order.
+package telemetry
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics is one process's registry.
+type Metrics struct {
+	registry *prometheus.Registry
+	factory  promauto.Factory
+}
+
+// New makes a registry with the Go runtime's and the process's own metrics.
+func New() *Metrics {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return &Metrics{registry: r, factory: promauto.With(r)}
+}
+
+// latencies reach from a local answer to Nginx's patience.
+var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
+
+// AdminMux serves health, metrics and profiles. ready says whether this
+// process should get traffic; it is live as long as it answers.
+func (m *Metrics) AdminMux(ready func() bool) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if ready() {
+			say(w, http.StatusOK, "ready")
+		} else {
+			say(w, http.StatusServiceUnavailable, "not ready")
+		}
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // how go tool pprof asks
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // a prober that hangs up needs no answer
+}
+
+func seconds(d time.Duration) float64 { return d.Seconds() }
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,124 @@
+package upstream_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"onsale/internal/sale"
+	"onsale/internal/upstream"
+	"onsale/nginx"
+)
+
+// edge is a private Nginx with the shipped configuration.
+type edge struct {
+	addr, dir string
+	client    *http.Client
+}
+
+// argv is a command line of this edge's Nginx.
+func (e *edge) argv(args ...string) []string {
+	return append([]string{"nginx", "-e", "stderr", "-p", e.dir, "-c", "nginx.conf"}, args...)
+}
+
+// publish makes a publisher's configuration drive this edge.
+func (e *edge) publish(c *upstream.Config) {
+	c.Test, c.Reload = e.argv("-t", "-q"), e.argv("-s", "reload")
+}
+
+func startEdge(t *testing.T) *edge {
+	t.Helper()
+	if _, err := exec.LookPath("nginx"); err != nil {
+		t.Fatalf("nginx is missing, install it with `apt-get install nginx`: %v", err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &edge{addr: l.Addr().String(), dir: t.TempDir(), client: &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 32},
+	}}
+	l.Close()
+	for _, d := range []string{e.dir, filepath.Dir(e.dir)} { // the workers must get in
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(e.dir, nginx.Files); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(e.dir, "listen.conf"), []byte("listen "+e.addr+" reuseport;"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	argv := e.argv("-g", "daemon off;")
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		e.client.CloseIdleConnections()
+		_ = cmd.Process.Signal(syscall.SIGTERM) // already gone is what we want
+		_ = cmd.Wait()                          // the test's own failures say enough
+		if t.Failed() {
+			t.Logf("nginx said:\n%s", said.String())
+		}
+	})
+	e.eventually(t, "nginx answers", func() bool {
+		r, err := e.client.Get("http://" + e.addr + "/nginx-health")
+		if err == nil {
+			r.Body.Close()
+		}
+		return err == nil
+	})
+	return e
+}
+
+func (e *edge) eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 10 s still not: %s", what)
+		}
+	}
+}
+
+// buy returns the answer's status and the node that gave it.
+func (e *edge) buy() (status int, node string, err error) {
+	req, err := http.NewRequest("POST", "http://"+e.addr+"/v1/sales/demo/orders", strings.NewReader(`{"quantity":1}`))
+	if err != nil {
+		return 0, "", err
+	}
+	// A reload closes idle connections, now and then just as a request is sent down one.
+	// HTTP clients send it again if they know that they may; this tells Go's.
+	req.Header["Idempotency-Key"] = nil
+	r, err := e.client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer r.Body.Close()
+	_, err = io.Copy(io.Discard, r.Body)
+	return r.StatusCode, r.Header.Get("Node"), err
+}
+
+// startNode is a node that sells, and says its name.
+func startNode(t *testing.T, name string) (sale.Node, *httptest.Server) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Node", name)
+		w.WriteHeader(http.StatusCreated)
+	}))
+	t.Cleanup(s.Close)
+	return ready(name, s.Listener.Addr().String(), 1), s
+}

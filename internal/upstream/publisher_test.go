@@ -1,0 +1,231 @@
+package upstream_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"onsale/internal/upstream"
+)
+
+func TestTheFirstNewsOfABurstSetsTheTime(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		bench := startPublisher(t, dir, nil, a)
+		bench.next(t)
+		time.Sleep(time.Second) // in the bubble: MinInterval is over
+		began := time.Now()
+		for i := range 15 { // never at rest: a change every 20 ms
+			bench.set(a, ready("b", "10.0.0.2:8080", i+1))
+			time.Sleep(20 * time.Millisecond)
+			synctest.Wait()
+			if len(bench.events) > 0 {
+				break
+			}
+		}
+		if err := bench.next(t); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 120*time.Millisecond {
+			t.Errorf("published %v after the first news, want the debounce of 100 ms", took)
+		}
+	})
+}
+
+func TestABurstIsOnePublication(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		bench := startPublisher(t, dir, nil, a)
+		bench.next(t)
+		time.Sleep(time.Second)
+		for i := range 50 {
+			bench.set(a, ready("b", "10.0.0.2:8080", i+1))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got := len(bench.events); got != 1 {
+			t.Errorf("got %d publications, want 1", got)
+		}
+		bench.wantFile(t, render(a, ready("b", "10.0.0.2:8080", 50)))
+	})
+}
+
+func TestPublicationsKeepTheirDistance(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		bench := startPublisher(t, dir, nil, a)
+		for i := range 200 { // 10 s of change
+			bench.set(a, ready("b", "10.0.0.2:8080", i+1))
+			time.Sleep(50 * time.Millisecond)
+		}
+		synctest.Wait()
+		// One every MinInterval + Debounce.
+		if got := len(bench.events); got < 15 || got > 18 {
+			t.Errorf("got %d publications in 10 s of constant change, want about 17", got)
+		}
+	})
+}
+
+func TestNewsWithoutADifferenceReloadsNothing(t *testing.T) {
+	dir := t.TempDir()
+	bench := startPublisher(t, dir, func(cfg *upstream.Config) { quick("true", "echo reload >> reloads")(cfg) }, a)
+	bench.next(t)
+	bench.set(a)
+	bench.set(a)
+	bench.set(a, b)
+	bench.next(t)
+	if got, _ := os.ReadFile(filepath.Join(dir, "reloads")); strings.Count(string(got), "reload") != 2 {
+		t.Errorf("got reloads %q, want one at the start and one for the new node", got)
+	}
+}
+
+func TestAFileThatIsRightAlreadyIsStillReloadedOnce(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "upstream.conf"), []byte(render(a)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	bench := startPublisher(t, dir, quick("touch tested", "touch reloaded"), a)
+	if err := bench.next(t); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "reloaded")); err != nil {
+		t.Errorf("got %v, want a reload: the predecessor may have died before its own", err)
+	}
+}
+
+func TestARejectedFileGivesWayToThePreviousOne(t *testing.T) {
+	dir := t.TempDir()
+	bench := startPublisher(t, dir, quick("echo it is broken; ! grep -q '\"b\"' upstream.conf", "true"), a)
+	if err := bench.next(t); err != nil {
+		t.Fatal(err)
+	}
+	bench.set(a, b)
+	for range 3 { // tried again and again
+		err := bench.next(t)
+		if err == nil || !strings.Contains(err.Error(), "it is broken") {
+			t.Fatalf("got %v, want the command's own words", err)
+		}
+	}
+	bench.set(a, c)
+	for bench.next(t) != nil { // a last try may be under way
+	}
+	bench.wantFile(t, render(a, c))
+	if got := bench.logs.FilterLevelExact(zapcore.ErrorLevel).Len(); got != 1 {
+		t.Errorf("the failure was logged %d times, want once", got)
+	}
+}
+
+func TestAfterARejectionTheOldFileIsOnDisk(t *testing.T) {
+	for name, old := range map[string]string{"a file": render(a), "no file": ""} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "upstream.conf")
+			if old != "" {
+				if err := os.WriteFile(file, []byte(old), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			bench := startPublisher(t, dir, func(cfg *upstream.Config) {
+				quick("false", "touch reloaded")(cfg)
+				cfg.Retry = time.Minute
+			}, a, b)
+			if bench.next(t) == nil {
+				t.Fatal("got a publication, want a failure")
+			}
+			if got, _ := os.ReadFile(file); string(got) != old {
+				t.Errorf("got file %q, want %q", got, old)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "reloaded")); err == nil {
+				t.Error("nginx was told of a rejected file")
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, ".upstream-*")); len(left) != 0 {
+				t.Errorf("got %v left behind, want nothing", left)
+			}
+		})
+	}
+}
+
+func TestAFailedReloadIsTriedAgain(t *testing.T) {
+	dir := t.TempDir()
+	bench := startPublisher(t, dir, quick("true", "echo >> tries; test $(wc -l < tries) -ge 4"), a)
+	failures := 0
+	for bench.next(t) != nil {
+		failures++
+	}
+	if failures != 3 {
+		t.Errorf("got %d failures before the reload, want 3", failures)
+	}
+	bench.wantFile(t, render(a))
+	if got := bench.logs.FilterLevelExact(zapcore.ErrorLevel).Len(); got != 1 {
+		t.Errorf("the failure was logged %d times, want once", got)
+	}
+}
+
+func TestACommandThatHangsIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	bench := startPublisher(t, dir, func(cfg *upstream.Config) {
+		quick("sleep 60", "true")(cfg)
+		cfg.Timeout = 50 * time.Millisecond
+	}, a)
+	began := time.Now()
+	if err := bench.next(t); err == nil || !strings.Contains(err.Error(), "deadline") {
+		t.Errorf("got %v, want the deadline's error", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %v, want the timeout of 50 ms and a second for its children", took)
+	}
+}
+
+// An allocator that has just started, or has lost its network, knows nobody.
+func TestKnowingNobodyKeepsTheNodesOnDisk(t *testing.T) {
+	dir := t.TempDir()
+	bench := startPublisher(t, dir, quick("true", "true"), a)
+	bench.next(t)
+	bench.set()
+	bench.set(ready("bad", "nonsense", 1))
+	bench.set(a, b)
+	for bench.next(t) != nil {
+	}
+	bench.wantFile(t, render(a, b))
+	bench.set()
+	select {
+	case err := <-bench.events:
+		t.Errorf("got %v, want nothing published for nobody", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	bench.wantFile(t, render(a, b))
+}
+
+func TestKnowingNobodyMakesAMissingFile(t *testing.T) {
+	bench := startPublisher(t, t.TempDir(), quick("true", "true"))
+	if err := bench.next(t); err != nil {
+		t.Fatal(err)
+	}
+	bench.wantFile(t, render())
+}
+
+func TestANodeLeftOutIsLoggedOnce(t *testing.T) {
+	bench := startPublisher(t, t.TempDir(), quick("true", "true"), a, ready("bad", "host:1", 1))
+	bench.next(t)
+	bench.set(a, b, ready("bad", "host:1", 1))
+	bench.next(t)
+	if got := bench.logs.FilterMessage("nodes left out of the upstream").Len(); got != 1 {
+		t.Errorf("logged %d times, want once", got)
+	}
+}
+
+func TestConfigReportsEveryFault(t *testing.T) {
+	_, err := upstream.New(newMembers(), upstream.Config{Test: []string{""}, Debounce: -1}, upstream.Hooks{}, zap.NewNop())
+	for _, want := range []string{"file", "test", "debounce", "retry", "timeout"} {
+		if err == nil || !strings.Contains(err.Error(), "upstream "+want) {
+			t.Errorf("got %v, want a word on the %s", err, want)
+		}
+	}
+}

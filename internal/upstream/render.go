@@ -1,0 +1,114 @@
+package upstream
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"onsale/internal/sale"
+)
+
+const header = "# The nodes, as gossip knows them. Rendered by the allocator: changes here are lost.\n"
+
+// placeholder keeps Nginx valid while no node is known: it refuses an upstream without
+// servers. Buyers get Nginx's own 502.
+const placeholder = "server 127.0.0.1:9 down; # no node is known\n"
+
+// Three failures set a node aside for fail_timeout, after which one request tries it
+// again. Five seconds outlast a crash's detection by gossip (about one) and the reload
+// that drops it, so that a dead node costs a few retries and not waves of them. One
+// failure would be too few: an accident would idle a node of a small cluster. A node's
+// own 503 is an answer, and counts as none.
+const failover = "max_fails=3 fail_timeout=5s"
+
+// lastResort never sets aside the only node that sells: without it Nginx would answer
+// 502 to everybody, so a failing node is the better one.
+const lastResort = "max_fails=0"
+
+// maxWeight bounds what one node can draw: Nginx adds weights up in machine words, and
+// refuses a weight it cannot parse.
+const maxWeight = 1_000_000
+
+// ErrBadNode marks a node that cannot be named in upstream.conf. Returned by [Check].
+var ErrBadNode = errors.New("node left out of the upstream")
+
+// Render returns upstream.conf for the view: one server line a node, sorted by name.
+// Nodes that take no new buyers are marked down, unless that would leave none: then all
+// are up, so that buyers get a node's own 503, which says more than Nginx's 502. Nodes
+// that [Check] reports are left out. The same nodes give the same bytes.
+func Render(view sale.View) []byte {
+	nodes := named(view)
+	up := len(nodes.Selling())
+	nobody := up == 0
+	if nobody {
+		up = len(nodes)
+	}
+	failover := failover
+	if up == 1 {
+		failover = lastResort
+	}
+	var b bytes.Buffer
+	b.WriteString(header)
+	if len(nodes) == 0 {
+		b.WriteString(placeholder)
+	}
+	for _, n := range nodes {
+		down := " down"
+		if nobody || n.Selling() {
+			down = ""
+		}
+		// Quoted, a name has no line break left with which to leave the comment.
+		fmt.Fprintf(&b, "server %s weight=%d %s%s; # %+q\n", n.Address, weight(n), failover, down, n.Name)
+	}
+	return b.Bytes()
+}
+
+// named returns the nodes of the view that a server line can name, sorted by name, their
+// addresses in the one form that is safe to print.
+func named(view sale.View) sale.View {
+	nodes := make(sale.View, 0, len(view))
+	for _, n := range view {
+		if addr, err := address(n); err == nil {
+			n.Address = addr
+			nodes = append(nodes, n)
+		}
+	}
+	slices.SortFunc(nodes, func(a, b sale.Node) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Address, b.Address))
+	})
+	return nodes
+}
+
+// Check reports every node of the view that [Render] leaves out, each as an
+// [ErrBadNode] naming it and its fault, or returns nil.
+func Check(view sale.View) error {
+	var faults []error
+	for _, n := range view {
+		if _, err := address(n); err != nil {
+			faults = append(faults, fmt.Errorf("%w: %.64q: %w", ErrBadNode, n.Name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// address is where Nginx reaches the node. It comes from gossip, so it is parsed and
+// printed anew: nothing of what a member wrote gets into the file as it was. Only IP
+// addresses will do: Nginx looks names up when it reads the file, and would refuse all
+// of it, at the worst moment, because of one name that is gone.
+func address(n sale.Node) (string, error) {
+	a, err := netip.ParseAddrPort(n.Address)
+	if err != nil {
+		return "", fmt.Errorf("address %.64q: want IP:port", n.Address)
+	}
+	ip := a.Addr().Unmap()
+	if ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() || a.Port() == 0 {
+		return "", fmt.Errorf("address %.64q: want one machine's IP and a port", n.Address)
+	}
+	return netip.AddrPortFrom(ip, a.Port()).String(), nil
+}
+
+// weight is n's, within what Nginx accepts.
+func weight(n sale.Node) int { return min(max(n.Weight, 1), maxWeight) }

@@ -1,0 +1,145 @@
+package nginx_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// dies reads a request and hangs up without a word, like a node killed in mid-request.
+func dies(context.Context, net.Conn) {}
+
+// stalls reads a request and says nothing, like a paused node.
+func stalls(ctx context.Context, _ net.Conn) { <-ctx.Done() }
+
+// babbles answers with a broken head. (A first line that is not HTTP at all passes
+// as HTTP/0.9 in Nginx 1.22.)
+func babbles(_ context.Context, c net.Conn) {
+	_, _ = c.Write([]byte("HTTP/1.1 201 Created\r\nno colon here\r\n\r\n")) // Nginx may hang up first
+}
+
+func sells(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }
+
+// dead is a node whose port nobody listens on.
+func dead(t *testing.T) *node { return &node{Addr: freeAddr(t)} }
+
+func TestPurchaseIsRetriedOnTheNextNode(t *testing.T) {
+	for name, first := range map[string]func(*testing.T) *node{
+		"when the node is gone":               dead,
+		"when the node dies with it":          func(t *testing.T) *node { return startRaw(t, dies) },
+		"when the node speaks broken HTTP":    func(t *testing.T) *node { return startRaw(t, babbles) },
+		"when the node is silent for seconds": func(t *testing.T) *node { return startRaw(t, stalls) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			broken, alive := first(t), startNode(t, sells)
+			e := start(t, site{Upstream: servers(broken, alive)})
+			retried := 0
+			began := time.Now()
+			for range 2 { // round robin: one of the two meets the broken node first
+				a := e.buy(t, "demo")
+				wantStatus(t, a, http.StatusCreated)
+				if a.Header.Get("Onsale-Retried") == "1" {
+					retried++
+				}
+			}
+			if retried != 1 {
+				t.Errorf("got %d answers with Onsale-Retried, want 1 of 2", retried)
+			}
+			if got := alive.Requests.Load(); got != 2 {
+				t.Errorf("the living node got %d purchases, want 2", got)
+			}
+			if took := time.Since(began); took > 6*time.Second {
+				t.Errorf("two purchases took %v, want at most one silent node's 3 s", took)
+			}
+		})
+	}
+}
+
+func TestTwoTriesAndNoMore(t *testing.T) {
+	t.Parallel()
+	nodes := []*node{startRaw(t, dies), startRaw(t, dies), startRaw(t, dies)}
+	e := start(t, site{Upstream: servers(nodes...)})
+	a := e.buy(t, "demo")
+	wantProblem(t, a, http.StatusBadGateway, "node-unreachable", "1")
+	wantHeader(t, a, "Onsale-Retried", "1")
+	sum := int64(0)
+	for _, n := range nodes {
+		sum += n.Requests.Load()
+	}
+	if sum != 2 {
+		t.Errorf("the nodes got %d requests, want 2", sum)
+	}
+}
+
+func TestTwoSilentNodesEndInATimeout(t *testing.T) {
+	t.Parallel()
+	e := start(t, site{Upstream: servers(startRaw(t, stalls), startRaw(t, stalls), startNode(t, sells))})
+	began := time.Now()
+	a := e.buy(t, "demo")
+	wantProblem(t, a, http.StatusGatewayTimeout, "node-timeout", "1")
+	wantHeader(t, a, "Onsale-Retried", "1")
+	if took := time.Since(began); took < 5*time.Second || took > 8*time.Second {
+		t.Errorf("took %v, want two tries of 3 s", took)
+	}
+}
+
+// A node's own refusal is an answer: sent elsewhere it would double the load of a rush.
+func TestANodesOwn503IsNotRetried(t *testing.T) {
+	t.Parallel()
+	busy := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "2")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	a, b := startNode(t, busy), startNode(t, busy)
+	e := start(t, site{Upstream: servers(a, b)})
+	got := e.buy(t, "demo")
+	wantStatus(t, got, http.StatusServiceUnavailable)
+	wantHeader(t, got, "Onsale-Retried", "")
+	wantHeader(t, got, "Retry-After", "2")
+	if sum := a.Requests.Load() + b.Requests.Load(); sum != 1 {
+		t.Errorf("the nodes got %d requests, want 1", sum)
+	}
+}
+
+// A node that closes an idle connection just as a purchase is sent down it must not
+// cost the buyer an error, even if it is the only node.
+func TestStaleKeepaliveConnectionIsForgiven(t *testing.T) {
+	t.Parallel()
+	served := make(chan struct{}, 1)
+	n := startRaw(t, func(_ context.Context, c net.Conn) {
+		_, _ = c.Write([]byte("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"))
+		select {
+		case served <- struct{}{}: // the first connection lives on to betray the second request
+			_, _ = c.Read(make([]byte, 4096))
+		default:
+		}
+	})
+	e := start(t, site{Upstream: servers(n)})
+	wantStatus(t, e.buy(t, "demo"), http.StatusCreated)
+	a := e.buy(t, "demo")
+	wantStatus(t, a, http.StatusCreated)
+	wantHeader(t, a, "Onsale-Retried", "1")
+}
+
+// With max_fails and fail_timeout as the allocator renders them, a dead node costs three
+// buyers a retry, not every other one.
+func TestADeadNodeIsSetAside(t *testing.T) {
+	t.Parallel()
+	const failover = " max_fails=3 fail_timeout=5s;\n"
+	alive := startNode(t, sells)
+	e := start(t, site{Upstream: "server " + dead(t).Addr + failover + "server " + alive.Addr + failover})
+	retried := 0
+	for range 20 {
+		a := e.buy(t, "demo")
+		wantStatus(t, a, http.StatusCreated)
+		if a.Header.Get("Onsale-Retried") == "1" {
+			retried++
+		}
+	}
+	if retried != 3 {
+		t.Errorf("got %d retried purchases of 20, want 3", retried)
+	}
+}

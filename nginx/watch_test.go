@@ -1,0 +1,96 @@
+package nginx_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// buffer is what a running process has said so far.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// watch runs watch.sh beside e until the test ends, and returns what it says.
+func watch(t *testing.T, e *edge) *buffer {
+	t.Helper()
+	script, err := filepath.Abs("watch.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &buffer{}
+	cmd := exec.Command("sh", script, "upstream.conf", binary(t), "-e", "stderr", "-p", e.Prefix, "-c", "nginx.conf")
+	cmd.Dir, cmd.Stderr = e.Prefix, said
+	cmd.Env = append(os.Environ(), "INTERVAL=0.05")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // an early exit shows as the error below
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("watch.sh ended with %v, want a clean end on SIGTERM", err)
+		}
+	})
+	return said
+}
+
+// replace swaps upstream.conf as the allocator does: whole.
+func (e *edge) replace(t *testing.T, text string) {
+	t.Helper()
+	next := filepath.Join(e.Prefix, "upstream.next")
+	write(t, next, text)
+	if err := os.Rename(next, filepath.Join(e.Prefix, "upstream.conf")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 10 s still not: %s", what)
+		}
+	}
+}
+
+func TestWatcherReloadsOnChange(t *testing.T) {
+	t.Parallel()
+	e := start(t, site{})
+	said := watch(t, e)
+	sold := func() bool { return e.buy(t, "demo").StatusCode == http.StatusCreated }
+
+	e.replace(t, servers(startNode(t, sells)))
+	eventually(t, "the new node sells", sold)
+
+	e.replace(t, "server nonsense weight=;")
+	eventually(t, "the fault is told", func() bool { return strings.Contains(said.String(), "cannot reload") })
+	if !sold() {
+		t.Error("a broken file stopped the sale, want the old nodes kept")
+	}
+	again := startNode(t, sells)
+	e.replace(t, servers(again))
+	eventually(t, "the mended file is used", func() bool { return sold() && again.Requests.Load() > 0 })
+	if got := strings.Count(said.String(), "cannot reload"); got != 1 {
+		t.Errorf("the fault was told %d times, want once:\n%s", got, said)
+	}
+}

@@ -41,6 +41,9 @@ func run(m *testing.M) int {
 func newStore(t testing.TB, addr, node string, change ...func(*remotestock.Config)) (*remotestock.Store, redis.UniversalClient) {
 	t.Helper()
 	config := remotestock.DefaultConfig(addr)
+	if addr == server.Addr() {
+		config.Call = 10 * time.Second // nobody breaks this one: a slow disk is no verdict
+	}
 	for _, f := range change {
 		f(&config)
 	}

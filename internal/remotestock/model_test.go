@@ -180,7 +180,10 @@ func (w *world) cancel(t *rapid.T) {
 func (w *world) overdue(t *rapid.T) {
 	if o, ok := w.anyOrder(t); ok && o.State == sale.StateHeld {
 		w.model.due[o.ID] = true
-		w.client.ZAdd(context.Background(), remotestock.Keys(w.id)[4], redis.Z{Score: 1, Member: string(o.ID)})
+		due := redis.Z{Score: 1, Member: string(o.ID)}
+		if err := w.client.ZAdd(context.Background(), remotestock.Keys(w.id)[4], due).Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

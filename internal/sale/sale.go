@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // ID names a sale. It is part of every Redis key of the sale and of every
@@ -55,7 +56,8 @@ func ParseBuyer(s string) (Buyer, error) {
 // Kind says what is sold. All kinds share one purchase path.
 type Kind string
 
-// The kinds of sale.
+// The kinds of sale. An ordinary voucher, always to be had, is a sale without a
+// window; one in a flash sale has one, like everything else.
 const (
 	Ticket  Kind = "ticket"
 	Voucher Kind = "voucher"
@@ -82,12 +84,16 @@ type Sale struct {
 	Kind     Kind
 	Price    int64  // in the currency's minor unit
 	Currency string // ISO 4217, such as "EUR"
-	Total    int64  // tickets in the sale, sold or not
-	Opens    Instant
-	Closes   Instant       // 0: never closes by itself
-	Limit    int           // tickets one buyer may hold in the sale's one live order
-	HoldFor  time.Duration // how long a hold waits for payment
-	Closed   bool          // closed by the operator, whatever the window says
+	// FaceValue is what a voucher is worth when it is used, in the currency's
+	// minor unit; 0 for the other kinds.
+	FaceValue int64
+	Rules     string // the terms that a buyer accepts; may be empty
+	Total     int64  // tickets in the sale, sold or not
+	Opens     Instant
+	Closes    Instant       // 0: never closes by itself
+	Limit     int           // tickets one buyer may hold in the sale's one live order
+	HoldFor   time.Duration // how long a hold waits for payment
+	Closed    bool          // closed by the operator, whatever the window says
 }
 
 // Bounds of a definition. They keep every counter inside what a Lua number
@@ -96,6 +102,8 @@ const (
 	MaxTotal       = 1_000_000_000
 	MaxLimit       = 1_000
 	MaxTitleLength = 200
+	MaxRulesLength = 2_000 // bytes; every node reads them with every poll
+	MaxAmount      = 1e15  // in minor units, of one order: Price × Limit
 	MaxHoldFor     = 30 * 24 * time.Hour
 	MinHoldFor     = time.Second
 )
@@ -112,7 +120,10 @@ func (s Sale) Validate() error {
 	check(err == nil, "%w", err)
 	check(s.Title != "" && len(s.Title) <= MaxTitleLength, "title: want 1 to %d bytes, got %d", MaxTitleLength, len(s.Title))
 	check(s.Kind == Ticket || s.Kind == Voucher || s.Kind == Product, "kind %q: want ticket, voucher or product", s.Kind)
-	check(s.Price >= 0 && s.Price <= 1e15, "price %d: want 0 to 1e15 minor units", s.Price)
+	check(s.Price >= 0 && s.Price <= MaxAmount/int64(max(1, s.Limit)), "price %d: want 0 to %d minor units, divided by the limit", s.Price, int64(MaxAmount))
+	check(s.FaceValue >= 0 && s.FaceValue <= MaxAmount, "face value %d: want 0 to %d minor units", s.FaceValue, int64(MaxAmount))
+	check((s.FaceValue > 0) == (s.Kind == Voucher), "face value %d: want one for a voucher, and none for a %s", s.FaceValue, s.Kind)
+	check(len(s.Rules) <= MaxRulesLength && utf8.ValidString(s.Rules), "rules: want at most %d bytes of UTF-8, got %d", MaxRulesLength, len(s.Rules))
 	check(validCurrency(s.Currency), "currency %q: want three capital letters", s.Currency)
 	check(s.Total >= 0 && s.Total <= MaxTotal, "total %d: want 0 to %d", s.Total, MaxTotal)
 	check(s.Limit >= 1 && s.Limit <= MaxLimit, "limit %d: want 1 to %d", s.Limit, MaxLimit)
@@ -121,6 +132,9 @@ func (s Sale) Validate() error {
 	check(s.Closes == 0 || s.Closes > s.Opens, "closes must be after opens")
 	return errors.Join(faults...)
 }
+
+// Amount is what so many tickets cost, in the currency's minor unit.
+func (s *Sale) Amount(quantity int) int64 { return s.Price * int64(quantity) }
 
 // WindowAt says whether the sale's window and its operator let a claim pass
 // at now: Undecided means yes, NotOpen and Closed mean no.

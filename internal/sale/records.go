@@ -1,0 +1,102 @@
+package sale
+
+import "maps"
+
+// Restock is one audited change of a sale's total.
+type Restock struct {
+	Key   string // makes it idempotent
+	Delta int64
+}
+
+// Records are everything that is known of a sale and can't be counted anew:
+// what the ledger keeps, and what Redis can be rebuilt from.
+type Records struct {
+	Sale     Sale  // Total and Closed as they are now
+	Opened   int64 // the total that the sale was opened with
+	Restocks map[string]int64
+	Orders   map[OrderID]Order
+	Payments map[PaymentID]Payment
+}
+
+// NewRecords are those of a sale of which nothing is known yet.
+func NewRecords() Records {
+	return Records{Restocks: map[string]int64{}, Orders: map[OrderID]Order{}, Payments: map[PaymentID]Payment{}}
+}
+
+// Clone is a copy that shares nothing.
+func (r Records) Clone() Records {
+	r.Restocks, r.Orders, r.Payments = maps.Clone(r.Restocks), maps.Clone(r.Orders), maps.Clone(r.Payments)
+	return r
+}
+
+// Counters counts the books anew: remaining is what the orders leave of the total.
+func (r Records) Counters() Counters {
+	c := Counters{Total: r.Opened}
+	for _, delta := range r.Restocks {
+		c.Total += delta
+	}
+	for _, o := range r.Orders {
+		switch o.State {
+		case StateHeld:
+			c.Held += int64(o.Quantity)
+		case StatePaid:
+			c.Paid += int64(o.Quantity)
+		}
+	}
+	c.Remaining = c.Total - c.Held - c.Paid
+	return c
+}
+
+// Event is one entry of a sale's stream: what one script call changed.
+type Event struct {
+	ID       string // the stream's: milliseconds of Redis time, '-', number
+	At       Instant
+	Orders   []Order   // as they are since
+	Payments []Payment // as they are since
+	Opened   *Sale     // the definition, where the sale was opened
+	Restock  *Restock
+	Closed   *bool  // where the sale was closed (true) or reopened
+	Fault    string // why the entry, or a part of it, can't be read; empty: all of it was
+	Raw      string // the whole entry as JSON, where there is a fault
+}
+
+// Apply folds the event into the records. Events must come in their order; the
+// same one twice changes nothing more.
+func (r *Records) Apply(e Event) {
+	for _, o := range e.Orders {
+		r.Orders[o.ID] = o
+	}
+	for _, p := range e.Payments {
+		r.Payments[p.ID] = p
+	}
+	if e.Opened != nil {
+		r.Sale, r.Opened = *e.Opened, e.Opened.Total
+	}
+	if e.Restock != nil {
+		r.Restocks[e.Restock.Key] = e.Restock.Delta
+	}
+	if e.Closed != nil {
+		r.Sale.Closed = *e.Closed
+	}
+	r.Sale.Total = r.Counters().Total
+}
+
+// Snapshot is all that Redis holds of a sale at one instant.
+type Snapshot struct {
+	Records
+	At        Instant
+	Counters  Counters
+	Buyers    map[Buyer]OrderID   // whose live order is which
+	Deadlines map[OrderID]Instant // of the holds
+	Stream    []Event             // what no ledger has committed yet, oldest first
+}
+
+// Book is what the ledger holds of a sale at one instant.
+type Book struct {
+	Records
+	// Changed is when each order came to its state, in Redis time: a snapshot
+	// from before can't know.
+	Changed map[OrderID]Instant
+	// Unreadable counts stream entries that were set aside, see the ledger.
+	Unreadable int64
+}

@@ -6,7 +6,7 @@ GO ?= go
 
 # Where timing and interleaving matter most: run often, they find what once does not.
 CONCURRENT = ./internal/localstock/... ./internal/remotestock/... ./internal/checkout/... \
-	./internal/membership/... ./internal/rebalance/... ./internal/upstream/...
+	./internal/membership/... ./internal/rebalance/... ./internal/upstream/... ./internal/ledger/...
 COUNT ?= 20
 
 .PHONY: help
@@ -14,11 +14,11 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
-deps: ## Install the programs that tests start: redis-server, nginx (Debian; asks apt only for what is missing)
+deps: ## Install the programs that tests start: redis-server, nginx, PostgreSQL (Debian; asks apt only for what is missing)
 	@.ci/deps
 
 .PHONY: build
-build: ## Build node, allocator and onsale into bin/
+build: ## Build node, allocator, ledger and onsale into bin/
 	$(GO) build -o bin/ ./cmd/...
 
 .PHONY: check
@@ -34,16 +34,18 @@ race: deps ## Run the concurrent packages' tests COUNT (20) times over
 	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout=60m $(CONCURRENT)
 
 .PHONY: bench
-bench: deps ## Measure: allocations, costs beside a bare server, and a whole sale while a node dies, audited
+bench: deps ## Measure: allocations, costs beside a bare server, the ledger, and whole sales while parts of them die, audited
 	$(GO) test -run '^$$' -bench 'Take|SoldOut|Verify' -benchmem ./internal/localstock ./internal/buyerapi
+	$(GO) test -run '^$$' -bench . ./internal/ledger
 	$(GO) run ./bench ratios
 	$(GO) run ./bench headline
+	$(GO) run ./bench orders
 
 # A compose file can't make secrets, and none are shipped. The folder is its
 # owner's alone; the files can be read by all, because in a container a mounted
 # file has to be readable by a user that this machine does not know.
 .PHONY: secrets
-secrets: secrets/gossip-key secrets/admin-token secrets/token-keys.json ## Make the keys that docker-compose.yml mounts, where they are missing
+secrets: secrets/gossip-key secrets/admin-token secrets/token-keys.json secrets/webhook-secrets ## Make the keys that docker-compose.yml mounts, where they are missing
 	@chmod 644 $^
 
 RANDOM32 = head -c 32 /dev/urandom | base64 | tr -d '\n'
@@ -58,6 +60,9 @@ secrets/admin-token: | secrets/
 secrets/token-keys.json: | secrets/
 	@printf '{"keys":[{"kty":"oct","kid":"%s","alg":"HS256","k":"%s"}]}\n' \
 		"$$(date +%Y-%m-%d)" "$$($(RANDOM32) | $(BASE64URL))" > $@
+
+secrets/webhook-secrets: | secrets/
+	@echo "whsec_$$($(RANDOM32))" > $@
 
 secrets/:
 	@mkdir -m 700 secrets

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"onsale/internal/cluster"
-	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
@@ -109,6 +109,7 @@ func TestJudge(t *testing.T) {
 		"busy":             func(r *result) { r.HTTP503["busy"] = 11 },
 		"Redis being away": func(r *result) { r.HTTP503["store-unavailable"] = 1 },
 		"claims_refused":   func(r *result) { r.ClaimsRefused = 6 },
+		"the ledger":       func(r *result) { r.LedgerSeconds = 5.1 },
 	} {
 		r := good()
 		breakIt(&r)
@@ -119,7 +120,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestFalselySoldOut(t *testing.T) {
-	levels := []remotestock.Level{{At: 1000, Remaining: 5}, {At: 2000, Remaining: 0}, {At: 2500, Remaining: 1}, {At: 9000, Remaining: 0}}
+	levels := []level{{At: 1000, Remaining: 5}, {At: 2000, Remaining: 0}, {At: 2500, Remaining: 1}, {At: 9000, Remaining: 0}}
 	for name, test := range map[string]struct {
 		sent, received int64
 		want           int64
@@ -144,15 +145,18 @@ func TestLostAndDuplicates(t *testing.T) {
 	held := func(id, buyer string) sale.Order {
 		return sale.Order{ID: sale.OrderID(id), Buyer: sale.Buyer(buyer), Quantity: 1, State: sale.StateHeld}
 	}
-	a := remotestock.Audit{
-		Orders:   map[sale.OrderID]sale.Order{"1": held("1", "ann"), "2": held("2", "ann"), "3": held("3", "bob"), "4": held("4", "cid")},
-		Streamed: map[sale.OrderID]bool{"1": true, "2": true, "3": true},
+	orders := map[sale.OrderID]sale.Order{"1": held("1", "ann"), "2": held("2", "ann"), "3": held("3", "bob"), "4": held("4", "cid")}
+	kept := maps.Clone(orders)
+	delete(kept, "4")
+	a := cluster.Audited{
+		Snapshot: sale.Snapshot{Records: sale.Records{Orders: orders}},
+		Book:     &sale.Book{Records: sale.Records{Orders: kept}},
 	}
 	if got := duplicates(a); got != 1 {
 		t.Errorf("duplicates: got %d, want 1", got)
 	}
 	s := &seen{Acks: []ack{{"ann", "1"}, {"dee", "3"}, {"cid", "4"}, {"eve", "9"}}}
 	if got := lost(a, s); got != 3 {
-		t.Errorf("lost: got %d, want 3: another's order, one not in the stream, and none at all", got)
+		t.Errorf("lost: got %d, want 3: another's order, one not in the ledger, and none at all", got)
 	}
 }

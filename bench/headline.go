@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ type headline struct {
 	Rate        float64 `help:"Buyers a second; 0: as fast as they are answered."`
 	faults      `embed:""`
 	JSON        string `help:"File for the result." type:"path"`
-	Binaries    string `help:"Folder with node and allocator; without it they are built." type:"path"`
+	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 	Keep        string `help:"Folder to keep data and logs in; without it they are removed." type:"path"`
 }
 
@@ -35,7 +34,7 @@ func (h *headline) Run(ctx context.Context) error {
 	if err := h.validate(h.Nodes); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: h.Nodes, Allocators: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: say})
+	c, err := cluster.Start(ctx, cluster.Options{Nodes: h.Nodes, Allocators: 1, Ledgers: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: say})
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func (h *headline) Run(ctx context.Context) error {
 	if result == nil {
 		return err
 	}
-	if werr := h.write(result); werr != nil {
+	if werr := printJSON(result, h.JSON); werr != nil {
 		return werr
 	}
 	if err == nil && len(result.Faults) > 0 {
@@ -83,6 +82,7 @@ func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, error
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { telling <- story.tell(watching) }()
+	go story.lag.follow(watching, store)
 	seen, err := b.finish(h.Buyers)
 	cancel()
 	if serr := <-telling; serr != nil || err != nil {
@@ -100,22 +100,6 @@ func connect(addr string) (*remotestock.Store, func() error, error) {
 		return nil, nil, err
 	}
 	return remotestock.New(client, "bench", config, remotestock.Hooks{}, zap.NewNop()), client.Close, nil
-}
-
-// write prints the result, and saves it where asked.
-func (h *headline) write(r *result) error {
-	raw, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	raw = append(raw, '\n')
-	if h.JSON != "" {
-		if err := os.WriteFile(h.JSON, raw, 0o644); err != nil {
-			return err
-		}
-	}
-	_, err = os.Stdout.Write(raw)
-	return err
 }
 
 // say tells a person what goes on; standard output is for results.

@@ -16,6 +16,7 @@ import (
 // cli are the commands. Load and Bare are the processes that the others start.
 type cli struct {
 	Headline headline `cmd:"" help:"Sell a whole sale through Nginx while nodes die, and audit it."`
+	Orders   orders   `cmd:"" help:"Pay, cancel, expire and refund orders while ledgers and PostgreSQL die, and compare all records."`
 	Ratios   ratios   `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
 	Load     load     `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
 	Hammer   hammer   `cmd:"" hidden:"" help:"Purchases sent as cheaply as can be, as a process of its own."`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -9,7 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
+
+	"go.uber.org/zap"
 
 	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
@@ -28,7 +28,7 @@ type result struct {
 	Oversold        int64            `json:"oversold"`         // sold above tickets
 	Unsold          int64            `json:"unsold"`           // left although buyers came for them
 	DuplicateOrders int64            `json:"duplicate_orders"` // second live orders of a buyer, or repeats that named another order
-	LostAcks        int64            `json:"lost_acks"`        // a buyer was told 201 or 200, and Redis or the stream has no such order
+	LostAcks        int64            `json:"lost_acks"`        // a buyer was told 201 or 200, and Redis or the ledger has no such order
 	FalseSoldOut    int64            `json:"false_sold_out"`   // a buyer was told sold out, and remaining had not been 0 in the three seconds before
 	Requests        int64            `json:"requests"`
 	HTTP503         map[string]int64 `json:"http_503"`       // by documented code
@@ -43,23 +43,33 @@ type result struct {
 	DeductCalls   int64 `json:"deduct_calls"`
 	ScriptCalls   int64 `json:"script_calls"` // all scripts, all nodes
 
-	Seconds   float64            `json:"seconds"`         // from the first buyer to the last answer
-	SoldOutAt float64            `json:"sold_out_second"` // from the first to the last ticket sold
-	Latency   quantiles          `json:"latency_ms"`
-	CPU       map[string]float64 `json:"cpu_seconds"` // by kind of process; killed nodes until their death
-	Events    []event            `json:"events"`
-	Faults    []string           `json:"faults"` // every broken promise, in words; empty: the audit passed
+	Seconds   float64 `json:"seconds"`         // from the first buyer to the last answer
+	SoldOutAt float64 `json:"sold_out_second"` // from the first to the last ticket sold
+	// LedgerSeconds is from the last hold until the ledger had committed everything.
+	LedgerSeconds float64            `json:"ledger_seconds"`
+	Latency       quantiles          `json:"latency_ms"`
+	CPU           map[string]float64 `json:"cpu_seconds"` // by kind of process; killed nodes until their death
+	Events        []event            `json:"events"`
+	Faults        []string           `json:"faults"` // every broken promise, in words; empty: the audit passed
 }
+
+// ledgerBound is how many seconds after the last hold the ledger may be done.
+const ledgerBound = 5
 
 // documented503 are the only 503s that a buyer may get.
 var documented503 = []string{"busy", "store-unavailable", "outcome-unknown"}
 
 // audit puts what the buyers were told beside what Redis holds.
 func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotestock.Store, m *meter, s *seen, story *story) (*result, error) {
-	a, err := store.Audit(ctx, saleID)
+	behind, err := awaitLedger(ctx, store)
 	if err != nil {
 		return nil, err
 	}
+	a, err := cluster.Audit(ctx, c.Stores(), saleID, zap.NewNop())
+	if err != nil {
+		return nil, err
+	}
+	levels := levelsOf(a)
 	survey, err := store.Survey(ctx, saleID)
 	if err != nil {
 		return nil, err
@@ -70,7 +80,7 @@ func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotes
 		GaveUp: int64(len(s.GaveUp)), Seconds: s.Seconds, Latency: s.Millis, Events: story.events,
 		HTTP503: map[string]int64{}, Faults: slices.Concat(a.Faults, story.failures),
 		Oversold: max(0, a.Sold()-h.Tickets), Unsold: max(0, min(h.Tickets, int64(h.Buyers))-a.Sold()),
-		SoldOutAt: soldOutAfter(a.Levels),
+		SoldOutAt: soldOutAfter(levels), LedgerSeconds: story.lag.since(lastHold(a), behind),
 	}
 	counts := m.sum("onsale_remotestock_claims_total", `onsale_remotestock_claims_total{outcome="sold-out"}`,
 		`onsale_remotestock_calls_total{result="ok",script="deduct"}`, "onsale_remotestock_calls_total")
@@ -81,7 +91,7 @@ func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotes
 	}
 	r.DuplicateOrders = duplicates(a) + int64(len(s.Doubled))
 	r.LostAcks = lost(a, s) + int64(len(s.Forgotten))
-	r.FalseSoldOut = falselySoldOut(a.Levels, s.SoldOut)
+	r.FalseSoldOut = falselySoldOut(levels, s.SoldOut)
 	for answer, n := range s.Answers {
 		code, is503 := strings.CutPrefix(answer, "503 ")
 		switch {
@@ -117,13 +127,16 @@ func (r *result) judge(redisRestarted bool) {
 	if away := r.HTTP503["store-unavailable"] + r.HTTP503["outcome-unknown"]; away > 0 && !redisRestarted {
 		r.Faults = append(r.Faults, fmt.Sprintf("%d answers spoke of Redis being away, and it was not", away))
 	}
+	if r.LedgerSeconds > ledgerBound {
+		r.Faults = append(r.Faults, fmt.Sprintf("the ledger was done %.1f s after the last hold, want at most %d s", r.LedgerSeconds, ledgerBound))
+	}
 	if r.ClaimsRefused > r.RefusedBound {
 		r.Faults = append(r.Faults, fmt.Sprintf("claims_refused is %d, above buffers, nodes and claims in flight: %d", r.ClaimsRefused, r.RefusedBound))
 	}
 }
 
 // duplicates counts live orders beyond a buyer's first.
-func duplicates(a remotestock.Audit) int64 {
+func duplicates(a cluster.Audited) int64 {
 	live := map[sale.Buyer]int64{}
 	for _, o := range a.Orders {
 		if o.State.Live() {
@@ -138,57 +151,17 @@ func duplicates(a remotestock.Audit) int64 {
 }
 
 // lost counts acknowledged orders that Redis does not have, or has for another
-// buyer, or that the stream lacks (which the audit lists as faults too).
-func lost(a remotestock.Audit, s *seen) int64 {
+// buyer, or that the ledger lacks (which the audit lists as faults too).
+func lost(a cluster.Audited, s *seen) int64 {
 	var missing int64
 	for _, k := range s.Acks {
 		o, ok := a.Orders[sale.OrderID(k.Order)]
-		if !ok || string(o.Buyer) != k.Buyer || !a.Streamed[o.ID] {
+		_, kept := a.Book.Orders[o.ID]
+		if !ok || !kept || string(o.Buyer) != k.Buyer {
 			missing++
 		}
 	}
 	return missing
-}
-
-// p4 is how old the truth behind "sold out" may be.
-const p4 = 3 * time.Second
-
-// falselySoldOut counts answers for which no moment of the three seconds
-// before them had remaining = 0. An answer was said between its request's
-// sending and its receipt; Redis and the buyers share this machine's clock.
-func falselySoldOut(levels []remotestock.Level, told []soldOut) int64 {
-	var wrong int64
-	for _, t := range told {
-		if !zeroBetween(levels, sale.Instant(t.Sent).Add(-p4), sale.Instant(t.Received)) {
-			wrong += t.Buyers
-		}
-	}
-	return wrong
-}
-
-// zeroBetween reports whether remaining was 0 at some moment of [from, to].
-func zeroBetween(levels []remotestock.Level, from, to sale.Instant) bool {
-	// The level in force at from is that of the last event up to it.
-	i, _ := slices.BinarySearchFunc(levels, from, func(l remotestock.Level, at sale.Instant) int { return cmp.Compare(l.At, at) })
-	for i = max(0, i-1); i < len(levels) && levels[i].At <= to; i++ {
-		ends := to
-		if i+1 < len(levels) {
-			ends = levels[i+1].At
-		}
-		if levels[i].Remaining == 0 && ends >= from {
-			return true
-		}
-	}
-	return false
-}
-
-// soldOutAfter is how long it took from the first ticket to the last, 0 if
-// some are left.
-func soldOutAfter(levels []remotestock.Level) float64 {
-	if len(levels) < 2 || levels[len(levels)-1].Remaining != 0 {
-		return 0
-	}
-	return levels[len(levels)-1].At.Sub(levels[1].At).Seconds()
 }
 
 func command() string { return "go run ./bench " + strings.Join(os.Args[1:], " ") }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"onsale/internal/audit"
 	"onsale/internal/cluster"
 	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
@@ -75,15 +76,16 @@ func (s *site) open(ctx context.Context, id string, total int64) error {
 func (s *site) audit(ctx context.Context, again int) error {
 	unsold := 0
 	for _, id := range s.sales {
-		a, err := s.store.Audit(ctx, id)
+		a, err := s.store.Snapshot(ctx, id)
 		if err != nil {
 			return err
 		}
+		faults := audit.Stock(a)
 		if a.Sold() < a.Sale.Total {
 			unsold++
 		}
-		if len(a.Faults) > 0 || a.Sold() > a.Sale.Total || unsold > again {
-			return fmt.Errorf("sale %s: sold %d of %d, %v: %w", id, a.Sold(), a.Sale.Total, a.Faults, errBroken)
+		if len(faults) > 0 || a.Sold() > a.Sale.Total || unsold > again {
+			return fmt.Errorf("sale %s: sold %d of %d, %v: %w", id, a.Sold(), a.Sale.Total, faults, errBroken)
 		}
 	}
 	return nil

@@ -47,6 +47,7 @@ type story struct {
 	store   *remotestock.Store
 	meter   *meter
 	tickets int64
+	lag     lagWatch
 
 	start     time.Time
 	remaining int64

@@ -14,7 +14,7 @@ if not known or not limit or limit < 1 or limit > 1000 then
 end
 
 local overdue = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', int(now), 'LIMIT', '0', int(limit))
-local ended = release(sale, overdue, 'expired')
+local ended = release(sale, overdue, 'held', 'expired')
 local reply = header(sale, ARGV[1], known)
 reply[7], reply[8] = ended, (#overdue == limit) and 1 or 0
 return reply

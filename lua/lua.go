@@ -11,6 +11,9 @@ var (
 	//go:embed release.lua
 	release string
 
+	//go:embed payment.lua
+	payment string
+
 	//go:embed open.lua
 	open string
 	//go:embed deduct.lua
@@ -29,21 +32,33 @@ var (
 	restock string
 	//go:embed close.lua
 	closeSale string
+	//go:embed settle.lua
+	settle string
+	//go:embed snapshot.lua
+	snapshot string
+	//go:embed restore.lua
+	restore string
 	//go:embed lease.lua
 	lease string
+	//go:embed roll.lua
+	roll string
 )
 
-// The scripts as Redis gets them. Those of a sale begin with the prelude, and
-// those that end holds share release.lua.
+// The scripts as Redis gets them. Those of a sale begin with the prelude, except
+// those that take no part in selling it; what several share comes before each.
 var (
-	Open    = prelude + open
-	Deduct  = prelude + deduct
-	Resolve = prelude + release + resolve
-	Expire  = prelude + release + expire
-	Draw    = prelude + draw
-	Read    = prelude + read
-	Plan    = prelude + plan
-	Restock = prelude + restock
-	Close   = prelude + closeSale
-	Lease   = lease
+	Open     = prelude + open
+	Deduct   = prelude + deduct
+	Resolve  = prelude + payment + release + resolve
+	Expire   = prelude + release + expire
+	Draw     = prelude + draw
+	Read     = prelude + read
+	Plan     = prelude + plan
+	Restock  = prelude + restock
+	Close    = prelude + closeSale
+	Settle   = prelude + payment + settle
+	Snapshot = snapshot
+	Restore  = restore
+	Lease    = lease
+	Roll     = roll
 )

@@ -4,7 +4,7 @@
 -- KEYS  1 {sale}  2 {sale}:plan
 -- ARGV  1 node, or '*' for everybody's shares  2 the plan generation it knows
 -- reply the header; then id title kind price currency total opens closes limit
---       hold closed held paid; then, for '*', the stock generation of the plan
+--       hold face rules closed held paid; then, for '*', the stock generation of the plan
 --       and for each node: name, slice, buffer, tickets claimed
 -- keeps nothing: it writes nothing
 
@@ -15,7 +15,7 @@ if not known then return redis.error_reply('BADCALL read wants node and generati
 
 local reply = header(sale, ARGV[1], known)
 local fields = redis.call('HMGET', KEYS[1], 'id', 'title', 'kind', 'price', 'currency', 'total',
-  'opens', 'closes', 'limit', 'hold', 'closed', 'held', 'paid')
+  'opens', 'closes', 'limit', 'hold', 'face', 'rules', 'closed', 'held', 'paid')
 for i, value in ipairs(fields) do
   if not value then return redis.error_reply('BROKEN ' .. KEYS[1] .. ' lacks a field of its definition') end
   reply[6 + i] = value

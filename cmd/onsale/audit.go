@@ -2,57 +2,86 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"onsale/internal/cluster"
-	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
-// audit checks one sale in Redis.
+// audit compares Redis and the ledger.
 type audit struct {
-	Sale  string             `arg:"" help:"The sale's id. A sale that still sells shows faults that are none: close it first."`
-	Redis cluster.RedisFlags `embed:"" prefix:"redis-"`
+	Sale   string             `arg:"" optional:"" help:"The sale's id; without it every sale."`
+	Stores cluster.StoreFlags `embed:""`
 }
 
 // Run prints the audit. Faults found are an error.
 func (a *audit) Run(ctx context.Context, c *console) error {
-	id, err := sale.ParseID(a.Sale)
-	if err != nil {
-		return err
+	if a.Sale != "" {
+		id, err := sale.ParseID(a.Sale)
+		if err != nil {
+			return err
+		}
+		return report(ctx, c, a.Stores, id)
 	}
-	return report(ctx, c, a.Redis, id)
+	ids, err := cluster.Sales(ctx, a.Stores, c.log)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	if len(ids) == 0 {
+		c.say("there is no sale")
+	}
+	slices.Sort(ids)
+	return report(ctx, c, a.Stores, ids...)
 }
 
-// report audits a sale and prints what came out.
-func report(ctx context.Context, c *console, redis cluster.RedisFlags, id sale.ID) error {
-	found, err := cluster.Audit(ctx, redis, id, c.log)
-	if err != nil {
-		return fmt.Errorf("audit of %s: %w", id, err)
+// report audits the sales and prints what came out, for all of them even where
+// one is broken.
+func report(ctx context.Context, c *console, at cluster.StoreFlags, ids ...sale.ID) error {
+	var errs []error
+	for _, id := range ids {
+		found, err := cluster.Audit(ctx, at, id, c.log)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("audit of %s: %w", id, err))
+			continue
+		}
+		if err := printAudit(c.out, found); err != nil {
+			return err
+		}
+		if n := len(found.Faults); n > 0 {
+			errs = append(errs, fmt.Errorf("audit of %s: a promise is broken, faults found: %d", id, n))
+		}
 	}
-	if err := printAudit(c.out, found); err != nil {
-		return err
-	}
-	if n := len(found.Faults); n > 0 {
-		return fmt.Errorf("audit of %s: a promise is broken, faults found: %d", id, n)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// printAudit writes the books as a table, and every fault below it.
-func printAudit(w io.Writer, a remotestock.Audit) error {
-	buyers := map[sale.Buyer]bool{}
-	for _, o := range a.Orders {
-		buyers[o.Buyer] = true
-	}
+// printAudit writes the books side by side, and every fault below them.
+func printAudit(w io.Writer, a cluster.Audited) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"sale", "total", "remaining", "held", "paid", "orders", "buyers", "faults"})
-	t.AppendRow(table.Row{a.Sale.ID, a.Counters.Total, a.Counters.Remaining, a.Counters.Held, a.Counters.Paid,
-		len(a.Orders), len(buyers), len(a.Faults)})
+	t.AppendHeader(table.Row{a.Sale.ID, "total", "remaining", "held", "paid", "orders", "payments", "refunds due", "faults"})
+	row := func(name string, c sale.Counters, r sale.Records, faults any) {
+		due := 0
+		for _, p := range r.Payments {
+			if p.State == sale.PaymentDue {
+				due++
+			}
+		}
+		t.AppendRow(table.Row{name, c.Total, c.Remaining, c.Held, c.Paid, len(r.Orders), len(r.Payments), due, faults})
+	}
+	row("redis", a.Counters, a.Records, len(a.Faults))
+	if a.Book != nil {
+		row("ledger", a.Book.Counters(), a.Book.Records, "")
+	}
+	inFlight := sale.NewRecords()
+	for _, e := range a.Stream {
+		inFlight.Apply(e)
+	}
+	t.AppendRow(table.Row{"in flight", "", "", "", "", len(inFlight.Orders), len(inFlight.Payments), "", ""})
 	text := t.Render() + "\n"
 	for _, fault := range a.Faults {
 		text += "fault: " + fault + "\n"

@@ -19,7 +19,7 @@ import (
 
 // dev runs a whole sale site on this machine until it is interrupted.
 type dev struct {
-	Real    bool   `help:"Run separate processes on a private redis-server and nginx."`
+	Real    bool   `help:"Run separate processes on a private redis-server, nginx and, where it is installed, PostgreSQL."`
 	Nodes   int    `default:"3" help:"Selling nodes."`
 	Tickets int64  `default:"300" help:"Tickets in the demo sale."`
 	Port    uint16 `default:"8080" help:"Port of 127.0.0.1 where buyers arrive; 0 takes a free one."`
@@ -29,6 +29,8 @@ type dev struct {
 const (
 	demoSale  = "demo"
 	demoLimit = 4
+	// defaultFront is where pay looks for the site.
+	defaultFront = "http://127.0.0.1:8080"
 	// demoBuyer is who buys with the printed command; none of token's buyers.
 	demoBuyer = "you"
 	// auditPatience bounds the audit at the end: Redis is here, or it is not.
@@ -70,11 +72,15 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
+	secret, err := keepSecret(secretsBeside(d.Keys))
+	if err != nil {
+		return err
+	}
 	open := d.embedded
 	if d.Real {
 		open = d.real
 	}
-	s, err := open(ctx, c, l, issuer)
+	s, err := open(ctx, c, l, issuer, secret)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
@@ -89,7 +95,12 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.greet(c, s.about(), signed, time.Since(start)); err != nil {
+	payer, err := startSandbox(secret, s.about().front, c)
+	if err != nil {
+		return err
+	}
+	defer payer.Close()
+	if err := d.greet(c, s.about(), signed, payer.url, time.Since(start)); err != nil {
 		return err
 	}
 	c.level.SetLevel(zap.WarnLevel)
@@ -117,11 +128,11 @@ func (d *dev) listen() (net.Listener, error) {
 // finish drains the site and audits what it sold.
 func finish(c *console, s site) error {
 	c.say("\ndraining; Ctrl-C again ends at once")
-	redis := s.about().redis // known only while the site is whole
+	stores := s.about().stores // known only while the site is whole
 	err := s.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
-	return errors.Join(err, report(ctx, c, redis, demoSale))
+	return errors.Join(err, report(ctx, c, stores, demoSale))
 }
 
 // interrupted is what to say of a start that failed: no more than that, where
@@ -140,16 +151,19 @@ type facts struct {
 	token   string // for the admin API
 	metrics []endpoint
 	honesty string // what this site can and can't show
-	redis   cluster.RedisFlags
+	stores  cluster.StoreFlags
 }
 
 // endpoint is one member's metrics.
 type endpoint struct{ name, url string }
 
-func (d *dev) greet(c *console, f facts, signed string, took time.Duration) error {
+func (d *dev) greet(c *console, f facts, signed, payer string, took time.Duration) error {
 	text := fmt.Sprintf("%d tickets are on sale at %d nodes, after %.1f s. Buy one:\n\n", d.Tickets, d.Nodes, took.Seconds()) +
 		"  curl -i " + f.front + "/v1/sales/" + demoSale + "/orders -H 'Content-Type: application/json' -d '{\"quantity\":1}'" +
 		" -H 'Authorization: Bearer " + signed + "'\n\n" +
+		"Pay for what that prints, with all of it or with its id:\n\n" +
+		"  curl -d @order.json " + payer + "\n" +
+		"  onsale pay ORDER" + d.payFlags(f.front) + "\n\n" +
 		"buyers   " + f.front + "/v1/sales/" + demoSale + "\n" +
 		"admin    curl -H 'Authorization: Bearer " + f.token + "' " + f.admin + "/admin/v1/sales/" + demoSale + "\n"
 	for _, m := range f.metrics {
@@ -158,6 +172,17 @@ func (d *dev) greet(c *console, f facts, signed string, took time.Duration) erro
 	text += "tokens   onsale token --buyers 1000" + d.keysFlag() + "\n\n" + f.honesty + "\nCtrl-C ends the sale and audits it.\n"
 	_, err := fmt.Fprint(c.out, text)
 	return err
+}
+
+// payFlags are what pay has to be told to find this site.
+func (d *dev) payFlags(front string) (flags string) {
+	if front != defaultFront {
+		flags += " --front " + front
+	}
+	if d.Keys != defaultKeys() {
+		flags += " --secrets " + strconv.Quote(secretsBeside(d.Keys))
+	}
+	return flags
 }
 
 // keysFlag is what token has to be told to find the same keys.

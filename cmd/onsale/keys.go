@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"onsale/internal/cluster"
+	"onsale/internal/payment"
 )
 
 // defaultKeys is where dev keeps its signing keys and token finds them.
@@ -18,6 +19,26 @@ func defaultKeys() string {
 		return filepath.Join(os.TempDir(), "onsale-"+strconv.Itoa(os.Getuid()), "dev-keys.json")
 	}
 	return filepath.Join(cache, "onsale", "dev-keys.json")
+}
+
+// secretsBeside is where dev keeps the payment provider's secret: beside the
+// signing keys. pay finds it there.
+func secretsBeside(keys string) string {
+	return filepath.Join(filepath.Dir(keys), "dev-webhook-secret")
+}
+
+// keepSecret loads the provider's secret from file, or makes a new one and
+// saves it there.
+func keepSecret(file string) (payment.Secret, error) {
+	secrets, err := payment.LoadSecrets(file)
+	if err == nil {
+		return secrets[0], nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return payment.Secret{}, err
+	}
+	secret := payment.NewSecret()
+	return secret, secret.Save(file)
 }
 
 // keepIssuer loads the signing keys from file, or makes new ones and saves

@@ -1,5 +1,6 @@
 // Command onsale is the operator's tool: it runs a whole sale site on one
-// machine for development, signs tokens for its buyers, and audits sales.
+// machine for development, signs tokens for its buyers and pays for them, audits
+// sales, and recovers them from the ledger.
 package main
 
 import (
@@ -15,9 +16,11 @@ import (
 
 // commands are what the tool does, each in the file of its name.
 type commands struct {
-	Dev   dev   `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
-	Token token `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one a line."`
-	Audit audit `cmd:"" help:"Check a sale in Redis against every promise."`
+	Dev     dev      `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
+	Token   token    `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one a line."`
+	Pay     pay      `cmd:"" help:"Play the payment provider: tell the site that an order was paid."`
+	Audit   audit    `cmd:"" help:"Compare Redis and the ledger, of one sale or of all, to the ticket."`
+	Recover recovery `cmd:"" help:"Rebuild a sale's Redis state from the ledger."`
 }
 
 func main() {
@@ -36,7 +39,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c commands
-	parser, err := kong.New(&c, kong.Name("onsale"), kong.Writers(stdout, stderr), kong.Vars{"keys": defaultKeys()},
+	parser, err := kong.New(&c, kong.Name("onsale"), kong.Writers(stdout, stderr), kong.Vars{"keys": defaultKeys(), "secrets": secretsBeside(defaultKeys())},
 		kong.Description("Runs, feeds and checks ticket sales."))
 	if err != nil {
 		return err

@@ -3,16 +3,18 @@ package main
 import (
 	"context"
 	"net"
+	"slices"
 
 	"onsale/internal/cluster"
 	"onsale/internal/cluster/process"
+	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
 
 // embedded runs the site inside this process.
-func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer) (site, error) {
+func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer, provider payment.Secret) (site, error) {
 	e, err := cluster.StartEmbedded(ctx, cluster.EmbeddedOptions{
-		Nodes: d.Nodes, Issuer: issuer,
+		Nodes: d.Nodes, Issuer: issuer, Payments: provider,
 		Front: func(ctx context.Context, view func() sale.View) error { return newFront(view, c.log).run(ctx, l) },
 	}, c.log)
 	if err != nil {
@@ -28,9 +30,9 @@ type embeddedSite struct {
 
 func (s embeddedSite) about() facts {
 	f := facts{
-		front: s.front, admin: "http://" + s.Allocator.Admin, token: s.AdminToken, redis: s.Redis(),
-		honesty: "One process with stand-ins for Redis (in memory, not durable) and Nginx: " +
-			"what is measured here counts for nothing. --real runs the real ones.",
+		front: s.front, admin: "http://" + s.Allocator.Admin, token: s.AdminToken, stores: cluster.StoreFlags{Redis: s.Redis()},
+		honesty: "One process with stand-ins for Redis (in memory, not durable) and Nginx, and without a ledger: orders live\n" +
+			"in that memory only, and what is measured here counts for nothing. --real runs the real ones.",
 	}
 	for _, m := range append([]cluster.Endpoint{s.Allocator}, s.Nodes...) {
 		f.metrics = append(f.metrics, endpoint{m.Name, "http://" + m.Admin + "/metrics"})
@@ -39,7 +41,7 @@ func (s embeddedSite) about() facts {
 }
 
 // real runs the site as separate processes.
-func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer) (site, error) {
+func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer, provider payment.Secret) (site, error) {
 	// Known before anything is built or started.
 	for _, program := range []string{"redis-server", "nginx"} {
 		if _, err := process.Find(program, program); err != nil {
@@ -52,8 +54,13 @@ func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *clus
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
+	ledgers := 1
+	if _, err := process.FindPostgres(); err != nil {
+		c.say("no ledger: " + err.Error())
+		ledgers = 0
+	}
 	r, err := cluster.Start(ctx, cluster.Options{
-		Nodes: d.Nodes, Allocators: 1, Port: port, Issuer: issuer,
+		Nodes: d.Nodes, Allocators: 1, Ledgers: ledgers, Port: port, Issuer: issuer, Payments: provider,
 		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.say,
 	})
 	if err != nil {
@@ -70,10 +77,13 @@ func (s realSite) Done() <-chan struct{} { return nil }
 func (s realSite) about() facts {
 	f := facts{
 		front: s.Front(), admin: "http://" + s.Allocators[0].Admin, token: s.AdminToken,
-		redis:   cluster.RedisFlags{Addrs: []string{s.Cluster.Redis.Addr()}},
+		stores:  s.Stores(),
 		honesty: "Real processes, all on this machine. Data and logs are in " + s.Dir + ", and gone at the end.",
 	}
-	for _, m := range append(s.Allocators[:1:1], s.Nodes...) {
+	if s.Postgres == nil {
+		f.honesty += "\nThere is no PostgreSQL here, so orders live in Redis only."
+	}
+	for _, m := range slices.Concat(s.Allocators, s.Ledgers, s.Nodes) {
 		f.metrics = append(f.metrics, endpoint{m.Name, "http://" + m.Admin + "/metrics"})
 	}
 	return f

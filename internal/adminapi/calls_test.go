@@ -35,6 +35,17 @@ func TestASaleIsShown(t *testing.T) {
 	}
 }
 
+func TestAVoucherIsShownWithItsWorthAndItsTerms(t *testing.T) {
+	v := survey("s")
+	v.Sale.Kind, v.Sale.FaceValue, v.Sale.Rules = sale.Voucher, 10_000, "Once.\n<Только> раз"
+	want := status("s")
+	want["kind"], want["face_value"], want["rules"] = "voucher", json.Number("10000"), v.Sale.Rules
+	a := ask(t, serve(t, &stock{survey: func(sale.ID) (sale.Survey, error) { return v, nil }}, nil), "GET", "/admin/v1/sales/s", "")
+	if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
+		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
+	}
+}
+
 func TestASaleIsCreatedWithDefaults(t *testing.T) {
 	var got sale.Sale
 	s := &stock{open: func(d sale.Sale) (bool, error) { got = d; return true, nil }}
@@ -52,12 +63,13 @@ func TestASaleIsCreatedAsWritten(t *testing.T) {
 	var got sale.Sale
 	s := &stock{open: func(d sale.Sale) (bool, error) { got = d; return false, nil }}
 	a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", `{"id":"s","title":"Concert","kind":"voucher","price":4950,"currency":"EUR","total":100,
-		"opens_at":"2042-05-01T14:00:00+02:00","closes_at":"2042-05-01T13:00:00Z","limit":4,"hold_seconds":1.5,"closed":true}`)
+		"face_value":10000,"rules":"Once.\n<Только> раз","opens_at":"2042-05-01T14:00:00+02:00","closes_at":"2042-05-01T13:00:00Z",
+		"limit":4,"hold_seconds":1.5,"closed":true}`)
 	if a.StatusCode != http.StatusOK {
 		t.Errorf("got %s, want 200 for a sale that exists", a.Status)
 	}
 	want := survey("s").Sale
-	want.Kind, want.Closed = sale.Voucher, true
+	want.Kind, want.FaceValue, want.Rules, want.Closed = sale.Voucher, 10_000, "Once.\n<Только> раз", true
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("definition (-want +got):\n%s", diff)
 	}
@@ -66,10 +78,10 @@ func TestASaleIsCreatedAsWritten(t *testing.T) {
 func TestADefinitionIsRefusedWithEveryFault(t *testing.T) {
 	s := &stock{}
 	server := serve(t, s, nil)
-	a := ask(t, server, "POST", "/admin/v1/sales", `{"id":"No!","title":"","kind":"x","price":-1,"currency":"euro","total":-1,
-		"opens_at":"2042-05-01T12:00:00Z","closes_at":"2042-05-01T11:00:00Z","limit":-1,"hold_seconds":0.1}`)
+	a := ask(t, server, "POST", "/admin/v1/sales", `{"id":"No!","title":"","kind":"x","price":-1,"currency":"euro","face_value":-1,
+		"rules":"`+strings.Repeat("x", sale.MaxRulesLength+1)+`","total":-1,"opens_at":"2042-05-01T12:00:00Z","closes_at":"2042-05-01T11:00:00Z","limit":-1,"hold_seconds":0.1}`)
 	wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-	for _, fault := range []string{"sale id", "title", "kind", "price", "currency", "total", "limit", "hold time", "closes must be after opens"} {
+	for _, fault := range []string{"sale id", "title", "kind", "price", "face value", "rules", "currency", "total", "limit", "hold time", "closes must be after opens"} {
 		if !strings.Contains(a.document["detail"].(string), fault) {
 			t.Errorf("got %q, want the fault of %s in it", a.document["detail"], fault)
 		}
@@ -81,6 +93,11 @@ func TestADefinitionIsRefusedWithEveryFault(t *testing.T) {
 		`{"id":"s","title":"t","currency":"EUR","total":1,"hold_seconds":-1e300}`,
 		`{"id":"s","title":"t","currency":"EUR","total":1,"opens_at":"tomorrow"}`,
 		`{"id":"s","title":"t","currency":"EUR","total":1,"opens_at":"1969-12-31T23:59:59Z"}`,
+		`{"id":"s","title":"t","currency":"EUR","total":1,"closes_at":"9999-12-31T23:59:59-01:00"}`,
+		`{"id":"s","title":"t","currency":"EUR","total":1,"kind":"voucher"}`,
+		`{"id":"s","title":"t","currency":"EUR","total":1,"kind":"voucher","face_value":0.5}`,
+		`{"id":"s","title":"t","currency":"EUR","total":1,"face_value":1}`,
+		`{"id":"s","title":"t","currency":"EUR","total":1,"rules":["once"]}`,
 	} {
 		wantProblem(t, ask(t, server, "POST", "/admin/v1/sales", body), http.StatusUnprocessableEntity, "invalid-request")
 	}
@@ -222,6 +239,8 @@ func TestFailuresAreToldApart(t *testing.T) {
 		status int
 		code   string
 	}{
+		"no such order":   {sale.ErrNoOrder, http.StatusNotFound, "order-unknown"},
+		"no such payment": {fmt.Errorf("settle: %w", sale.ErrNoPayment), http.StatusNotFound, "payment-unknown"},
 		"no such sale":    {fmt.Errorf("survey: %w (%w)", sale.ErrNoSale, sale.ErrUnavailable), http.StatusNotFound, "sale-unknown"},
 		"a conflict":      {fmt.Errorf("sale s exists: %w", sale.ErrConflict), http.StatusConflict, "conflict"},
 		"Redis away":      {fmt.Errorf("open: %w", sale.ErrUnavailable), http.StatusServiceUnavailable, "store-unavailable"},
@@ -236,11 +255,16 @@ func TestFailuresAreToldApart(t *testing.T) {
 				setClosed: func(sale.ID, bool) error { return c.err },
 				sales:     func() ([]sale.ID, error) { return nil, c.err },
 				survey:    func(sale.ID) (sale.Survey, error) { return sale.Survey{}, c.err },
+				order:     func(sale.ID, sale.OrderID) (sale.Order, error) { return sale.Order{}, c.err },
+				refund:    func(sale.ID, sale.OrderID) (sale.Receipt, error) { return sale.Receipt{}, c.err },
+				settle:    func(sale.ID, sale.PaymentID) (sale.Payment, error) { return sale.Payment{}, c.err },
 			}, nil)
 			for _, request := range []struct{ method, path, body string }{
 				{"POST", "/admin/v1/sales", `{"id":"s","title":"t","currency":"EUR","total":1}`},
 				{"GET", "/admin/v1/sales", ""}, {"GET", "/admin/v1/sales/s", ""},
 				{"POST", "/admin/v1/sales/s/close", ""}, {"POST", "/admin/v1/sales/s/reopen", ""}, {"POST", "/admin/v1/sales/s/restock", `{"delta":1}`},
+				{"GET", "/admin/v1/sales/s/orders/x", ""}, {"POST", "/admin/v1/sales/s/orders/x/refund", ""},
+				{"GET", "/admin/v1/sales/s/refunds", ""}, {"POST", "/admin/v1/sales/s/refunds/x", `{"state":"settled"}`},
 			} {
 				a := ask(t, server, request.method, request.path, request.body, "Idempotency-Key", "k")
 				wantProblem(t, a, c.status, c.code)

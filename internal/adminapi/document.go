@@ -17,6 +17,8 @@ type Definition struct {
 	Kind        string     `json:"kind"` // ticket (the default), voucher or product
 	Price       int64      `json:"price"`
 	Currency    string     `json:"currency"`
+	FaceValue   int64      `json:"face_value,omitempty"` // of a voucher
+	Rules       string     `json:"rules,omitempty"`
 	Total       int64      `json:"total"`
 	OpensAt     *time.Time `json:"opens_at,omitempty"`  // absent: open at once
 	ClosesAt    *time.Time `json:"closes_at,omitempty"` // absent: never by itself
@@ -29,7 +31,7 @@ type Definition struct {
 func (d Definition) Sale() (sale.Sale, error) {
 	s := sale.Sale{
 		ID: sale.ID(d.ID), Title: d.Title, Kind: sale.Kind(cmp.Or(d.Kind, string(sale.Ticket))),
-		Price: d.Price, Currency: d.Currency, Total: d.Total, Limit: cmp.Or(d.Limit, 1),
+		Price: d.Price, Currency: d.Currency, FaceValue: d.FaceValue, Rules: d.Rules, Total: d.Total, Limit: cmp.Or(d.Limit, 1),
 		HoldFor: time.Duration(cmp.Or(d.HoldSeconds, 600) * float64(time.Second)).Truncate(time.Millisecond), Closed: d.Closed,
 	}
 	if d.OpensAt != nil {
@@ -79,12 +81,55 @@ type Node struct {
 	Draining bool   `json:"draining"`
 }
 
+// Order is an order as an operator sees it.
+type Order struct {
+	ID        string    `json:"id"`
+	Sale      string    `json:"sale"`
+	Buyer     string    `json:"buyer"`
+	Quantity  int       `json:"quantity"`
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Payments  []Payment `json:"payments"`
+}
+
+// Payment is a payment as an operator sees it.
+type Payment struct {
+	ID       string    `json:"id"`
+	Order    string    `json:"order"`
+	Amount   int64     `json:"amount"`
+	Currency string    `json:"currency"`
+	State    string    `json:"state"`            // applied, due or settled
+	Reason   string    `json:"reason,omitempty"` // why it is due: late, doubled, amount or refunded
+	At       time.Time `json:"at"`
+}
+
+func newOrder(id sale.ID, o sale.Order, payments []sale.Payment) Order {
+	d := Order{
+		ID: string(o.ID), Sale: string(id), Buyer: string(o.Buyer), Quantity: o.Quantity, State: string(o.State),
+		CreatedAt: o.Created.Time(), ExpiresAt: o.Expires.Time(), Payments: []Payment{},
+	}
+	for _, p := range payments {
+		if p.Order == o.ID {
+			d.Payments = append(d.Payments, newPayment(p))
+		}
+	}
+	return d
+}
+
+func newPayment(p sale.Payment) Payment {
+	return Payment{
+		ID: string(p.ID), Order: string(p.Order), Amount: p.Amount, Currency: p.Currency,
+		State: string(p.State), Reason: string(p.Reason), At: p.At.Time(),
+	}
+}
+
 func newStatus(v sale.Survey) Status {
 	s := v.Sale
 	d := Status{
 		Definition: Definition{
 			ID: string(s.ID), Title: s.Title, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
-			Total: s.Total, Limit: s.Limit, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
+			FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
 		},
 		Remaining: v.Counters.Remaining, Held: v.Counters.Held, Paid: v.Counters.Paid,
 		RedisTime: v.Reading.At.Time(), StockGeneration: v.Reading.Stock, PlanGeneration: v.Reading.Plan,

@@ -14,6 +14,8 @@ import (
 var routes = []struct{ method, path string }{
 	{"POST", "/admin/v1/sales"}, {"GET", "/admin/v1/sales"}, {"GET", "/admin/v1/sales/s"}, {"POST", "/admin/v1/sales/s/close"},
 	{"POST", "/admin/v1/sales/s/reopen"}, {"POST", "/admin/v1/sales/s/restock"}, {"GET", "/admin/v1/nodes"},
+	{"GET", "/admin/v1/sales/s/orders/" + string(anOrder)}, {"POST", "/admin/v1/sales/s/orders/" + string(anOrder) + "/refund"},
+	{"GET", "/admin/v1/sales/s/refunds"}, {"POST", "/admin/v1/sales/s/refunds/pay_1"},
 }
 
 func TestNothingIsDoneWithoutTheToken(t *testing.T) {
@@ -55,11 +57,15 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	server := serve(t, s, nil)
 	for _, path := range []string{
 		"/admin/v1/", "/admin/v1/x", "/admin/v1/sales/", "/admin/v1/sales/s/", "/admin/v1/sales/s/x", "/admin/v1/sales/s/close/x", "/admin/v1/nodes/n1",
+		"/admin/v1/sales/s/orders", "/admin/v1/sales/s/orders/", "/admin/v1/sales/s/orders/x/y", "/admin/v1/sales/s/orders/x/refund/y",
+		"/admin/v1/sales/s/refunds/", "/admin/v1/sales/s/refunds/x/y", "/admin/v1/sales/s/payments",
 	} {
 		wantProblem(t, ask(t, server, "GET", path, ""), http.StatusNotFound, "not-found")
 	}
 	for path, allow := range map[string]string{
 		"/admin/v1/sales": "GET, POST", "/admin/v1/sales/s": "GET", "/admin/v1/sales/s/close": "POST", "/admin/v1/nodes": "GET",
+		"/admin/v1/sales/s/orders/x": "GET", "/admin/v1/sales/s/orders/x/refund": "POST",
+		"/admin/v1/sales/s/refunds": "GET", "/admin/v1/sales/s/refunds/x": "POST",
 	} {
 		a := ask(t, server, "DELETE", path, "")
 		wantProblem(t, a, http.StatusMethodNotAllowed, "method-not-allowed")
@@ -76,7 +82,8 @@ func TestOddSaleIDsNeverReachRedis(t *testing.T) {
 	s := &stock{}
 	server := serve(t, s, nil)
 	for _, id := range []string{"S", "-s", "a%7Db", "a%2Fb", "%7Bs%7D", "s%20", "s%00", "%C5%BF", strings.Repeat("s", 65)} {
-		for _, r := range []struct{ method, path string }{{"GET", ""}, {"POST", "/close"}, {"POST", "/reopen"}, {"POST", "/restock"}} {
+		for _, r := range []struct{ method, path string }{{"GET", ""}, {"POST", "/close"}, {"POST", "/reopen"}, {"POST", "/restock"},
+			{"GET", "/orders/x"}, {"POST", "/orders/x/refund"}, {"GET", "/refunds"}, {"POST", "/refunds/x"}} {
 			a := ask(t, server, r.method, "/admin/v1/sales/"+id+r.path, `{"delta":1}`, "Idempotency-Key", "k")
 			wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
 		}

@@ -1,6 +1,6 @@
 // Package adminapi is the operators' HTTP API, behind a bearer token: create,
-// list, show, close, reopen and restock sales, and see the nodes. The allocator
-// serves it on its admin port.
+// list, show, close, reopen and restock sales, see and refund orders, settle
+// refunds that are due, and see the nodes. The allocator serves it on its admin port.
 package adminapi
 
 import (
@@ -25,6 +25,10 @@ type Stock interface {
 	SetClosed(ctx context.Context, id sale.ID, closed bool) error
 	Sales(ctx context.Context) ([]sale.ID, error)
 	Survey(ctx context.Context, id sale.ID) (sale.Survey, error)
+	Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error)
+	Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Receipt, error)
+	Payments(ctx context.Context, id sale.ID) ([]sale.Payment, error)
+	Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) (sale.Payment, error)
 }
 
 // maxBody bounds a request: a definition has some hundred bytes.
@@ -49,13 +53,17 @@ func New(stock Stock, view func() sale.View, token string, log *zap.Logger) (*Ha
 // Register adds the API's routes to a mux.
 func (h *Handler) Register(mux *http.ServeMux) {
 	calls := map[string]call{
-		"POST /admin/v1/sales":              h.create,
-		"GET /admin/v1/sales":               h.list,
-		"GET /admin/v1/sales/{id}":          h.show,
-		"POST /admin/v1/sales/{id}/close":   h.setClosed(true),
-		"POST /admin/v1/sales/{id}/reopen":  h.setClosed(false),
-		"POST /admin/v1/sales/{id}/restock": h.restock,
-		"GET /admin/v1/nodes":               h.nodes,
+		"POST /admin/v1/sales":                            h.create,
+		"GET /admin/v1/sales":                             h.list,
+		"GET /admin/v1/sales/{id}":                        h.show,
+		"POST /admin/v1/sales/{id}/close":                 h.setClosed(true),
+		"POST /admin/v1/sales/{id}/reopen":                h.setClosed(false),
+		"POST /admin/v1/sales/{id}/restock":               h.restock,
+		"GET /admin/v1/sales/{id}/orders/{order}":         h.order,
+		"POST /admin/v1/sales/{id}/orders/{order}/refund": h.refund,
+		"GET /admin/v1/sales/{id}/refunds":                h.refunds,
+		"POST /admin/v1/sales/{id}/refunds/{payment}":     h.settle,
+		"GET /admin/v1/nodes":                             h.nodes,
 	}
 	methods := map[string][]string{}
 	for pattern, serve := range calls {

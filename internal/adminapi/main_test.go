@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/adminapi"
 	"onsale/internal/sale"
@@ -32,6 +33,10 @@ type stock struct {
 	setClosed func(sale.ID, bool) error
 	sales     func() ([]sale.ID, error)
 	survey    func(sale.ID) (sale.Survey, error)
+	order     func(sale.ID, sale.OrderID) (sale.Order, error)
+	refund    func(sale.ID, sale.OrderID) (sale.Receipt, error)
+	payments  func(sale.ID) ([]sale.Payment, error)
+	settle    func(sale.ID, sale.PaymentID) (sale.Payment, error)
 	calls     []string
 }
 
@@ -73,6 +78,62 @@ func (s *stock) Survey(_ context.Context, id sale.ID) (sale.Survey, error) {
 	return s.survey(id)
 }
 
+func (s *stock) Order(_ context.Context, id sale.ID, o sale.OrderID) (sale.Order, error) {
+	if s.order == nil {
+		return paidOrder(o), nil
+	}
+	return s.order(id, o)
+}
+
+func (s *stock) Refund(_ context.Context, id sale.ID, o sale.OrderID) (sale.Receipt, error) {
+	s.calls = append(s.calls, "refund "+string(id)+" "+string(o))
+	if s.refund == nil {
+		refunded := paidOrder(o)
+		refunded.State = sale.StateRefunded
+		return sale.Receipt{Order: refunded}, nil
+	}
+	return s.refund(id, o)
+}
+
+func (s *stock) Payments(_ context.Context, id sale.ID) ([]sale.Payment, error) {
+	if s.payments == nil {
+		return payments(), nil
+	}
+	return s.payments(id)
+}
+
+func (s *stock) Settle(_ context.Context, id sale.ID, p sale.PaymentID) (sale.Payment, error) {
+	s.calls = append(s.calls, "settle "+string(id)+" "+string(p))
+	if s.settle == nil {
+		settled := payments()[2]
+		settled.ID, settled.State = p, sale.PaymentSettled
+		return settled, nil
+	}
+	return s.settle(id, p)
+}
+
+// anOrder is the order that the operators of the tests speak of.
+const anOrder = sale.OrderID("01890a5d-ac96-774b-bcce-b302099a8057")
+
+func paidOrder(id sale.OrderID) sale.Order {
+	return sale.Order{ID: id, Buyer: "alice <a b>", Quantity: 2, State: sale.StatePaid, Created: noon, Expires: noon.Add(10 * time.Minute)}
+}
+
+// payments are one in each state, all but the last for anOrder.
+func payments() []sale.Payment {
+	const another = sale.OrderID("01890a5d-ac96-774b-bcce-b302099a8058")
+	of := func(id sale.PaymentID, order sale.OrderID, state sale.PaymentState, reason sale.Reason) sale.Payment {
+		return sale.Payment{
+			ID: id, Message: "msg_" + sale.MessageID(id), Order: order, Amount: 9900, Currency: "EUR",
+			State: state, Reason: reason, At: noon.Add(time.Minute),
+		}
+	}
+	return []sale.Payment{
+		of("pay/1", anOrder, sale.PaymentApplied, ""), of("pay/2", anOrder, sale.PaymentSettled, sale.ReasonDoubled),
+		of("pay/3", anOrder, sale.PaymentDue, sale.ReasonAmount), of("pay/4", another, sale.PaymentDue, sale.ReasonLate),
+	}
+}
+
 // survey is of a sale in the middle of its rush.
 func survey(id sale.ID) sale.Survey {
 	return sale.Survey{
@@ -89,7 +150,19 @@ func survey(id sale.ID) sale.Survey {
 // serve serves the API until the test ends.
 func serve(t *testing.T, s *stock, view sale.View) *httptest.Server {
 	t.Helper()
-	h, err := adminapi.New(s, func() sale.View { return view }, token, zap.NewNop())
+	return serveWith(t, s, view, zap.NewNop())
+}
+
+// serveLogged serves the API too, and keeps what it logs.
+func serveLogged(t *testing.T, s *stock) (*httptest.Server, *observer.ObservedLogs) {
+	t.Helper()
+	core, logged := observer.New(zap.InfoLevel)
+	return serveWith(t, s, nil, zap.New(core)), logged
+}
+
+func serveWith(t *testing.T, s *stock, view sale.View, log *zap.Logger) *httptest.Server {
+	t.Helper()
+	h, err := adminapi.New(s, func() sale.View { return view }, token, log)
 	if err != nil {
 		t.Fatal(err)
 	}

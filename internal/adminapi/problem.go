@@ -33,6 +33,10 @@ func classify(err error) (status int, code string) {
 		return http.StatusUnprocessableEntity, "invalid-request"
 	case errors.Is(err, sale.ErrNoSale):
 		return http.StatusNotFound, "sale-unknown"
+	case errors.Is(err, sale.ErrNoOrder):
+		return http.StatusNotFound, "order-unknown"
+	case errors.Is(err, sale.ErrNoPayment):
+		return http.StatusNotFound, "payment-unknown"
 	case errors.Is(err, sale.ErrConflict):
 		return http.StatusConflict, "conflict"
 	case errors.Is(err, sale.ErrUnavailable):

@@ -34,6 +34,15 @@ const (
 	HeaderTooLarge                 // 431
 	InvalidRequest                 // 422
 	QuantityLimit                  // 422
+	Paid                           // 200: a payment paid its order
+	RefundDue                      // 200: a payment bought nothing and has to go back
+	Ignored                        // 200: a message that is no payment
+	WebhookMalformed               // 400
+	WebhookSignature               // 401
+	WebhookExpired                 // 401
+	PaymentConflict                // 409
+	InvalidPayment                 // 422
+	PaymentUnknown                 // 503
 	Busy                           // 503
 	StoreUnavailable               // 503
 	OutcomeUnknown                 // 503
@@ -86,6 +95,21 @@ var problems = [...]problem{
 		`Send a body such as {"quantity":1}.`, ""},
 	QuantityLimit: {"quantity-limit", 422, "More than one buyer may order",
 		"Ask for a quantity from 1 to the sale's limit.", ""},
+	Paid:      {code: "paid", status: 200},
+	RefundDue: {code: "refund-due", status: 200},
+	Ignored:   {code: "ignored", status: 200},
+	WebhookMalformed: {"webhook-malformed", 400, "The message's headers can't be read",
+		"Send webhook-id, webhook-timestamp and webhook-signature as Standard Webhooks says.", ""},
+	WebhookSignature: {"webhook-signature", 401, "No signature matches",
+		"Sign id, timestamp and body, exactly as they are sent, with a secret that is known here.", ""},
+	WebhookExpired: {"webhook-expired", 401, "The message's time is too far from now",
+		"Sign each attempt with the time at which it is sent, within five minutes of ours.", ""},
+	PaymentConflict: {"payment-conflict", 409, "Told before, and otherwise",
+		"This payment or this message was told of before with another content. Nothing was changed.", ""},
+	InvalidPayment: {"invalid-payment", 422, "The payment can't be read",
+		"Send payment, sale, order, amount in the minor unit, and currency.", ""},
+	PaymentUnknown: {"payment-unknown", 503, "It is unknown whether the payment was recorded",
+		"Send the message again: a payment counts once.", "1"},
 	Busy: {"busy", 503, "Too many buyers at this moment",
 		"Nothing was ordered. Try again in a moment.", "1"},
 	StoreUnavailable: {"store-unavailable", 503, "The stock store is unavailable",

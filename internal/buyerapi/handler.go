@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/checkout"
+	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
 
@@ -24,13 +25,16 @@ type Sales interface {
 	Desk(sale.ID) (*checkout.Desk, bool)
 	// Ready reports whether the node knows every sale that there is.
 	Ready() bool
+	// Now is Redis time, or false before Redis has told it.
+	Now() (sale.Instant, bool)
 }
 
-// Orders is how the handler reads and cancels orders in Redis.
+// Orders is how the handler reads, cancels and pays orders in Redis.
 type Orders interface {
 	Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error)
 	OrderOf(ctx context.Context, id sale.ID, buyer sale.Buyer) (sale.Order, error)
 	Cancel(ctx context.Context, id sale.ID, known sale.Generation, order sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error)
+	Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error)
 }
 
 // Hooks are called once a request; nil fields are not called.
@@ -45,14 +49,16 @@ type Handler struct {
 	sales    Sales
 	orders   Orders
 	verifier *Verifier
+	secrets  payment.Secrets
 	hooks    Hooks
 	log      *zap.Logger
 	draining atomic.Bool
 }
 
-// New makes a handler.
-func New(sales Sales, orders Orders, verifier *Verifier, hooks Hooks, log *zap.Logger) *Handler {
-	return &Handler{sales: sales, orders: orders, verifier: verifier, hooks: hooks, log: log}
+// New makes a handler. secrets are those that payment providers sign with; where
+// there are none, there is no webhook.
+func New(sales Sales, orders Orders, verifier *Verifier, secrets payment.Secrets, hooks Hooks, log *zap.Logger) *Handler {
+	return &Handler{sales: sales, orders: orders, verifier: verifier, secrets: secrets, hooks: hooks, log: log}
 }
 
 // Drain has every answer from now on close its connection, so that Nginx takes
@@ -61,7 +67,7 @@ func (h *Handler) Drain() { h.draining.Store(true) }
 
 const prefix = "/v1/sales/"
 
-// Serve routes by hand: there are five routes, and the sold-out answer is too
+// Serve routes by hand: there are six routes, and the sold-out answer is too
 // cheap for a router.
 func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
 	a := h.route(ctx)
@@ -76,8 +82,12 @@ func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
 // route takes the path as it was sent. Ids need no escapes, so every address
 // has one spelling, and none that Nginx and a node could read differently.
 func (h *Handler) route(ctx *fasthttp.RequestCtx) Answer {
-	rest, ok := strings.CutPrefix(borrow(ctx.URI().PathOriginal()), prefix)
+	path := borrow(ctx.URI().PathOriginal())
+	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok {
+		if path == WebhookPath {
+			return h.hear(ctx)
+		}
 		return refuse(ctx, NotFound)
 	}
 	id, rest, deeper := strings.Cut(rest, "/")

@@ -76,7 +76,7 @@ func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
 	b = append(b, `","quantity":`...)
 	b = strconv.AppendInt(b, int64(o.Quantity), 10)
 	b = append(b, `,"amount":`...)
-	b = strconv.AppendInt(b, s.Price*int64(o.Quantity), 10)
+	b = strconv.AppendInt(b, s.Amount(o.Quantity), 10)
 	b = append(b, `,"currency":"`...)
 	b = append(b, s.Currency...)
 	b = append(b, `","created_at":"`...)
@@ -93,6 +93,8 @@ type saleDocument struct {
 	Kind       sale.Kind  `json:"kind"`
 	Price      int64      `json:"price"`
 	Currency   string     `json:"currency"`
+	FaceValue  int64      `json:"face_value,omitempty"` // of a voucher, in the currency's minor unit
+	Rules      string     `json:"rules,omitempty"`
 	Limit      int        `json:"limit"`
 	OpensAt    time.Time  `json:"opens_at"`
 	ClosesAt   *time.Time `json:"closes_at,omitempty"`
@@ -103,7 +105,8 @@ type saleDocument struct {
 
 func newSaleDocument(s *sale.Sale, state sale.Outcome, now sale.Instant, remaining int64) saleDocument {
 	d := saleDocument{
-		ID: s.ID, Title: s.Title, Kind: s.Kind, Price: s.Price, Currency: s.Currency, Limit: s.Limit,
+		ID: s.ID, Title: s.Title, Kind: s.Kind, Price: s.Price, Currency: s.Currency,
+		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit,
 		OpensAt: s.Opens.Time(), ServerTime: now.Time(), Remaining: remaining,
 	}
 	if s.Closes != 0 {

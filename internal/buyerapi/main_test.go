@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/buyerapi"
 	"onsale/internal/checkout"
+	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
 
@@ -72,11 +73,15 @@ func (r remote) Decide(c sale.Claim) (sale.Decision, error) {
 
 func (r remote) Wait() {}
 
+// pays is how a store takes a payment.
+type pays func(sale.ID, sale.Generation, sale.Payment) (sale.Receipt, sale.Reading, error)
+
 // orders are records of functions; those left nil know none.
 type orders struct {
 	order  func(sale.OrderID) (sale.Order, error)
 	mine   func(sale.Buyer) (sale.Order, error)
 	cancel func(sale.OrderID, sale.Buyer) (sale.Order, sale.Reading, error)
+	pay    pays
 	calls  atomic.Int64
 }
 
@@ -104,6 +109,14 @@ func (o *orders) Cancel(_ context.Context, _ sale.ID, _ sale.Generation, id sale
 	return o.cancel(id, buyer)
 }
 
+func (o *orders) Pay(_ context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
+	o.calls.Add(1)
+	if o.pay == nil {
+		return sale.Receipt{}, sale.Reading{}, sale.ErrNoOrder
+	}
+	return o.pay(id, known, p)
+}
+
 // site is a node's buyer API over a running shop. Its zero value is on sale.
 type site struct {
 	store    store
@@ -111,6 +124,7 @@ type site struct {
 	orders   orders
 	hooks    buyerapi.Hooks
 	verifier *buyerapi.Verifier // by default secretKey's and publicKey's
+	secrets  payment.Secrets    // by default none
 	away     bool               // Redis has never answered
 	log      *zap.Logger        // by default nobody's
 
@@ -149,7 +163,7 @@ func (s *site) open(t testing.TB) *site {
 	if !s.away {
 		<-ready
 	}
-	s.handler = buyerapi.New(s.shop, &s.orders, s.verifier, s.hooks, s.log)
+	s.handler = buyerapi.New(s.shop, &s.orders, s.verifier, s.secrets, s.hooks, s.log)
 	return s
 }
 

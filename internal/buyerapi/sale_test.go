@@ -30,6 +30,13 @@ func TestASaleIsShownToAnybody(t *testing.T) {
 			map[string]any{"state": "closed", "closes_at": "2042-05-01T12:00:00Z"}},
 		"sold out": {func(_ *sale.Sale, r *sale.Reading) { r.Remaining = 0 },
 			map[string]any{"state": "sold-out", "remaining": json.Number("0")}},
+		"a voucher with its worth and its terms": {func(s *sale.Sale, _ *sale.Reading) {
+			s.Kind, s.FaceValue, s.Rules = sale.Voucher, 10_000, "Не для перепродажи.\n<b>\"Once\" & only</b> \u2028"
+		}, map[string]any{
+			"kind": "voucher", "face_value": json.Number("10000"), "rules": "Не для перепродажи.\n<b>\"Once\" & only</b> \u2028",
+		}},
+		"terms of a ticket": {func(s *sale.Sale, _ *sale.Reading) { s.Rules = "No refunds." },
+			map[string]any{"rules": "No refunds."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

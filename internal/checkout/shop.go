@@ -106,6 +106,17 @@ func (s *Shop) Desk(id sale.ID) (*Desk, bool) {
 // Desks returns every desk by sale. The map must not be changed.
 func (s *Shop) Desks() map[sale.ID]*Desk { return *s.desks.Load() }
 
+// Now is Redis time as any sale's readings tell it, or false where there is
+// no sale yet.
+func (s *Shop) Now() (now sale.Instant, ok bool) {
+	for _, d := range s.Desks() {
+		if at, known := d.Now(); known {
+			now, ok = max(now, at), true
+		}
+	}
+	return now, ok
+}
+
 // Known is closed once every sale is known: a node that serves before would
 // tell buyers that there is no such sale.
 func (s *Shop) Known() <-chan struct{} { return s.first }

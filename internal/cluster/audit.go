@@ -3,28 +3,155 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"onsale/internal/audit"
+	"onsale/internal/ledger"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
+// StoreFlags say where a sale's records are, for whoever reads them all.
+type StoreFlags struct {
+	Redis    RedisFlags    `embed:"" prefix:"redis-"`
+	Database DatabaseFlags `embed:"" prefix:"database-"`
+}
+
 // auditCall is how long one read of an audit may take: it brings every order.
 const auditCall = 30 * time.Second
 
-// Audit reads a sale whole from the Redis that the flags name and checks it.
-// It is exact on a sale that rests. The errors are those of the store,
-// [sale.ErrNoSale] among them; broken promises are the audit's faults.
-func Audit(ctx context.Context, redis RedisFlags, id sale.ID, log *zap.Logger) (_ remotestock.Audit, err error) {
+// A difference counts only where it stands still: a ledger that commits between
+// two reads can show one for a moment.
+const (
+	looks     = 3
+	lookAgain = time.Second
+)
+
+// Audited is a sale as it was found.
+type Audited struct {
+	sale.Snapshot
+	Book   *sale.Book // nil where no PostgreSQL was named
+	Faults []string   // every difference that stood still, in words; empty is clean
+}
+
+// Audit compares Redis with itself and, where the flags name a PostgreSQL, the
+// ledger with Redis, while the sale sells or rests. The errors are those of the
+// stores, [sale.ErrNoSale] among them; broken promises are faults.
+func Audit(ctx context.Context, at StoreFlags, id sale.ID, log *zap.Logger) (_ Audited, err error) {
+	s, err := openStores(ctx, at, log)
+	if err != nil {
+		return Audited{}, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.audit(ctx, id)
+}
+
+// Sales returns the ids of every sale that Redis or the ledger knows.
+func Sales(ctx context.Context, at StoreFlags, log *zap.Logger) (_ []sale.ID, err error) {
+	s, err := openStores(ctx, at, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	ids, err := s.Sales(ctx)
+	if err != nil || s.ledger == nil {
+		return ids, err
+	}
+	kept, err := s.ledger.Sales(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	for _, id := range kept {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// stores are Redis and, where there is one, PostgreSQL.
+type stores struct {
+	*remotestock.Store
+	client redis.UniversalClient
+	config remotestock.Config
+	ledger *ledger.Store // nil where no PostgreSQL was named
+}
+
+func (s *stores) close() error {
+	if s.ledger != nil {
+		s.ledger.Close()
+	}
+	return s.client.Close()
+}
+
+func openStores(ctx context.Context, at StoreFlags, log *zap.Logger) (*stores, error) {
 	remotestock.SetLog(log)
-	config := redis.config()
+	config := at.Redis.config()
 	config.Call = auditCall
 	client, err := remotestock.Dial(config)
 	if err != nil {
-		return remotestock.Audit{}, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, client.Close()) }()
-	return remotestock.New(client, "audit", config, remotestock.Hooks{}, log).Audit(ctx, id)
+	s := &stores{Store: remotestock.New(client, "operator", config, remotestock.Hooks{}, log), client: client, config: config}
+	if at.Database.URL == "" {
+		return s, nil
+	}
+	if s.ledger, err = ledger.Open(ctx, at.Database.URL); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return s, nil
+}
+
+func (s *stores) audit(ctx context.Context, id sale.ID) (a Audited, err error) {
+	for range looks {
+		if a, err = s.look(ctx, id); err != nil || len(a.Faults) == 0 {
+			return a, err
+		}
+		select {
+		case <-ctx.Done():
+			return a, ctx.Err()
+		case <-time.After(lookAgain):
+		}
+	}
+	return a, nil
+}
+
+// look reads Redis first: what the ledger then knows of later moments can be
+// told by its times.
+func (s *stores) look(ctx context.Context, id sale.ID) (a Audited, err error) {
+	a.Snapshot, err = s.Snapshot(ctx, id)
+	switch {
+	case errors.Is(err, sale.ErrNoSale) && s.kept(ctx, id):
+		return a, fmt.Errorf("the ledger has the sale and Redis has lost it, recover it: %w", err)
+	case err != nil:
+		return a, err
+	}
+	a.Faults = audit.Stock(a.Snapshot)
+	if s.ledger == nil {
+		return a, nil
+	}
+	book, err := s.ledger.Book(ctx, id)
+	switch {
+	case errors.Is(err, sale.ErrNoSale):
+		book = sale.Book{Records: sale.NewRecords()} // all of it is in flight, or missing
+	case err != nil:
+		return a, fmt.Errorf("ledger: %w", err)
+	}
+	a.Book = &book
+	a.Faults = append(a.Faults, audit.Ledger(a.Snapshot, book)...)
+	return a, nil
+}
+
+// kept reports whether the ledger knows the sale.
+func (s *stores) kept(ctx context.Context, id sale.ID) bool {
+	if s.ledger == nil {
+		return false
+	}
+	_, err := s.ledger.Book(ctx, id)
+	return err == nil
 }

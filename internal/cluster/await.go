@@ -18,11 +18,11 @@ import (
 // milliseconds apart, take longer than that.
 const proof = 25
 
-// AwaitUpstream returns once n nodes sell: they and the allocators are ready,
+// AwaitUpstream returns once n nodes sell: they, the allocators and the ledgers are ready,
 // an upstream of n selling nodes is in force, and Nginx leads buyers to them.
 // The file alone proves little: it is written before Nginx tests and reads it.
 func (c *Cluster) AwaitUpstream(ctx context.Context, n int) error {
-	for _, m := range slices.Concat(c.Allocators, c.Nodes) {
+	for _, m := range slices.Concat(c.Allocators, c.Ledgers, c.Nodes) {
 		if err := m.Await(ctx, func() error { return process.Get("http://" + m.Admin + "/readyz") }); err != nil {
 			return err
 		}

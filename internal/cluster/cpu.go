@@ -7,7 +7,7 @@ import (
 )
 
 // CPU is the processor time, in seconds, that each kind of process has used:
-// redis, nginx, nodes and allocators. Processes that have ended count only as
+// redis, nginx, nodes, allocators, ledgers and postgres. Processes that have ended count only as
 // far as their parents have waited for them: nginx's old workers do, killed
 // nodes do not.
 func (c *Cluster) CPU() (map[string]float64, error) {
@@ -23,7 +23,12 @@ func (c *Cluster) CPU() (map[string]float64, error) {
 	if err := add("nginx", c.Nginx.Pid()); err != nil {
 		return nil, err
 	}
-	for kind, members := range map[string][]*Member{"nodes": c.Nodes, "allocators": c.Allocators} {
+	if c.Postgres != nil {
+		if err := add("postgres", c.Postgres.Pid()); err != nil {
+			return nil, err
+		}
+	}
+	for kind, members := range map[string][]*Member{"nodes": c.Nodes, "allocators": c.Allocators, "ledgers": c.Ledgers} {
 		for _, m := range members {
 			if !m.Running() {
 				continue

@@ -24,6 +24,8 @@ var (
 		"internal/localstock": nil,
 		"internal/checkout":   {"internal/localstock"},
 		"internal/rebalance":  nil,
+		"internal/audit":      nil,
+		"internal/payment":    nil,
 	}
 	embedded = []string{"lua", "nginx", "web"}
 	programs = []string{"cmd", "bench", "internal/cluster"} // they know everyone

@@ -18,6 +18,7 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/cluster/process"
+	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
 
@@ -25,6 +26,8 @@ import (
 type EmbeddedOptions struct {
 	Nodes  int
 	Issuer *Issuer // who signs buyers' tokens; nil makes a new one
+	// Payments is what the payment provider signs with; zero makes a new one.
+	Payments payment.Secret
 	// Front, where there is one, leads buyers to the nodes of the view until
 	// its context ends. It starts after the nodes and ends before them.
 	Front func(ctx context.Context, view func() sale.View) error
@@ -32,7 +35,8 @@ type EmbeddedOptions struct {
 
 // Embedded is a sale site inside this process: nodes and an allocator, wired
 // as their commands wire them, on an embedded Redis that is memory alone. It
-// needs no other program, and proves nothing about durability or speed.
+// needs no other program, has no ledger, and proves nothing about durability or
+// speed.
 type Embedded struct {
 	Nodes      []Endpoint
 	Allocator  Endpoint
@@ -83,7 +87,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions, log *zap.Logger) (_ *
 	if err != nil {
 		return nil, err
 	}
-	if err := e.startNodes(o.Nodes, filepath.Join(secrets, "keys.json")); err != nil {
+	if err := e.startNodes(o.Nodes, secrets, cmp.Or(o.Payments, payment.NewSecret())); err != nil {
 		return nil, err
 	}
 	if err := e.await(ctx, "every node to sell", func() bool { return len(view().Selling()) == o.Nodes }); err != nil {
@@ -127,8 +131,9 @@ func (e *Embedded) startAllocator(ctx context.Context, token string) (view func(
 	return a.gossip.View, e.await(ctx, "the allocator to gossip", func() bool { return a.gossip.LocalAddr() != "" })
 }
 
-func (e *Embedded) startNodes(count int, keys string) error {
-	if err := e.Issuer.Save(keys); err != nil {
+func (e *Embedded) startNodes(count int, secrets string, provider payment.Secret) error {
+	keys, webhooks := filepath.Join(secrets, "keys.json"), filepath.Join(secrets, "webhook-secrets")
+	if err := errors.Join(e.Issuer.Save(keys), provider.Save(webhooks)); err != nil {
 		return err
 	}
 	parts := e.stage()
@@ -141,7 +146,7 @@ func (e *Embedded) startNodes(count int, keys string) error {
 		gossip.Seeds = []string{e.gossip}
 		n, err := NewNode(NodeConfig{
 			Name: at.Name, Listen: at.Listen, Admin: at.Admin, Weight: 1,
-			TokenKeys: keys, Audience: Audience, Batch: 128, Calls: 1,
+			TokenKeys: keys, Audience: Audience, Webhooks: webhooks, Batch: 128, Calls: 1,
 			Redis: e.Redis(), Gossip: gossip,
 		}, e.log)
 		if err != nil {

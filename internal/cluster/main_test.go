@@ -133,17 +133,17 @@ func (s *site) buy(t *testing.T, buyer string) answer {
 	return s.ask(t, http.MethodPost, "/v1/sales/demo/orders", buyer, `{"quantity":1}`)
 }
 
-// audit fails the test on any broken promise, and returns what is sold.
-func (s *site) audit(t *testing.T) *remotestock.Audit {
+// audit fails the test on any broken promise, and returns what was found.
+func (s *site) audit(t *testing.T) cluster.Audited {
 	t.Helper()
-	a, err := s.store.Audit(s.ctx, "demo")
+	a, err := cluster.Audit(s.ctx, s.Stores(), "demo", zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range a.Faults {
 		t.Error("audit: " + f)
 	}
-	return &a
+	return a
 }
 
 // eventually polls until ok, and fails the test with what after the limit.

@@ -18,6 +18,7 @@ import (
 	"onsale/internal/checkout"
 	"onsale/internal/localstock"
 	"onsale/internal/membership"
+	"onsale/internal/payment"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
@@ -32,6 +33,7 @@ type NodeConfig struct {
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
 	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens."`
+	Webhooks  string `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
 	Audience  string `default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name."`
 
 	Batch int `default:"128" env:"ONSALE_BATCH" help:"Claims in one script call at most."`
@@ -80,17 +82,22 @@ func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
 	verifier, err1 := buyerapi.LoadVerifier(config.TokenKeys, config.Audience)
 	advertise, err2 := thisMachine.reachable(cmp.Or(config.Advertise, config.Listen))
 	gossip, err3 := config.Gossip.config(config.Name, membership.RoleNode)
+	var secrets payment.Secrets
+	var err4 error
+	if config.Webhooks != "" {
+		secrets, err4 = payment.LoadSecrets(config.Webhooks)
+	}
 	gossip.Address, gossip.Weight = advertise, config.Weight
 	commit := remotestock.DefaultCommitConfig()
 	commit.Batch, commit.Calls = config.Batch, config.Calls
 	store := config.redis()
-	if err := errors.Join(err1, err2, err3, commit.Validate(), store.Validate(), gossip.Validate()); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, commit.Validate(), store.Validate(), gossip.Validate()); err != nil {
 		return nil, err
 	}
-	return n, n.wire(store, commit, gossip, verifier)
+	return n, n.wire(store, commit, gossip, verifier, secrets)
 }
 
-func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, gossip membership.Config, verifier *buyerapi.Verifier) (err error) {
+func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, gossip membership.Config, verifier *buyerapi.Verifier, secrets payment.Secrets) (err error) {
 	meters := n.metrics.NewNode(names[buyerapi.Answer](buyerapi.Answers), names[sale.Outcome](sale.Outcomes), n.levels)
 	if n.client, err = remotestock.Dial(redisConfig); err != nil {
 		return err
@@ -113,7 +120,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 			n.gossip.SetReady(ready)
 		},
 	}, n.log)
-	n.handler = buyerapi.New(n.shop, store, verifier, buyerapi.Hooks{
+	n.handler = buyerapi.New(n.shop, store, verifier, secrets, buyerapi.Hooks{
 		Answered: func(a buyerapi.Answer) { meters.Answered(int(a)) },
 		Bought:   func(_ buyerapi.Answer, d time.Duration) { meters.Bought(d) },
 	}, n.log)

@@ -17,32 +17,38 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/cluster/process"
+	"onsale/internal/payment"
 )
 
 // Options shape a cluster of real processes.
 type Options struct {
 	Nodes      int
 	Allocators int
+	Ledgers    int      // with a private PostgreSQL; 0: none of either, orders stay in Redis
 	Port       int      // of the front; 0 takes a free one
-	Binaries   string   // folder with node and allocator; empty builds them from this module
+	Binaries   string   // folder with node, allocator and ledger; empty builds them from this module
 	NodeArgs   []string // extra flags for every node
 	RedisArgs  []string // extra arguments for redis-server; they win
 	Dir        string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
 	Progress   func(string)
-	NoFront    bool    // no nginx: the nodes are asked directly
-	Issuer     *Issuer // who signs buyers' tokens; nil makes a new one
+	NoFront    bool           // no nginx: the nodes are asked directly
+	Issuer     *Issuer        // who signs buyers' tokens; nil makes a new one
+	Payments   payment.Secret // what the payment provider signs with; zero makes a new one
 }
 
-// Cluster is a whole sale site on this machine: a private redis-server and
-// nginx, allocators and nodes, each a real process on loopback.
+// Cluster is a whole sale site on this machine: a private redis-server, nginx
+// and PostgreSQL, allocators, ledgers and nodes, each a real process on loopback.
 type Cluster struct {
 	Dir        string
 	Redis      *process.Redis
+	Postgres   *process.Postgres // nil without ledgers
 	Nginx      *process.Nginx
 	Nodes      []*Member
 	Allocators []*Member
+	Ledgers    []*Member
 	Issuer     *Issuer
 	AdminToken string
+	Payments   payment.Secret
 
 	options   Options
 	binaries  string
@@ -50,7 +56,7 @@ type Cluster struct {
 	seeds     []string
 }
 
-// Member is a node or an allocator.
+// Member is a node, an allocator or a ledger.
 type Member struct {
 	*process.Process
 	Name   string
@@ -58,12 +64,13 @@ type Member struct {
 	Admin  string
 	path   string
 	args   []string
+	env    []string
 	dir    string
 }
 
 // Start starts the process again after it ended.
 func (m *Member) Start() (err error) {
-	m.Process, err = process.Start(m.dir, m.Name, m.path, m.args)
+	m.Process, err = process.Start(m.dir, m.Name, m.path, m.args, m.env...)
 	return err
 }
 
@@ -87,7 +94,7 @@ func (m *Member) Running() bool {
 // unless there is none.
 // Where it fails it leaves nothing behind.
 func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
-	c := &Cluster{options: o, Issuer: cmp.Or(o.Issuer, NewIssuer()), AdminToken: rand.Text()}
+	c := &Cluster{options: o, Issuer: cmp.Or(o.Issuer, NewIssuer()), AdminToken: rand.Text(), Payments: cmp.Or(o.Payments, payment.NewSecret())}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -100,6 +107,12 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if c.Redis, err = process.StartRedis(ctx, c.Dir, o.RedisArgs...); err != nil {
 		return nil, err
 	}
+	if o.Ledgers > 0 {
+		c.progress("starting PostgreSQL")
+		if c.Postgres, err = process.StartPostgres(ctx, c.Dir); err != nil {
+			return nil, err
+		}
+	}
 	if !o.NoFront {
 		c.progress("starting nginx")
 		if c.Nginx, err = process.StartNginx(ctx, c.Dir, o.Port); err != nil {
@@ -108,6 +121,11 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	}
 	for range o.Allocators {
 		if err := c.AddAllocator(); err != nil {
+			return nil, err
+		}
+	}
+	for range o.Ledgers {
+		if _, err := c.AddLedger(); err != nil {
 			return nil, err
 		}
 	}
@@ -149,19 +167,26 @@ func (c *Cluster) prepare(ctx context.Context) (err error) {
 	if err := os.WriteFile(filepath.Join(c.Dir, "admin-token"), []byte(c.AdminToken), 0o600); err != nil {
 		return err
 	}
+	if err := os.WriteFile(c.webhookSecrets(), []byte(c.Payments.Reveal()+"\n"), 0o600); err != nil {
+		return err
+	}
 	if c.binaries = c.options.Binaries; c.binaries == "" {
-		c.progress("building node and allocator")
+		c.progress("building node, allocator and ledger")
 		c.binaries = filepath.Join(c.Dir, "bin")
 		return Build(ctx, c.binaries)
 	}
 	return nil
 }
 
-// Build compiles node and allocator into a folder. It needs Go and this module's source.
+func (c *Cluster) webhookSecrets() string { return filepath.Join(c.Dir, "webhook-secrets") }
+
+// Build compiles node, allocator and ledger into a folder. It needs Go and this
+// module's source.
 func Build(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), "onsale/cmd/node", "onsale/cmd/allocator")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator),
+		"onsale/cmd/node", "onsale/cmd/allocator", "onsale/cmd/ledger")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build of node and allocator (run this inside the onsale module): %w\n%s", err, out)
+		return fmt.Errorf("go build of node, allocator and ledger (run this inside the onsale module): %w\n%s", err, out)
 	}
 	return nil
 }
@@ -182,6 +207,20 @@ func (c *Cluster) AddAllocator() error {
 	return m.Start()
 }
 
+// AddLedger starts one more ledger.
+func (c *Cluster) AddLedger() (*Member, error) {
+	m := &Member{Name: fmt.Sprintf("l%02d", len(c.Ledgers)+1), path: filepath.Join(c.binaries, "ledger"), dir: c.Dir}
+	port, err := process.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	m.Admin = process.Loopback(port)
+	m.args = []string{"--name", m.Name, "--admin", m.Admin, "--redis-addr", c.Redis.Addr()}
+	m.env = []string{"ONSALE_DATABASE_URL=" + c.Postgres.URL()}
+	c.Ledgers = append(c.Ledgers, m)
+	return m, m.Start()
+}
+
 // AddNode starts one more node.
 func (c *Cluster) AddNode() (*Member, error) {
 	m := &Member{Name: fmt.Sprintf("n%03d", len(c.Nodes)+1), path: filepath.Join(c.binaries, "node"), dir: c.Dir}
@@ -192,6 +231,7 @@ func (c *Cluster) AddNode() (*Member, error) {
 	m.args = append([]string{
 		"--name", m.Name, "--admin", m.Admin, "--listen", m.Listen,
 		"--token-keys", filepath.Join(c.Dir, "keys.json"), "--audience", Audience,
+		"--webhook-secrets", c.webhookSecrets(),
 	}, c.common(gossip)...)
 	m.args = append(m.args, c.options.NodeArgs...)
 	c.Nodes = append(c.Nodes, m)
@@ -225,6 +265,15 @@ func (c *Cluster) common(gossip string) []string {
 
 // Front is where buyers find the sale.
 func (c *Cluster) Front() string { return c.Nginx.URL() }
+
+// Stores says where the cluster keeps its records.
+func (c *Cluster) Stores() StoreFlags {
+	s := StoreFlags{Redis: RedisFlags{Addrs: []string{c.Redis.Addr()}}}
+	if c.Postgres != nil {
+		s.Database.URL = c.Postgres.URL()
+	}
+	return s
+}
 
 // Open opens a sale through the admin API and returns once every node knows it.
 func (c *Cluster) Open(ctx context.Context, d adminapi.Definition) error {

@@ -3,15 +3,23 @@ package cluster
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// Drain ends nodes and allocators and leaves Redis as they left it, so that an
-// audit finds the sale at rest. It may be called twice.
+// Drain ends nodes, allocators and, after them, ledgers, and leaves Redis and
+// PostgreSQL as they left them, so that an audit finds the sale at rest. It may
+// be called twice.
 func (c *Cluster) Drain() error {
+	err := errors.Join(end(slices.Concat(c.Nodes, c.Allocators)), end(c.Ledgers))
+	c.Nodes, c.Allocators, c.Ledgers = nil, nil, nil
+	return err
+}
+
+// end stops the members that run, all at the same time.
+func end(members []*Member) error {
 	var errs []error
-	members := append(c.Nodes[:len(c.Nodes):len(c.Nodes)], c.Allocators...)
 	for _, m := range members {
 		if m.Process != nil && m.Running() {
 			errs = append(errs, m.Resume(), m.Signal(syscall.SIGTERM))
@@ -22,7 +30,6 @@ func (c *Cluster) Drain() error {
 			errs = append(errs, m.Stop(10*time.Second))
 		}
 	}
-	c.Nodes, c.Allocators = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -33,6 +40,10 @@ func (c *Cluster) Close() error {
 	if c.Nginx != nil {
 		errs = append(errs, c.Nginx.Stop(5*time.Second))
 		c.Nginx = nil
+	}
+	if c.Postgres != nil {
+		errs = append(errs, c.Postgres.Resume(), c.Postgres.Stop(10*time.Second))
+		c.Postgres = nil
 	}
 	if c.Redis != nil {
 		errs = append(errs, c.Redis.Signal(syscall.SIGCONT), c.Redis.Stop(10*time.Second))

@@ -16,7 +16,7 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 	}
 	r, err := s.ask(ctx, openScript, keysOf(d.ID).all,
 		string(d.ID), d.Title, string(d.Kind), d.Price, d.Currency, d.Total,
-		int64(d.Opens), int64(d.Closes), d.Limit, d.HoldFor.Milliseconds(), flag(d.Closed))
+		int64(d.Opens), int64(d.Closes), d.Limit, d.HoldFor.Milliseconds(), d.FaceValue, d.Rules, flag(d.Closed))
 	if err != nil {
 		return false, err
 	}

@@ -106,7 +106,7 @@ var entries = sync.Pool{New: func() any { return &entry{answer: make(chan answer
 
 // Committer makes the group commit of one sale.
 func (s *Store) Committer(id sale.ID, w Watcher, c CommitConfig) *Committer {
-	return &Committer{store: s, keys: keysOf(id).all, sale: id, watcher: w, config: c}
+	return &Committer{store: s, keys: keysOf(id).all[:6], sale: id, watcher: w, config: c}
 }
 
 // Decide waits until Redis has decided the claim. An error that wraps

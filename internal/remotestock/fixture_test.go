@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"onsale/internal/audit"
 	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -102,16 +103,16 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // wantClean fails the test where the sale breaks a promise, and returns its books.
-func wantClean(t testing.TB, s *remotestock.Store, id sale.ID) remotestock.Audit {
+func wantClean(t testing.TB, s *remotestock.Store, id sale.ID) sale.Snapshot {
 	t.Helper()
-	audit, err := s.Audit(context.Background(), id)
+	snapshot, err := s.Snapshot(context.Background(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(audit.Faults) > 0 {
-		t.Errorf("audit of %s: got the faults %q, want none", id, audit.Faults)
+	if faults := audit.Stock(snapshot); len(faults) > 0 {
+		t.Errorf("audit of %s: got the faults %q, want none", id, faults)
 	}
-	return audit
+	return snapshot
 }
 
 // dump is everything in Redis, byte by byte.

@@ -9,8 +9,8 @@ const salesKey = "onsale:sales"
 // keys are one sale's Redis keys. They share the hash tag {id}, so that a
 // script's keys live on one node of a Redis Cluster.
 type keys struct {
-	sale, plan, buyers, orders, deadlines, events string
-	all                                           []string // in the scripts' order
+	sale, plan, buyers, orders, deadlines, events, payments string
+	all                                                     []string // in the scripts' order
 }
 
 func keysOf(id sale.ID) keys {
@@ -18,11 +18,12 @@ func keysOf(id sale.ID) keys {
 	k := keys{
 		sale: tag, plan: tag + ":plan", buyers: tag + ":buyers",
 		orders: tag + ":orders", deadlines: tag + ":deadlines", events: tag + ":events",
+		payments: tag + ":payments",
 	}
-	k.all = []string{k.sale, k.plan, k.buyers, k.orders, k.deadlines, k.events}
+	k.all = []string{k.sale, k.plan, k.buyers, k.orders, k.deadlines, k.events, k.payments}
 	return k
 }
 
 // Keys returns the names of every key of a sale: the sale itself, then plan,
-// buyers, orders, deadlines and events. For audits and for archiving.
+// buyers, orders, deadlines, events and payments. For audits and for archiving.
 func Keys(id sale.ID) []string { return keysOf(id).all }

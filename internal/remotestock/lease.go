@@ -55,3 +55,44 @@ func (l *Lease) run(ctx context.Context, ttl time.Duration) (sale.Generation, bo
 	}
 	return 0, false, classify("lease", fmt.Errorf("%w: lease said %v", ErrReply, raw))
 }
+
+// Roll is the list of the processes of one kind that run. Whoever is on it
+// must enlist again well within its time to live.
+type Roll struct {
+	client redis.UniversalClient
+	key    string
+	member string
+	ttl    time.Duration
+	call   time.Duration
+}
+
+// NewRoll names a roll; member must be unique to this process.
+func NewRoll(client redis.UniversalClient, name, member string, ttl, call time.Duration) *Roll {
+	return &Roll{client: client, key: "onsale:roll:" + name, member: member, ttl: ttl, call: call}
+}
+
+// Enlist says that this process runs, and returns how many do.
+func (r *Roll) Enlist(ctx context.Context) (running int, err error) {
+	return r.run(ctx, r.ttl)
+}
+
+// Leave strikes this process off the roll.
+func (r *Roll) Leave(ctx context.Context) error {
+	_, err := r.run(ctx, 0)
+	return err
+}
+
+func (r *Roll) run(ctx context.Context, ttl time.Duration) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.call)
+	defer cancel()
+	raw, err := rollScript.call(ctx, r.client, []string{r.key}, []any{r.member, ttl.Milliseconds()})
+	if err != nil {
+		return 0, classify("roll", err)
+	}
+	if len(raw) == 2 {
+		if running, ok := raw[1].(int64); ok {
+			return int(running), nil
+		}
+	}
+	return 0, classify("roll", fmt.Errorf("%w: roll said %v", ErrReply, raw))
+}

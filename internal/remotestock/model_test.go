@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"onsale/internal/audit"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
@@ -25,16 +25,20 @@ type model struct {
 	closed bool
 	orders map[sale.OrderID]sale.Order
 	due    map[sale.OrderID]bool // holds made overdue by the test
+	paid   map[sale.PaymentID]sale.Payment
 }
 
 func (m *model) counters() sale.Counters {
 	c := sale.Counters{Total: m.total, Remaining: m.total}
 	for _, o := range m.orders {
-		if o.State == sale.StateHeld {
+		switch o.State {
+		case sale.StateHeld:
 			c.Held += int64(o.Quantity)
-			c.Remaining -= int64(o.Quantity)
+		case sale.StatePaid:
+			c.Paid += int64(o.Quantity)
 		}
 	}
+	c.Remaining -= c.Held + c.Paid
 	return c
 }
 
@@ -86,6 +90,9 @@ func TestScriptsAgreeWithModel(t *testing.T) {
 			"":        w.check,
 			"claims":  w.claims,
 			"cancel":  w.cancel,
+			"pay":     w.pay,
+			"refund":  w.refund,
+			"settle":  w.settle,
 			"overdue": w.overdue,
 			"expire":  w.expire,
 			"restock": w.restock,
@@ -107,7 +114,7 @@ type world struct {
 
 func (w *world) open(t *rapid.T) {
 	w.id = sale.ID(fmt.Sprintf("model-%d", modelSales.Add(1)))
-	w.model = model{total: rapid.Int64Range(0, 12).Draw(t, "total"), orders: map[sale.OrderID]sale.Order{}, due: map[sale.OrderID]bool{}}
+	w.model = model{total: rapid.Int64Range(0, 12).Draw(t, "total"), orders: map[sale.OrderID]sale.Order{}, due: map[sale.OrderID]bool{}, paid: map[sale.PaymentID]sale.Payment{}}
 	d := newSale(string(w.id), w.model.total)
 	if _, err := w.store.Open(context.Background(), d); err != nil {
 		t.Fatal(err)
@@ -173,6 +180,113 @@ func (w *world) cancel(t *rapid.T) {
 	got, _, err := w.store.Cancel(context.Background(), w.id, 0, o.ID, buyer)
 	if !errors.Is(err, want) || want == nil && (err != nil || got.State != sale.StateCancelled) {
 		t.Fatalf("cancel of a %s order by %s: got %+v, %v, want %v", o.State, buyer, got, err, want)
+	}
+}
+
+// pay sends a new payment or one again, of the right amount or not.
+func (w *world) pay(t *rapid.T) {
+	o, ok := w.anyOrder(t)
+	if !ok {
+		return
+	}
+	n := rapid.IntRange(1, 6).Draw(t, "payment")
+	p := sale.Payment{
+		ID: sale.PaymentID(fmt.Sprint("pay_", n)), Message: sale.MessageID(fmt.Sprint("msg_", n)), Order: o.ID,
+		Amount: int64(o.Quantity) * newSale("x", 1).Price, Currency: "EUR", State: sale.PaymentApplied,
+	}
+	switch rapid.IntRange(0, 5).Draw(t, "fault") {
+	case 0:
+		p.Amount++
+	case 1:
+		p.Currency = "USD"
+	case 2:
+		p.Message = sale.MessageID(fmt.Sprint("msg_", n%6+1)) // another payment's
+	}
+	before, told := w.model.paid[p.ID]
+	want, replayed := error(nil), false
+	switch {
+	case told && (before.Order != p.Order || before.Amount != p.Amount || before.Currency != p.Currency),
+		w.messageOf(p.Message) != "" && w.messageOf(p.Message) != p.ID:
+		want = sale.ErrConflict
+	case told:
+		p, replayed = before, true
+	case o.State == sale.StatePaid:
+		p.State, p.Reason = sale.PaymentDue, sale.ReasonDoubled
+	case o.State != sale.StateHeld:
+		p.State, p.Reason = sale.PaymentDue, sale.ReasonLate
+	case p.Amount != int64(o.Quantity)*newSale("x", 1).Price || p.Currency != "EUR":
+		p.State, p.Reason = sale.PaymentDue, sale.ReasonAmount
+	default:
+		o.State = sale.StatePaid
+	}
+	got, _, err := w.store.Pay(context.Background(), w.id, 0, p)
+	if !errors.Is(err, want) {
+		t.Fatalf("pay %+v: got %+v, %v, want %v", p, got, err, want)
+	}
+	if want != nil {
+		return
+	}
+	w.model.orders[o.ID], w.model.paid[p.ID] = o, p
+	got.Payment.At, got.Order.Created, got.Order.Expires = 0, 0, 0
+	if diff := cmp.Diff(sale.Receipt{Order: o, Payment: p, Replayed: replayed}, got); diff != "" {
+		t.Fatalf("pay (-model +redis):\n%s", diff)
+	}
+}
+
+// messageOf is the payment that the message told of.
+func (w *world) messageOf(m sale.MessageID) sale.PaymentID {
+	for id, p := range w.model.paid {
+		if p.Message == m {
+			return id
+		}
+	}
+	return ""
+}
+
+func (w *world) refund(t *rapid.T) {
+	o, ok := w.anyOrder(t)
+	if !ok {
+		return
+	}
+	want, replayed := error(nil), o.State == sale.StateRefunded
+	switch {
+	case o.State == sale.StatePaid:
+		o.State = sale.StateRefunded
+		for id, p := range w.model.paid {
+			if p.Order == o.ID && p.State == sale.PaymentApplied {
+				p.State, p.Reason = sale.PaymentDue, sale.ReasonRefunded
+				w.model.paid[id] = p
+			}
+		}
+		w.model.orders[o.ID] = o
+	case !replayed:
+		want = sale.ErrConflict
+	}
+	got, err := w.store.Refund(context.Background(), w.id, o.ID)
+	if !errors.Is(err, want) || got.Replayed != replayed || got.Order.State != o.State {
+		t.Fatalf("refund of a %s order: got %+v, %v, want %v", o.State, got, err, want)
+	}
+	if want == nil && w.model.paid[got.Payment.ID].Reason != sale.ReasonRefunded {
+		t.Fatalf("refund: got the payment %+v, want the one that had paid", got.Payment)
+	}
+}
+
+func (w *world) settle(t *rapid.T) {
+	id := sale.PaymentID(fmt.Sprint("pay_", rapid.IntRange(1, 6).Draw(t, "payment")))
+	p, known := w.model.paid[id]
+	var want error
+	switch {
+	case !known:
+		want = sale.ErrNoPayment
+	case p.State == sale.PaymentApplied:
+		want = sale.ErrConflict
+	default:
+		p.State = sale.PaymentSettled
+		w.model.paid[id] = p
+	}
+	got, err := w.store.Settle(context.Background(), w.id, id)
+	if !errors.Is(err, want) || want == nil && got.State != sale.PaymentSettled {
+		t.Fatalf("settle %s: got %+v, %v, want %v", id, got, err, want)
 	}
 }
 
@@ -262,6 +376,8 @@ func (w *world) check(t *rapid.T) {
 				t.Fatalf("buyer %s has two live orders, %s and %s", o.Buyer, other, id)
 			}
 			live[string(o.Buyer)] = id
+		}
+		if o.State == sale.StateHeld {
 			deadlines = append(deadlines, id)
 		}
 	}
@@ -281,30 +397,49 @@ func (w *world) check(t *rapid.T) {
 	if diff := cmp.Diff(deadlines, kept); diff != "" && len(deadlines)+len(kept) > 0 {
 		t.Fatalf("deadlines (-orders +redis):\n%s", diff)
 	}
-	w.checkStream(t, records)
-	audit, err := w.store.Audit(ctx, w.id)
-	if err != nil || len(audit.Faults) > 0 {
-		t.Fatalf("audit: %v, %v", audit.Faults, err)
+	snapshot, err := w.store.Snapshot(ctx, w.id)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if faults := audit.Stock(snapshot); len(faults) > 0 {
+		t.Fatalf("audit: %q", faults)
+	}
+	for id, p := range snapshot.Payments {
+		p.At = 0
+		snapshot.Payments[id] = p
+	}
+	if diff := cmp.Diff(w.model.paid, snapshot.Payments); diff != "" {
+		t.Fatalf("payments (-model +redis):\n%s", diff)
+	}
+	w.checkStream(t, snapshot)
 }
 
-// checkStream folds the stream: the last record of each order must be the one
-// in the orders hash, and no order may come back to life on the way.
-func (w *world) checkStream(t *rapid.T, records map[string]string) {
-	folded := map[string]string{}
-	for _, entry := range w.client.XRange(context.Background(), remotestock.Keys(w.id)[5], "-", "+").Val() {
-		for id, v := range entry.Values {
-			if id == "sale" {
-				continue
+// checkStream folds the stream in the most naive way: it must tell of every
+// order and every payment as they are, and move each along its arrows alone.
+func (w *world) checkStream(t *rapid.T, s sale.Snapshot) {
+	arrows := map[sale.State][]sale.State{
+		"":             {sale.StateHeld},
+		sale.StateHeld: {sale.StatePaid, sale.StateExpired, sale.StateCancelled},
+		sale.StatePaid: {sale.StateRefunded},
+	}
+	orders, payments := map[sale.OrderID]sale.Order{}, map[sale.PaymentID]sale.PaymentState{}
+	for _, e := range s.Stream {
+		for _, o := range e.Orders {
+			if before := orders[o.ID].State; !slices.Contains(arrows[before], o.State) {
+				t.Fatalf("stream: order %s went from %q to %q", o.ID, before, o.State)
 			}
-			record := v.(string)
-			if before, ok := folded[id]; ok && !strings.HasPrefix(before, "held ") {
-				t.Fatalf("order %s went from %q to %q", id, before, record)
-			}
-			folded[id] = record
+			orders[o.ID] = o
+		}
+		for _, p := range e.Payments {
+			payments[p.ID] = p.State
 		}
 	}
-	if diff := cmp.Diff(records, folded); diff != "" {
+	if diff := cmp.Diff(s.Orders, orders); diff != "" {
 		t.Fatalf("stream (-orders +stream):\n%s", diff)
+	}
+	for id, p := range w.model.paid {
+		if payments[id] != p.State {
+			t.Fatalf("stream: payment %s is %q, want %q", id, payments[id], p.State)
+		}
 	}
 }

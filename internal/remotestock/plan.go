@@ -81,10 +81,10 @@ func (s *Store) WritePlan(ctx context.Context, id sale.ID, token, stock sale.Gen
 }
 
 // definitionLength is how many elements of read's reply describe the sale.
-const definitionLength = 13
+const definitionLength = 15
 
 // definition reads id title kind price currency total opens closes limit hold
-// closed held paid.
+// face rules closed held paid.
 func (r reply) definition() (sale.Sale, sale.Counters, error) {
 	var errs []error
 	text := func(i int) string {
@@ -100,8 +100,9 @@ func (r reply) definition() (sale.Sale, sale.Counters, error) {
 	d := sale.Sale{
 		ID: sale.ID(text(0)), Title: text(1), Kind: sale.Kind(text(2)), Price: number(3), Currency: text(4),
 		Total: number(5), Opens: sale.Instant(number(6)), Closes: sale.Instant(number(7)),
-		Limit: int(number(8)), HoldFor: time.Duration(number(9)) * time.Millisecond, Closed: number(10) == 1,
+		Limit: int(number(8)), HoldFor: time.Duration(number(9)) * time.Millisecond,
+		FaceValue: number(10), Rules: text(11), Closed: number(12) == 1,
 	}
-	c := sale.Counters{Total: d.Total, Remaining: r.reading.Remaining, Held: number(11), Paid: number(12)}
+	c := sale.Counters{Total: d.Total, Remaining: r.reading.Remaining, Held: number(13), Paid: number(14)}
 	return d, c, errors.Join(errs...)
 }

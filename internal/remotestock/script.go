@@ -22,16 +22,20 @@ func newScript(name, source string) *script {
 }
 
 var (
-	openScript    = newScript("open", lua.Open)
-	deductScript  = newScript("deduct", lua.Deduct)
-	resolveScript = newScript("resolve", lua.Resolve)
-	expireScript  = newScript("expire", lua.Expire)
-	drawScript    = newScript("draw", lua.Draw)
-	readScript    = newScript("read", lua.Read)
-	planScript    = newScript("plan", lua.Plan)
-	restockScript = newScript("restock", lua.Restock)
-	closeScript   = newScript("close", lua.Close)
-	leaseScript   = newScript("lease", lua.Lease)
+	openScript     = newScript("open", lua.Open)
+	deductScript   = newScript("deduct", lua.Deduct)
+	resolveScript  = newScript("resolve", lua.Resolve)
+	settleScript   = newScript("settle", lua.Settle)
+	expireScript   = newScript("expire", lua.Expire)
+	drawScript     = newScript("draw", lua.Draw)
+	readScript     = newScript("read", lua.Read)
+	planScript     = newScript("plan", lua.Plan)
+	restockScript  = newScript("restock", lua.Restock)
+	closeScript    = newScript("close", lua.Close)
+	snapshotScript = newScript("snapshot", lua.Snapshot)
+	restoreScript  = newScript("restore", lua.Restore)
+	leaseScript    = newScript("lease", lua.Lease)
+	rollScript     = newScript("roll", lua.Roll)
 )
 
 // once is a command that go-redis's Cluster client may redirect (a redirect

@@ -114,39 +114,13 @@ func (s *Store) Draw(ctx context.Context, id sale.ID, known sale.Generation, qua
 // Expire ends at most limit overdue holds, and says how many it ended and
 // whether more may be overdue.
 func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, reading sale.Reading, err error) {
-	r, err := s.ask(ctx, expireScript, keysOf(id).all, s.node, int64(known), limit)
+	r, err := s.ask(ctx, expireScript, keysOf(id).all[:6], s.node, int64(known), limit)
 	if err != nil {
 		return 0, false, sale.Reading{}, err
 	}
 	n, err := r.number(0)
 	m, err2 := r.number(1)
 	return int(n), m == 1, r.reading, classify("expire", errors.Join(err, err2))
-}
-
-// Cancel ends a buyer's hold. The order comes back as it is now; the error is
-// [sale.ErrNoOrder] or [sale.ErrConflict] (paid, expired or refunded), or of
-// the infrastructure. Cancelling twice is no error.
-func (s *Store) Cancel(ctx context.Context, id sale.ID, known sale.Generation, order sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error) {
-	r, err := s.ask(ctx, resolveScript, keysOf(id).all, s.node, int64(known), string(order), "cancel", string(buyer))
-	if err != nil {
-		return sale.Order{}, sale.Reading{}, err
-	}
-	word, err := r.text(0)
-	record, err2 := r.text(1)
-	if err = errors.Join(err, err2); err != nil {
-		return sale.Order{}, r.reading, classify("resolve", err)
-	}
-	if word == "unknown" {
-		return sale.Order{}, r.reading, sale.ErrNoOrder
-	}
-	o, err := parseOrder(order, record)
-	if err == nil && word != "done" && word != "already" && word != "refused" {
-		err = fmt.Errorf("%w: resolve said %q", ErrReply, word)
-	}
-	if err == nil && word == "refused" {
-		return o, r.reading, fmt.Errorf("order is %s: %w", o.State, sale.ErrConflict)
-	}
-	return o, r.reading, classify("resolve", err)
 }
 
 // Order returns the record of an order, whosever it is, or [sale.ErrNoOrder].

@@ -15,8 +15,10 @@ var (
 	// ErrNoOrder: the sale has no such order, or it is another buyer's: the
 	// two look alike on purpose. Returned by remotestock.
 	ErrNoOrder = errors.New("no such order")
-	// ErrConflict: the order's state does not allow the transition, or the
-	// sale exists with another definition. Returned by remotestock.
+	// ErrNoPayment: the sale knows no such payment. Returned by remotestock.
+	ErrNoPayment = errors.New("no such payment")
+	// ErrConflict: the order's or the payment's state does not allow the
+	// transition, or the same name exists with another content. Returned by remotestock.
 	ErrConflict = errors.New("conflict")
 	// ErrFenced: a later lease holder has already written; the caller must
 	// stop planning. Returned by remotestock.

@@ -47,6 +47,12 @@ func (r Records) Counters() Counters {
 	return c
 }
 
+// Sold is how many tickets the live orders keep.
+func (r Records) Sold() int64 {
+	c := r.Counters()
+	return c.Held + c.Paid
+}
+
 // Event is one entry of a sale's stream: what one script call changed.
 type Event struct {
 	ID       string // the stream's: milliseconds of Redis time, '-', number
@@ -94,9 +100,10 @@ type Snapshot struct {
 // Book is what the ledger holds of a sale at one instant.
 type Book struct {
 	Records
-	// Changed is when each order came to its state, in Redis time: a snapshot
-	// from before can't know.
-	Changed map[OrderID]Instant
+	// Changed and PaymentsChanged are when each order and payment came to its
+	// state, in Redis time: a snapshot from before can't know.
+	Changed         map[OrderID]Instant
+	PaymentsChanged map[PaymentID]Instant
 	// Unreadable counts stream entries that were set aside, see the ledger.
 	Unreadable int64
 }

@@ -106,6 +106,9 @@ const (
 	MaxAmount      = 1e15  // in minor units, of one order: Price × Limit
 	MaxHoldFor     = 30 * 24 * time.Hour
 	MinHoldFor     = time.Second
+	// MaxInstant is the last of the year 9999: JSON and PostgreSQL have no form for
+	// a later one, and every node shows the window to whoever asks.
+	MaxInstant Instant = 253_402_300_799_999
 )
 
 // Validate reports every fault of the definition at once, or nil.
@@ -129,6 +132,7 @@ func (s Sale) Validate() error {
 	check(s.Limit >= 1 && s.Limit <= MaxLimit, "limit %d: want 1 to %d", s.Limit, MaxLimit)
 	check(s.HoldFor >= MinHoldFor && s.HoldFor <= MaxHoldFor, "hold time %v: want %v to %v", s.HoldFor, MinHoldFor, MaxHoldFor)
 	check(s.Opens >= 0 && s.Closes >= 0, "opens and closes must not be before 1970")
+	check(s.Opens <= MaxInstant && s.Closes <= MaxInstant, "opens and closes must not be after the year 9999")
 	check(s.Closes == 0 || s.Closes > s.Opens, "closes must be after opens")
 	return errors.Join(faults...)
 }

@@ -1,6 +1,6 @@
 // Package process starts the programs that a cluster is made of as private
-// child processes on free loopback ports: redis-server, nginx, nodes and
-// allocators. It is what development mode, the benchmarks and the tests share,
+// child processes on free loopback ports: redis-server, nginx, PostgreSQL, nodes
+// and allocators. It is what development mode, the benchmarks and the tests share,
 // so that they run the very programs that production runs.
 package process
 
@@ -37,6 +37,11 @@ func Start(dir, name, path string, args []string, env ...string) (*Process, erro
 
 // start is Start, and says by which signal the child learns that its parent died.
 func start(dir, name, path string, args, env []string, orphaned syscall.Signal) (*Process, error) {
+	return startAs(nil, dir, name, path, args, env, orphaned)
+}
+
+// startAs is start, and says as whom the child runs: nil, as we do.
+func startAs(as *syscall.Credential, dir, name, path string, args, env []string, orphaned syscall.Signal) (*Process, error) {
 	logPath := filepath.Join(dir, name+".log")
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -48,7 +53,7 @@ func start(dir, name, path string, args, env []string, orphaned syscall.Signal) 
 	cmd.Env = append(os.Environ(), env...)
 	// A group of its own: Ctrl-C reaches the parent alone, which then stops
 	// its children in order. Should the parent be killed, they must not stay.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: orphaned}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: orphaned, Credential: as}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -84,7 +89,12 @@ func (p *Process) Kill() error {
 // Stop asks the child to end, and kills it where it does not within the
 // grace; that, and an exit status other than 0, are errors.
 func (p *Process) Stop(grace time.Duration) error {
-	if err := p.Signal(syscall.SIGTERM); err != nil {
+	return p.stop(grace, syscall.SIGTERM, p.Kill)
+}
+
+// stop is Stop, and says by which signal to ask and how to kill.
+func (p *Process) stop(grace time.Duration, ask syscall.Signal, kill func() error) error {
+	if err := p.Signal(ask); err != nil {
 		return err
 	}
 	select {
@@ -94,7 +104,7 @@ func (p *Process) Stop(grace time.Duration) error {
 		}
 		return nil
 	case <-time.After(grace):
-		return errors.Join(fmt.Errorf("%s did not stop within %v", p.Name, grace), p.Kill())
+		return errors.Join(fmt.Errorf("%s did not stop within %v", p.Name, grace), kill())
 	}
 }
 

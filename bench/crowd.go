@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"onsale/internal/cluster"
+	"onsale/internal/payment"
+	"onsale/internal/sale"
+)
+
+// crowd are clients that hold, pay, cancel, forget and want their money back,
+// at random, and remember what they were told.
+type crowd struct {
+	cluster *cluster.Cluster
+	client  *http.Client
+	payer   *payment.Payer
+	pace    *rate.Limiter
+	hold    time.Duration
+	outage  atomic.Bool
+
+	late sync.WaitGroup // payments that wait until their hold has expired
+
+	mu       sync.Mutex
+	left     int // holds still to be made
+	buyers   int
+	inOutage int
+	told     map[sale.OrderID]sale.State
+	reasons  map[string]int
+	errs     []error
+}
+
+// document is an order as the buyers' API shows it, or a problem.
+type document struct {
+	ID       sale.OrderID `json:"id"`
+	State    sale.State   `json:"state"`
+	Quantity int          `json:"quantity"`
+	Amount   int64        `json:"amount"`
+	Code     string       `json:"code"`
+}
+
+// run returns once every hold was made and every client is done with its own.
+func (c *crowd) run(ctx context.Context, clients int) error {
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			for c.pace.Wait(ctx) == nil {
+				buyer, ok := c.next()
+				if !ok {
+					return
+				}
+				if err := c.live(ctx, buyer); err != nil {
+					c.mu.Lock()
+					c.errs = append(c.errs, err)
+					c.mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	c.late.Wait()
+	return errors.Join(append(c.errs, ctx.Err())...)
+}
+
+// next takes one of the holds to be made.
+func (c *crowd) next() (buyer string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left == 0 {
+		return "", false
+	}
+	c.left--
+	c.buyers++
+	return fmt.Sprint("buyer-", c.buyers), true
+}
+
+// again reports whether the same buyer may make one more hold.
+func (c *crowd) again() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left == 0 {
+		return false
+	}
+	c.left--
+	return true
+}
+
+func (c *crowd) tell(id sale.OrderID, s sale.State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told[id] = s
+}
+
+// live is one buyer's story.
+func (c *crowd) live(ctx context.Context, buyer string) error {
+	o, err := c.buy(ctx, buyer)
+	if err != nil {
+		return err
+	}
+	switch n := rand.IntN(100); {
+	case n < 40:
+		return c.pay(ctx, o, n < 4, n >= 4 && n < 10)
+	case n < 70:
+		if err := c.cancel(ctx, buyer, o); err != nil {
+			return err
+		}
+		// The same buyer again: the ledger must end the old order before it
+		// begins the new one, or its index of live orders refuses it.
+		if n < 55 && c.again() {
+			return c.live(ctx, buyer)
+		}
+	case n < 75: // a payment that comes when the hold has expired
+		c.late.Go(func() {
+			sleep(ctx, c.hold+3*time.Second)
+			if err := c.pay(ctx, o, false, false); err != nil {
+				c.mu.Lock()
+				c.errs = append(c.errs, err)
+				c.mu.Unlock()
+			}
+		})
+	}
+	return nil
+}
+
+// buy makes a hold. Until somebody says otherwise it is left to expire.
+func (c *crowd) buy(ctx context.Context, buyer string) (document, error) {
+	const body = `{"quantity":1}`
+	status, o, err := c.ask(ctx, http.MethodPost, "/v1/sales/"+saleID+"/orders", buyer, body)
+	if err == nil && status != http.StatusCreated && status != http.StatusOK {
+		err = fmt.Errorf("buying: %d %s", status, o.Code)
+	}
+	if err != nil {
+		return o, err
+	}
+	c.tell(o.ID, sale.StateExpired)
+	if c.outage.Load() {
+		c.mu.Lock()
+		c.inOutage++
+		c.mu.Unlock()
+	}
+	return o, nil
+}
+
+// pay pays, perhaps twice, and perhaps wants the money back. Whether the hold
+// had expired before, the site says.
+func (c *crowd) pay(ctx context.Context, o document, twice, back bool) error {
+	outcome, err := c.send(ctx, o)
+	if err != nil {
+		return err
+	}
+	if outcome != "paid" {
+		return nil // it had expired, and the money is due
+	}
+	c.tell(o.ID, sale.StatePaid)
+	if twice {
+		if outcome, err := c.send(ctx, o); err != nil || outcome != "refund-due" {
+			return fmt.Errorf("paying twice: %q, %w", outcome, err)
+		}
+	}
+	if back {
+		if _, err := c.cluster.AdminCall(ctx, http.MethodPost, "/admin/v1/sales/"+saleID+"/orders/"+string(o.ID)+"/refund", nil); err != nil {
+			return err
+		}
+		c.tell(o.ID, sale.StateRefunded)
+	}
+	return nil
+}
+
+func (c *crowd) send(ctx context.Context, o document) (outcome string, err error) {
+	a, err := c.payer.Pay(ctx, payment.Data{Sale: saleID, Order: o.ID, Amount: o.Amount, Currency: "EUR"})
+	if err != nil {
+		return "", err
+	}
+	var receipt struct{ Outcome, Reason string }
+	if err := json.Unmarshal(a.Body, &receipt); err != nil || a.Status != http.StatusOK {
+		return "", fmt.Errorf("paying: %d %s", a.Status, a.Body)
+	}
+	if receipt.Reason != "" {
+		c.mu.Lock()
+		c.reasons[receipt.Reason]++
+		c.mu.Unlock()
+	}
+	return receipt.Outcome, nil
+}
+
+func (c *crowd) cancel(ctx context.Context, buyer string, o document) error {
+	status, got, err := c.ask(ctx, http.MethodDelete, "/v1/sales/"+saleID+"/orders/"+string(o.ID), buyer, "")
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusOK:
+		c.tell(o.ID, sale.StateCancelled)
+	case got.Code != "not-cancellable": // it had expired before
+		return fmt.Errorf("cancelling: %d %s", status, got.Code)
+	}
+	return nil
+}
+
+// ask sends a request until it is answered: Nginx closes idle connections when
+// it reloads, and every request here may be sent twice.
+func (c *crowd) ask(ctx context.Context, method, path, buyer, body string) (status int, d document, err error) {
+	token, err := c.cluster.Issuer.Token(buyer, time.Hour)
+	if err != nil {
+		return 0, d, err
+	}
+	for range 5 {
+		var r *http.Request
+		if r, err = http.NewRequestWithContext(ctx, method, c.cluster.Front()+path, bytes.NewReader([]byte(body))); err != nil {
+			return 0, d, err
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		var answer *http.Response
+		if answer, err = c.client.Do(r); err != nil {
+			sleep(ctx, 50*time.Millisecond)
+			continue
+		}
+		raw, rerr := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if rerr != nil || answer.StatusCode == http.StatusServiceUnavailable {
+			err = fmt.Errorf("%s %s: %s: %w", method, path, answer.Status, rerr)
+			sleep(ctx, 200*time.Millisecond)
+			continue
+		}
+		if err := json.Unmarshal(raw, &d); err != nil {
+			return 0, d, fmt.Errorf("%s %s: %s: %w", method, path, answer.Status, err)
+		}
+		return answer.StatusCode, d, nil
+	}
+	return 0, d, err
+}

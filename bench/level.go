@@ -1,0 +1,80 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"onsale/internal/cluster"
+	"onsale/internal/sale"
+)
+
+// level is how many tickets remained from an instant on.
+type level struct {
+	At        sale.Instant
+	Remaining int64
+}
+
+// levelsOf tells the sale's stock over time from the ledger's times: one level
+// for the opening, and one for every order made or ended.
+func levelsOf(a cluster.Audited) []level {
+	type change struct {
+		at    sale.Instant
+		delta int64
+	}
+	var changes []change
+	for id, o := range a.Book.Orders {
+		changes = append(changes, change{o.Created, -int64(o.Quantity)})
+		if !o.State.Live() {
+			changes = append(changes, change{a.Book.Changed[id], int64(o.Quantity)})
+		}
+	}
+	// Within a millisecond, tickets return before they are sold again.
+	slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.delta, a.delta)) })
+	levels := []level{{0, a.Book.Opened}}
+	for _, c := range changes {
+		levels = append(levels, level{c.at, levels[len(levels)-1].Remaining + c.delta})
+	}
+	return levels
+}
+
+// p4 is how old the truth behind "sold out" may be.
+const p4 = 3 * time.Second
+
+// falselySoldOut counts answers for which no moment of the three seconds
+// before them had remaining = 0. An answer was said between its request's
+// sending and its receipt; Redis and the buyers share this machine's clock.
+func falselySoldOut(levels []level, told []soldOut) int64 {
+	var wrong int64
+	for _, t := range told {
+		if !zeroBetween(levels, sale.Instant(t.Sent).Add(-p4), sale.Instant(t.Received)) {
+			wrong += t.Buyers
+		}
+	}
+	return wrong
+}
+
+// zeroBetween reports whether remaining was 0 at some moment of [from, to].
+func zeroBetween(levels []level, from, to sale.Instant) bool {
+	// The level in force at from is that of the last event up to it.
+	i, _ := slices.BinarySearchFunc(levels, from, func(l level, at sale.Instant) int { return cmp.Compare(l.At, at) })
+	for i = max(0, i-1); i < len(levels) && levels[i].At <= to; i++ {
+		ends := to
+		if i+1 < len(levels) {
+			ends = levels[i+1].At
+		}
+		if levels[i].Remaining == 0 && ends >= from {
+			return true
+		}
+	}
+	return false
+}
+
+// soldOutAfter is how long it took from the first ticket to the last, 0 if
+// some are left.
+func soldOutAfter(levels []level) float64 {
+	if len(levels) < 2 || levels[len(levels)-1].Remaining != 0 {
+		return 0
+	}
+	return levels[len(levels)-1].At.Sub(levels[1].At).Seconds()
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"onsale/internal/buyerapi"
+	"onsale/internal/payment"
+	"onsale/internal/sale"
+)
+
+// pay plays the payment provider: it tells the site that an order was paid.
+type pay struct {
+	Order    string        `arg:"" help:"The order's id."`
+	Sale     string        `default:"demo" help:"The order's sale."`
+	Quantity int           `default:"1" help:"Tickets in the order: what it costs is the sale's price so many times."`
+	Amount   int64         `default:"-1" help:"Amount in the minor unit in place of the price; a wrong one is refused, as a refund that is due."`
+	Currency string        `help:"Currency in place of the sale's."`
+	Payment  string        `help:"The payment's id; without it each run is a new payment."`
+	Front    string        `default:"http://127.0.0.1:8080" help:"Where buyers arrive."`
+	Secrets  string        `default:"${secrets}" type:"path" help:"File with the provider's secret that dev saved."`
+	Wait     time.Duration `default:"30s" help:"How long to try."`
+}
+
+// Run pays, and prints what the site answered. A payment that did not pay the
+// order is an error.
+func (p *pay) Run(ctx context.Context, c *console) error {
+	secrets, err := payment.LoadSecrets(p.Secrets)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no provider's secret in %s: start `onsale dev` first, it saves one", p.Secrets)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Wait)
+	defer cancel()
+	payer, err := newPayer(secrets[0], p.Front, c)
+	if err != nil {
+		return err
+	}
+	d := payment.Data{
+		Payment: sale.PaymentID(p.Payment), Sale: sale.ID(p.Sale), Order: sale.OrderID(p.Order), Amount: p.Amount, Currency: p.Currency,
+	}
+	if err := p.price(ctx, &d); err != nil {
+		return err
+	}
+	a, err := payer.Pay(ctx, d)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(c.out, "%s\n", a.Body); err != nil {
+		return err
+	}
+	var answer struct{ Outcome, Code string }
+	if err := json.Unmarshal(a.Body, &answer); err != nil || answer.Outcome != buyerapi.Paid.String() {
+		return fmt.Errorf("payment %s: the site answers %d %s%s", a.Payment, a.Status, answer.Outcome, answer.Code)
+	}
+	return nil
+}
+
+// price asks the site for what was not said: the order's amount and currency.
+func (p *pay) price(ctx context.Context, d *payment.Data) error {
+	if d.Amount >= 0 && d.Currency != "" {
+		return nil
+	}
+	if _, err := sale.ParseID(p.Sale); err != nil {
+		return err
+	}
+	address, err := url.JoinPath(p.Front, "v1", "sales", p.Sale)
+	if err != nil {
+		return fmt.Errorf("--front: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fmt.Errorf("--front: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("no answer from the site, does `onsale dev` run? %w", err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	var s struct {
+		Price    int64
+		Currency string
+	}
+	if answer.StatusCode != http.StatusOK || json.Unmarshal(body, &s) != nil {
+		return fmt.Errorf("sale %s: the site answers %s: %s", p.Sale, answer.Status, body)
+	}
+	if d.Amount < 0 {
+		d.Amount = s.Price * int64(p.Quantity)
+	}
+	if d.Currency == "" {
+		d.Currency = s.Currency
+	}
+	return nil
+}
+
+// newPayer makes the provider of a site, which tells the console of its retries.
+func newPayer(secret payment.Secret, front string, c *console) (*payment.Payer, error) {
+	config := payment.DefaultConfig()
+	config.URL = strings.TrimSuffix(front, "/") + buyerapi.WebhookPath
+	return payment.NewPayer(secret, http.DefaultClient, config, payment.Hooks{
+		Retrying: func(_ int, reason error, wait time.Duration) {
+			c.say(fmt.Sprintf("%v; trying again in %v", reason, wait.Round(time.Millisecond)))
+		},
+	})
+}

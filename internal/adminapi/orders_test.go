@@ -1,0 +1,240 @@
+package adminapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onsale/internal/sale"
+)
+
+const theOrder = "/admin/v1/sales/s/orders/" + string(anOrder)
+
+// paymentDocument is what the API says of a payment of payments().
+func paymentDocument(id, order, state, reason string) map[string]any {
+	d := map[string]any{
+		"id": id, "order": order, "amount": json.Number("9900"), "currency": "EUR", "state": state, "at": "2042-05-01T12:01:00Z",
+	}
+	if reason != "" {
+		d["reason"] = reason
+	}
+	return d
+}
+
+// orderDocument is what the API says of anOrder.
+func orderDocument(state string, payments ...any) map[string]any {
+	if payments == nil {
+		payments = []any{}
+	}
+	return map[string]any{
+		"id": string(anOrder), "sale": "s", "buyer": "alice <a b>", "quantity": json.Number("2"), "state": state,
+		"created_at": "2042-05-01T12:00:00Z", "expires_at": "2042-05-01T12:10:00Z", "payments": payments,
+	}
+}
+
+func ofTheOrder() []any {
+	return []any{
+		paymentDocument("pay/1", string(anOrder), "applied", ""), paymentDocument("pay/2", string(anOrder), "settled", "doubled"),
+		paymentDocument("pay/3", string(anOrder), "due", "amount"),
+	}
+}
+
+func TestAnOrder(t *testing.T) {
+	t.Run("is shown with its own payments", func(t *testing.T) {
+		s := &stock{}
+		a := ask(t, serve(t, s, nil), "GET", theOrder, "")
+		if diff := cmp.Diff(orderDocument("paid", ofTheOrder()...), a.document); a.StatusCode != http.StatusOK || diff != "" {
+			t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
+		}
+		if len(s.calls) != 0 {
+			t.Errorf("got calls %q, want none", s.calls)
+		}
+	})
+	t.Run("without payments has an empty list of them", func(t *testing.T) {
+		s := &stock{payments: func(sale.ID) ([]sale.Payment, error) { return nil, nil }}
+		a := ask(t, serve(t, s, nil), "GET", theOrder, "")
+		if diff := cmp.Diff(orderDocument("paid"), a.document); a.StatusCode != http.StatusOK || diff != "" {
+			t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
+		}
+	})
+	t.Run("is asked for in its own sale", func(t *testing.T) {
+		var got []string
+		s := &stock{
+			order: func(id sale.ID, o sale.OrderID) (sale.Order, error) {
+				got = append(got, fmt.Sprintf("order %s %s", id, o))
+				return paidOrder(o), nil
+			},
+			payments: func(id sale.ID) ([]sale.Payment, error) {
+				got = append(got, "payments "+string(id))
+				return nil, nil
+			},
+		}
+		ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/another/orders/a%2Fb%20c", "")
+		if diff := cmp.Diff([]string{"order another a/b c", "payments another"}, got); diff != "" {
+			t.Errorf("asked of Redis (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("is not shown where its payments can't be read", func(t *testing.T) {
+		s := &stock{payments: func(sale.ID) ([]sale.Payment, error) { return nil, fmt.Errorf("payments: %w", sale.ErrUnavailable) }}
+		wantProblem(t, ask(t, serve(t, s, nil), "GET", theOrder, ""), http.StatusServiceUnavailable, "store-unavailable")
+	})
+}
+
+func TestRefunding(t *testing.T) {
+	t.Run("answers with the order as it is now", func(t *testing.T) {
+		s := &stock{}
+		server := serve(t, s, nil)
+		for range 2 { // again is no error
+			a := ask(t, server, "POST", theOrder+"/refund", "")
+			if diff := cmp.Diff(orderDocument("refunded", ofTheOrder()...), a.document); a.StatusCode != http.StatusOK || diff != "" {
+				t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
+			}
+		}
+		call := "refund s " + string(anOrder)
+		if diff := cmp.Diff([]string{call, call}, s.calls); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("is logged the first time", func(t *testing.T) {
+		for replayed, want := range map[bool]int{false: 1, true: 0} {
+			server, logged := serveLogged(t, &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Receipt, error) {
+				return sale.Receipt{Order: paidOrder(o), Replayed: replayed}, nil
+			}})
+			ask(t, server, "POST", theOrder+"/refund", "")
+			if got := logged.FilterMessage("order refunded").Len(); got != want {
+				t.Errorf("replayed %v: got %d lines, want %d", replayed, got, want)
+			}
+		}
+	})
+	t.Run("tells the conflict where the order was not paid", func(t *testing.T) {
+		s := &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Receipt, error) {
+			return sale.Receipt{Order: paidOrder(o)}, fmt.Errorf("order is held: %w", sale.ErrConflict)
+		}}
+		a := ask(t, serve(t, s, nil), "POST", theOrder+"/refund", "")
+		wantProblem(t, a, http.StatusConflict, "conflict")
+		if a.document["detail"] != "order is held: conflict" {
+			t.Errorf("got detail %v, want the state that forbids it", a.document["detail"])
+		}
+	})
+}
+
+func TestRefundsAreListed(t *testing.T) {
+	const another = "01890a5d-ac96-774b-bcce-b302099a8058"
+	due := []any{paymentDocument("pay/3", string(anOrder), "due", "amount"), paymentDocument("pay/4", another, "due", "late")}
+	server := serve(t, &stock{}, nil)
+	for query, want := range map[string][]any{
+		"": due, "?state=": due, "?state=due": due, "?x=settled": due,
+		"?state=settled": {paymentDocument("pay/2", string(anOrder), "settled", "doubled")},
+		"?state=applied": {paymentDocument("pay/1", string(anOrder), "applied", "")},
+	} {
+		a := ask(t, server, "GET", "/admin/v1/sales/s/refunds"+query, "")
+		if diff := cmp.Diff(map[string]any{"refunds": want}, a.document); a.StatusCode != http.StatusOK || diff != "" {
+			t.Errorf("%q: got %s (-want +got):\n%s", query, a.Status, diff)
+		}
+	}
+	for _, state := range []string{"Due", "due%20", "paid", "all", "refunded", "due,settled", "%00"} {
+		a := ask(t, server, "GET", "/admin/v1/sales/s/refunds?state="+state, "")
+		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
+		if detail := a.document["detail"].(string); !strings.Contains(detail, "due, settled or applied") {
+			t.Errorf("%s: got %q, want the states that there are", state, detail)
+		}
+	}
+	t.Run("as an empty list where none is due", func(t *testing.T) {
+		s := &stock{payments: func(sale.ID) ([]sale.Payment, error) { return payments()[:2], nil }}
+		a := ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/s/refunds", "")
+		if diff := cmp.Diff(map[string]any{"refunds": []any{}}, a.document); a.StatusCode != http.StatusOK || diff != "" {
+			t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
+		}
+	})
+	// In Redis a sale without payments looks like no sale.
+	t.Run("not of a sale that does not exist", func(t *testing.T) {
+		s := &stock{
+			survey:   func(sale.ID) (sale.Survey, error) { return sale.Survey{}, fmt.Errorf("survey: %w", sale.ErrNoSale) },
+			payments: func(sale.ID) ([]sale.Payment, error) { return nil, nil },
+		}
+		wantProblem(t, ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/none/refunds", ""), http.StatusNotFound, "sale-unknown")
+	})
+	t.Run("not where they can't be read", func(t *testing.T) {
+		s := &stock{payments: func(sale.ID) ([]sale.Payment, error) { return nil, fmt.Errorf("payments: %w", sale.ErrUnavailable) }}
+		wantProblem(t, ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/s/refunds", ""), http.StatusServiceUnavailable, "store-unavailable")
+	})
+}
+
+func TestSettling(t *testing.T) {
+	t.Run("answers with the payment as it is now", func(t *testing.T) {
+		s := &stock{}
+		a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales/s/refunds/pay_9", `{"state":"settled"}`)
+		if diff := cmp.Diff(paymentDocument("pay_9", string(anOrder), "settled", "amount"), a.document); a.StatusCode != http.StatusOK || diff != "" {
+			t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
+		}
+		if diff := cmp.Diff([]string{"settle s pay_9"}, s.calls); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("tells the conflict where no refund is due", func(t *testing.T) {
+		server, logged := serveLogged(t, &stock{settle: func(sale.ID, sale.PaymentID) (sale.Payment, error) {
+			return payments()[0], fmt.Errorf("payment is applied: %w", sale.ErrConflict)
+		}})
+		a := ask(t, server, "POST", "/admin/v1/sales/s/refunds/pay_1", `{"state":"settled"}`)
+		wantProblem(t, a, http.StatusConflict, "conflict")
+		if a.document["detail"] != "payment is applied: conflict" {
+			t.Errorf("got detail %v, want the state that forbids it", a.document["detail"])
+		}
+		if got := logged.Len(); got != 0 {
+			t.Errorf("got %d lines logged, want none: nothing was settled", got)
+		}
+	})
+	t.Run("takes no other word", func(t *testing.T) {
+		s := &stock{}
+		server := serve(t, s, nil)
+		for body, want := range map[string]string{
+			``: "the body is empty", `{}`: "want settled", `{"state":""}`: "want settled", `{"state":"due"}`: "want settled",
+			`{"state":"Settled"}`: "want settled", `{"state":"applied"}`: "want settled", `{"state":true}`: "state", `[]`: "invalid request",
+			`{"state":"settled","amount":1}`: "amount", `{"state":"settled"}{}`: "something follows", `settled`: "invalid request",
+		} {
+			a := ask(t, server, "POST", "/admin/v1/sales/s/refunds/pay_1", body)
+			wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
+			if detail := a.document["detail"].(string); !strings.Contains(detail, want) {
+				t.Errorf("%q: got %q, want %q in it", body, detail, want)
+			}
+		}
+		if len(s.calls) != 0 {
+			t.Errorf("got calls %q, want none", s.calls)
+		}
+	})
+}
+
+// A payment's id is the provider's to choose, and what it may not be is a matter of Redis
+// records alone.
+func TestPaymentIDsOfOddForm(t *testing.T) {
+	s := &stock{}
+	server := serve(t, s, nil)
+	var want []string
+	for _, id := range []string{
+		"a/b", "//", "a//b", "a/", "..", ".", "../../sales", "a?b", "a#b", "a%b", "%2F", "a+b", "a&b=c", "a:b", `a\b`, `"`, "{s}", "~",
+		strings.Repeat("p", sale.MaxPaymentIDLength),
+	} {
+		a := ask(t, server, "POST", "/admin/v1/sales/s/refunds/"+escaped(id), `{"state":"settled"}`)
+		if a.StatusCode != http.StatusOK || a.document["id"] != id {
+			t.Errorf("%s: got %s %s, want 200 and this id", id, a.Status, a.text)
+		}
+		want = append(want, "settle s "+id)
+	}
+	for _, id := range []string{" ", "a b", "a\n", "\x00", "\x7f", "ſ", "\xff", strings.Repeat("p", sale.MaxPaymentIDLength+1)} {
+		a := ask(t, server, "POST", "/admin/v1/sales/s/refunds/"+escaped(id), `{"state":"settled"}`)
+		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
+	}
+	if diff := cmp.Diff(want, s.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// escaped is a path segment that no server takes for two, nor for "this folder".
+func escaped(id string) string {
+	return strings.ReplaceAll(url.PathEscape(id), ".", "%2E")
+}

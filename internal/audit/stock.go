@@ -1,0 +1,159 @@
+package audit
+
+import (
+	"fmt"
+
+	"onsale/internal/sale"
+)
+
+// faults collects broken promises, in words.
+type faults []string
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
+
+// Stock compares Redis with itself: the books with the orders (P1), one live
+// order a buyer (P2), deadlines and payments with the orders, and the stream
+// with all of them (P3, P7). No fault means that it agrees.
+func Stock(s sale.Snapshot) []string {
+	var f faults
+	f.books(s)
+	f.buyers(s)
+	f.deadlines(s)
+	f.payments(s)
+	f.stream(s)
+	return f
+}
+
+func (f *faults) books(s sale.Snapshot) {
+	c, counted := s.Counters, s.Records.Counters()
+	if !c.Conserved() {
+		f.add("books: remaining %d + held %d + paid %d is not total %d", c.Remaining, c.Held, c.Paid, c.Total)
+	}
+	if counted.Held != c.Held || counted.Paid != c.Paid {
+		f.add("orders add up to held %d and paid %d, the books say %d and %d", counted.Held, counted.Paid, c.Held, c.Paid)
+	}
+	if counted.Total != c.Total {
+		f.add("opening and restocks add up to total %d, the books say %d", counted.Total, c.Total)
+	}
+	if live := counted.Held + counted.Paid; live > c.Total {
+		f.add("oversold: %d tickets in live orders of %d", live, c.Total)
+	}
+}
+
+func (f *faults) buyers(s sale.Snapshot) {
+	live := map[sale.Buyer]sale.OrderID{}
+	for id, o := range s.Orders {
+		if !o.State.Live() {
+			continue
+		}
+		if other, ok := live[o.Buyer]; ok {
+			f.add("buyer %q has two live orders, %s and %s", o.Buyer, other, id)
+		}
+		live[o.Buyer] = id
+		if s.Buyers[o.Buyer] != id {
+			f.add("live order %s is not the one that its buyer's entry names", id)
+		}
+	}
+	for buyer, id := range s.Buyers {
+		if _, ok := live[buyer]; !ok {
+			f.add("buyer %q has an entry for %s, which is not live", buyer, id)
+		}
+	}
+}
+
+func (f *faults) deadlines(s sale.Snapshot) {
+	for id := range s.Deadlines {
+		if s.Orders[id].State != sale.StateHeld {
+			f.add("deadline of %s, which is not held", id)
+		}
+	}
+	for id, o := range s.Orders {
+		if _, waits := s.Deadlines[id]; o.State == sale.StateHeld && !waits {
+			f.add("held order %s has no deadline", id)
+		}
+	}
+}
+
+// payments: exactly the paid orders have a payment applied to them, of their amount.
+func (f *faults) payments(s sale.Snapshot) {
+	applied := map[sale.OrderID]sale.PaymentID{}
+	for id, p := range s.Payments {
+		o, known := s.Orders[p.Order]
+		switch {
+		case !known:
+			f.add("payment %s is for %s, which does not exist", id, p.Order)
+		case p.State != sale.PaymentApplied:
+		case applied[p.Order] != "":
+			f.add("order %s was paid by %s and by %s", p.Order, applied[p.Order], id)
+		default:
+			applied[p.Order] = id
+			if o.State != sale.StatePaid {
+				f.add("payment %s is applied to %s, which is %s", id, p.Order, o.State)
+			}
+			if want := s.Sale.Amount(o.Quantity); p.Amount != want || p.Currency != s.Sale.Currency {
+				f.add("payment %s is %d %s, the order costs %d %s", id, p.Amount, p.Currency, want, s.Sale.Currency)
+			}
+		}
+	}
+	for id, o := range s.Orders {
+		if o.State == sale.StatePaid && applied[id] == "" {
+			f.add("order %s is paid by no payment", id)
+		}
+	}
+}
+
+// stream: what it says last of an order or a payment is what Redis holds, and
+// no order came back to life on the way. One that begins with the sale's opening
+// has lost nothing, so it must tell of everything.
+func (f *faults) stream(s sale.Snapshot) {
+	told := sale.NewRecords()
+	for _, e := range s.Stream {
+		if e.Fault != "" {
+			f.add("stream entry %s can't be read: %s", e.ID, e.Fault)
+		}
+		for _, o := range e.Orders {
+			if before, known := told.Orders[o.ID]; known && !before.State.Live() || known && o.State == sale.StateHeld {
+				f.add("order %s came back from %s to %s", o.ID, before.State, o.State)
+			}
+		}
+		told.Apply(e)
+	}
+	for id, o := range told.Orders {
+		if now, known := s.Orders[id]; now != o {
+			f.add("order %s is %s in the stream, and %s", id, o.State, state(now.State, known))
+		}
+	}
+	for id, p := range told.Payments {
+		if now, known := s.Payments[id]; now != p {
+			f.add("payment %s is %s in the stream, and %s", id, p.State, state(now.State, known))
+		}
+	}
+	if !Whole(s) {
+		return
+	}
+	for id := range s.Orders {
+		if _, ok := told.Orders[id]; !ok {
+			f.add("order %s is not in the stream", id)
+		}
+	}
+	for id := range s.Payments {
+		if _, ok := told.Payments[id]; !ok {
+			f.add("payment %s is not in the stream", id)
+		}
+	}
+	if c := told.Counters(); c != s.Counters {
+		f.add("stream adds up to %+v, the books say %+v", c, s.Counters)
+	}
+}
+
+// Whole reports whether the stream still begins with the sale's opening: no
+// ledger has committed anything yet.
+func Whole(s sale.Snapshot) bool { return len(s.Stream) > 0 && s.Stream[0].Opened != nil }
+
+// state names a state, or that there is none.
+func state[S ~string](s S, known bool) string {
+	if !known {
+		return "unknown in Redis"
+	}
+	return string(s) + " in Redis"
+}

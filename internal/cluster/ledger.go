@@ -1,0 +1,141 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"onsale/internal/ledger"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+	"onsale/internal/telemetry"
+)
+
+// DatabaseFlags say where PostgreSQL is.
+type DatabaseFlags struct {
+	URL string `name:"url" env:"ONSALE_DATABASE_URL" help:"postgres://user:password@host:port/database; better in the environment than on the command line."`
+}
+
+// LedgerConfig is a ledger's command line.
+type LedgerConfig struct {
+	Name     string        `env:"ONSALE_NAME" default:"ledger-${hostname}" help:"Name in the log."`
+	Admin    string        `default:":9082" env:"ONSALE_ADMIN" help:"host:port of health, metrics and profiles; keep it private."`
+	Entries  int           `default:"256" env:"ONSALE_LEDGER_ENTRIES" help:"Stream entries in one transaction at most; each carries up to 128 orders."`
+	Database DatabaseFlags `embed:"" prefix:"database-"`
+	Redis    RedisFlags    `embed:"" prefix:"redis-"`
+}
+
+// Ledger copies the streams of its share of the sales to PostgreSQL.
+type Ledger struct {
+	config  LedgerConfig
+	log     *zap.Logger
+	client  redis.UniversalClient
+	store   *ledger.Store
+	ledger  *ledger.Ledger
+	metrics *telemetry.Metrics
+}
+
+// NewLedger wires a ledger. It starts nothing and fails on a configuration
+// that can't work; PostgreSQL and Redis may be away.
+func NewLedger(ctx context.Context, config LedgerConfig, log *zap.Logger) (*Ledger, error) {
+	remotestock.SetLog(log)
+	if config.Database.URL == "" {
+		return nil, errors.New("no PostgreSQL given: set ONSALE_DATABASE_URL, or --database-url")
+	}
+	l := &Ledger{config: config, log: log.With(zap.String("ledger", config.Name)), metrics: telemetry.New()}
+	redisConfig := config.Redis.config()
+	redisConfig.Call = ledgerCall
+	var err error
+	if l.client, err = remotestock.Dial(redisConfig); err != nil {
+		return nil, err
+	}
+	if l.store, err = ledger.Open(ctx, config.Database.URL); err != nil {
+		return nil, errors.Join(err, l.client.Close())
+	}
+	if l.ledger, err = l.wire(redisConfig); err != nil {
+		l.store.Close()
+		return nil, errors.Join(err, l.client.Close())
+	}
+	return l, nil
+}
+
+// ledgerCall bounds a ledger's calls to Redis: it reads a good deal at once, and
+// nobody waits for it.
+const ledgerCall = 2 * time.Second
+
+func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
+	c := ledger.DefaultConfig()
+	c.Entries, c.Call = l.config.Entries, redisConfig.Call
+	me := l.config.Name + "/" + uuid.NewString()
+	meters := l.metrics.NewLedger()
+	return ledger.New(
+		remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{}, l.log),
+		remotestock.NewRoll(l.client, "ledger", me, c.LeaseTime, redisConfig.Call),
+		func(id sale.ID) ledger.Lease { return readerLease(l.client, id, me, c.LeaseTime, redisConfig.Call) },
+		l.store, c, ledger.Hooks{
+			Lag:     func(id sale.ID, entries int64, age time.Duration) { meters.Lag(string(id), entries, age) },
+			Reading: func(id sale.ID, reading bool) { meters.Reading(string(id), reading) },
+			Committed: func(id sale.ID, entries, orders int, took time.Duration) {
+				meters.Committed(string(id), entries, orders, took)
+			},
+			Failed:     func(op ledger.Op, _ error) { meters.Failed(string(op)) },
+			Unreadable: func(id sale.ID, entries int) { meters.Unreadable(string(id), entries) },
+		}, l.log)
+}
+
+// readerLease is the lease of whoever reads a sale's stream: a ledger, or a recovery.
+func readerLease(client redis.UniversalClient, id sale.ID, holder string, ttl, call time.Duration) *remotestock.Lease {
+	return remotestock.NewLease(client, "ledger:"+string(id), holder, ttl, call)
+}
+
+// Run reads until ctx ends. It returns an error where it could not start, or a
+// part of it stopped by itself.
+func (l *Ledger) Run(ctx context.Context) error {
+	defer l.client.Close()
+	defer l.store.Close()
+	listener, err := net.Listen("tcp", l.config.Admin)
+	if err != nil {
+		return fmt.Errorf("admin port: %w", err)
+	}
+	server := &http.Server{Handler: l.metrics.AdminMux(l.ledger.Ready), ReadHeaderTimeout: 5 * time.Second}
+	parts := newGroup(ctx)
+	parts.run("admin port", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
+	parts.run("ledger", func(ctx context.Context) error {
+		if err := l.migrate(ctx); err != nil {
+			return err
+		}
+		return l.ledger.Run(ctx)
+	})
+	l.log.Info("ledger is up", zap.String("admin", listener.Addr().String()))
+	<-parts.running.Done()
+	return parts.stop()
+}
+
+// migrate brings the tables up to date, and waits for a PostgreSQL that is
+// away: the streams keep what waits. Any other trouble ends the ledger.
+func (l *Ledger) migrate(ctx context.Context) error {
+	for told := false; ; {
+		err := ledger.Migrate(ctx, l.config.Database.URL)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, ledger.ErrAway) {
+			return fmt.Errorf("migrations: %w", err)
+		}
+		if !told {
+			l.log.Warn("PostgreSQL is away; waiting for it to bring its tables up to date", zap.Error(err))
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"onsale/internal/sale"
+)
+
+// Where a row exists and says something else, these statements set a NOT NULL column to
+// NULL: PostgreSQL then refuses the whole transaction, and no contradiction passes in silence.
+const (
+	fenceSQL = `
+INSERT INTO readers AS r (sale, token) VALUES ($1, $2)
+ON CONFLICT (sale) DO UPDATE SET token = excluded.token WHERE r.token <= excluded.token`
+
+	openedSQL = `
+INSERT INTO sales AS s (id, title, kind, price, currency, face_value, rules, per_buyer, hold_ms, opens_at, closes_at, opened_total, closed, closed_changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (id) DO UPDATE SET title = NULL
+WHERE (s.title, s.kind, s.price, s.currency, s.face_value, s.rules, s.per_buyer, s.hold_ms, s.opens_at, s.closes_at, s.opened_total)
+	IS DISTINCT FROM (excluded.title, excluded.kind, excluded.price, excluded.currency, excluded.face_value, excluded.rules,
+		excluded.per_buyer, excluded.hold_ms, excluded.opens_at, excluded.closes_at, excluded.opened_total)`
+
+	knownSQL = `SELECT true FROM sales WHERE id = $1`
+
+	closedSQL = `UPDATE sales SET closed = $2, closed_changed_at = $3 WHERE id = $1 AND closed_changed_at <= $3`
+
+	restocksSQL = `
+INSERT INTO restocks AS r (sale, key, delta) SELECT $1, * FROM unnest($2::bytea[], $3::bigint[])
+ON CONFLICT (sale, key) DO UPDATE SET delta = NULL WHERE r.delta <> excluded.delta`
+
+	ordersSQL = `
+INSERT INTO orders AS o (sale, id, buyer, quantity, state, created_at, expires_at, changed_at)
+SELECT $1, * FROM unnest($2::uuid[], $3::bytea[], $4::integer[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[])
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at,
+	sale = CASE WHEN (o.sale, o.buyer, o.quantity) = (excluded.sale, excluded.buyer, excluded.quantity) THEN o.sale END
+WHERE (o.sale, o.buyer, o.quantity) <> (excluded.sale, excluded.buyer, excluded.quantity)
+	OR o.state = 'held' AND excluded.state <> 'held'
+	OR o.state = 'paid' AND excluded.state = 'refunded'`
+
+	paymentsSQL = `
+INSERT INTO payments AS p (sale, id, message, order_id, amount, currency, state, reason, heard_at)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])
+ON CONFLICT (sale, id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+	order_id = CASE WHEN (p.order_id, p.amount, p.currency) = (excluded.order_id, excluded.amount, excluded.currency) THEN p.order_id END
+WHERE (p.order_id, p.amount, p.currency) <> (excluded.order_id, excluded.amount, excluded.currency)
+	OR array_position(ARRAY['applied', 'due', 'settled'], p.state) < array_position(ARRAY['applied', 'due', 'settled'], excluded.state)`
+
+	asideSQL = `
+INSERT INTO unreadable (sale, entry, content, fault, at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (sale, entry) DO NOTHING`
+)
+
+// ordersAtOnce is how many orders one statement carries: a snapshot may hold a million, and
+// each statement's arguments are in memory here and in PostgreSQL.
+const ordersAtOnce = 5_000
+
+// Commit writes a batch in one transaction, all of it or nothing, and returns once
+// PostgreSQL has it on disk. token is the reader's lease. An empty batch raises the fence,
+// and asks whether the sale is known.
+//
+// It returns [sale.ErrFenced] where a reader with a higher token has written,
+// [sale.ErrNoSale] where the ledger does not know the sale and the batch does not define it,
+// [ErrRefused] where the batch contradicts what is recorded, and [ErrAway], after which it
+// may have been committed.
+func (s *Store) Commit(ctx context.Context, id sale.ID, token sale.Generation, b Batch) error {
+	pipeline, err := statements(id, token, b)
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, pipeline).Close() })
+	if err != nil {
+		return fmt.Errorf("commit: %w", classify(err))
+	}
+	return nil
+}
+
+// statements is the transaction's content, sent in one go. The order matters: the fence
+// first, as it also makes a second reader wait; terminal orders before live ones.
+func statements(id sale.ID, token sale.Generation, b Batch) (*pgx.Batch, error) {
+	p := &pgx.Batch{}
+	p.Queue(fenceSQL, id, int64(token)).Exec(func(done pgconn.CommandTag) error {
+		if done.RowsAffected() == 0 {
+			return sale.ErrFenced
+		}
+		return nil
+	})
+	if d := b.Opened; d != nil {
+		p.Queue(openedSQL, id, []byte(d.Title), string(d.Kind), d.Price, d.Currency, d.FaceValue, []byte(d.Rules), d.Limit,
+			d.HoldFor.Milliseconds(), nullable(d.Opens), nullable(d.Closes), d.Total, d.Closed, b.OpenedAt.Time())
+	}
+	p.Queue(knownSQL, id).QueryRow(func(row pgx.Row) error {
+		var known bool
+		if err := row.Scan(&known); errors.Is(err, pgx.ErrNoRows) {
+			return sale.ErrNoSale
+		} else if err != nil {
+			return err
+		}
+		return nil
+	})
+	if b.Closed != nil {
+		p.Queue(closedSQL, id, *b.Closed, b.ClosedAt.Time())
+	}
+	queueRestocks(p, id, b.Restocks)
+	live := func(c Change) bool { return c.State.Live() }
+	ended := func(c Change) bool { return !c.State.Live() }
+	for _, orders := range [][]Change{slices.DeleteFunc(slices.Clone(b.Orders), live), slices.DeleteFunc(slices.Clone(b.Orders), ended)} {
+		for chunk := range slices.Chunk(orders, ordersAtOnce) {
+			if err := queueOrders(p, id, chunk); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for chunk := range slices.Chunk(b.Payments, ordersAtOnce) {
+		if err := queuePayments(p, id, chunk); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range b.Aside {
+		p.Queue(asideSQL, id, a.Entry, []byte(a.Content), []byte(a.Fault), a.At.Time())
+	}
+	return p, nil
+}
+
+func queueRestocks(p *pgx.Batch, id sale.ID, restocks []sale.Restock) {
+	if len(restocks) == 0 {
+		return
+	}
+	keys, deltas := make([][]byte, len(restocks)), make([]int64, len(restocks))
+	for i, r := range restocks {
+		keys[i], deltas[i] = []byte(r.Key), r.Delta
+	}
+	p.Queue(restocksSQL, id, keys, deltas)
+}
+
+func queueOrders(p *pgx.Batch, id sale.ID, orders []Change) error {
+	n := len(orders)
+	ids, buyers, quantities, states := make([][16]byte, n), make([][]byte, n), make([]int32, n), make([]string, n)
+	created, expires, changed := make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
+	for i, o := range orders {
+		u, err := orderUUID(o.ID)
+		if err != nil {
+			return err
+		}
+		ids[i], buyers[i], quantities[i], states[i] = u, []byte(o.Buyer), int32(o.Quantity), string(o.State)
+		created[i], expires[i], changed[i] = o.Created.Time(), o.Expires.Time(), o.At.Time()
+	}
+	p.Queue(ordersSQL, id, ids, buyers, quantities, states, created, expires, changed)
+	return nil
+}
+
+func queuePayments(p *pgx.Batch, id sale.ID, payments []sale.Payment) error {
+	n := len(payments)
+	ids, messages, orders, amounts := make([]string, n), make([]string, n), make([][16]byte, n), make([]int64, n)
+	currencies, states, reasons, heard := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n)
+	for i, q := range payments {
+		u, err := orderUUID(q.Order)
+		if err != nil {
+			return err
+		}
+		ids[i], messages[i], orders[i], amounts[i] = string(q.ID), string(q.Message), u, q.Amount
+		currencies[i], states[i], reasons[i], heard[i] = q.Currency, string(q.State), string(q.Reason), q.At.Time()
+	}
+	p.Queue(paymentsSQL, id, ids, messages, orders, amounts, currencies, states, reasons, heard)
+	return nil
+}
+
+// nullable is NULL for an instant that a sale does not have.
+func nullable(at sale.Instant) *time.Time {
+	if at == 0 {
+		return nil
+	}
+	t := at.Time()
+	return &t
+}

@@ -1,0 +1,30 @@
+// Package ledger is the PostgreSQL record of sales, orders and payments, and the one way
+// from a sale's stream into it.
+//
+// # Invariant
+//
+// A sale's stream holds exactly what no ledger has committed yet. The reader takes entries
+// from the head, commits them in one transaction, and only then deletes precisely those. So
+// the stream itself is the cursor, and there is no other: after any crash the next reader
+// begins at the head, and what it finds there is either uncommitted or a harmless repeat.
+//
+// # What makes a repeat harmless
+//
+// An order's id is its key, and a state is overwritten only along an arrow: held becomes
+// paid, expired, cancelled or refunded, paid becomes refunded. Terminal states are written
+// before live ones, because a buyer may order again as soon as an order has ended, and the
+// index of live orders would refuse the two the other way round. A terminal order is never
+// revived, whatever is sent again.
+//
+// # One reader a sale
+//
+// Two readers of one sale would do no harm to the orders, but each would wait for the
+// other's rows. A lease in Redis picks one, and its token, which rises with every holder, is
+// a fence in PostgreSQL: a reader that was paused for longer than its lease is refused there.
+//
+// # Nothing is skipped
+//
+// An entry that can't be read is set aside in a table, whole, and counted. An entry that
+// contradicts what is recorded stays in the stream, and everything after it: an operator
+// must decide, and the log says what and where.
+package ledger

@@ -1,0 +1,146 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+
+	"onsale/internal/sale"
+)
+
+// Batch is what a run of events comes to, folded: each order, payment and restock stands in
+// it once. [Store.Commit] writes it whole or not at all.
+type Batch struct {
+	Entries  []string   // the stream's entries that it was folded from, to be forgotten after the commit
+	Opened   *sale.Sale // the definition: Total is the total it was opened with
+	OpenedAt sale.Instant
+	Closed   *bool // the last word on whether the sale is closed
+	ClosedAt sale.Instant
+	Restocks []sale.Restock
+	Orders   []Change
+	Payments []sale.Payment
+	Aside    []Aside
+}
+
+// Change is an order as it is since an instant.
+type Change struct {
+	sale.Order
+	At sale.Instant
+}
+
+// Aside is a stream entry that can't be recorded, or a part of one.
+type Aside struct {
+	Entry   string
+	Content string // all of it, byte by byte
+	Fault   string
+	At      sale.Instant
+}
+
+// follows reports whether an order in one state may come to be in another.
+func follows(from, to sale.State) bool {
+	switch from {
+	case sale.StateHeld:
+		return to != sale.StateHeld
+	case sale.StatePaid:
+		return to == sale.StateRefunded
+	}
+	return false
+}
+
+// steps are a payment's states in their only order.
+var steps = []sale.PaymentState{sale.PaymentApplied, sale.PaymentDue, sale.PaymentSettled}
+
+// Fold sums up events, oldest first. Committing the sum has the effect of committing them
+// one by one, and so has committing it again: the states that a stream tells of one order lie
+// on one path, so the furthest of them is what they come to.
+func Fold(events []sale.Event) Batch {
+	f := folding{orders: map[sale.OrderID]int{}, payments: map[sale.PaymentID]int{}, restocks: map[string]bool{}}
+	for _, e := range events {
+		f.add(e)
+	}
+	return f.batch
+}
+
+// folding knows where in the batch each order and payment stands.
+type folding struct {
+	batch    Batch
+	orders   map[sale.OrderID]int
+	payments map[sale.PaymentID]int
+	restocks map[string]bool
+}
+
+func (f *folding) add(e sale.Event) {
+	b := &f.batch
+	b.Entries = append(b.Entries, e.ID)
+	e, aside := sift(e)
+	if aside != nil {
+		b.Aside = append(b.Aside, *aside)
+	}
+	for _, o := range e.Orders {
+		f.order(Change{Order: o, At: e.At})
+	}
+	for _, p := range e.Payments {
+		f.payment(p)
+	}
+	if e.Opened != nil && b.Opened == nil {
+		b.Opened, b.OpenedAt = e.Opened, e.At
+	}
+	if e.Restock != nil && !f.restocks[e.Restock.Key] {
+		f.restocks[e.Restock.Key] = true
+		b.Restocks = append(b.Restocks, *e.Restock)
+	}
+	if e.Closed != nil {
+		b.Closed, b.ClosedAt = e.Closed, e.At
+	}
+}
+
+func (f *folding) order(c Change) {
+	i, known := f.orders[c.ID]
+	switch {
+	case !known:
+		f.orders[c.ID] = len(f.batch.Orders)
+		f.batch.Orders = append(f.batch.Orders, c)
+	case follows(f.batch.Orders[i].State, c.State):
+		f.batch.Orders[i] = c
+	}
+}
+
+func (f *folding) payment(p sale.Payment) {
+	i, known := f.payments[p.ID]
+	switch {
+	case !known:
+		f.payments[p.ID] = len(f.batch.Payments)
+		f.batch.Payments = append(f.batch.Payments, p)
+	case slices.Index(steps, p.State) > slices.Index(steps, f.batch.Payments[i].State):
+		f.batch.Payments[i] = p
+	}
+}
+
+// adoption is the batch that makes a sale known to a ledger whose database is newer than the
+// sale. It takes nothing from the stream: the entries in it tell of what the snapshot already
+// has, and repeat it harmlessly.
+func adoption(s sale.Snapshot) Batch {
+	opened := s.Sale
+	opened.Total = s.Opened
+	e := sale.Event{ID: "snapshot", At: s.At, Opened: &opened}
+	for _, o := range s.Orders {
+		e.Orders = append(e.Orders, o)
+	}
+	for _, p := range s.Payments {
+		e.Payments = append(e.Payments, p)
+	}
+	f := folding{orders: map[sale.OrderID]int{}, payments: map[sale.PaymentID]int{}, restocks: map[string]bool{}}
+	f.add(e)
+	for key, delta := range s.Restocks {
+		// An id of its own, as each entry can be set aside once.
+		f.add(sale.Event{ID: fmt.Sprintf("snapshot, restock %q", key), At: s.At, Restock: &sale.Restock{Key: key, Delta: delta}})
+	}
+	f.batch.Entries = nil
+	for i, c := range f.batch.Orders {
+		// When a snapshot's order came to its state is not known, only that it was by
+		// then; a hold is as old as the order.
+		if c.State == sale.StateHeld {
+			f.batch.Orders[i].At = c.Created
+		}
+	}
+	return f.batch
+}

@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"time"
+
+	"onsale/internal/sale"
+)
+
+// Op names a call that can fail. The set is closed: it is a metric label.
+type Op string
+
+// The calls, by what they ask.
+const (
+	OpRoll     Op = "roll"     // Redis: which ledgers run
+	OpSales    Op = "sales"    // Redis: which sales there are
+	OpLease    Op = "lease"    // Redis: whose a sale is
+	OpBacklog  Op = "backlog"  // Redis: what waits in a stream
+	OpEvents   Op = "events"   // Redis: the stream's entries
+	OpForget   Op = "forget"   // Redis: deleting what was committed
+	OpSnapshot Op = "snapshot" // Redis: a sale that the database does not know
+	OpCommit   Op = "commit"   // PostgreSQL
+	OpPing     Op = "ping"     // PostgreSQL
+)
+
+// Hooks tell an observer what the ledger does. Nil members do nothing. They are called from
+// several goroutines at once and must not block.
+type Hooks struct {
+	// Lag: so many entries wait in a sale's stream, the oldest for so long. It is told of
+	// every sale, also where another ledger reads it or nobody does, and once more with 0
+	// when the sale is dropped.
+	Lag func(id sale.ID, entries int64, age time.Duration)
+	// Reading: this ledger began or ceased to read the sale's stream.
+	Reading func(id sale.ID, reading bool)
+	// Committed: one batch of a stream is in PostgreSQL; how long the transaction took.
+	Committed func(id sale.ID, entries, orders int, took time.Duration)
+	// Failed: a call failed. Every failure is told, also repeated ones.
+	Failed func(op Op, err error)
+	// Unreadable: so many entries of one batch were set aside. A batch that is committed
+	// again after a failure is told of again.
+	Unreadable func(id sale.ID, entries int)
+}
+
+// filled replaces nil members by functions that do nothing.
+func (h Hooks) filled() Hooks {
+	if h.Lag == nil {
+		h.Lag = func(sale.ID, int64, time.Duration) {}
+	}
+	if h.Reading == nil {
+		h.Reading = func(sale.ID, bool) {}
+	}
+	if h.Committed == nil {
+		h.Committed = func(sale.ID, int, int, time.Duration) {}
+	}
+	if h.Failed == nil {
+		h.Failed = func(Op, error) {}
+	}
+	if h.Unreadable == nil {
+		h.Unreadable = func(sale.ID, int) {}
+	}
+	return h
+}

@@ -1,0 +1,242 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"onsale/internal/cluster/process"
+	"onsale/internal/sale"
+)
+
+// shares is how many sales each of the named ledgers holds.
+func (r *redis) shares(names ...string) []int {
+	held := r.holders()
+	counts := make([]int, len(names))
+	for i, name := range names {
+		counts[i] = len(held[name])
+	}
+	return counts
+}
+
+func TestLedgersShareTheSales(t *testing.T) {
+	r, s := newRedis(), openStore(t, server.URL())
+	var ids []sale.ID
+	for range 5 {
+		ids = append(ids, r.open())
+	}
+	cfg := quick()
+	cfg.LeaseTime, cfg.Call = 300*time.Millisecond, 200*time.Millisecond
+	a := member{r, "a", cfg.LeaseTime}.run(t, s, cfg)
+	until(t, "ledger that has all five", func() bool { return slices.Equal(r.shares("a"), []int{5}) })
+	b := member{r, "b", cfg.LeaseTime}.run(t, s, cfg)
+	until(t, "shares of three and two", func() bool { return slices.Equal(r.shares("a", "b"), []int{3, 2}) })
+	for _, id := range ids {
+		r.hold(id)
+	}
+	emptied := func() bool {
+		n := 0
+		for _, id := range ids {
+			n += r.waiting(id)
+		}
+		return n == 0
+	}
+	until(t, "empty streams", emptied)
+
+	// One vanishes: Redis hears of it no more, and its leases run out by themselves.
+	b.cancel()
+	<-b.ended
+	b.ended <- nil
+	r.with(func() {
+		r.roll["b"] = time.Now().Add(cfg.LeaseTime)
+		for i, id := range ids[:2] {
+			r.leases[id] = holder{"b", sale.Generation(1_000 + i), time.Now().Add(cfg.LeaseTime)}
+		}
+	})
+	for _, id := range ids {
+		r.hold(id)
+	}
+	until(t, "ledger that has all five again", func() bool { return slices.Equal(r.shares("a", "b"), []int{5, 0}) })
+	until(t, "empty streams once more", emptied)
+	for _, id := range ids {
+		wantRecords(t, s, id, r.truth(id))
+	}
+	t.Run("and none when all have stopped", func(t *testing.T) {
+		a.stop(t)
+		if held := r.holders(); len(held) != 0 {
+			t.Errorf("got leases %v, want none", held)
+		}
+		if _, on := r.roll["a"]; on {
+			t.Error("got a stopped ledger on the roll, want it struck off")
+		}
+		if diff := cmp.Diff(map[sale.ID]bool{ids[0]: false, ids[1]: false, ids[2]: false, ids[3]: false, ids[4]: false}, a.reading); diff != "" {
+			t.Errorf("reading (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestStandingByMeasuresTheLag(t *testing.T) {
+	r, id, m := alone()
+	r.with(func() { r.leases[id] = holder{"stranger", 99, time.Now().Add(time.Hour)} })
+	r.hold(id)
+	l := m.run(t, openStore(t, server.URL()), quick())
+	until(t, "lag", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.entries[id] == 2 })
+	l.stop(t)
+	if want := start.Add(time.Hour).Sub(start + 1); l.lag[id] != want {
+		t.Errorf("got a lag of %v, want %v: Redis time less the head's", l.lag[id], want)
+	}
+	if r.waiting(id) != 2 || l.reading[id] {
+		t.Error("got the stream read without the lease, want it left alone")
+	}
+}
+
+func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
+	r, id, m := alone()
+	s := openStore(t, server.URL())
+	down := make(chan struct{})
+	r.before = func(_ context.Context, op Op, _ sale.ID) error {
+		select {
+		case <-down:
+		default:
+			if op == OpEvents {
+				return errDown
+			}
+		}
+		return nil
+	}
+	l := m.run(t, s, quick())
+	has := func(n int64) func() bool {
+		return func() bool { l.mu.Lock(); defer l.mu.Unlock(); got, known := l.entries[id]; return known && got == n }
+	}
+	until(t, "backlog", has(1))
+	r.with(func() { r.sales = nil })
+	r.hold(id)
+	until(t, "larger backlog though it is not listed", has(2))
+	close(down)
+	until(t, "end of the reading", func() bool { return len(r.holders()) == 0 })
+	until(t, "lag of nothing", has(0))
+	wantRecords(t, s, id, r.truth(id))
+}
+
+func TestReadyIsBothStoresLately(t *testing.T) {
+	r, _, m := alone()
+	down := make(chan struct{})
+	r.before = func(context.Context, Op, sale.ID) error {
+		select {
+		case <-down:
+			return errDown
+		default:
+			return nil
+		}
+	}
+	cfg := quick()
+	cfg.Call = 50 * time.Millisecond
+	l := m.run(t, openStore(t, server.URL()), cfg)
+	until(t, "readiness", l.Ready)
+	close(down)
+	until(t, "unreadiness without Redis", func() bool { return !l.Ready() })
+
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, m = alone()
+	l = m.run(t, openStore(t, strings.Replace(server.URL(), process.Loopback(server.Port), process.Loopback(port), 1)), cfg)
+	until(t, "failed ping", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpPing] > 2 })
+	if l.Ready() {
+		t.Error("got ready without PostgreSQL, want not")
+	}
+}
+
+func TestOneBrokenSaleHidesNoOther(t *testing.T) {
+	r := newRedis()
+	broken, fine := r.open(), r.open()
+	r.before = func(_ context.Context, op Op, id sale.ID) error {
+		if id == broken && (op == OpBacklog || op == OpLease) {
+			return errDown
+		}
+		return nil
+	}
+	l := member{r, "a", time.Second}.run(t, openStore(t, server.URL()), quick())
+	until(t, "reader of the other sale", func() bool { return r.waiting(fine) == 0 })
+	until(t, "lag of the other sale", func() bool { l.mu.Lock(); defer l.mu.Unlock(); _, told := l.entries[fine]; return told })
+}
+
+func TestNewRefusesFaultsAllAtOnce(t *testing.T) {
+	_, err := New(nil, nil, nil, nil, Config{}, Hooks{}, zap.NewNop())
+	for _, want := range []string{"entries", "look", "poll", "retry", "call", "lease time", "commit"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want a word on %s", err, want)
+		}
+	}
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Errorf("defaults: got %v, want none", err)
+	}
+}
+
+func TestJournalTellsOfSharedTroubleOnce(t *testing.T) {
+	core, logged := observer.New(zapcore.InfoLevel)
+	j := newJournal(zap.New(core), Hooks{}.filled())
+	var got []string
+	note := func(op Op, id sale.ID, err error) {
+		j.note(op, id, err)
+		for _, line := range logged.TakeAll() {
+			got = append(got, line.Message)
+		}
+	}
+	note(OpCommit, "a", ErrAway)
+	note(OpCommit, "a", ErrAway)
+	note(OpCommit, "b", ErrAway)
+	note(OpCommit, "a", nil)
+	note(OpCommit, "a", ErrRefused)
+	note(OpCommit, "b", ErrRefused)
+	note(OpCommit, "b", nil)
+	note(OpEvents, "b", errDown)
+	j.leave("b")
+	note(OpPing, "", errDown)
+	want := []string{
+		messages[noLedger].begins,
+		messages[refused].begins, // of a, while b is away
+		messages[refused].begins, messages[noLedger].ends,
+		messages[refused].ends,
+		messages[noRedis].begins,
+		messages[otherwise].begins,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+func TestIdleStreamIsPolledLessOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		r := newRedis()
+		var at []time.Duration
+		began := time.Now()
+		r.before = func(_ context.Context, op Op, _ sale.ID) error {
+			at = append(at, time.Since(began))
+			return nil
+		}
+		reader := &reader{id: "demo", stream: r, cfg: cfg, hooks: Hooks{}.filled(), journal: newJournal(zap.NewNop(), Hooks{}.filled()), known: true}
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		if err := reader.run(ctx, ctx); err != nil {
+			t.Fatal(err)
+		}
+		var want []time.Duration
+		for _, ms := range []int{0, 10, 30, 70, 150, 310, 560, 810, 1060, 1310} {
+			want = append(want, time.Duration(ms)*time.Millisecond)
+		}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Errorf("polls (-want +got):\n%s", diff)
+		}
+	})
+}

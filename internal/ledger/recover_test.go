@@ -1,0 +1,278 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onsale/internal/cluster/process"
+	"onsale/internal/sale"
+)
+
+// stock is the recovery's view of redis: what it restores replaces the sale's records.
+type stock struct {
+	*redis
+	id       sale.ID
+	restored []sale.Records
+	// meanwhile, if set, runs ahead of each Restore.
+	meanwhile func()
+}
+
+func (s *stock) Sale(_ context.Context, id sale.ID) (d sale.Sale, err error) {
+	s.with(func() {
+		if err = sale.ErrNoSale; s.records[id] != nil {
+			d, err = s.records[id].Sale, nil
+		}
+	})
+	return d, err
+}
+
+func (s *stock) SetClosed(_ context.Context, id sale.ID, closed bool) error {
+	if d, err := s.Sale(context.Background(), id); err != nil || d.Closed == closed {
+		return err
+	}
+	s.tell(id, sale.Event{Closed: &closed})
+	return nil
+}
+
+func (s *stock) Restore(_ context.Context, id sale.ID, r sale.Records) (err error) {
+	if s.meanwhile != nil {
+		s.meanwhile()
+	}
+	s.with(func() {
+		if len(s.streams[id]) > 0 {
+			err = sale.ErrStale
+			return
+		}
+		r = r.Clone()
+		s.restored, s.records[id] = append(s.restored, r), &r
+	})
+	return err
+}
+
+// damaged is a closed sale of which the ledger has half and the stream the other half.
+func damaged(t *testing.T) (*stock, *Store, member) {
+	t.Helper()
+	r, id, m := alone()
+	s := openStore(t, server.URL())
+	o := r.hold(id)
+	r.hold(id)
+	commit(t, s, id, r.streams[id]...)
+	r.with(func() { r.streams[id] = nil })
+	paid := in(o, sale.StatePaid)
+	r.tell(id, sale.Event{Orders: []sale.Order{paid}, Payments: []sale.Payment{newPayment(paid, "pay_1", start)}})
+	k := &stock{redis: r, id: id}
+	if err := k.SetClosed(t.Context(), id, true); err != nil {
+		t.Fatal(err)
+	}
+	return k, s, m
+}
+
+func (s *stock) recover(t *testing.T, store *Store, m member, o RecoverOptions) (Report, []string, error) {
+	t.Helper()
+	if o.Wait == 0 {
+		o.Wait = 10 * time.Second
+	}
+	var said []string
+	report, err := Recover(t.Context(), s, store, s, m.claim(s.id), s.id, quick(), o, func(step string) { said = append(said, step) })
+	if held := s.holders()["a"]; len(held) != 0 {
+		t.Errorf("got leases %v afterwards, want none", held)
+	}
+	return report, said, err
+}
+
+// wantRestored: Redis was restored from all that ever happened, and is closed.
+func (s *stock) wantRestored(t *testing.T, want sale.Records) {
+	t.Helper()
+	if len(s.restored) == 0 {
+		t.Fatal("got nothing restored, want the book")
+	}
+	if diff := cmp.Diff(want, s.restored[len(s.restored)-1]); diff != "" {
+		t.Errorf("restored (-want +got):\n%s", diff)
+	}
+	if !want.Sale.Closed {
+		t.Error("got the sale open, want it closed")
+	}
+}
+
+func TestRecover(t *testing.T) {
+	t.Run("takes the stream first", func(t *testing.T) {
+		k, s, m := damaged(t)
+		truth := k.truth(k.id)
+		got, said, err := k.recover(t, s, m, RecoverOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.wantRestored(t, truth)
+		want := Report{Sale: k.id, Orders: 2, Payments: 1, Total: 1000, Held: 2, Paid: 2, Remaining: 996}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("report (-want +got):\n%s", diff)
+		}
+		if len(said) < 3 || !strings.Contains(got.String(), "reopen") {
+			t.Errorf("got %q and %q, want each step, and what is left to do", said, got)
+		}
+	})
+	t.Run("refuses a live sale", func(t *testing.T) {
+		k, s, m := damaged(t)
+		if err := k.SetClosed(t.Context(), k.id, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := k.recover(t, s, m, RecoverOptions{}); !errors.Is(err, sale.ErrConflict) || len(k.restored) > 0 {
+			t.Errorf("got %v and %d restored, want %v", err, len(k.restored), sale.ErrConflict)
+		}
+		if d, _ := k.Sale(t.Context(), k.id); d.Closed {
+			t.Error("got it closed, want it untouched")
+		}
+		t.Run("unless told to, and closes it", func(t *testing.T) {
+			if _, _, err := k.recover(t, s, m, RecoverOptions{Live: true}); err != nil {
+				t.Fatal(err)
+			}
+			k.wantRestored(t, k.truth(k.id))
+		})
+	})
+	t.Run("with a ledger that reads the sale", func(t *testing.T) {
+		k, s, m := damaged(t)
+		truth := k.truth(k.id)
+		member{k.redis, "b", time.Minute}.run(t, s, quick())
+		until(t, "reader", func() bool { return len(k.holders()["b"]) == 1 })
+		if _, _, err := k.recover(t, s, m, RecoverOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		k.wantRestored(t, truth)
+	})
+	t.Run("with a ledger that died with the lease", func(t *testing.T) {
+		k, s, m := damaged(t)
+		truth := k.truth(k.id)
+		k.with(func() { k.leases[k.id] = holder{"dead", 99, time.Now().Add(100 * time.Millisecond)} })
+		if _, _, err := k.recover(t, s, m, RecoverOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		k.wantRestored(t, truth)
+	})
+	t.Run("of a sale that Redis has lost", func(t *testing.T) {
+		k, s, m := damaged(t)
+		truth := k.truth(k.id)
+		k.with(func() { delete(k.records, k.id) }) // the stream is left
+		if _, _, err := k.recover(t, s, m, RecoverOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		k.wantRestored(t, truth)
+	})
+	t.Run("refuses a sale that nobody knows", func(t *testing.T) {
+		r, s := newRedis(), openStore(t, server.URL())
+		k := &stock{redis: r, id: newID()}
+		if _, _, err := k.recover(t, s, member{r, "a", time.Second}, RecoverOptions{}); !errors.Is(err, sale.ErrNoSale) {
+			t.Errorf("got %v, want %v", err, sale.ErrNoSale)
+		}
+	})
+}
+
+// TestRecoverWhileEventsCome: payments and expiries go on after the closing. None may be
+// lost to the restoring, whichever ledger takes it, and whenever.
+func TestRecoverWhileEventsCome(t *testing.T) {
+	for name, readerToo := range map[string]bool{"to its own reader": false, "to a ledger that commits at once": true} {
+		t.Run(name, func(t *testing.T) {
+			k, s, m := damaged(t)
+			if readerToo {
+				member{k.redis, "b", time.Minute}.run(t, s, quick())
+				until(t, "empty stream", func() bool { return k.waiting(k.id) == 0 })
+			}
+			var truth sale.Records
+			var once atomic.Bool
+			k.meanwhile = func() {
+				if !once.CompareAndSwap(false, true) {
+					return
+				}
+				for _, o := range k.truth(k.id).Orders {
+					if o.State == sale.StateHeld {
+						k.tell(k.id, sale.Event{Orders: []sale.Order{in(o, sale.StateExpired)}})
+					}
+				}
+				truth = k.truth(k.id)
+				if readerToo {
+					until(t, "empty stream", func() bool { return k.waiting(k.id) == 0 })
+				}
+			}
+			got, _, err := k.recover(t, s, m, RecoverOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.wantRestored(t, truth)
+			if want := (Report{Sale: k.id, Orders: 2, Payments: 1, Total: 1000, Paid: 2, Remaining: 998}); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestRecoverSaysWhatKeepsTheStreamFull(t *testing.T) {
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nowhere := strings.Replace(server.URL(), process.Loopback(server.Port), process.Loopback(port), 1)
+	for name, c := range map[string]struct {
+		change func(t *testing.T, k *stock, s **Store)
+		want   error
+	}{
+		"PostgreSQL is away": {func(t *testing.T, _ *stock, s **Store) { *s = openStore(t, nowhere) }, ErrAway},
+		"another ledger reads nothing": {func(_ *testing.T, k *stock, _ **Store) {
+			k.with(func() { k.leases[k.id] = holder{"hung", 99, time.Now().Add(time.Hour)} })
+		}, nil},
+		"a contradiction": {func(_ *testing.T, k *stock, _ **Store) {
+			for _, o := range k.truth(k.id).Orders {
+				if o.State == sale.StateHeld {
+					k.tell(k.id, sale.Event{Orders: []sale.Order{newOrder(string(o.Buyer), start)}})
+				}
+			}
+		}, ErrRefused},
+		"Redis fails": {func(_ *testing.T, k *stock, _ **Store) {
+			k.before = func(_ context.Context, op Op, _ sale.ID) error {
+				if op == OpEvents {
+					return errDown
+				}
+				return nil
+			}
+		}, errDown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, s, m := damaged(t)
+			c.change(t, k, &s)
+			_, _, err := k.recover(t, s, m, RecoverOptions{Wait: 300 * time.Millisecond})
+			if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), "Does PostgreSQL answer?") {
+				t.Errorf("got %v, want %v and what to do", err, c.want)
+			}
+			if len(k.restored) > 0 || k.waiting(k.id) == 0 {
+				t.Errorf("got %d restored and %d entries waiting, want nothing touched", len(k.restored), k.waiting(k.id))
+			}
+		})
+	}
+}
+
+func TestRecoverRefusesABookThatIsNotFit(t *testing.T) {
+	t.Run("as entries are missing", func(t *testing.T) {
+		k, s, m := damaged(t)
+		k.tell(k.id, sale.Event{Fault: "torn", Raw: "[]"})
+		if _, _, err := k.recover(t, s, m, RecoverOptions{}); !errors.Is(err, sale.ErrConflict) || len(k.restored) > 0 {
+			t.Errorf("got %v and %d restored, want %v", err, len(k.restored), sale.ErrConflict)
+		}
+		t.Run("unless told to", func(t *testing.T) {
+			got, _, err := k.recover(t, s, m, RecoverOptions{Incomplete: true})
+			if err != nil || got.Unreadable != 1 {
+				t.Errorf("got %+v (%v), want one entry told of", got, err)
+			}
+		})
+	})
+	t.Run("as it is oversold", func(t *testing.T) {
+		k, s, m := damaged(t)
+		k.tell(k.id, sale.Event{Restock: &sale.Restock{Key: "less", Delta: -997}})
+		if _, _, err := k.recover(t, s, m, RecoverOptions{}); !errors.Is(err, sale.ErrConflict) || len(k.restored) > 0 {
+			t.Errorf("got %v and %d restored, want %v", err, len(k.restored), sale.ErrConflict)
+		}
+	})
+}

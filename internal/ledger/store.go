@@ -1,0 +1,62 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"onsale/internal/sale"
+)
+
+// Store is the record in PostgreSQL. It is safe for concurrent use.
+type Store struct{ pool *pgxpool.Pool }
+
+// Open makes a store of the database that the URL names; the URL may also set the pool's
+// size (pool_max_conns). It does not wait for PostgreSQL, which may be away: the only error
+// is that of a URL which can't be read.
+func Open(ctx context.Context, url string) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	config.AfterConnect = insistOnDurability
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", classify(err))
+	}
+	return &Store{pool: pool}, nil
+}
+
+// insistOnDurability turns synchronous_commit on where the server's default is off: what is
+// committed is deleted from Redis, so a commit that a crash of PostgreSQL undoes would lose
+// orders. Any other setting is the operator's choice about replicas.
+func insistOnDurability(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+	return err
+}
+
+// Close ends all connections. It may be called twice.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping succeeds where PostgreSQL answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("ping: %w", classify(err))
+	}
+	return nil
+}
+
+// Sales lists every sale that the ledger knows, sorted by id.
+func (s *Store) Sales(ctx context.Context) ([]sale.ID, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id FROM sales ORDER BY id COLLATE "C"`)
+	if err != nil {
+		return nil, fmt.Errorf("sales: %w", classify(err))
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[sale.ID])
+	if err != nil {
+		return nil, fmt.Errorf("sales: %w", classify(err))
+	}
+	return ids, nil
+}

@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"onsale/internal/cluster/process"
+	"onsale/internal/sale"
+)
+
+// database makes an empty database on the shared server and returns its URL.
+func database(t *testing.T) string {
+	t.Helper()
+	name := strings.ReplaceAll(string(newID()), "-", "_")
+	if _, err := openStore(t, server.URL()).pool.Exec(context.Background(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return with(t, func(u *url.URL) { u.Path = "/" + name })
+}
+
+// with is the shared server's URL, changed.
+func with(t *testing.T, change func(*url.URL)) string {
+	t.Helper()
+	u, err := url.Parse(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(u)
+	return u.String()
+}
+
+func TestMigrateTogether(t *testing.T) {
+	to := database(t)
+	const ledgers = 5
+	results := make(chan error, ledgers)
+	for range ledgers {
+		go func() { results <- Migrate(context.Background(), to) }()
+	}
+	for range ledgers {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	s, id := openStore(t, to), newID()
+	commit(t, s, id, opened(newSale(id, 1)))
+	if err := Migrate(context.Background(), to); err != nil {
+		t.Errorf("once more: got %v, want nothing to do", err)
+	}
+	if got := book(t, s, id).Opened; got != 1 {
+		t.Errorf("got a sale of %d, want 1", got)
+	}
+}
+
+func TestWhatIsAwayIsTold(t *testing.T) {
+	ctx := context.Background()
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := with(t, func(u *url.URL) { u.Host = process.Loopback(port) })
+	admin := openStore(t, server.URL())
+	if _, err := admin.pool.Exec(ctx, `CREATE ROLE crowded LOGIN PASSWORD 'secret' CONNECTION LIMIT 0`); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := admin.pool.Exec(ctx, `DROP ROLE crowded`); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, c := range map[string]struct {
+		url  string
+		away bool
+	}{
+		"nobody listens":            {nobody, true},
+		"too many connections":      {with(t, func(u *url.URL) { u.User = url.UserPassword("crowded", "secret") }), true},
+		"read only, as a standby":   {with(t, func(u *url.URL) { u.RawQuery += "&default_transaction_read_only=on" }), true},
+		"a wrong password is not":   {with(t, func(u *url.URL) { u.User = url.UserPassword("onsale", "wrong") }), false},
+		"nor no such database":      {with(t, func(u *url.URL) { u.Path = "/nowhere" }), false},
+		"nor a database unmigrated": {database(t), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t, c.url)
+			err := s.Commit(ctx, "demo", 1, Batch{})
+			if err == nil || errors.Is(err, ErrAway) != c.away || errors.Is(err, ErrRefused) {
+				t.Errorf("got %v, want away: %v", err, c.away)
+			}
+			if s := fmt.Sprint(err); strings.Contains(s, "secret") || strings.Contains(s, "wrong") {
+				t.Errorf("got %q, want no password in it", s)
+			}
+		})
+	}
+	t.Run("a migration", func(t *testing.T) {
+		if err := Migrate(ctx, nobody); !errors.Is(err, ErrAway) {
+			t.Errorf("got %v, want %v", err, ErrAway)
+		}
+	})
+	t.Run("one that hangs", func(t *testing.T) {
+		s, id := sold(t)
+		tx, err := s.pool.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback(ctx) }()
+		if _, err := tx.Exec(ctx, `UPDATE readers SET token = token WHERE sale = $1`, id); err != nil {
+			t.Fatal(err)
+		}
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		if err := s.Commit(short, id, 1, Batch{}); !errors.Is(err, ErrAway) {
+			t.Errorf("got %v, want %v", err, ErrAway)
+		}
+	})
+	t.Run("not who was told to stop", func(t *testing.T) {
+		s, id := sold(t)
+		stopped, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := s.Commit(stopped, id, 1, Batch{}); !errors.Is(err, context.Canceled) || errors.Is(err, ErrAway) {
+			t.Errorf("got %v, want %v alone", err, context.Canceled)
+		}
+	})
+}
+
+func TestCommitsAreDurableWhateverTheDefault(t *testing.T) {
+	for set, want := range map[string]string{"off": "on", "on": "on", "local": "local", "remote_apply": "remote_apply"} {
+		s := openStore(t, with(t, func(u *url.URL) { u.RawQuery += "&synchronous_commit=" + set }))
+		var got string
+		if err := s.pool.QueryRow(context.Background(), `SHOW synchronous_commit`).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("default %s: got %s, want %s", set, got, want)
+		}
+	}
+}
+
+func TestOpenRefusesWhatIsNoURL(t *testing.T) {
+	if _, err := Open(context.Background(), "postgres://host:port:more/%zz"); err == nil {
+		t.Error("got no error, want one")
+	}
+}
+
+// TestBookIsOfOneInstant reads books while orders come with their payments: a book that was
+// put together from several instants has one without the other.
+func TestBookIsOfOneInstant(t *testing.T) {
+	s, id := sold(t)
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			o := in(newOrder(fmt.Sprint("buyer", n), start), sale.StatePaid)
+			e := entry(1, o)
+			e.Payments = []sale.Payment{newPayment(o, fmt.Sprint("pay_", n), start)}
+			if err := s.Commit(context.Background(), id, 1, Fold([]sale.Event{e})); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	for range 200 {
+		if b := book(t, s, id); len(b.Orders) != len(b.Payments) {
+			t.Errorf("got %d orders and %d payments, want as many", len(b.Orders), len(b.Payments))
+			break
+		}
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"onsale/internal/sale"
+)
+
+// watch is what a ledger knows of the world: which sales there are, what waits for them, and
+// when the two stores answered last. Its lock is never held across a call.
+type watch struct {
+	mu              sync.Mutex
+	sights          map[sale.ID]sight
+	redis, postgres time.Time
+}
+
+// sight is one sale as it was seen last.
+type sight struct {
+	listed   bool
+	measured bool
+	entries  int64 // that wait in its stream
+}
+
+// list takes a new listing. A sale that is no longer listed is kept until its stream is seen
+// empty, and then dropped and returned: what waits there was sold.
+func (w *watch) list(ids []sale.ID) (dropped []sale.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, s := range w.sights {
+		s.listed = slices.Contains(ids, id)
+		w.sights[id] = s
+		if !s.listed && s.measured && s.entries == 0 {
+			delete(w.sights, id)
+			dropped = append(dropped, id)
+		}
+	}
+	for _, id := range ids {
+		s := w.sights[id]
+		s.listed = true
+		w.sights[id] = s
+	}
+	return dropped
+}
+
+// saw takes a sale's backlog, and reports whether the sale is still known.
+func (w *watch) saw(id sale.ID, entries int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, known := w.sights[id]
+	if known {
+		s.measured, s.entries = true, entries
+		w.sights[id] = s
+	}
+	return known
+}
+
+// known is every sale that needs a reader, sorted.
+func (w *watch) known() []sale.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.sights))
+}
+
+// answered says that one of the stores has answered just now.
+func (w *watch) answered(which *time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*which = time.Now()
+}
+
+// fresh reports whether both stores answered within that time.
+func (w *watch) fresh(within time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.redis.IsZero() && !w.postgres.IsZero() && time.Since(w.redis) < within && time.Since(w.postgres) < within
+}

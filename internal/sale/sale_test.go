@@ -1,0 +1,188 @@
+package sale_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"onsale/internal/sale"
+)
+
+// concert is a definition without a fault.
+func concert() sale.Sale {
+	return sale.Sale{
+		ID: "concert-2042", Title: "Concert", Kind: sale.Ticket, Price: 4950, Currency: "EUR", Total: 10_000,
+		Opens: 1000, Closes: 2000, Limit: 4, HoldFor: 10 * time.Minute,
+	}
+}
+
+func TestValidate(t *testing.T) {
+	long := strings.Repeat("x", sale.MaxTitleLength)
+	rules := strings.Repeat("x", sale.MaxRulesLength)
+	for name, c := range map[string]struct {
+		change func(*sale.Sale)
+		want   string // the one fault; empty for none
+	}{
+		"a ticket":  {func(*sale.Sale) {}, ""},
+		"a product": {func(s *sale.Sale) { s.Kind = sale.Product }, ""},
+		"a voucher": {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Voucher, 10_000 }, ""},
+		"no id":     {func(s *sale.Sale) { s.ID = "" }, `sale id ""`},
+		"an odd id": {func(s *sale.Sale) { s.ID = "{s}" }, `sale id "{s}"`},
+
+		"no title":                    {func(s *sale.Sale) { s.Title = "" }, "title: want 1 to 200 bytes, got 0"},
+		"the longest title":           {func(s *sale.Sale) { s.Title = long }, ""},
+		"a longer title":              {func(s *sale.Sale) { s.Title = long + "x" }, "title: want 1 to 200 bytes, got 201"},
+		"a title of fewer characters": {func(s *sale.Sale) { s.Title = strings.Repeat("ж", 101) }, "title: want 1 to 200 bytes, got 202"},
+
+		"no kind":      {func(s *sale.Sale) { s.Kind = "" }, `kind "": want ticket, voucher or product`},
+		"another kind": {func(s *sale.Sale) { s.Kind = "Ticket" }, `kind "Ticket": want ticket, voucher or product`},
+
+		"for nothing":           {func(s *sale.Sale) { s.Price = 0 }, ""},
+		"a price below nothing": {func(s *sale.Sale) { s.Price = -1 }, "price -1"},
+		"the highest price":     {func(s *sale.Sale) { s.Price, s.Limit = sale.MaxAmount, 1 }, ""},
+		"a higher price":        {func(s *sale.Sale) { s.Price, s.Limit = sale.MaxAmount+1, 1 }, "price 1000000000000001"},
+		"the highest amount":    {func(s *sale.Sale) { s.Price, s.Limit = 250_000_000_000_000, 4 }, ""},
+		"a higher amount":       {func(s *sale.Sale) { s.Price, s.Limit = 250_000_000_000_001, 4 }, "price 250000000000001"},
+		"an amount in thirds":   {func(s *sale.Sale) { s.Price, s.Limit = 333_333_333_333_333, 3 }, ""},
+		"an endless price":      {func(s *sale.Sale) { s.Price = math.MaxInt64 }, "price 9223372036854775807"},
+
+		"a voucher of the highest worth": {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Voucher, sale.MaxAmount }, ""},
+		"a voucher worth more":           {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Voucher, sale.MaxAmount+1 }, "face value 1000000000000001: want 0 to 1000000000000000"},
+		"a voucher worth nothing":        {func(s *sale.Sale) { s.Kind = sale.Voucher }, "face value 0: want one for a voucher"},
+		"a ticket with a face value":     {func(s *sale.Sale) { s.FaceValue = 1 }, "face value 1: want one for a voucher, and none for a ticket"},
+		"a product with a face value":    {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Product, 1 }, "and none for a product"},
+		"a negative face value":          {func(s *sale.Sale) { s.FaceValue = -1 }, "face value -1: want 0 to"},
+
+		"the longest rules":    {func(s *sale.Sale) { s.Rules = rules }, ""},
+		"longer rules":         {func(s *sale.Sale) { s.Rules = rules + "x" }, "rules: want at most 2000 bytes of UTF-8, got 2001"},
+		"rules in lines":       {func(s *sale.Sale) { s.Rules = "Один раз.\n\tНе для перепродажи." }, ""},
+		"rules that are bytes": {func(s *sale.Sale) { s.Rules = "\xff" }, "rules: want at most 2000 bytes of UTF-8, got 1"},
+
+		"no currency":              {func(s *sale.Sale) { s.Currency = "" }, `currency "": want three capital letters`},
+		"a currency in small":      {func(s *sale.Sale) { s.Currency = "eur" }, `currency "eur"`},
+		"a currency of two":        {func(s *sale.Sale) { s.Currency = "EU" }, `currency "EU"`},
+		"a currency of four":       {func(s *sale.Sale) { s.Currency = "EURO" }, `currency "EURO"`},
+		"a currency from A":        {func(s *sale.Sale) { s.Currency = "AAZ" }, ""},
+		"a currency below A":       {func(s *sale.Sale) { s.Currency = "A@A" }, `currency "A@A"`},
+		"a currency above Z":       {func(s *sale.Sale) { s.Currency = "AZ[" }, `currency "AZ["`},
+		"a currency of two-byters": {func(s *sale.Sale) { s.Currency = "€" }, `currency "€"`},
+
+		"no tickets":            {func(s *sale.Sale) { s.Total = 0 }, ""},
+		"tickets below nothing": {func(s *sale.Sale) { s.Total = -1 }, "total -1: want 0 to 1000000000"},
+		"the most tickets":      {func(s *sale.Sale) { s.Total = sale.MaxTotal }, ""},
+		"more tickets":          {func(s *sale.Sale) { s.Total = sale.MaxTotal + 1 }, "total 1000000001: want 0 to 1000000000"},
+
+		"one a buyer":        {func(s *sale.Sale) { s.Limit = 1 }, ""},
+		"none a buyer":       {func(s *sale.Sale) { s.Limit = 0 }, "limit 0: want 1 to 1000"},
+		"fewer than none":    {func(s *sale.Sale) { s.Limit = -1 }, "limit -1: want 1 to 1000"},
+		"the most a buyer":   {func(s *sale.Sale) { s.Limit = sale.MaxLimit }, ""},
+		"more than a buyer":  {func(s *sale.Sale) { s.Limit = sale.MaxLimit + 1 }, "limit 1001: want 1 to 1000"},
+		"the shortest hold":  {func(s *sale.Sale) { s.HoldFor = time.Second }, ""},
+		"a shorter hold":     {func(s *sale.Sale) { s.HoldFor = time.Second - 1 }, "hold time 999.999999ms: want 1s to 720h0m0s"},
+		"the longest hold":   {func(s *sale.Sale) { s.HoldFor = 720 * time.Hour }, ""},
+		"a longer hold":      {func(s *sale.Sale) { s.HoldFor = 720*time.Hour + 1 }, "hold time 720h0m0.000000001s"},
+		"no hold":            {func(s *sale.Sale) { s.HoldFor = 0 }, "hold time 0s"},
+		"without a window":   {func(s *sale.Sale) { s.Opens, s.Closes = 0, 0 }, ""},
+		"without an end":     {func(s *sale.Sale) { s.Closes = 0 }, ""},
+		"the shortest sale":  {func(s *sale.Sale) { s.Closes = s.Opens + 1 }, ""},
+		"no time to sell":    {func(s *sale.Sale) { s.Closes = s.Opens }, "closes must be after opens"},
+		"closed before":      {func(s *sale.Sale) { s.Closes = s.Opens - 1 }, "closes must be after opens"},
+		"opened before 1970": {func(s *sale.Sale) { s.Opens = -1 }, "opens and closes must not be before 1970"},
+		"closed by hand":     {func(s *sale.Sale) { s.Closed = true }, ""},
+
+		"closed at the end of all years": {func(s *sale.Sale) { s.Closes = sale.MaxInstant }, ""},
+		"closed a millisecond later":     {func(s *sale.Sale) { s.Closes = sale.MaxInstant + 1 }, "opens and closes must not be after the year 9999"},
+		"opened a millisecond later":     {func(s *sale.Sale) { s.Opens, s.Closes = sale.MaxInstant+1, 0 }, "opens and closes must not be after the year 9999"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := concert()
+			c.change(&s)
+			err := s.Validate()
+			switch {
+			case c.want == "" && err != nil:
+				t.Errorf("got %v, want no fault", err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n")):
+				t.Errorf("got %v, want %q and nothing else", err, c.want)
+			}
+		})
+	}
+}
+
+func TestValidateNamesEveryFaultAtOnce(t *testing.T) {
+	s := sale.Sale{
+		ID: "-", Kind: "x", Price: -1, Currency: "x", FaceValue: -1, Rules: "\xff", Total: -1,
+		Opens: sale.MaxInstant + 1, Closes: -1, Limit: 0, HoldFor: 0,
+	}
+	err := s.Validate()
+	if err == nil {
+		t.Fatal("got no fault, want all of them")
+	}
+	got := strings.Split(err.Error(), "\n")
+	want := []string{
+		"sale id", "title", "kind", "price", "face value", "rules", "currency", "total", "limit", "hold time",
+		"before 1970", "after the year 9999", "closes must be after opens",
+	}
+	if len(got) != len(want) {
+		t.Errorf("got %d faults %q, want %d", len(got), got, len(want))
+	}
+	for _, fault := range want {
+		if n := strings.Count(err.Error(), fault); n < 1 {
+			t.Errorf("got %q, want the fault of %s in it", got, fault)
+		}
+	}
+}
+
+// The window's bounds have a form in JSON, or the node that shows the sale would panic.
+func TestEveryValidWindowHasAForm(t *testing.T) {
+	for _, at := range []sale.Instant{0, 1, sale.MaxInstant} {
+		if _, err := at.Time().MarshalJSON(); err != nil {
+			t.Errorf("%d: got %v, want a form", at, err)
+		}
+	}
+	if text, err := (sale.MaxInstant + 1).Time().MarshalJSON(); err == nil {
+		t.Errorf("got %s for the instant after the last, want the bound no lower than it must be", text)
+	}
+}
+
+func TestWindowAt(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*sale.Sale)
+		now    sale.Instant
+		want   sale.Outcome
+	}{
+		"before it opens":           {func(*sale.Sale) {}, 999, sale.NotOpen},
+		"as it opens":               {func(*sale.Sale) {}, 1000, sale.Undecided},
+		"in its last moment":        {func(*sale.Sale) {}, 1999, sale.Undecided},
+		"as it closes":              {func(*sale.Sale) {}, 2000, sale.Closed},
+		"long after":                {func(*sale.Sale) {}, math.MaxInt64, sale.Closed},
+		"without an end":            {func(s *sale.Sale) { s.Closes = 0 }, math.MaxInt64, sale.Undecided},
+		"without an end, before":    {func(s *sale.Sale) { s.Closes = 0 }, 999, sale.NotOpen},
+		"without a window":          {func(s *sale.Sale) { s.Opens, s.Closes = 0, 0 }, 0, sale.Undecided},
+		"closed by hand, before":    {func(s *sale.Sale) { s.Closed = true }, 999, sale.Closed},
+		"closed by hand, meanwhile": {func(s *sale.Sale) { s.Closed = true }, 1500, sale.Closed},
+		"closed by hand, after":     {func(s *sale.Sale) { s.Closed = true }, 2000, sale.Closed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := concert()
+			c.change(&s)
+			if got := s.WindowAt(c.now); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAmount(t *testing.T) {
+	s := concert()
+	for quantity, want := range map[int]int64{0: 0, 1: 4950, 4: 19_800} {
+		if got := s.Amount(quantity); got != want {
+			t.Errorf("%d tickets: got %d, want %d", quantity, got, want)
+		}
+	}
+	// The largest of all is exact: no counter of it wraps around.
+	s.Price, s.Limit = sale.MaxAmount/sale.MaxLimit, sale.MaxLimit
+	if got := s.Amount(s.Limit); s.Validate() != nil || got != sale.MaxAmount {
+		t.Errorf("got %d, %v, want %d", got, s.Validate(), int64(sale.MaxAmount))
+	}
+}

@@ -1,0 +1,20 @@
+-- payment: shared by the scripts that know payments; put between prelude and
+-- script. A payment's record is "state reason amount currency at order message",
+-- its reason '-' where no refund is due.
+
+local function payment_record(state, reason, amount, currency, at, order, message)
+  return table.concat({state, reason, amount, currency, at, order, message}, ' ')
+end
+
+-- The fields of a record, or nothing where there is none that can be read.
+local function read_payment(record)
+  local state, reason, amount, currency, at, order, message =
+    string.match(record or '', '^(%a+) (%S+) (%d+) (%u+) (%d+) (%S+) (%S+)$')
+  if not state then return nil end
+  return {state = state, reason = reason, amount = amount, currency = currency, at = at, order = order, message = message}
+end
+
+-- The same payment in another state.
+local function payment_as(p, state, reason)
+  return payment_record(state, reason, p.amount, p.currency, p.at, p.order, p.message)
+end

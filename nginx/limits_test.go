@@ -47,6 +47,23 @@ func TestOneAddressIsLimited(t *testing.T) {
 	})
 }
 
+func TestAPaymentProviderHasALimitOfItsOwn(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, sells)
+	e := start(t, site{Upstream: servers(n), Listen: behindBalancer})
+	for i := range 1500 {
+		if a := e.do(t, "POST", "/v1/payments/webhook", "{}", "X-From: 192.0.2.9"); a.StatusCode == http.StatusTooManyRequests {
+			t.Fatalf("got refused after %d, want 1500 let through: buyers' 500 are not for providers", i)
+		}
+	}
+	if got := int(n.Requests.Load()); got != 1500 {
+		t.Errorf("the node got %d requests, want 1500", got)
+	}
+	if refused, _ := e.rush(t, 10, "X-From: 192.0.2.9"); refused != 0 {
+		t.Errorf("got %d of 10 buyers' requests refused, want none: the limits are apart", refused)
+	}
+}
+
 func TestAnIPv6NetworkCountsAsOneAddress(t *testing.T) {
 	t.Parallel()
 	e := start(t, site{Upstream: servers(startNode(t, sells)), Listen: behindBalancer})

@@ -63,25 +63,20 @@ func report(ctx context.Context, c *console, at cluster.StoreFlags, ids ...sale.
 func printAudit(w io.Writer, a cluster.Audited) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{a.Sale.ID, "total", "remaining", "held", "paid", "orders", "payments", "refunds due", "faults"})
-	row := func(name string, c sale.Counters, r sale.Records, faults any) {
-		due := 0
-		for _, p := range r.Payments {
-			if p.State == sale.PaymentDue {
-				due++
-			}
-		}
-		t.AppendRow(table.Row{name, c.Total, c.Remaining, c.Held, c.Paid, len(r.Orders), len(r.Payments), due, faults})
+	t.AppendHeader(table.Row{"sale", "in", "total", "remaining", "held", "paid", "orders", "payments", "refunds due"})
+	row := func(where string, c sale.Counters, r sale.Records) {
+		t.AppendRow(table.Row{a.Sale.ID, where, c.Total, c.Remaining, c.Held, c.Paid, len(r.Orders), len(r.Payments), r.Due()})
 	}
-	row("redis", a.Counters, a.Records, len(a.Faults))
+	row("redis", a.Counters, a.Records)
 	if a.Book != nil {
-		row("ledger", a.Book.Counters(), a.Book.Records, "")
+		row("ledger", a.Book.Counters(), a.Book.Records)
+		inFlight := sale.NewRecords()
+		for _, e := range a.Stream {
+			inFlight.Apply(e)
+		}
+		t.AppendRow(table.Row{a.Sale.ID, "flight", "", "", "", "", len(inFlight.Orders), len(inFlight.Payments), inFlight.Due()})
 	}
-	inFlight := sale.NewRecords()
-	for _, e := range a.Stream {
-		inFlight.Apply(e)
-	}
-	t.AppendRow(table.Row{"in flight", "", "", "", "", len(inFlight.Orders), len(inFlight.Payments), "", ""})
+	t.AppendFooter(table.Row{"", "", "", "", "", "", "", "faults", len(a.Faults)})
 	text := t.Render() + "\n"
 	for _, fault := range a.Faults {
 		text += "fault: " + fault + "\n"

@@ -53,6 +53,16 @@ func (r Records) Sold() int64 {
 	return c.Held + c.Paid
 }
 
+// Due is how many payments have to go back.
+func (r Records) Due() (payments int) {
+	for _, p := range r.Payments {
+		if p.State == PaymentDue {
+			payments++
+		}
+	}
+	return payments
+}
+
 // Event is one entry of a sale's stream: what one script call changed.
 type Event struct {
 	ID       string // the stream's: milliseconds of Redis time, '-', number

@@ -85,15 +85,18 @@ func TestFindPostgres(t *testing.T) {
 	})
 }
 
+func info(t *testing.T, path string) os.FileInfo {
+	t.Helper()
+	i, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
 func TestPassableOpensNoFolderButItsOwn(t *testing.T) {
 	stranger := &syscall.Credential{Uid: 64_001, Gid: 64_001}
-	mode := func(path string) os.FileMode {
-		info, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return info.Mode().Perm()
-	}
+	mode := func(path string) os.FileMode { return info(t, path).Mode().Perm() }
 	above := openDir(t)
 	dir := filepath.Join(above, "cluster")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -136,6 +139,13 @@ func TestPassableOpensNoFolderButItsOwn(t *testing.T) {
 		member := &syscall.Credential{Uid: stranger.Uid, Gid: uint32(os.Getegid())}
 		if _, err := passable(dir, member); err == nil {
 			t.Error("got a way through for the group, which the mode shuts out")
+		}
+		if err := os.Chmod(above, 0o611); err != nil {
+			t.Fatal(err)
+		}
+		owner := &syscall.Credential{Uid: uint32(os.Geteuid()), Gid: stranger.Gid}
+		if letsThrough(info(t, above), owner) {
+			t.Error("got a way through for the owner, whom the mode shuts out")
 		}
 	})
 	t.Run("links are followed first", func(t *testing.T) {

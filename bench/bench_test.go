@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"onsale/bench/generator"
 	"onsale/internal/cluster"
 	"onsale/internal/sale"
 )
@@ -16,7 +19,7 @@ import (
 // TestMain lets the test binary be the load processes too: the bench starts
 // itself for them.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "load" || os.Args[1] == "bare" || os.Args[1] == "hammer") {
+	if len(os.Args) > 1 && (os.Args[1] == "load" || os.Args[1] == "bare" || os.Args[1] == "generate") {
 		main()
 		return
 	}
@@ -52,6 +55,10 @@ func headlineResult(t *testing.T, args ...string) result {
 	var r result
 	if err := json.Unmarshal(raw, &r); err != nil {
 		t.Fatal(err)
+	}
+	// More than 5 is a fault, and an error of the run.
+	if r.LedgerSeconds <= 0 || r.LedgerSeconds > 5 {
+		t.Errorf("got the ledger done after %v s, want more than 0 and at most 5", r.LedgerSeconds)
 	}
 	if r.Sold != r.Tickets || r.Claims < r.Sold || r.DeductCalls == 0 || r.Requests == 0 {
 		t.Errorf("got %d of %d sold by %d claims in %d calls", r.Sold, r.Tickets, r.Claims, r.DeductCalls)
@@ -134,7 +141,7 @@ func TestFalselySoldOut(t *testing.T) {
 		"before the sale":                 {10, 20, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := falselySoldOut(levels, []soldOut{{test.sent, test.received, 7}}); got != test.want {
+			if got := falselySoldOut(levels, []generator.SoldOut{{Sent: test.sent, Received: test.received, Buyers: 7}}); got != test.want {
 				t.Errorf("got %d, want %d", got, test.want)
 			}
 		})
@@ -155,8 +162,116 @@ func TestLostAndDuplicates(t *testing.T) {
 	if got := duplicates(a); got != 1 {
 		t.Errorf("duplicates: got %d, want 1", got)
 	}
-	s := &seen{Acks: []ack{{"ann", "1"}, {"dee", "3"}, {"cid", "4"}, {"eve", "9"}}}
+	s := &seen{Acks: []generator.Ack{{Buyer: "ann", Order: "1"}, {Buyer: "dee", Order: "3"}, {Buyer: "cid", Order: "4"}, {Buyer: "eve", Order: "9"}}}
 	if got := lost(a, s); got != 3 {
 		t.Errorf("lost: got %d, want 3: another's order, one not in the ledger, and none at all", got)
+	}
+}
+
+func TestOrdersReachTheLedger(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "out.json")
+	err := run(context.Background(), []string{
+		"orders", "--orders", "1200", "--clients", "20", "--for", "8s", "--outage", "2s", "--kill-every", "1500ms", "--hold", "2s",
+		"--json", file, "--binaries", binaries,
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r ordersResult
+	if err := json.Unmarshal(raw, &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Faults) > 0 || r.Lost > 0 || r.Contradicted > 0 {
+		t.Errorf("got %d lost, %d contradicted, faults %q, want none", r.Lost, r.Contradicted, r.Faults)
+	}
+	if r.LedgerKills == 0 || r.InOutage == 0 {
+		t.Errorf("got %d kills and %d holds in the outage, want some of both", r.LedgerKills, r.InOutage)
+	}
+	told := 0
+	for _, n := range r.Told {
+		told += n
+	}
+	if r.Holds != 1200 || told != 1200 {
+		t.Errorf("got %d holds, and the ends of %d were told, want 1200 of both", r.Holds, told)
+	}
+	for _, reason := range []string{"late", "doubled"} {
+		if r.Reasons[reason] == 0 {
+			t.Errorf("got refunds due %v, want some that are %s", r.Reasons, reason)
+		}
+	}
+	if want := (books{Total: 1200, Remaining: 1200 - int64(r.Told["paid"]), Paid: int64(r.Told["paid"])}); r.Books != want {
+		t.Errorf("got %+v, want %+v", r.Books, want)
+	}
+	if r.LedgerSeconds < 0 || r.Seconds < 8 {
+		t.Errorf("got the ledger done after %v s of a run of %v s, want 0 and 8 at least", r.LedgerSeconds, r.Seconds)
+	}
+}
+
+// The judge of orders must catch every promise that it judges, and a run that showed nothing.
+func TestJudgeOfOrders(t *testing.T) {
+	good := func() ordersResult {
+		return ordersResult{
+			Told: map[string]int{"paid": 4, "expired": 3, "cancelled": 2, "refunded": 1}, LedgerKills: 1, InOutage: 1,
+			Books: books{Total: 10, Remaining: 6, Paid: 4},
+		}
+	}
+	outage := &orders{Outage: 1}
+	r := good()
+	if outage.judge(&r); len(r.Faults) != 0 {
+		t.Fatalf("a good run: got %v", r.Faults)
+	}
+	for name, test := range map[string]struct {
+		breakIt func(*ordersResult)
+		want    string
+	}{
+		"a lost order":           {func(r *ordersResult) { r.Lost = 1 }, "1 orders were lost and 0 contradict"},
+		"a contradicted order":   {func(r *ordersResult) { r.Contradicted = 1 }, "0 orders were lost and 1 contradict"},
+		"a hold that stays":      {func(r *ordersResult) { r.Books.Held, r.Books.Remaining = 1, 5 }, "the books are"},
+		"a ticket that vanished": {func(r *ordersResult) { r.Books.Remaining = 5 }, "the books are"},
+		"a ticket too many":      {func(r *ordersResult) { r.Books.Remaining, r.Books.Paid = -1, 11 }, "the books are"},
+		"nothing paid":           {func(r *ordersResult) { r.Told["paid"] = 0 }, "no order was paid"},
+		"nothing expired":        {func(r *ordersResult) { r.Told["expired"] = 0 }, "no order was expired"},
+		"nothing cancelled":      {func(r *ordersResult) { delete(r.Told, "cancelled") }, "no order was cancelled"},
+		"nothing refunded":       {func(r *ordersResult) { delete(r.Told, "refunded") }, "no order was refunded"},
+		"no ledger killed":       {func(r *ordersResult) { r.LedgerKills = 0 }, "no ledger was killed"},
+		"nothing in the outage":  {func(r *ordersResult) { r.InOutage = 0 }, "nothing was sold while PostgreSQL was away"},
+		"a fault of the audit":   {func(r *ordersResult) { r.Faults = []string{"a fault"} }, "a fault"},
+	} {
+		t.Run("catches "+name, func(t *testing.T) {
+			r := good()
+			r.Told = maps.Clone(r.Told)
+			test.breakIt(&r)
+			if outage.judge(&r); len(r.Faults) != 1 || !strings.Contains(r.Faults[0], test.want) {
+				t.Errorf("got %q, want one with %q", r.Faults, test.want)
+			}
+		})
+	}
+	t.Run("wants nothing of an outage that was not asked for", func(t *testing.T) {
+		r := good()
+		r.InOutage = 0
+		if (&orders{}).judge(&r); len(r.Faults) != 0 {
+			t.Errorf("got %q, want none", r.Faults)
+		}
+	})
+	t.Run("sorts, so that two runs compare", func(t *testing.T) {
+		r := good()
+		r.Faults = []string{"z", "a"}
+		outage.judge(&r)
+		if diff := cmp.Diff([]string{"a", "z"}, r.Faults); diff != "" {
+			t.Errorf("faults (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestImpossibleOrdersAreRefused(t *testing.T) {
+	for _, args := range [][]string{{"--orders", "0"}, {"--clients", "0"}, {"--ledgers", "0"}, {"--for", "0s"}, {"--kill-every", "0s"}} {
+		err := run(context.Background(), append([]string{"orders", "--binaries", binaries}, args...))
+		if err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(args[0], "--")) {
+			t.Errorf("%v: got %v, want an error that names it", args, err)
+		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/valyala/fasthttp"
+
+	"onsale/bench/generator"
 )
 
 // worker is one connection's worth of buyers, one after the other, and what
@@ -22,8 +24,8 @@ type worker struct {
 
 	requests, lost             int64
 	answers                    map[string]int64
-	acks                       []ack
-	soldOut                    map[soldOut]int64
+	acks                       []generator.Ack
+	soldOut                    map[generator.SoldOut]int64
 	doubled, forgotten, gaveUp []string
 	latency                    *hdrhistogram.Histogram
 }
@@ -33,7 +35,7 @@ func newWorker(l *load, client *fasthttp.HostClient) *worker {
 	return &worker{
 		load: l, client: client, orders: orders, mine: orders + "/mine",
 		request: fasthttp.AcquireRequest(), response: fasthttp.AcquireResponse(),
-		answers: map[string]int64{}, soldOut: map[soldOut]int64{}, latency: newLatency(),
+		answers: map[string]int64{}, soldOut: map[generator.SoldOut]int64{}, latency: newLatency(),
 	}
 }
 
@@ -56,10 +58,10 @@ func (w *worker) serve(ctx context.Context, n int, token string) {
 		w.gaveUp = append(w.gaveUp, buyerName(n))
 		return
 	case t.order == "":
-		w.soldOut[soldOut{Sent: t.sent, Received: t.received}]++
+		w.soldOut[generator.SoldOut{Sent: t.sent, Received: t.received}]++
 		return
 	}
-	w.acks = append(w.acks, ack{buyerName(n), t.order})
+	w.acks = append(w.acks, generator.Ack{Buyer: buyerName(n), Order: t.order})
 	if w.load.Repeat == 0 || n%w.load.Repeat != 0 {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"onsale/bench/generator"
 	"onsale/internal/cluster"
 	"onsale/internal/sale"
 )
@@ -44,7 +45,7 @@ const p4 = 3 * time.Second
 // falselySoldOut counts answers for which no moment of the three seconds
 // before them had remaining = 0. An answer was said between its request's
 // sending and its receipt; Redis and the buyers share this machine's clock.
-func falselySoldOut(levels []level, told []soldOut) int64 {
+func falselySoldOut(levels []level, told []generator.SoldOut) int64 {
 	var wrong int64
 	for _, t := range told {
 		if !zeroBetween(levels, sale.Instant(t.Sent).Add(-p4), sale.Instant(t.Received)) {
@@ -54,7 +55,7 @@ func falselySoldOut(levels []level, told []soldOut) int64 {
 	return wrong
 }
 
-// zeroBetween reports whether remaining was 0 at some moment of [from, to].
+// zeroBetween reports whether remaining was 0 (or less) at some moment of [from, to].
 func zeroBetween(levels []level, from, to sale.Instant) bool {
 	// The level in force at from is that of the last event up to it.
 	i, _ := slices.BinarySearchFunc(levels, from, func(l level, at sale.Instant) int { return cmp.Compare(l.At, at) })
@@ -63,7 +64,7 @@ func zeroBetween(levels []level, from, to sale.Instant) bool {
 		if i+1 < len(levels) {
 			ends = levels[i+1].At
 		}
-		if levels[i].Remaining == 0 && ends >= from {
+		if levels[i].Remaining <= 0 && ends >= from {
 			return true
 		}
 	}

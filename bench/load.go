@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/time/rate"
 
+	"onsale/bench/generator"
 	"onsale/internal/cluster"
 )
 
@@ -37,30 +38,16 @@ type load struct {
 
 // seen is what the buyers were told.
 type seen struct {
-	Requests    int64            `json:"requests"`
-	Answers     map[string]int64 `json:"answers"` // by status and code, such as "409 sold-out"
-	LostAnswers int64            `json:"lost_answers"`
-	Acks        []ack            `json:"acks"`
-	SoldOut     []soldOut        `json:"sold_out"`
-	Doubled     []string         `json:"doubled"`   // buyers whose repeated request named another order
-	Forgotten   []string         `json:"forgotten"` // buyers whose order was not found again
-	GaveUp      []string         `json:"gave_up"`   // buyers whose patience ended without a decision
-	Seconds     float64          `json:"seconds"`
-	Millis      quantiles        `json:"latency_ms"`
-}
-
-// ack is an order that a buyer was told of.
-type ack struct {
-	Buyer string `json:"buyer"`
-	Order string `json:"order"`
-}
-
-// soldOut counts the sold-out answers to requests of the same two instants, in
-// Unix milliseconds.
-type soldOut struct {
-	Sent     int64 `json:"sent"`
-	Received int64 `json:"received"`
-	Buyers   int64 `json:"buyers"`
+	Requests    int64               `json:"requests"`
+	Answers     map[string]int64    `json:"answers"` // by status and code, such as "409 sold-out"
+	LostAnswers int64               `json:"lost_answers"`
+	Acks        []generator.Ack     `json:"acks"`
+	SoldOut     []generator.SoldOut `json:"sold_out"`
+	Doubled     []string            `json:"doubled"`   // buyers whose repeated request named another order
+	Forgotten   []string            `json:"forgotten"` // buyers whose order was not found again
+	GaveUp      []string            `json:"gave_up"`   // buyers whose patience ended without a decision
+	Seconds     float64             `json:"seconds"`
+	Millis      quantiles           `json:"latency_ms"`
 }
 
 type quantiles struct {
@@ -145,7 +132,7 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 func gather(workers []*worker, took time.Duration) *seen {
 	s := &seen{Answers: map[string]int64{}, Seconds: took.Seconds()}
 	latency := newLatency()
-	told := map[soldOut]int64{}
+	told := map[generator.SoldOut]int64{}
 	for _, w := range workers {
 		s.Requests += w.requests
 		s.LostAnswers += w.lost

@@ -11,16 +11,25 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"onsale/bench/generator"
 )
 
-// cli are the commands. Load and Bare are the processes that the others start.
+// cli are the commands. Load, Bare and Generate are the processes that the others start.
 type cli struct {
-	Headline headline `cmd:"" help:"Sell a whole sale through Nginx while nodes die, and audit it."`
-	Orders   orders   `cmd:"" help:"Pay, cancel, expire and refund orders while ledgers and PostgreSQL die, and compare all records."`
-	Ratios   ratios   `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
-	Load     load     `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
-	Hammer   hammer   `cmd:"" hidden:"" help:"Purchases sent as cheaply as can be, as a process of its own."`
-	Bare     bare     `cmd:"" hidden:"" help:"A bare fasthttp server that sends one fixed answer."`
+	Headline    headline    `cmd:"" help:"Sell a whole sale through Nginx while nodes die, and audit it."`
+	Orders      orders      `cmd:"" help:"Pay, cancel, expire and refund orders while ledgers and PostgreSQL die, and compare all records."`
+	Compare     compare     `cmd:"" help:"Sell by every strategy that everybody argues about, side by side, audited."`
+	Scale       scale       `cmd:"" help:"Sell the same sale over 1 to 100 nodes, and fit how costs grow."`
+	Soak        soak        `cmd:"" help:"Keep a site busy for long, while its parts die one after the other."`
+	Connections connections `cmd:"" help:"Hold many idle buyers open against one node, and then sell through them."`
+	Idle        idle        `cmd:"" hidden:"" help:"Those buyers, as a process of its own."`
+	Ratios      ratios      `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
+	Load        load        `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
+	Bare        bare        `cmd:"" hidden:"" help:"A bare fasthttp server that sends one fixed answer."`
+	Serve       serve       `cmd:"" hidden:"" help:"One strategy behind the buyers' routes, as a process of its own."`
+
+	Generate generator.Command `cmd:"" hidden:"" help:"Purchases sent as cheaply as can be, as a process of its own."`
 }
 
 func main() {

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"onsale/bench/generator"
 	"onsale/internal/cluster"
 )
 
@@ -88,11 +91,15 @@ func (r *ratios) Run(ctx context.Context) error {
 		return err
 	}
 	defer yardstick.Kill()
-	smith, err := startHammer(grouped.cluster.Dir, max(r.Requests, r.Purchases), r.Connections)
+	g, err := generator.Start(ctx, filepath.Join(grouped.cluster.Dir, "keys.json"), max(r.Requests, r.Purchases))
 	if err != nil {
 		return err
 	}
-	defer smith.stop()
+	defer func() {
+		if err := g.Stop(); err != nil {
+			say(err.Error())
+		}
+	}()
 
 	constant := func(int) (string, error) { return soldOutSale, nil }
 	variants := []*variant{
@@ -105,7 +112,7 @@ func (r *ratios) Run(ctx context.Context) error {
 	}
 	for run := range r.Runs {
 		for _, i := range rand.Perm(len(variants)) {
-			if err := variants[i].measure(smith, run); err != nil {
+			if err := variants[i].measure(ctx, g, r.Connections, run); err != nil {
 				return err
 			}
 		}
@@ -125,9 +132,9 @@ const attempts = 4
 
 // measure makes one run. A run in which Redis stalled, so that buyers were told
 // of it, says nothing about cost: it is made again with a new sale, and counted.
-func (v *variant) measure(h *smith, run int) error {
+func (v *variant) measure(ctx context.Context, g *generator.Process, connections, run int) error {
 	for range attempts {
-		done, err := v.attempt(h, run)
+		done, err := v.attempt(ctx, g, connections, run)
 		if done || err != nil {
 			return err
 		}
@@ -138,7 +145,7 @@ func (v *variant) measure(h *smith, run int) error {
 
 // attempt sends one run's requests, and notes cost and rate if all were
 // answered as they should be.
-func (v *variant) attempt(h *smith, run int) (done bool, err error) {
+func (v *variant) attempt(ctx context.Context, g *generator.Process, connections, run int) (done bool, err error) {
 	id, err := v.sale(run)
 	if err != nil {
 		return false, err
@@ -147,7 +154,9 @@ func (v *variant) attempt(h *smith, run int) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	b, err := h.hit(v.addr, id, v.orders)
+	b, err := g.Run(ctx, generator.Order{
+		Addr: v.addr, Sale: id, Requests: v.orders, Connections: min(connections, v.orders), Timeout: 20 * time.Second,
+	})
 	if err != nil {
 		return false, err
 	}
@@ -160,7 +169,7 @@ func (v *variant) attempt(h *smith, run int) (done bool, err error) {
 		return false, nil
 	}
 	if b.Statuses[v.status] != int64(v.orders) {
-		return false, fmt.Errorf("%s: answers %v, want %d of %d", v.name, b.Statuses, v.orders, v.status)
+		return false, fmt.Errorf("%s: answers %v, want %d of %d; errors %v", v.name, b.Statuses, v.orders, v.status, b.Errors)
 	}
 	v.micros = append(v.micros, (after-before)/float64(v.orders)*1e6)
 	v.rates = append(v.rates, float64(v.orders)/b.Seconds)
@@ -191,9 +200,9 @@ func (r *ratios) report(ctx context.Context, v []*variant) error {
 	}
 	t.Render()
 	out.Ratios = []ratio{
-		compare("sold out : bare, CPU", v[1].micros, v[0].micros, 1.15, false),
-		compare("durable purchase : bare, CPU", v[2].micros, v[0].micros, 3.5, false),
-		compare("group commit : one call a claim, tickets a second", v[2].rates, v[3].rates, 3, true),
+		ratioOf("sold out : bare, CPU", v[1].micros, v[0].micros, 1.15, false),
+		ratioOf("durable purchase : bare, CPU", v[2].micros, v[0].micros, 3.5, false),
+		ratioOf("group commit : one call a claim, tickets a second", v[2].rates, v[3].rates, 3, true),
 	}
 	t = table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
@@ -226,7 +235,7 @@ func (r *ratios) report(ctx context.Context, v []*variant) error {
 	return nil
 }
 
-func compare(name string, a, b []float64, bound float64, atLeast bool) ratio {
+func ratioOf(name string, a, b []float64, bound float64, atLeast bool) ratio {
 	each := make([]float64, len(a))
 	for i := range a {
 		each[i] = a[i] / b[i]

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"onsale/bench/generator"
 	"onsale/internal/audit"
 	"onsale/internal/cluster"
 	"onsale/internal/cluster/process"
@@ -109,7 +110,7 @@ func (s *site) recordSoldOut(ctx context.Context) (string, error) {
 			return "", err
 		}
 		defer conn.Close()
-		if _, err := conn.Write(purchase(soldOutSale, token)); err != nil {
+		if _, err := conn.Write(generator.Purchase(soldOutSale, token)); err != nil {
 			return "", err
 		}
 		answer = make([]byte, 4096)
@@ -153,7 +154,7 @@ func startBare(ctx context.Context, dir, answer string) (*process.Process, strin
 			return err
 		}
 		defer conn.Close()
-		if _, err := conn.Write(purchase(soldOutSale, "x")); err != nil {
+		if _, err := conn.Write(generator.Purchase(soldOutSale, "x")); err != nil {
 			return err
 		}
 		got := make([]byte, 4096)

@@ -11,6 +11,7 @@ import (
 	"onsale/internal/adminapi"
 	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
+	"onsale/internal/sale"
 )
 
 // faults are what goes wrong during a sale, by request.
@@ -66,7 +67,7 @@ func (s *story) open(ctx context.Context, d adminapi.Definition) error {
 		if err := s.cluster.Open(ctx, d); err != nil {
 			return err
 		}
-		return awaitPlan(ctx, s.store)
+		return awaitPlan(ctx, s.store, saleID)
 	}
 	for _, a := range s.cluster.Allocators {
 		if err := a.Kill(); err != nil {
@@ -235,11 +236,11 @@ func (s *story) planned(ctx context.Context, name string) bool {
 }
 
 // awaitPlan returns once the allocator has planned the sale.
-func awaitPlan(ctx context.Context, store *remotestock.Store) error {
+func awaitPlan(ctx context.Context, store *remotestock.Store, id sale.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for {
-		v, err := store.Survey(ctx, saleID)
+		v, err := store.Survey(ctx, id)
 		if err != nil {
 			return err
 		}

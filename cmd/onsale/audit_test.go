@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,31 @@ func TestAudit(t *testing.T) {
 		out, err := finished(t, "audit", "s", "--redis-addr", addr)
 		if err != nil || !strings.Contains(out, " 5 ") || strings.Contains(out, "fault:") {
 			t.Errorf("got %v and:\n%s\nwant its total of 5 and no fault", err, out)
+		}
+		if strings.Contains(out, "ledger") || strings.Contains(out, "flight") {
+			t.Errorf("got:\n%s\nwant no word of a ledger, which was not named", out)
+		}
+	})
+	t.Run("of every sale goes on after a broken one", func(t *testing.T) {
+		for _, id := range []string{"a", "z"} {
+			if err := e.Open(ctx, adminapi.Definition{ID: id, Title: "T", Currency: "EUR", Total: 7}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		client, err := remotestock.Dial(remotestock.DefaultConfig(addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if err := client.HSet(ctx, "{a}", "remaining", 8).Err(); err != nil {
+			t.Fatal(err)
+		}
+		out, err := finished(t, "audit", "--redis-addr", addr)
+		if err == nil || !strings.Contains(err.Error(), "audit of a: a promise is broken") || strings.Contains(err.Error(), "audit of s") {
+			t.Errorf("got error %v, want one about a, and none about s", err)
+		}
+		if !regexp.MustCompile(`(?s)\ba\W+redis\W+7\W+8\b.*fault: books.*\bs\W+redis\W+5\b.*\bz\W+redis\W+7\b`).MatchString(out) {
+			t.Errorf("got:\n%s\nwant a with its fault, s and z", out)
 		}
 	})
 	t.Run("names what is wrong, and fails", func(t *testing.T) {

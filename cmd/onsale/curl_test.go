@@ -27,28 +27,40 @@ func parseCurl(t *testing.T, greeting string) *curl {
 	return &curl{host: found[1], path: found[2], body: found[5], header: http.Header{found[3]: {found[4]}, found[6]: {found[7]}}}
 }
 
-func (c *curl) do(client *http.Client, header http.Header) (*http.Response, error) {
+// do returns the answer and its body.
+func (c *curl) do(client *http.Client, header http.Header) (*http.Response, string, error) {
 	r, err := http.NewRequest(http.MethodPost, c.host+c.path, strings.NewReader(c.body))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	r.Header = header
 	answer, err := client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer answer.Body.Close()
-	_, err = io.Copy(io.Discard, answer.Body)
-	return answer, err
+	body, err := io.ReadAll(answer.Body)
+	return answer, string(body), err
 }
 
-func (c *curl) send(t *testing.T, client *http.Client) *http.Response {
+// send sends the command as it was printed.
+func (c *curl) send(t *testing.T, client *http.Client) (*http.Response, string) {
 	t.Helper()
-	answer, err := c.do(client, c.header)
+	answer, body, err := c.do(client, c.header)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer
+	return answer, body
+}
+
+// as sends it with another buyer's token, and wants an order.
+func (c *curl) as(t *testing.T, client *http.Client, token string) (order string) {
+	t.Helper()
+	answer, body, err := c.do(client, http.Header{"Authorization": {"Bearer " + token}})
+	if err != nil || answer.StatusCode != http.StatusCreated {
+		t.Fatalf("got %v, %s, want 201", err, body)
+	}
+	return body
 }
 
 // sendAll has many buyers come at once, each asking again while the answer is
@@ -83,7 +95,7 @@ func (c *curl) sendAll(t *testing.T, client *http.Client, tokens []string) int64
 func (c *curl) insist(t *testing.T, client *http.Client, token string) (status int) {
 	header := http.Header{"Authorization": {"Bearer " + token}}
 	for deadline := time.Now().Add(patience / 2); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
-		answer, err := c.do(client, header)
+		answer, _, err := c.do(client, header)
 		if err != nil {
 			t.Error(err)
 			return 0

@@ -9,15 +9,31 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"onsale/internal/cluster"
+	"onsale/internal/cluster/process"
 )
 
-func TestDevSellsInOneProcess(t *testing.T) { testDev(t) }
+func TestDevSellsInOneProcess(t *testing.T) {
+	testDev(t, "without a ledger: orders live\nin that memory only", []string{"a01", "n001", "n002", "n003"}, []string{
+		`demo\W+redis\W+300\W+0\W+298\W+2\W+300\W+5\W+3`, `FAULTS\W+0`,
+	})
+}
 
-func TestDevSellsWithRealProcesses(t *testing.T) { testDev(t, "--real") }
+// What the ledger has committed by then is a matter of milliseconds; that nothing is lost
+// in between, the audit says.
+func TestDevSellsWithRealProcesses(t *testing.T) {
+	testDev(t, "Real processes, all on this machine.", []string{"a01", "l01", "n001", "n002", "n003"}, []string{
+		`demo\W+redis\W+300\W+0\W+298\W+2\W+300\W+5\W+3`, `demo\W+ledger\W+300\W+\d`, `demo\W+flight\W+\d`, `FAULTS\W+0`,
+	}, "--real")
+}
 
-// testDev does what a user does with the site: reads the greeting, buys, has
-// others buy the rest, and presses Ctrl-C.
-func testDev(t *testing.T, flags ...string) {
+// testDev does what a user does with the site: reads the greeting, buys, pays,
+// has others buy the rest, and presses Ctrl-C. It wants the site's own words, its
+// members, and rows of the audit that match.
+func testDev(t *testing.T, honesty string, members, rows []string, flags ...string) {
 	keys := keysIn(t)
 	s := begin(t, append([]string{"dev", "--port", "0", "--keys", keys}, flags...)...)
 	greeting := s.until(t, "Ctrl-C")
@@ -25,24 +41,34 @@ func testDev(t *testing.T, flags ...string) {
 	defer client.CloseIdleConnections()
 	pasted := parseCurl(t, greeting)
 
+	var order string
 	t.Run("the printed command buys a ticket", func(t *testing.T) {
-		if answer := pasted.send(t, client); answer.StatusCode != http.StatusCreated {
+		var answer *http.Response
+		if answer, order = pasted.send(t, client); answer.StatusCode != http.StatusCreated {
 			t.Errorf("got %s, want 201", answer.Status)
 		}
 	})
 	t.Run("pasted again, it has bought one ticket", func(t *testing.T) {
-		answer := pasted.send(t, client)
+		answer, _ := pasted.send(t, client)
 		if replayed := answer.Header.Get("Idempotent-Replayed"); answer.StatusCode != http.StatusOK || replayed != "true" {
 			t.Errorf("got %s, replayed %q, want 200, replayed true", answer.Status, replayed)
 		}
 	})
-	t.Run("other buyers get the rest, to the ticket", func(t *testing.T) {
-		out, err := finished(t, "token", "--buyers", "340", "--keys", keys)
+	tokens := func(count string) []string {
+		t.Helper()
+		out, err := finished(t, "token", "--buyers", count, "--keys", keys)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := pasted.sendAll(t, client, strings.Fields(out)); got != 299 {
-			t.Errorf("got %d sold, want 299", got)
+		return strings.Fields(out)
+	}
+	t.Run("the printed provider", func(t *testing.T) { testProvider(t, client, greeting, order) })
+	t.Run("the printed pay command", func(t *testing.T) {
+		testPay(t, greeting, pasted.as(t, client, tokens("1")[0]))
+	})
+	t.Run("other buyers get the rest, to the ticket", func(t *testing.T) {
+		if got := pasted.sendAll(t, client, tokens("340")[1:]); got != 298 {
+			t.Errorf("got %d sold, want 298", got)
 		}
 	})
 	t.Run("the admin API knows the sale, for who has the token", func(t *testing.T) {
@@ -50,19 +76,25 @@ func testDev(t *testing.T, flags ...string) {
 		if found == nil {
 			t.Fatalf("got no admin command in:\n%s", greeting)
 		}
-		var status struct{ Held, Remaining int }
+		var status struct{ Held, Paid, Remaining int }
 		get(t, client, found[3], &status, found[1], found[2])
-		if status.Held != 300 || status.Remaining != 0 {
-			t.Errorf("got %+v, want 300 held and 0 remaining", status)
+		if status.Held != 298 || status.Paid != 2 || status.Remaining != 0 {
+			t.Errorf("got %+v, want 298 held, 2 paid and 0 remaining", status)
 		}
 	})
 	t.Run("every member has metrics", func(t *testing.T) {
-		found := regexp.MustCompile(`(?m)^metrics +(\S+) +\w+$`).FindAllStringSubmatch(greeting, -1)
-		if len(found) != 4 {
-			t.Fatalf("got %d members with metrics, want 3 nodes and an allocator:\n%s", len(found), greeting)
-		}
-		for _, m := range found {
+		var found []string
+		for _, m := range regexp.MustCompile(`(?m)^metrics +(\S+) +(\w+)$`).FindAllStringSubmatch(greeting, -1) {
 			get(t, client, m[1], nil)
+			found = append(found, m[2])
+		}
+		if diff := cmp.Diff(members, found); diff != "" {
+			t.Errorf("members with metrics (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("it says what it is", func(t *testing.T) {
+		if !strings.Contains(greeting, honesty) || strings.Contains(greeting, "no PostgreSQL") {
+			t.Errorf("got:\n%s\nwant %q, and no word of a PostgreSQL that is missing", greeting, honesty)
 		}
 	})
 	t.Run("Ctrl-C drains and prints a clean audit", func(t *testing.T) {
@@ -70,9 +102,10 @@ func testDev(t *testing.T, flags ...string) {
 		if err != nil {
 			t.Errorf("got %v, want no error", err)
 		}
-		want := `\bdemo\W+300\W+0\W+300\W+0\W+300\W+300\W+0\b` // total remaining held paid orders buyers faults
-		if !regexp.MustCompile(want).MatchString(printed) {
-			t.Errorf("got:\n%s\nwant a row that matches %s", printed, want)
+		for _, want := range rows { // sale, where, total, remaining, held, paid, orders, payments, refunds due
+			if !regexp.MustCompile(`\b` + want + `\b`).MatchString(printed) {
+				t.Errorf("got:\n%s\nwant a row that matches %s", printed, want)
+			}
 		}
 		if _, err := net.Dial("tcp", strings.TrimPrefix(pasted.host, "http://")); err == nil {
 			t.Errorf("got a connection to %s, want the port free again", pasted.host)
@@ -90,7 +123,7 @@ func TestDevIsWhatItsFlagsSayAndNoMore(t *testing.T) {
 	if said, want := s.errors.String(), "\ndraining; Ctrl-C again ends at once\n"; said != want {
 		t.Errorf("got on standard error:\n%s\nwant:\n%s", said, want)
 	}
-	if want := `\bdemo\W+7\W+7\W+0\W`; err != nil || !regexp.MustCompile(want).MatchString(printed) {
+	if want := `\bdemo\W+redis\W+7\W+7\W+0\W`; err != nil || !regexp.MustCompile(want).MatchString(printed) {
 		t.Errorf("got %v and:\n%s\nwant a row that matches %s", err, printed, want)
 	}
 }
@@ -141,4 +174,12 @@ func TestDevThatCanNotStart(t *testing.T) {
 			t.Errorf("got error %v, want one that says interrupted", err)
 		}
 	})
+}
+
+func TestDevWithoutPostgreSQLSaysSo(t *testing.T) {
+	site := realSite{&cluster.Cluster{Redis: new(process.Redis), Nginx: new(process.Nginx), Allocators: []*cluster.Member{{}}}}
+	const missing = "There is no PostgreSQL here, so orders live in Redis only."
+	if got := site.about(); !strings.HasSuffix(got.honesty, missing) || got.stores.Database.URL != "" {
+		t.Errorf("got %q and the database %q, want %q and none", got.honesty, got.stores.Database.URL, missing)
+	}
 }

@@ -67,6 +67,7 @@ func TestAPaymentPaysItsOrder(t *testing.T) {
 	wantPrivate(t, got, buyerapi.Paid)
 	// What the provider can't know, its state, reason and time, is left to the store.
 	want := call{"s", 1, sale.Payment{ID: "pay_1", Message: "msg_1", Order: anOrder, Amount: 9900, Currency: "EUR"}}
+	close(asked)
 	if diff := cmp.Diff(want, <-asked); diff != "" {
 		t.Errorf("asked of the store (-want +got):\n%s", diff)
 	}

@@ -40,10 +40,10 @@ var fences = []struct {
 	tests   bool
 }{
 	{"github.com/valyala/fasthttp", []string{"internal/buyerapi", "cmd", "bench", "internal/cluster"}, false},
-	{"github.com/redis/go-redis", []string{"internal/remotestock", "internal/membership", "internal/ledger", "internal/cluster"}, true},
+	{"github.com/redis/go-redis", []string{"internal/remotestock", "internal/membership", "internal/ledger", "internal/cluster", "bench"}, true},
 	{"github.com/hashicorp/memberlist", []string{"internal/membership"}, false},
 	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, false},
-	{"github.com/jackc/pgx", []string{"internal/ledger"}, false},
+	{"github.com/jackc/pgx", []string{"internal/ledger", "bench"}, false},
 }
 
 // pkg is one package as go list tells of it.

@@ -54,10 +54,12 @@ func (s *site) crowd(t *testing.T, visit func(answer, error)) (stop func()) {
 			}
 		})
 	}
-	return func() {
+	stop = func() {
 		done.Store(true)
 		group.Wait()
 	}
+	t.Cleanup(stop) // before the site goes, should the test fail
+	return stop
 }
 
 // P8: Redis away is never "sold out", and service resumes by itself.

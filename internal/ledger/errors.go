@@ -46,8 +46,8 @@ func classify(err error) error {
 		return err
 	case errors.As(err, &said):
 		return answered(said, err)
-	case errors.As(err, &connect), errors.As(err, &network), pgconn.Timeout(err),
-		errors.Is(err, context.DeadlineExceeded), errors.Is(err, pgconn.ErrConnClosed), errors.Is(err, net.ErrClosed),
+	case errors.As(err, &connect), errors.As(err, &network), // a deadline that has passed is one of these
+		errors.Is(err, pgconn.ErrConnClosed), errors.Is(err, net.ErrClosed),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	}

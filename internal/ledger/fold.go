@@ -81,7 +81,7 @@ func (f *folding) add(e sale.Event) {
 	for _, p := range e.Payments {
 		f.payment(p)
 	}
-	if e.Opened != nil && b.Opened == nil {
+	if e.Opened != nil {
 		b.Opened, b.OpenedAt = e.Opened, e.At
 	}
 	if e.Restock != nil && !f.restocks[e.Restock.Key] {

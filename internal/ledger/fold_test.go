@@ -162,7 +162,7 @@ func TestSiftSetsAside(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			good, late := newOrder("good", start), newOrder("late", start)
-			e.Orders = append(append([]sale.Order{good}, e.Orders...), late)
+			e.Orders = append(append(append([]sale.Order{good}, e.Orders...), late), e.Orders...)
 			got := Fold([]sale.Event{e})
 			if len(got.Aside) != 1 || !strings.Contains(got.Aside[0].Fault, fault) || got.Aside[0].Content == "" || got.Aside[0].Entry != e.ID {
 				t.Errorf("got aside %+v, want entry %s with fault %q and its content", got.Aside, e.ID, fault)

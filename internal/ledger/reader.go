@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -46,25 +45,16 @@ type reader struct {
 // run reads until stop is done; the batch under way is finished. work is done when nothing
 // more may be written, and ends even that. The only error is sale.ErrFenced.
 func (r *reader) run(stop, work context.Context) error {
-	idle, retry := r.cfg.PollMin, r.cfg.RetryMin
+	pace := newPace(r.cfg)
 	for stop.Err() == nil {
 		entries, err := r.drain(stop, work)
-		var wait time.Duration
-		switch {
-		case errors.Is(err, sale.ErrFenced):
+		if errors.Is(err, sale.ErrFenced) {
 			return err
-		case err != nil:
-			r.known = false
-			wait = retry/2 + rand.N(retry) // all sales' readers failed at once, and should not come back at once
-			retry = min(2*retry, r.cfg.RetryMax)
-		case entries > 0:
-			idle, retry = r.cfg.PollMin, r.cfg.RetryMin
-			wait = idle
-		default:
-			retry = r.cfg.RetryMin
-			wait, idle = idle, min(2*idle, r.cfg.PollMax)
 		}
-		if !pause(stop, wait) || work.Err() != nil {
+		if err != nil {
+			r.known = false
+		}
+		if !pause(stop, pace.after(entries, err)) {
 			return nil
 		}
 	}
@@ -181,17 +171,5 @@ func (r *reader) read(work context.Context, after string) ([]sale.Event, error) 
 func (r *reader) note(work context.Context, op Op, err error, where ...zap.Field) {
 	if err == nil || work.Err() == nil {
 		r.journal.note(op, r.id, err, where...)
-	}
-}
-
-// pause waits for d; false means ctx was done first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -156,6 +156,24 @@ func TestDatabaseNewerThanTheSaleAdoptsIt(t *testing.T) {
 	wantRecords(t, s, id, r.truth(id))
 }
 
+// TestDatabaseThatComesBackAsAnother: after a failure the ledger asks anew whether the sale
+// is known.
+func TestDatabaseThatComesBackAsAnother(t *testing.T) {
+	r, id, m := alone()
+	r.hold(id)
+	s := openStore(t, server.URL())
+	m.run(t, s, quick())
+	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	for _, table := range []string{"orders WHERE sale", "readers WHERE sale", "sales WHERE id"} {
+		if _, err := s.pool.Exec(t.Context(), `DELETE FROM `+table+` = $1`, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.hold(id)
+	until(t, "empty stream again", func() bool { return r.waiting(id) == 0 })
+	wantRecords(t, s, id, r.truth(id))
+}
+
 func TestUnreadableEntryBlocksNothing(t *testing.T) {
 	r, id, m := alone()
 	r.tell(id, sale.Event{Fault: "torn", Raw: `["x"]`})

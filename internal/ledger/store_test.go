@@ -100,15 +100,7 @@ func TestWhatIsAwayIsTold(t *testing.T) {
 		}
 	})
 	t.Run("one that hangs", func(t *testing.T) {
-		s, id := sold(t)
-		tx, err := s.pool.Begin(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = tx.Rollback(ctx) }()
-		if _, err := tx.Exec(ctx, `UPDATE readers SET token = token WHERE sale = $1`, id); err != nil {
-			t.Fatal(err)
-		}
+		s, id := stuck(t)
 		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
 		if err := s.Commit(short, id, 1, Batch{}); !errors.Is(err, ErrAway) {
@@ -116,13 +108,35 @@ func TestWhatIsAwayIsTold(t *testing.T) {
 		}
 	})
 	t.Run("not who was told to stop", func(t *testing.T) {
-		s, id := sold(t)
+		s, id := stuck(t)
 		stopped, cancel := context.WithCancel(ctx)
+		result := make(chan error, 1)
+		go func() { result <- s.Commit(stopped, id, 1, Batch{}) }()
+		until(t, "commit that waits for a row", func() bool {
+			var waiting bool
+			err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')`).Scan(&waiting)
+			return err == nil && waiting
+		})
 		cancel()
-		if err := s.Commit(stopped, id, 1, Batch{}); !errors.Is(err, context.Canceled) || errors.Is(err, ErrAway) {
+		if err := <-result; !errors.Is(err, context.Canceled) || errors.Is(err, ErrAway) {
 			t.Errorf("got %v, want %v alone", err, context.Canceled)
 		}
 	})
+}
+
+// stuck is a store with a sale whose commits wait for as long as the test runs.
+func stuck(t *testing.T) (*Store, sale.ID) {
+	t.Helper()
+	s, id := sold(t)
+	tx, err := s.pool.Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	if _, err := tx.Exec(context.Background(), `UPDATE readers SET token = token WHERE sale = $1`, id); err != nil {
+		t.Fatal(err)
+	}
+	return s, id
 }
 
 func TestCommitsAreDurableWhateverTheDefault(t *testing.T) {

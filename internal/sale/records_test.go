@@ -93,6 +93,16 @@ func TestAnEventThatTellsNothingChangesNothing(t *testing.T) {
 	}
 }
 
+func TestTheLastWordOnClosingCounts(t *testing.T) {
+	r := sale.NewRecords()
+	apply(&r, story()...)
+	for _, closed := range []bool{false, true, true, false} {
+		if r.Apply(closing(closed)); r.Sale.Closed != closed {
+			t.Errorf("got closed %v, want %v", r.Sale.Closed, closed)
+		}
+	}
+}
+
 // Before a ledger knows a sale, only what the events say counts.
 func TestTheTotalIsCountedFromWhatIsKnown(t *testing.T) {
 	r := sale.NewRecords()
@@ -113,13 +123,13 @@ func TestTheTotalIsCountedFromWhatIsKnown(t *testing.T) {
 }
 
 func TestACloneSharesNothing(t *testing.T) {
-	r := sale.NewRecords()
+	r, want := sale.NewRecords(), sale.NewRecords()
 	apply(&r, story()...)
-	want := r.Clone()
-	if diff := cmp.Diff(r, want); diff != "" {
+	apply(&want, story()...)
+	clone := r.Clone()
+	if diff := cmp.Diff(r, clone); diff != "" {
 		t.Errorf("clone (-records +clone):\n%s", diff)
 	}
-	clone := r.Clone()
 	apply(&clone, closing(false), holds("z", 1, sale.StateHeld), sale.Event{Restock: &sale.Restock{Key: "z", Delta: 1}},
 		sale.Event{Payments: []sale.Payment{{ID: "z"}}})
 	if diff := cmp.Diff(want, r); diff != "" {

@@ -271,7 +271,7 @@ func TestWhoIsNotRootRunsPostgres(t *testing.T) {
 	again := exec.CommandContext(ctx, binary, "-test.v", "-test.run=^(TestPostgresStartsAgainOnItsData|TestKillEndsChildrenThatDoNotNotice|TestPostgresDiesWithItsParent)$")
 	again.Dir = dir
 	again.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
-	again.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	again.SysProcAttr = &syscall.SysProcAttr{Credential: as, Pdeathsig: syscall.SIGKILL}
 	out, err := again.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)

@@ -126,6 +126,7 @@ func TestPostgresDiesWithItsParent(t *testing.T) {
 	dir := openDir(t)
 	parent := exec.Command(os.Args[0])
 	parent.Env = append(os.Environ(), parentOf+"="+dir)
+	parent.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

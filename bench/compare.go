@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"onsale/bench/generator"
+	"onsale/bench/report"
+	"onsale/bench/strategy"
+)
+
+// compare sells by every strategy that everybody argues about, side by side.
+type compare struct {
+	Quick       bool          `help:"One short repeat, in under two minutes: to see that it works."`
+	Repeats     int           `default:"5" help:"Interleaved repeats; medians are compared."`
+	Connections int           `default:"256" help:"Connections at the same time."`
+	For         time.Duration `default:"4s" help:"How long each measurement should take."`
+	Rate        float64       `default:"400" help:"Open loop, stock left: buyers a second; low enough for the slowest strategy."`
+	Crowd       float64       `default:"6000" help:"Open loop, spike: buyers a second, for a stock of a tenth of them."`
+	Only        []string      `help:"Strategies to compare, by name; all by default."`
+	Out         string        `default:"out/compare" type:"path" help:"Folder for the report: report.json, report.html, bench.txt and pictures."`
+	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+
+	extra []strategy.Entry // further strategies, for tests
+}
+
+// Validate reports every fault at once, or nil.
+func (c *compare) Validate() error {
+	var faults []error
+	if c.Repeats < 1 || c.Connections < 1 || c.For < 100*time.Millisecond {
+		faults = append(faults, errors.New("want at least one repeat, one connection, and --for 100ms"))
+	}
+	if c.Rate <= 0 || c.Crowd <= 0 {
+		faults = append(faults, errors.New("want rates above 0"))
+	}
+	for _, name := range c.Only {
+		if name != ours && !slices.ContainsFunc(strategy.All, func(e strategy.Entry) bool { return e.Name == name }) {
+			faults = append(faults, fmt.Errorf("no strategy is called %s: there are %s", name, strings.Join(names(), ", ")))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func names() []string {
+	all := []string{ours}
+	for _, e := range strategy.All {
+		all = append(all, e.Name)
+	}
+	return all
+}
+
+// maxBuyers bounds how many tokens are signed, and so how many requests one
+// measurement may have.
+const maxBuyers = 400_000
+
+// Run compares, and writes the report, also of a run that was interrupted.
+func (c *compare) Run(ctx context.Context) error {
+	if c.Quick {
+		c.Repeats, c.For = 1, 1200*time.Millisecond
+	}
+	entries := slices.DeleteFunc(slices.Concat(strategy.All, c.extra), func(e strategy.Entry) bool {
+		return len(c.Only) > 0 && !slices.Contains(c.Only, e.Name)
+	})
+	f, err := startField(ctx, entries, c.Binaries)
+	if err != nil {
+		return err
+	}
+	r := newReport(ctx)
+	err = c.measure(ctx, f, r)
+	if cerr := f.close(); cerr != nil {
+		say("closing: " + cerr.Error())
+	}
+	if len(r.Rows) == 0 {
+		return err
+	}
+	return errors.Join(err, c.write(r))
+}
+
+// measure goes through every strategy and phase of each repeat in random order.
+func (c *compare) measure(ctx context.Context, f *field, r *report.Report) error {
+	g, err := generator.Start(ctx, filepath.Join(f.cluster.Dir, "keys.json"), maxBuyers)
+	if err != nil {
+		return err
+	}
+	defer g.Stop()
+	live := report.NewLive(os.Stderr)
+	defer live.End()
+	live.Begin(len(f.contenders) * (1 + c.Repeats*len(phases)))
+	trials := map[*contender]*trial{}
+	for _, one := range f.contenders {
+		live.Step(one.Name + ": warming up")
+		t := &trial{compare: c, contender: one, generator: g}
+		if err := t.warm(ctx); err != nil {
+			return fmt.Errorf("%s: %w", one.Name, err)
+		}
+		trials[one] = t
+	}
+	type step struct {
+		on    *contender
+		phase phase
+	}
+	for repeat := range c.Repeats {
+		var steps []step
+		for _, one := range f.contenders {
+			for _, p := range phases {
+				steps = append(steps, step{one, p})
+			}
+		}
+		rand.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
+		for _, s := range steps {
+			live.Step(fmt.Sprintf("%s: %s, %s loop", s.on.Name, s.phase.name, s.phase.loop))
+			row, curve, err := trials[s.on].run(ctx, s.phase, repeat+1)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", s.on.Name, s.phase.name, err)
+			}
+			r.Rows = append(r.Rows, row)
+			r.Curves = append(r.Curves, curve...)
+			live.Row(row)
+		}
+	}
+	return nil
+}
+
+// write prints the tables and saves the report.
+func (c *compare) write(r *report.Report) error {
+	if err := r.WriteTables(os.Stdout, ours); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return err
+	}
+	pictures, err := r.WriteSVG(c.Out)
+	err = errors.Join(err,
+		save(filepath.Join(c.Out, "report.json"), r.WriteJSON),
+		save(filepath.Join(c.Out, "report.html"), func(w io.Writer) error { return r.WriteHTML(w, ours) }),
+		save(filepath.Join(c.Out, "bench.txt"), r.WriteBench))
+	if err == nil {
+		say(fmt.Sprintf("report.json, report.html, bench.txt and %d pictures are in %s", len(pictures), c.Out))
+	}
+	return err
+}
+
+// save writes a file through one of the report's writers.
+func save(name string, write func(io.Writer) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}

@@ -1,0 +1,200 @@
+package generator
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// every sends answer for each so many requests, and the good one for all others.
+func every(n int64, faulty, good script) script {
+	return func(conn net.Conn, number int64, token string) bool {
+		if number%n == 0 {
+			return faulty(conn, number, token)
+		}
+		return good(conn, number, token)
+	}
+}
+
+// Each fault costs the request that it hit, by name, and no other: the connection is
+// replaced.
+func TestFaultsCostOneRequest(t *testing.T) {
+	hangUp := func(net.Conn, int64, string) bool { return false }
+	send := func(answer string, stays bool) script {
+		return func(conn net.Conn, _ int64, _ string) bool {
+			_, err := conn.Write([]byte(answer))
+			return err == nil && stays
+		}
+	}
+	for name, c := range map[string]struct {
+		faulty script
+		kind   string
+	}{
+		"closed before any byte": {hangUp, errClosed},
+		"reset": {func(conn net.Conn, _ int64, _ string) bool {
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			return false
+		}, errReset},
+		"half a header": {send("HTTP/1.1 201 Cre", false), errCut},
+		"half a body":   {send(string(replySold[:len(replySold)-3]), false), errCut},
+		"chunked":       {send("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", true), errChunked},
+		"two answers":   {send(string(replySold)+string(replySold), true), errMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, every(10, c.faulty, always(replySold)))
+			r := mustSend(t, closed(s, 100, 4))
+			if diff := cmp.Diff(map[string]int64{c.kind: 10}, r.Errors); diff != "" {
+				t.Errorf("errors (-want +got):\n%s", diff)
+			}
+			if r.Completed != 90 || len(r.Acks) != 90 || r.Latencies[ClassError].Count() != 10 || s.asked.Load() != 100 {
+				t.Errorf("got %d answers, %d acks, %d latencies of errors, %d requests at the server, want 90, 90, 10, 100",
+					r.Completed, len(r.Acks), r.Latencies[ClassError].Count(), s.asked.Load())
+			}
+			// The last four faults may each end the run before a connection is made again.
+			if got := s.accepted.Load(); got < 4+10-4 || got > 4+10 {
+				t.Errorf("got %d connections, want the 4 and one for each fault", got)
+			}
+		})
+	}
+}
+
+func TestStatusThatNoBuyerShouldGetIsAnError(t *testing.T) {
+	s := startServer(t, every(4, always(reply500), always(replySoldOut)))
+	r := mustSend(t, closed(s, 40, 2))
+	if diff := cmp.Diff(map[string]int64{"status 500": 10}, r.Errors); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+	if r.Completed != 40 || r.Latencies[ClassError].Count() != 10 || s.accepted.Load() != 2 {
+		t.Errorf("got %d answers, %d errors, %d connections, want 40, 10, 2", r.Completed, r.Latencies[ClassError].Count(), s.accepted.Load())
+	}
+}
+
+func TestAnswerInPiecesIsOneAnswer(t *testing.T) {
+	s := startServer(t, func(conn net.Conn, _ int64, _ string) bool {
+		for i := range replySold {
+			if _, err := conn.Write(replySold[i : i+1]); err != nil {
+				return false
+			}
+		}
+		return true
+	})
+	r := mustSend(t, closed(s, 20, 2))
+	if len(r.Acks) != 20 || len(r.Errors) != 0 {
+		t.Errorf("got %d acks, errors %v, want 20 and none", len(r.Acks), r.Errors)
+	}
+}
+
+func TestServerThatClosesEachConnection(t *testing.T) {
+	last := render(201, `{"id":"o"}`, "Connection: close\r\n")
+	s := startServer(t, func(conn net.Conn, _ int64, _ string) bool {
+		_, _ = conn.Write(last)
+		return false
+	})
+	for name, o := range map[string]Order{"closed loop": closed(s, 200, 4), "open loop": open(s, 200, 4, 2000)} {
+		t.Run(name, func(t *testing.T) {
+			before := s.accepted.Load()
+			r := mustSend(t, o)
+			if r.Completed != 200 || len(r.Errors) != 0 {
+				t.Errorf("got %d answers, errors %v, want 200 and none", r.Completed, r.Errors)
+			}
+			if got := s.accepted.Load() - before; got < 200 {
+				t.Errorf("got %d connections, want one a request", got)
+			}
+		})
+	}
+}
+
+func TestServerThatNeverAnswers(t *testing.T) {
+	var s *server
+	s = startServer(t, func(net.Conn, int64, string) bool {
+		<-s.ended
+		return false
+	})
+	o := closed(s, 6, 2)
+	o.Timeout = 50 * time.Millisecond
+	r := mustSend(t, o)
+	if diff := cmp.Diff(map[string]int64{errTimeout: 6}, r.Errors); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+	if l := r.Latencies[ClassError]; l.Quantile(0) < o.Timeout-ms || r.Completed != 0 {
+		t.Errorf("got errors after %v, %d answers, want none before %v", l.Quantile(0), r.Completed, o.Timeout)
+	}
+}
+
+// An idle connection that the server closes, or speaks on, carries no request: nothing
+// is lost with it.
+func TestIdleConnectionsAreReplaced(t *testing.T) {
+	for name, c := range map[string]struct {
+		farewell string
+		want     map[string]int64
+	}{
+		"closed":    {"", map[string]int64{}},
+		"spoken on": {"HTTP/1.1 408 Request Timeout\r\n\r\n", map[string]int64{errUnasked: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gone := make(chan struct{})
+			s := startServer(t, func(conn net.Conn, number int64, token string) bool {
+				if number > 1 {
+					return always(replySold)(conn, number, token)
+				}
+				_, _ = conn.Write(replySold)
+				<-gone
+				_, _ = conn.Write([]byte(c.farewell))
+				return false
+			})
+			// A single connection. Its first answer is heard before the farewell is said, and
+			// the second request is due long after.
+			o := open(s, 2, 1, 2)
+			said := false
+			var e *engine
+			e, err := newEngine(o, tokens(2), func() bool {
+				if !said && e.tally.run.Completed == 1 {
+					said = true
+					close(gone)
+				}
+				return false
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.close()
+			r, err := e.run()
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSums(t, o, r)
+			if diff := cmp.Diff(c.want, r.Errors); diff != "" || r.Completed != 2 || s.accepted.Load() != 2 {
+				t.Errorf("got %d answers on %d connections, want 2 on 2; errors (-want +got):\n%s", r.Completed, s.accepted.Load(), diff)
+			}
+		})
+	}
+}
+
+// A server that dies must end the run, one way or the other.
+func TestServerThatDies(t *testing.T) {
+	dying := func(t *testing.T) *server {
+		var s *server
+		s = startServer(t, func(conn net.Conn, number int64, token string) bool {
+			if number == 20 {
+				s.die()
+			}
+			return always(replySold)(conn, number, token)
+		})
+		return s
+	}
+	for name, adjust := range map[string]func(*Order){
+		"closed loop": func(o *Order) { o.Timeout = 100 * time.Millisecond },
+		"open loop":   func(o *Order) { o.Rate, o.Late = 1000, 50*time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := closed(dying(t), 300, 4)
+			adjust(&o)
+			r := mustSend(t, o)
+			if r.Completed < 15 || r.Dropped < 200 || r.Errors[errRefused] == 0 {
+				t.Errorf("got %d answers, %d dropped, errors %v, want some, most, and refused connections", r.Completed, r.Dropped, r.Errors)
+			}
+		})
+	}
+}

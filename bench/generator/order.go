@@ -1,0 +1,65 @@
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// Order is one run that is asked of the generator.
+type Order struct {
+	Addr string // host:port of the server
+	Sale string
+	// First and Requests: buyers First … First+Requests-1 send one request each.
+	First    int
+	Requests int
+	// Connections are kept open. In a closed loop they are the buyers at the same
+	// time. In an open loop too few make requests wait in line that the server could
+	// have taken; more cost it memory.
+	Connections int
+	// Rate is the requests a second of an open loop; 0 is a closed loop.
+	Rate float64
+	// Late is how long after its time a request of an open loop may still be sent.
+	// What finds no connection until then is dropped and counted. Longer shows the
+	// whole wait of an overloaded server; shorter bounds how long a run outlasts its
+	// schedule. A closed loop has no use for it.
+	Late time.Duration
+	// Timeout makes a slower answer an error, and its connection is replaced. Longer
+	// waits for what no buyer would; shorter turns a stall into errors.
+	Timeout time.Duration
+}
+
+// open reports whether requests are sent on schedule.
+func (o Order) open() bool { return o.Rate > 0 }
+
+// maxConnections leaves a server's address some of the 28,000 ports that Linux has
+// for connections to it, for those that are being closed.
+const maxConnections = 20_000
+
+// maxRate is more than one thread can send.
+const maxRate = 1_000_000
+
+// Validate reports every fault at once, or returns nil.
+func (o Order) Validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	_, _, err := net.SplitHostPort(o.Addr)
+	check(err == nil, "address %q: want host:port", o.Addr)
+	check(o.Sale != "", "sale: missing")
+	check(o.First >= 0, "first buyer %d: want at least 0", o.First)
+	check(o.Requests > 0, "requests %d: want at least 1", o.Requests)
+	check(o.Connections > 0 && o.Connections <= maxConnections, "connections %d: want 1 to %d", o.Connections, maxConnections)
+	check(o.Rate >= 0 && o.Rate <= maxRate, "rate %v: want 0 to %d a second", o.Rate, maxRate)
+	check(!o.open() || o.Late > 0, "late %v: want more than 0 in an open loop", o.Late)
+	check(o.Timeout > 0, "timeout %v: want more than 0", o.Timeout)
+	return errors.Join(faults...)
+}
+
+// Buyer is the name of the buyer of that number.
+func Buyer(number int) string { return "buyer-" + strconv.Itoa(number) }

@@ -1,0 +1,65 @@
+package generator
+
+import "time"
+
+// Run is what came of an order.
+type Run struct {
+	Intended  int64   // requests that were due: all of them, unless the run was stopped
+	Sent      int64   // each either has an answer or is an error
+	Completed int64   // answers that came whole, whatever their status
+	Dropped   int64   // requests that found no connection in time, and have no latency
+	Seconds   float64 // from the time of the first request to the last answer or error
+
+	// Latencies by class of the answer: in an open loop from the time at which the
+	// request was due, in a closed loop from its sending. A class without answers is
+	// missing, and a nil Latency is an empty one.
+	Latencies map[Class]*Latency
+	Statuses  map[int]int64
+	Acks      []Ack
+	SoldOut   []SoldOut
+	// Errors by kind. Connections that could not be made, and those that spoke
+	// unasked, count here and nowhere else: no request was on them.
+	Errors map[string]int64
+
+	// Behind is by how much the generator itself was late at worst, in an open loop: a
+	// request was due and a connection free, and yet it was not sent. Such a run says
+	// less about the server than it seems to.
+	Behind     time.Duration
+	CPUSeconds float64 // of the whole generator's process, in this run
+	Timeline   []Second
+}
+
+// Class sorts answers by what they mean to a buyer.
+type Class string
+
+// Every class.
+const (
+	ClassSold    Class = "sold"     // 201, and 200 for a replay
+	ClassSoldOut Class = "sold-out" // 409 with that code
+	ClassLimited Class = "limited"  // 401, 403, 409 with any other code, 422, 429
+	ClassBusy    Class = "busy"     // 503 and 504
+	ClassError   Class = "error"    // no whole answer, or one that no buyer should get
+)
+
+// Ack is an order that a buyer was told of.
+type Ack struct {
+	Buyer string `json:"buyer"`
+	Order string `json:"order"`
+}
+
+// SoldOut counts the sold-out answers to requests of the same two instants, in Unix
+// milliseconds. Sent is the real time of sending, in an open loop too: only after it
+// can the server have spoken.
+type SoldOut struct {
+	Sent     int64 `json:"sent"`
+	Received int64 `json:"received"`
+	Buyers   int64 `json:"buyers"`
+}
+
+// Second is what came in a tenth of a second. One without answers is there too: a gap
+// is what a reader of the timeline looks for.
+type Second struct {
+	At      float64         `json:"at"` // seconds from the run's start to the tenth's
+	Answers map[Class]int64 `json:"answers,omitempty"`
+	P99     time.Duration   `json:"p99"` // latency of all answers and errors in it
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// units tell benchstat which way is better. Without them it takes more to be worse.
+const units = "Unit req/s better=higher\n"
+
+// WriteBench writes the report in Go's benchmark format, a line for each repeat, so that
+// benchstat has samples to compare. INVALID rows are comments: benchstat must not
+// average a wrong answer.
+func (r *Report) WriteBench(w io.Writer) error {
+	var b bytes.Buffer
+	for _, pair := range r.setting() {
+		fmt.Fprintf(&b, "%s: %s\n", key(pair[0]), pair[1])
+	}
+	b.WriteString(units)
+	rows := slices.Clone(r.Rows)
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(order(a.Phase), order(b.Phase)), strings.Compare(a.Phase, b.Phase), strings.Compare(a.Loop, b.Loop),
+			cmp.Compare(a.Offered, b.Offered), strings.Compare(a.Strategy, b.Strategy), cmp.Compare(a.Repeat, b.Repeat))
+	})
+	for _, row := range rows {
+		name := benchmark(row, r.Cores)
+		switch {
+		case row.Invalid():
+			fmt.Fprintf(&b, "# INVALID %s repeat %d: %s\n", name, row.Repeat, plain(row.Faults[0]))
+		case row.Throughput() <= 0:
+			fmt.Fprintf(&b, "# nobody served: %s repeat %d\n", name, row.Repeat)
+		default:
+			fmt.Fprintf(&b, "%s\t%d%s\n", name, row.Completed, values(row))
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// benchmark is the row's name: the phase, then a key for everything that tells rows apart.
+func benchmark(r Row, cores int) string {
+	name := "Benchmark" + camel(r.Phase) + "/strategy=" + word(r.Strategy) + "/loop=" + word(r.Loop)
+	if r.Loop == LoopOpen {
+		name += "/offered=" + number(r.Offered)
+	}
+	if cores > 0 {
+		name += "-" + strconv.Itoa(cores)
+	}
+	return name
+}
+
+// values are the row's measurements, each with its unit.
+func values(r Row) string {
+	var b strings.Builder
+	add := func(value float64, unit string) { fmt.Fprintf(&b, "\t%s %s", number(value), unit) }
+	// In open loop the time between answers is the generator's choice, no result.
+	if r.Loop == LoopClosed {
+		add(1e9/r.Throughput(), "ns/op")
+	}
+	add(r.Throughput(), "req/s")
+	if len(processes(r.CPU)) > 0 {
+		add(r.Cost(), "cpu-µs/op")
+	}
+	if q := r.Decisive(); q.Count > 0 {
+		add(q.P50, "p50-ms")
+		add(q.P99, "p99-ms")
+		add(q.P999, "p99.9-ms")
+	}
+	return b.String()
+}
+
+// number writes v with seven digits, never as an exponent: those are more than any
+// measurement here has.
+func number(v float64) string {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 7, 64), 64)
+	if err != nil {
+		return "0"
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+// word makes one part of a benchmark's name: what separates parts would make two of it.
+func word(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '/' || r == '=' {
+			return '_'
+		}
+		return r
+	}, plain(s))
+}
+
+// camel is the phase as a benchmark's name begins: "sold-out" is SoldOut.
+func camel(phase string) string {
+	var b strings.Builder
+	for _, part := range strings.FieldsFunc(word(phase), func(r rune) bool { return r == '-' || r == '_' }) {
+		r := []rune(part)
+		b.WriteString(strings.ToUpper(string(r[:1])) + string(r[1:]))
+	}
+	return b.String()
+}
+
+// key is a name as the format's configuration lines want it: lower case, in one word.
+func key(s string) string {
+	return strings.ToLower(strings.ReplaceAll(word(s), ":", "_"))
+}

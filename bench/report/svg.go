@@ -1,0 +1,26 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// WriteSVG draws every picture that the report has data for into the folder, and
+// returns their files: throughput-<phase>-closed.svg, cpu-<phase>-<loop>.svg,
+// latency-<phase>-<loop>-<class>.svg and stock.svg. It makes the folder if need be, and
+// leaves other files there alone.
+func (r *Report) WriteSVG(dir string) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("pictures: %w", err)
+	}
+	var files []string
+	for _, p := range r.pictures() {
+		name := filepath.Join(dir, p.name+".svg")
+		if err := os.WriteFile(name, p.svg(), 0o644); err != nil {
+			return files, fmt.Errorf("pictures: %w", err)
+		}
+		files = append(files, name)
+	}
+	return files, nil
+}

@@ -1,0 +1,189 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// plain makes one harmless line of a text that some process wrote: control characters
+// would move a terminal's cursor, end a line of the benchmark format, and are not
+// allowed in XML at all.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r) || r == unicode.ReplacementChar:
+			return '·'
+		}
+		return r
+	}, s)
+}
+
+// clip shortens a line to n characters.
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+// decimal writes a number with as many digits as a reader can use: three or more, with
+// thousands set apart.
+func decimal(v float64) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "–"
+	case math.Abs(v) < 9.995:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	case math.Abs(v) < 99.95:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return thousands(int64(math.Round(v)))
+}
+
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// millis writes a latency, or a dash where nothing was answered.
+func millis(q Quantiles, ms float64) string {
+	if q.Count == 0 {
+		return "–"
+	}
+	return decimal(ms)
+}
+
+// percent rounds down above one half, so that 100 % means all of them.
+func percent(share float64) string {
+	if share > 0.5 {
+		share = math.Floor(share*1000) / 1000
+	}
+	return strconv.FormatFloat(share*100, 'f', 1, 64) + " %"
+}
+
+// mebibytes is what the strategy's own processes hold resident together.
+func (r Row) mebibytes() string {
+	var sum int64
+	for _, process := range processes(r.Memory) {
+		sum += r.Memory[process]
+	}
+	if sum == 0 {
+		return "–"
+	}
+	return decimal(float64(sum) / (1 << 20))
+}
+
+// cost writes the processor time of a request, or a dash where it was not measured.
+func (r Row) cost() string {
+	if len(processes(r.CPU)) == 0 {
+		return "–"
+	}
+	return decimal(r.Cost())
+}
+
+// ratio writes s's multiple of the peer's number, or a dash.
+func ratio(s, peer Summary) string {
+	if v, ok := Ratio(s, peer); ok {
+		return decimal(v) + "×"
+	}
+	return "–"
+}
+
+// spread is how far the repeats' throughput lies from its middle at most.
+func (s Summary) spread() string {
+	middle := s.Throughput()
+	if s.Repeats < 2 || middle <= 0 {
+		return "–"
+	}
+	return fmt.Sprintf("± %.1f %%", 100*max(s.High-middle, middle-s.Low)/middle)
+}
+
+// load says how the group's requests came. Closed loop is named capacity everywhere.
+func load(loop string, offered float64) string {
+	if loop == LoopClosed {
+		return "capacity (closed loop)"
+	}
+	return "open loop, " + decimal(offered) + " requests a second offered"
+}
+
+// Heading names the group: its phase and how its requests came.
+func (g Group) Heading() string { return plain(g.Phase) + ": " + load(g.Loop, g.Offered) }
+
+// ranking says what the order of the rows means.
+func (g Group) ranking() string {
+	if g.Loop == LoopClosed {
+		return "Ranked by buyers served a second."
+	}
+	return fmt.Sprintf("Ranked by the p99 of “%s”; rows that left more than %g %% of the intended requests unserved come after those that did not.",
+		decisive(g.Phase), unserved*100)
+}
+
+// remarks are what a reader must know of a row: first what makes it INVALID.
+func (s Summary) remarks() []string {
+	var all []string
+	add := func(when bool, format string, args ...any) {
+		if when {
+			all = append(all, plain(fmt.Sprintf(format, args...)))
+		}
+	}
+	if s.Invalid() {
+		add(true, "INVALID: %s", s.Faults[0])
+		add(len(s.Faults) > 1, "faults in all: %d", len(s.Faults))
+	}
+	for _, n := range []struct {
+		count int64
+		what  string
+	}{
+		{s.Oversold, "oversold"}, {s.Unsold, "unsold"}, {s.Duplicates, "duplicate orders"},
+		{s.LostAcks, "lost acknowledgements"}, {s.FalseSoldOut, "false “sold out”"},
+	} {
+		add(n.count > 0, "%s %s", thousands(n.count), n.what)
+	}
+	add(s.GeneratorBusy >= Saturated, "generator saturated")
+	add(s.Dropped > 0, "%s requests dropped", thousands(s.Dropped))
+	add(s.Loop == LoopOpen && !s.kept() && !s.Invalid(), "did not keep up")
+	add(s.Durability != "", "durability: %s", s.Durability)
+	add(len(s.Lacks) > 0, "lacks: %s", strings.Join(s.Lacks, "; "))
+	return all
+}
+
+// origin is where the figures come from, in one line.
+func (r *Report) origin() string {
+	parts := []string{r.Machine, "commit " + r.Commit}
+	if !r.Started.IsZero() {
+		parts = append(parts, r.Started.UTC().Format("2006-01-02"))
+	}
+	return plain(strings.Join(parts, ", "))
+}
+
+// setting lists what the run took place on, as pairs of a name and a value.
+func (r *Report) setting() [][2]string {
+	all := [][2]string{{"command", r.Command}, {"commit", r.Commit}, {"machine", r.Machine}}
+	if r.Cores > 0 {
+		all = append(all, [2]string{"cores", strconv.Itoa(r.Cores)})
+	}
+	all = append(all, [2]string{"cpu", r.CPUModel}, [2]string{"kernel", r.Kernel})
+	if !r.Started.IsZero() {
+		all = append(all, [2]string{"started", r.Started.UTC().Format("2006-01-02 15:04:05 MST")})
+	}
+	for _, program := range sortedKeys(r.Versions) {
+		if program != "kernel" || r.Kernel == "" { // said once
+			all = append(all, [2]string{program, r.Versions[program]})
+		}
+	}
+	kept := all[:0]
+	for _, pair := range all {
+		if pair[1] != "" {
+			kept = append(kept, [2]string{plain(pair[0]), plain(pair[1])})
+		}
+	}
+	return kept
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"onsale/bench/generator"
+	"onsale/internal/adminapi"
+	"onsale/internal/audit"
+	"onsale/internal/cluster"
+	"onsale/internal/sale"
+)
+
+// scale sells the same sale over more and more nodes.
+type scale struct {
+	Nodes     []int  `default:"1,2,5,10,20,50,100" help:"Node counts."`
+	PerNode   int    `default:"16" help:"Connections a node, in the runs with equal connections per node."`
+	Total     int    `default:"256" help:"Connections in all, in the runs with equal connections in all."`
+	Purchases int    `default:"40000" help:"Tickets, and buyers, of each run."`
+	JSON      string `help:"File for the result." type:"path"`
+	Binaries  string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+}
+
+// scaleRow is one run.
+type scaleRow struct {
+	Nodes       int                `json:"nodes"`
+	Connections int                `json:"connections"`
+	PerNode     bool               `json:"equal_per_node"` // or equal in all
+	Rate        float64            `json:"purchases_per_second"`
+	Claims      int64              `json:"claims"`
+	DeductCalls int64              `json:"deduct_calls"`
+	Calls       int64              `json:"script_calls"`
+	CallsClaim  float64            `json:"deduct_calls_per_claim"`
+	CPU         map[string]float64 `json:"cpu_us_per_request"` // nodes, redis, nginx, allocators
+	CPUAll      float64            `json:"cpu_us_per_request_all"`
+	NodeMemory  int64              `json:"node_memory_bytes"` // mean resident memory of a node
+	Faults      []string           `json:"faults"`
+}
+
+// scaleResult is the whole outcome. The exponents say how a figure grows with
+// the number of nodes: it is proportional to nodes to their power.
+type scaleResult struct {
+	Command   string             `json:"command"`
+	Machine   string             `json:"machine"`
+	Commit    string             `json:"commit"`
+	Rows      []scaleRow         `json:"rows"`
+	Exponents map[string]float64 `json:"exponents"` // least squares on logarithms, from 10 nodes on
+	Faults    []string           `json:"faults"`
+}
+
+// Run measures every node count with both kinds of connections.
+func (s *scale) Run(ctx context.Context) error {
+	if s.PerNode < 1 || s.Total < 1 || s.Purchases < 1 || len(s.Nodes) == 0 || slices.Min(s.Nodes) < 1 {
+		return errors.New("want node counts, connections and purchases of at least 1")
+	}
+	r := scaleResult{Command: command(), Machine: machine(), Commit: commit(ctx), Exponents: map[string]float64{}}
+	var err error
+	for _, n := range s.Nodes {
+		var rows []scaleRow
+		rows, err = s.at(ctx, n)
+		r.Rows = append(r.Rows, rows...)
+		if err != nil {
+			break
+		}
+	}
+	s.conclude(&r)
+	s.print(r)
+	err = errors.Join(err, printJSON(r, s.JSON))
+	if err == nil && len(r.Faults) > 0 {
+		err = errBroken
+	}
+	return err
+}
+
+// at measures one cluster.
+func (s *scale) at(ctx context.Context, nodes int) (rows []scaleRow, err error) {
+	c, err := cluster.Start(ctx, cluster.Options{Nodes: nodes, Allocators: 1, Binaries: s.Binaries, Progress: say,
+		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	g, err := generator.Start(ctx, filepath.Join(c.Dir, "keys.json"), s.Purchases)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Stop()
+	for _, perNode := range []bool{true, false} {
+		row := scaleRow{Nodes: nodes, PerNode: perNode, Connections: s.Total}
+		if perNode {
+			row.Connections = s.PerNode * nodes
+		}
+		if err := s.sell(ctx, c, g, &row); err != nil {
+			return rows, err
+		}
+		rows = append(rows, row)
+		say(fmt.Sprintf("%d nodes, %d connections: %.0f purchases a second", nodes, row.Connections, row.Rate))
+	}
+	return rows, nil
+}
+
+// sell sells one sale out, to as many buyers as it has tickets.
+func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Process, row *scaleRow) error {
+	id := map[bool]string{true: "per-node", false: "in-all"}[row.PerNode]
+	if err := c.Open(ctx, adminapi.Definition{ID: id, Title: "Scale", Currency: "EUR", Total: int64(s.Purchases), HoldSeconds: 3600}); err != nil {
+		return err
+	}
+	store, closeStore, err := connect(c.Redis.Addr())
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	if err := awaitPlan(ctx, store, sale.ID(id)); err != nil {
+		return err
+	}
+	m := newMeter(c)
+	series := []string{"onsale_remotestock_claims_total", `onsale_remotestock_calls_total{result="ok",script="deduct"}`, "onsale_remotestock_calls_total"}
+	before := m.sum(series...)
+	cpu, err := c.CPU()
+	if err != nil {
+		return err
+	}
+	run, err := g.Run(ctx, generator.Order{
+		Addr: c.Front()[len("http://"):], Sale: id, Requests: s.Purchases, Connections: row.Connections, Timeout: 15 * time.Second,
+	})
+	if err != nil {
+		return err
+	}
+	cpuAfter, err := c.CPU()
+	if err != nil {
+		return err
+	}
+	after := m.sum(series...)
+	row.Claims, row.DeductCalls, row.Calls = after[0]-before[0], after[1]-before[1], after[2]-before[2]
+	row.CallsClaim = float64(row.DeductCalls) / float64(max(1, row.Claims))
+	row.Rate = float64(run.Completed) / run.Seconds
+	row.CPU = map[string]float64{}
+	for kind := range cpuAfter {
+		row.CPU[kind] = (cpuAfter[kind] - cpu[kind]) * 1e6 / float64(run.Completed)
+		row.CPUAll += row.CPU[kind]
+	}
+	for _, n := range c.Nodes {
+		bytes, err := resident(n.Pid())
+		if err != nil {
+			return err
+		}
+		row.NodeMemory += bytes / int64(len(c.Nodes))
+	}
+	snapshot, err := store.Snapshot(ctx, sale.ID(id))
+	if err != nil {
+		return err
+	}
+	row.Faults = audit.Stock(snapshot)
+	if sold := snapshot.Sold(); sold != int64(s.Purchases) || run.Statuses[http.StatusCreated] != sold {
+		row.Faults = append(row.Faults, fmt.Sprintf("sold %d of %d, answers %v, errors %v", sold, s.Purchases, run.Statuses, run.Errors))
+	}
+	// Every node polls twice a second; what is above that and the claims was for nothing.
+	polls := int64(float64(row.Nodes)*(run.Seconds+2)*2) + int64(row.Nodes)*4
+	if row.Calls > row.Claims+polls {
+		row.Faults = append(row.Faults, fmt.Sprintf("%d script calls, more than %d claims and %d polls", row.Calls, row.Claims, polls))
+	}
+	return nil
+}
+
+// conclude fits the exponents, and collects the faults.
+func (s *scale) conclude(r *scaleResult) {
+	for _, perNode := range []bool{true, false} {
+		kind := map[bool]string{true: "equal per node", false: "equal in all"}[perNode]
+		figures := map[string]func(scaleRow) float64{
+			"cpu per request, " + kind: func(r scaleRow) float64 { return r.CPUAll },
+			"calls per claim, " + kind: func(r scaleRow) float64 { return r.CallsClaim },
+		}
+		for name, of := range figures {
+			var x, y []float64
+			for _, row := range r.Rows {
+				if row.PerNode == perNode && row.Nodes >= 10 {
+					x, y = append(x, float64(row.Nodes)), append(y, of(row))
+				}
+			}
+			if len(x) > 1 {
+				r.Exponents[name] = exponent(x, y)
+			}
+		}
+	}
+	for _, row := range r.Rows {
+		for _, f := range row.Faults {
+			r.Faults = append(r.Faults, fmt.Sprintf("%d nodes, %d connections: %s", row.Nodes, row.Connections, f))
+		}
+	}
+}
+
+// exponent is the slope of log y over log x, by least squares.
+func exponent(x, y []float64) float64 {
+	var sx, sy, sxx, sxy float64
+	for i := range x {
+		lx, ly := math.Log(x[i]), math.Log(y[i])
+		sx, sy, sxx, sxy = sx+lx, sy+ly, sxx+lx*lx, sxy+lx*ly
+	}
+	n := float64(len(x))
+	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
+}
+
+func (s *scale) print(r scaleResult) {
+	t := table.NewWriter()
+	t.SetOutputMirror(os.Stderr)
+	t.AppendHeader(table.Row{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "of it nodes", "node memory MiB", "faults"})
+	for _, row := range r.Rows {
+		t.AppendRow(table.Row{row.Nodes, row.Connections, fmt.Sprintf("%.0f", row.Rate), fmt.Sprintf("%.3f", row.CallsClaim), row.Calls,
+			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPU["nodes"]), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), len(row.Faults)})
+	}
+	t.Render()
+}

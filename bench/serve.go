@@ -1,0 +1,47 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"onsale/bench/strategy"
+	"onsale/internal/buyerapi"
+)
+
+// serve is one strategy as a process of its own, so that what it costs can be
+// told from what its stores cost.
+type serve struct {
+	Strategy     string `required:"" help:"Name of the strategy, which may be one of the deliberately broken ones."`
+	Listen       string `required:"" help:"host:port."`
+	Redis        string `help:"Redis as host:port, for strategies that need it."`
+	Database     string `help:"PostgreSQL's URL, for strategies that need it." env:"ONSALE_BENCH_DATABASE"`
+	Keys         string `required:"" help:"Key set to verify tokens with." type:"existingfile"`
+	Audience     string `default:"onsale" help:"What tokens must be for."`
+	RedisPool    int    `help:"Connections to Redis, at most. 0: the package's default, as for the next two."`
+	PostgresPool int    `help:"Connections to PostgreSQL."`
+	Attempts     int    `help:"How often postgres-version tries before it answers busy."`
+}
+
+// Run sells until ctx ends.
+func (s *serve) Run(ctx context.Context) (err error) {
+	entry, ok := strategy.Find(s.Strategy)
+	if !ok {
+		return fmt.Errorf("there is no strategy %q", s.Strategy)
+	}
+	verifier, err := buyerapi.LoadVerifier(s.Keys, s.Audience)
+	if err != nil {
+		return err
+	}
+	config := strategy.DefaultConfig(s.Redis, s.Database)
+	config.RedisPool = cmp.Or(s.RedisPool, config.RedisPool)
+	config.PostgresPool = cmp.Or(s.PostgresPool, config.PostgresPool)
+	config.Attempts = cmp.Or(s.Attempts, config.Attempts)
+	seller, err := entry.Make(ctx, config)
+	if err != nil {
+		return fmt.Errorf("%s: %w", entry.Name, err)
+	}
+	defer func() { err = errors.Join(err, seller.Close()) }()
+	return strategy.Serve(ctx, s.Listen, seller, verifier)
+}

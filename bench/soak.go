@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/buyerapi"
+	"onsale/internal/cluster"
+	"onsale/internal/payment"
+	"onsale/internal/sale"
+)
+
+// soak keeps a site busy for long, while its parts die one after the other, and
+// looks at what grows.
+type soak struct {
+	For       time.Duration `default:"10m" help:"How long."`
+	Rate      float64       `default:"100" help:"Holds a second, paid, cancelled, left or refunded at random."`
+	Clients   int           `default:"50" help:"Clients at the same time."`
+	Nodes     int           `default:"5" help:"Selling nodes; all but the first are killed in turn, and replaced."`
+	KillEvery time.Duration `default:"15s" help:"Time between kills of a node, a ledger or an allocator."`
+	JSON      string        `help:"File for the result." type:"path"`
+	Binaries  string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+}
+
+// soakResult is what came out.
+type soakResult struct {
+	Command string             `json:"command"`
+	Machine string             `json:"machine"`
+	Commit  string             `json:"commit"`
+	Seconds float64            `json:"seconds"`
+	Holds   int                `json:"holds"`
+	Kills   map[string]int     `json:"kills"` // by kind of process
+	Told    map[string]int     `json:"told"`
+	Growth  map[string]float64 `json:"growth"` // resident memory at the end : after a fifth of the run, of those that were never killed
+	Memory  map[string]int64   `json:"memory_bytes"`
+	Books   books              `json:"books"`
+	Faults  []string           `json:"faults"`
+}
+
+// maxGrowth is how much a node, an allocator or a ledger may have grown since a
+// fifth of the run: what they hold does not depend on how many were served.
+const maxGrowth = 1.5
+
+// Run soaks, and audits at the end.
+func (s *soak) Run(ctx context.Context) error {
+	if s.Nodes < 2 || s.Clients < 1 || s.Rate <= 0 || s.KillEvery <= 0 || s.For < 5*time.Second {
+		return errors.New("want at least two nodes, one client, rates above 0 and --for 5s")
+	}
+	c, err := cluster.Start(ctx, cluster.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 2, Binaries: s.Binaries, Progress: say})
+	if err != nil {
+		return err
+	}
+	r, err := s.run(ctx, c)
+	if cerr := c.Close(); cerr != nil {
+		say("closing: " + cerr.Error())
+	}
+	if r == nil {
+		return err
+	}
+	err = errors.Join(err, printJSON(r, s.JSON))
+	if err == nil && len(r.Faults) > 0 {
+		err = errBroken
+	}
+	return err
+}
+
+func (s *soak) run(ctx context.Context, c *cluster.Cluster) (*soakResult, error) {
+	hold := 5 * time.Second
+	holds := int(s.Rate * s.For.Seconds())
+	d := adminapi.Definition{ID: saleID, Title: "Soak", Currency: "EUR", Price: 4200, Total: int64(holds), Limit: 4, HoldSeconds: hold.Seconds()}
+	if err := c.Open(ctx, d); err != nil {
+		return nil, err
+	}
+	config := payment.DefaultConfig()
+	config.URL = c.Front() + buyerapi.WebhookPath
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: s.Clients}}
+	payer, err := payment.NewPayer(c.Payments, client, config, payment.Hooks{})
+	if err != nil {
+		return nil, err
+	}
+	crowd := &crowd{
+		cluster: c, client: client, payer: payer, left: holds, hold: hold,
+		pace: rate.NewLimiter(rate.Limit(s.Rate), 1), told: map[sale.OrderID]sale.State{}, reasons: map[string]int{},
+	}
+	say(fmt.Sprintf("%d holds in %v", holds, s.For))
+	r := &soakResult{Command: command(), Machine: machine(), Commit: commit(ctx), Holds: holds, Told: map[string]int{}, Kills: map[string]int{}, Growth: map[string]float64{}, Memory: map[string]int64{}}
+	begin := time.Now()
+	troubles, end := context.WithCancel(ctx)
+	defer end()
+	var trouble sync.WaitGroup
+	var killErr, growErr error
+	var early map[string]int64
+	trouble.Go(func() { killErr = s.kill(troubles, c, r.Kills) })
+	trouble.Go(func() {
+		sleep(troubles, s.For/5)
+		early, growErr = witnesses(c)
+	})
+	err = crowd.run(ctx, s.Clients)
+	end()
+	trouble.Wait()
+	r.Seconds = time.Since(begin).Seconds()
+	if err := errors.Join(err, killErr, growErr); err != nil {
+		return r, err
+	}
+	if r.Memory, err = witnesses(c); err != nil {
+		return r, err
+	}
+	for name, bytes := range r.Memory {
+		r.Growth[name] = float64(bytes) / float64(early[name])
+		if name != "redis" && name != "postgres" && r.Growth[name] > maxGrowth {
+			r.Faults = append(r.Faults, fmt.Sprintf("%s has grown to %.1f times what it was", name, r.Growth[name]))
+		}
+	}
+	return r, s.audit(ctx, c, crowd, r)
+}
+
+// witnesses is the memory of those that are never killed.
+func witnesses(c *cluster.Cluster) (map[string]int64, error) {
+	held := map[string]int64{}
+	for name, pid := range map[string]int{
+		"node": c.Nodes[0].Pid(), "allocator": c.Allocators[0].Pid(), "ledger": c.Ledgers[0].Pid(), "redis": c.Redis.Pid(), "postgres": c.Postgres.Pid(),
+	} {
+		bytes, err := resident(pid)
+		if err != nil {
+			return nil, err
+		}
+		held[name] = bytes
+	}
+	return held, nil
+}
+
+// kill kills in turn: a node, a ledger, an allocator; and starts each again.
+func (s *soak) kill(ctx context.Context, c *cluster.Cluster, kills map[string]int) error {
+	for i := 0; ; i++ {
+		if sleep(ctx, s.KillEvery); ctx.Err() != nil {
+			return nil
+		}
+		kind, m := "node", c.Nodes[1+i/3%(len(c.Nodes)-1)]
+		switch i % 3 {
+		case 1:
+			kind, m = "ledger", c.Ledgers[1]
+		case 2:
+			kind, m = "allocator", c.Allocators[1]
+		}
+		if err := m.Kill(); err != nil {
+			return err
+		}
+		kills[kind]++
+		sleep(ctx, time.Second)
+		if err := m.Start(); err != nil {
+			return err
+		}
+	}
+}
+
+// audit waits for the last holds to end, and compares everything.
+func (s *soak) audit(ctx context.Context, c *cluster.Cluster, crowd *crowd, r *soakResult) error {
+	o := &orders{Hold: crowd.hold}
+	compared := &ordersResult{Told: r.Told}
+	if err := o.compare(ctx, c, crowd, compared); err != nil {
+		return err
+	}
+	r.Books = compared.Books
+	r.Faults = append(r.Faults, compared.Faults...)
+	if compared.Lost > 0 || compared.Contradicted > 0 {
+		r.Faults = append(r.Faults, fmt.Sprintf("%d orders were lost and %d contradict what was told", compared.Lost, compared.Contradicted))
+	}
+	return nil
+}

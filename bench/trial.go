@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"onsale/bench/generator"
+	"onsale/bench/report"
+	"onsale/bench/strategy"
+)
+
+// phase is one way to load a strategy.
+type phase struct {
+	name, loop string
+}
+
+// phases are what every repeat measures. The open loops are what buyers feel;
+// the closed ones find the capacity, and are labelled so.
+var phases = []phase{
+	{report.PhaseHit, report.LoopOpen}, {report.PhaseHit, report.LoopClosed},
+	{report.PhaseSoldOut, report.LoopOpen}, {report.PhaseSoldOut, report.LoopClosed},
+	{report.PhaseSpike, report.LoopOpen},
+}
+
+// trial measures one contender.
+type trial struct {
+	compare   *compare
+	contender *contender
+	generator *generator.Process
+	sales     int
+	capacity  map[string]float64 // answers a second in a closed loop, by phase, from warming up
+}
+
+// warmth is how many requests warm a contender up, in each phase.
+const warmth = 1500
+
+// warm fills pools and caches, and finds how many requests a measurement takes.
+func (t *trial) warm(ctx context.Context) error {
+	t.capacity = map[string]float64{}
+	for _, name := range []string{report.PhaseHit, report.PhaseSoldOut} {
+		id, err := t.sale(ctx, map[string]int64{report.PhaseHit: warmth, report.PhaseSoldOut: 1}[name])
+		if err != nil {
+			return err
+		}
+		if name == report.PhaseSoldOut {
+			if err := t.sellOut(ctx, id); err != nil {
+				return err
+			}
+		}
+		run, err := t.generator.Run(ctx, t.order(id, warmth, 0))
+		if err != nil {
+			return err
+		}
+		t.capacity[name] = float64(run.Completed) / run.Seconds
+	}
+	return nil
+}
+
+// sale opens a sale that nobody has bought from.
+func (t *trial) sale(ctx context.Context, total int64) (string, error) {
+	t.sales++
+	id := fmt.Sprintf("%s-%d", t.contender.Name, t.sales)
+	return id, t.contender.open(ctx, id, total)
+}
+
+// first keeps the buyers of a phase apart from the one who sells it out.
+const first = 1
+
+// sellOut buys the one ticket of a sale.
+func (t *trial) sellOut(ctx context.Context, id string) error {
+	o := t.order(id, 1, 0)
+	o.First, o.Connections = 0, 1
+	run, err := t.generator.Run(ctx, o)
+	if err == nil && run.Latencies[generator.ClassSold].Count() != 1 {
+		err = fmt.Errorf("the one ticket of %s was not sold: %v %v", id, run.Statuses, run.Errors)
+	}
+	return err
+}
+
+func (t *trial) order(id string, requests int, rate float64) generator.Order {
+	return generator.Order{
+		Addr: t.contender.addr, Sale: id, First: first, Requests: requests, Connections: t.compare.Connections,
+		Rate: rate, Late: time.Second, Timeout: 10 * time.Second,
+	}
+}
+
+// plan is how many tickets and requests the phase has, and at which rate they come.
+func (t *trial) plan(p phase) (total int64, requests int, rate float64) {
+	seconds := t.compare.For.Seconds()
+	switch {
+	case p.loop == report.LoopClosed:
+		requests = int(t.capacity[p.name] * seconds)
+	case p.name == report.PhaseSpike:
+		rate = t.compare.Crowd
+	case p.name == report.PhaseSoldOut:
+		rate = t.compare.Crowd
+	default:
+		rate = t.compare.Rate
+	}
+	if rate > 0 {
+		requests = int(rate * seconds)
+	}
+	requests = min(max(requests, 200), maxBuyers-first)
+	switch p.name {
+	case report.PhaseHit:
+		total = int64(requests)
+	case report.PhaseSoldOut:
+		total = 1
+	default:
+		total = int64(requests / 10)
+	}
+	return total, requests, rate
+}
+
+// run measures one phase on a new sale, and audits it.
+func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []report.Curve, error) {
+	total, requests, rate := t.plan(p)
+	row := report.Row{
+		Strategy: t.contender.Name, Title: t.contender.Title, Phase: p.name, Loop: p.loop, Repeat: repeat, Offered: rate,
+		Durability: durability(t.contender.Entry), Lacks: t.contender.Lacks,
+	}
+	id, err := t.sale(ctx, total)
+	if err != nil {
+		return row, nil, err
+	}
+	var before int64
+	if p.name == report.PhaseSoldOut {
+		before = 1
+		if err := t.sellOut(ctx, id); err != nil {
+			return row, nil, err
+		}
+	}
+	used, err := t.used()
+	if err != nil {
+		return row, nil, err
+	}
+	run, err := t.generator.Run(ctx, t.order(id, requests, rate))
+	if err != nil {
+		return row, nil, err
+	}
+	after, err := t.used()
+	if err != nil {
+		return row, nil, err
+	}
+	orders, err := t.contender.sold(ctx, id)
+	if err != nil {
+		return row, nil, err
+	}
+	fill(&row, run, judgeRun(total, run, orders, before))
+	for name := range after {
+		row.CPU[name] = (after[name] - used[name]) * 1e6 / float64(max(1, run.Completed))
+	}
+	row.Memory, err = t.memory()
+	return row, curves(row, run), err
+}
+
+// durability is what an acknowledged order survives.
+func durability(e strategy.Entry) string {
+	switch {
+	case !e.Durable:
+		return "none"
+	case e.Stores.Postgres:
+		return "PostgreSQL, synchronous_commit=on"
+	}
+	return "Redis, appendfsync always"
+}
+
+// fill puts what the generator saw and what the audit says into the row.
+func fill(row *report.Row, run generator.Run, v verdict) {
+	row.Intended, row.Sent, row.Completed, row.Dropped = run.Intended, run.Sent, run.Completed, run.Dropped
+	row.Rate = float64(run.Completed) / run.Seconds
+	row.Classes = map[string]report.Quantiles{}
+	for class, l := range run.Latencies {
+		row.Classes[string(class)] = quantilesOf(l)
+	}
+	row.CPU = map[string]float64{report.Generator: run.CPUSeconds * 1e6 / float64(max(1, run.Completed))}
+	row.GeneratorBusy = run.CPUSeconds / run.Seconds
+	row.Oversold, row.Unsold, row.Duplicates, row.LostAcks, row.FalseSoldOut = v.Oversold, v.Unsold, v.Duplicates, v.LostAcks, v.FalseSoldOut
+	row.Faults = v.faults()
+	for _, kind := range slices.Sorted(maps.Keys(run.Errors)) {
+		row.Faults = append(row.Faults, fmt.Sprintf("%s: %d", kind, run.Errors[kind]))
+	}
+}
+
+func quantilesOf(l *generator.Latency) report.Quantiles {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	return report.Quantiles{
+		Count: l.Count(), P50: ms(l.Quantile(.5)), P95: ms(l.Quantile(.95)), P99: ms(l.Quantile(.99)), P999: ms(l.Quantile(.999)), Max: ms(l.Max()),
+	}
+}
+
+// shares are the points of a latency curve: denser towards the end, where it matters.
+var shares = []float64{0, .1, .25, .5, .75, .9, .95, .975, .99, .995, .999, .9999, 1}
+
+func curves(row report.Row, run generator.Run) (all []report.Curve) {
+	for _, class := range slices.Sorted(maps.Keys(run.Latencies)) {
+		c := report.Curve{Strategy: row.Strategy, Phase: row.Phase, Loop: row.Loop, Offered: row.Offered, Repeat: row.Repeat, Class: string(class)}
+		for _, q := range shares {
+			c.Points = append(c.Points, report.Point{Quantile: q, Millis: float64(run.Latencies[class].Quantile(q).Microseconds()) / 1000})
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// used is the processor time in seconds of each of the contender's processes.
+func (t *trial) used() (map[string]float64, error) {
+	used := map[string]float64{}
+	for name, pid := range t.contender.pids {
+		seconds, err := cpuOf([]int{pid})
+		if err != nil {
+			return nil, err
+		}
+		used[name] = seconds
+	}
+	return used, nil
+}
+
+// memory is what each of the contender's processes holds, in bytes.
+func (t *trial) memory() (map[string]int64, error) {
+	held := map[string]int64{}
+	for name, pid := range t.contender.pids {
+		bytes, err := resident(pid)
+		if err != nil {
+			return nil, err
+		}
+		held[name] = bytes
+	}
+	return held, nil
+}
+
+// resident is a process's memory in bytes, without its children's.
+func resident(pid int) (int64, error) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return 0, err
+	}
+	stat, err := p.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return int64(stat.ResidentMemory()), nil
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"onsale/internal/payment"
+)
+
+// receipt is what a payment was answered.
+type receipt struct {
+	Outcome, Reason string
+	Order           struct{ ID, State string }
+}
+
+func readReceipt(t *testing.T, text string) (r receipt) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatalf("got %q, want a receipt: %v", text, err)
+	}
+	return r
+}
+
+// idOf is the id in an order's document.
+func idOf(t *testing.T, order string) string {
+	t.Helper()
+	var o struct{ ID string }
+	if err := json.Unmarshal([]byte(order), &o); err != nil || o.ID == "" {
+		t.Fatalf("got %q, %v, want an order", order, err)
+	}
+	return o.ID
+}
+
+// testProvider posts an order to the provider that the greeting names, as curl does.
+func testProvider(t *testing.T, client *http.Client, greeting, order string) {
+	found := regexp.MustCompile(`(?m)^ +curl -d @order.json (\S+)$`).FindStringSubmatch(greeting)
+	if found == nil {
+		t.Fatalf("got no provider in:\n%s", greeting)
+	}
+	post := func(t *testing.T, body string) (int, string) {
+		t.Helper()
+		answer, err := client.Post(found[1], "application/x-www-form-urlencoded", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
+	}
+	t.Run("pays an order", func(t *testing.T) {
+		status, text := post(t, order)
+		if got := readReceipt(t, text); status != http.StatusOK || got.Outcome != "paid" || got.Order.State != "paid" || got.Order.ID != idOf(t, order) {
+			t.Errorf("got %d %s, want 200, and order %s paid", status, text, idOf(t, order))
+		}
+	})
+	t.Run("pays an order twice, and the money is due back", func(t *testing.T) {
+		status, text := post(t, order)
+		if got := readReceipt(t, text); status != http.StatusOK || got.Outcome != "refund-due" || got.Reason != "doubled" {
+			t.Errorf("got %d %s, want 200, refund-due, doubled", status, text)
+		}
+	})
+	t.Run("passes on that there is no such order", func(t *testing.T) {
+		status, text := post(t, strings.Replace(order, idOf(t, order), "01890000-0000-7000-8000-000000000000", 1))
+		if status != http.StatusNotFound || !strings.Contains(text, "order-unknown") {
+			t.Errorf("got %d %s, want 404 order-unknown", status, text)
+		}
+	})
+	t.Run("refuses what is no order", func(t *testing.T) {
+		if status, text := post(t, "order"); status != http.StatusBadRequest {
+			t.Errorf("got %d %s, want 400", status, text)
+		}
+		if status, text := post(t, "{}"); status != http.StatusUnprocessableEntity {
+			t.Errorf("got %d %s, want 422", status, text)
+		}
+	})
+}
+
+// testPay runs the pay command that the greeting names.
+func testPay(t *testing.T, greeting, order string) {
+	found := regexp.MustCompile(`(?m)^ +onsale pay ORDER --front (\S+) --secrets (".*")$`).FindStringSubmatch(greeting)
+	if found == nil {
+		t.Fatalf("got no pay command in:\n%s", greeting)
+	}
+	secrets, err := strconv.Unquote(found[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pay := func(t *testing.T, more ...string) (string, error) {
+		t.Helper()
+		return finished(t, append([]string{"pay", idOf(t, order), "--front", found[1], "--secrets", secrets}, more...)...)
+	}
+	wantError := func(t *testing.T, out string, err error, words ...string) {
+		t.Helper()
+		for _, word := range words {
+			if err == nil || !strings.Contains(err.Error(), word) {
+				t.Errorf("got error %v and:\n%s\nwant an error with %q", err, out, word)
+			}
+		}
+	}
+	t.Run("with another amount pays nothing, and fails", func(t *testing.T) {
+		out, err := pay(t, "--amount", "1")
+		wantError(t, out, err, "refund-due")
+		if got := readReceipt(t, out); got.Reason != "amount" || got.Order.State != "held" {
+			t.Errorf("got %s, want amount, and the order still held", out)
+		}
+	})
+	t.Run("pays the order", func(t *testing.T) {
+		out, err := pay(t, "--payment", "pay_once")
+		if got := readReceipt(t, out); err != nil || got.Outcome != "paid" || got.Order.State != "paid" {
+			t.Errorf("got %v and %s, want paid", err, out)
+		}
+	})
+	t.Run("with the same payment is no second one", func(t *testing.T) {
+		out, err := pay(t, "--payment", "pay_once")
+		if got := readReceipt(t, out); err != nil || got.Outcome != "paid" {
+			t.Errorf("got %v and %s, want paid", err, out)
+		}
+	})
+	t.Run("with a second payment prints that the money is due back, and fails", func(t *testing.T) {
+		out, err := pay(t, "--payment", "pay_twice", "--currency", "EUR", "--amount", "4200")
+		wantError(t, out, err, "pay_twice", "200", "refund-due")
+		if got := readReceipt(t, out); got.Outcome != "refund-due" || got.Reason != "doubled" {
+			t.Errorf("got %s, want refund-due, doubled", out)
+		}
+	})
+	t.Run("of a sale that is not there says so", func(t *testing.T) {
+		out, err := pay(t, "--sale", "another")
+		wantError(t, out, err, "sale another", "404")
+	})
+	t.Run("signed with another secret is refused", func(t *testing.T) {
+		other := filepath.Join(t.TempDir(), "secret")
+		if err := payment.NewSecret().Save(other); err != nil {
+			t.Fatal(err)
+		}
+		out, err := pay(t, "--secrets", other)
+		wantError(t, out, err, "401", "webhook-signature")
+	})
+}
+
+func TestPayThatCanNotPay(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := payment.NewSecret().Save(secret); err != nil {
+		t.Fatal(err)
+	}
+	const order = "01890000-0000-7000-8000-000000000000"
+	nowhere := "http://" + dead(t, "site", 1).Address
+	for name, test := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"without a secret leads to dev":        {[]string{order, "--secrets", secret + "-else"}, []string{"onsale dev", secret + "-else"}},
+		"with a site that is away says so":     {[]string{order, "--front", nowhere}, []string{"no answer from the site"}},
+		"without an order":                     {nil, []string{"expected \"<order>\"", "--help"}},
+		"of something that is no order":        {[]string{"order", "--amount", "1", "--currency", "EUR"}, []string{"order: want a UUID"}},
+		"of something that is no sale":         {[]string{order, "--sale", "A/../B"}, []string{"sale id"}},
+		"with a currency that is none":         {[]string{order, "--amount", "1", "--currency", "euro"}, []string{"currency: want three capital letters"}},
+		"with a payment's id that can't be":    {[]string{order, "--amount", "1", "--currency", "EUR", "--payment", "a b"}, []string{"payment id"}},
+		"with a front that is no address":      {[]string{order, "--front", "http://a b"}, []string{"payer url"}},
+		"with several faults names all":        {[]string{"order", "--amount", "1", "--currency", "euro"}, []string{"order: want", "currency: want"}},
+		"with a site that stays away gives up": {[]string{order, "--amount", "1", "--currency", "EUR", "--front", nowhere, "--wait", "300ms"}, []string{payment.ErrUndelivered.Error()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := finished(t, append([]string{"pay", "--secrets", secret}, test.args...)...)
+			for _, word := range test.want {
+				if err == nil || !strings.Contains(err.Error(), word) || out != "" {
+					t.Errorf("got error %v and %q, want one with %q and no output", err, out, word)
+				}
+			}
+		})
+	}
+}
+
+func TestTheProvidersSecret(t *testing.T) {
+	file := secretsBeside(keysIn(t))
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	first, err := keepSecret(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("outlives the site", func(t *testing.T) {
+		if again, err := keepSecret(file); err != nil || again.Reveal() != first.Reveal() {
+			t.Errorf("got %v and another secret than before, want the same", err)
+		}
+	})
+	t.Run("is its owner's alone", func(t *testing.T) {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != 0o600 {
+			t.Errorf("got mode %o, want 600", got)
+		}
+	})
+	t.Run("that can't be read is an error, and stays", func(t *testing.T) {
+		if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keepSecret(file); err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("got error %v, want one that names %s", err, file)
+		}
+		if raw, err := os.ReadFile(file); err != nil || string(raw) != "secret" {
+			t.Errorf("got %q, %v, want the file untouched", raw, err)
+		}
+	})
+}

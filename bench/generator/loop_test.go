@@ -33,6 +33,8 @@ func TestClosedLoopAsksForEveryBuyerOnce(t *testing.T) {
 	before := time.Now()
 	r := mustSend(t, o)
 	after := time.Now()
+	mu.Lock()
+	defer mu.Unlock()
 
 	if diff := cmp.Diff(map[int]int64{201: tickets, 409: requests - tickets}, r.Statuses); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)

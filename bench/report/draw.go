@@ -130,9 +130,9 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 	for i, parts := range b.rows {
 		middle, start := y(float64(len(b.rows)-1-i)), p.X.Min
 		for j, part := range parts {
-			end := part
+			end := max(part, start) // a log axis has no place for 0
 			if j > 0 {
-				end += start
+				end = start + part
 			}
 			r := vg.Rectangle{Min: vg.Point{X: x(start), Y: middle - half}, Max: vg.Point{X: x(end), Y: middle + half}}
 			c.SetColor(b.colors(i, j))

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 )
@@ -14,8 +15,12 @@ var page = template.Must(template.New("page").Parse(pageText))
 
 // WriteHTML writes one page with everything on it: tables, pictures, and how it was
 // measured. It refers to nothing outside itself, so it opens offline and can be sent
-// to somebody; it holds no script, and forbids its browser to load or run any.
+// to somebody; it holds no script, and forbids its browser to load or run any. A report
+// with faults is an error, see [Report.Validate]: what is no number can't be drawn.
 func (r *Report) WriteHTML(w io.Writer, peer string) error {
+	if err := r.Validate(); err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
 	var b bytes.Buffer
 	if err := page.Execute(&b, r.content(peer)); err != nil {
 		return err

@@ -20,6 +20,10 @@ import (
 // logarithmic: beyond it, the smallest bar would be a line.
 const logFrom = 25
 
+// logTo is how many times its least value the largest of such an axis is at most: what
+// is smaller still has no bar, but its number is written all the same.
+const logTo = 1e6
+
 // pictures are all that the report has data for: throughput and processor time of each
 // group, latencies, and the stock over time.
 func (r *Report) pictures() []*picture {
@@ -182,6 +186,7 @@ func (p *picture) addBars(b bars, label string, mayLog bool) {
 		x.Scale, x.Tick.Marker = plot.LogScale{}, decades{}
 		x.Label.Text += ", log axis"
 		// Bars have to begin somewhere: below the least, so that it can be seen.
+		low = max(low, high/logTo)
 		x.Min = math.Pow(10, math.Floor(math.Log10(low/1.5)))
 		x.Max = high * math.Pow(high/x.Min, 0.12)
 	}

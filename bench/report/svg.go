@@ -9,8 +9,12 @@ import (
 // WriteSVG draws every picture that the report has data for into the folder, and
 // returns their files: throughput-<phase>-closed.svg, cpu-<phase>-<loop>.svg,
 // latency-<phase>-<loop>-<class>.svg and stock.svg. It makes the folder if need be, and
-// leaves other files there alone.
+// leaves other files there alone. A report with faults is an error, see
+// [Report.Validate]: what is no number can't be drawn.
 func (r *Report) WriteSVG(dir string) ([]string, error) {
+	if err := r.Validate(); err != nil {
+		return nil, fmt.Errorf("pictures: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("pictures: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"onsale/bench/report"
 )
@@ -86,5 +88,59 @@ func TestPictures(t *testing.T) {
 func TestPicturesOfHostileTextAreWellFormed(t *testing.T) {
 	for name, svg := range svgs(t, infested()) {
 		said(t, name, svg)
+	}
+}
+
+// Whatever a run measured, also nothing, there is a page, and every number in it is one.
+func TestOddReportsAreDrawn(t *testing.T) {
+	number := rapid.OneOf(rapid.SampledFrom([]float64{0, 1e-300, 1e-9, 1, 1e15}), rapid.Float64Range(0, 1e6))
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		r := sample()
+		r.Rows = r.Rows[:rapid.IntRange(1, len(r.Rows)).Draw(t, "rows")]
+		for i := range r.Rows {
+			row := &r.Rows[i]
+			row.Rate, row.CPU = number.Draw(t, "rate"), map[string]float64{"server": number.Draw(t, "server"), "redis": number.Draw(t, "redis")}
+			row.Completed = rapid.Int64Range(0, 2).Draw(t, "completed")
+		}
+		for i := range r.Curves {
+			points := r.Curves[i].Points[rapid.IntRange(0, 11).Draw(t, "from"):]
+			for j := range points {
+				points[j].Millis = number.Draw(t, "ms")
+			}
+			r.Curves[i].Points = points
+		}
+		for i := range r.Stock {
+			s := &r.Stock[i]
+			s.Levels = s.Levels[:rapid.IntRange(0, 3).Draw(t, "levels")]
+			for j := range s.Levels {
+				s.Levels[j] = report.Level{Seconds: number.Draw(t, "seconds"), Left: rapid.SampledFrom([]int64{0, 5, 1 << 40}).Draw(t, "left")}
+			}
+		}
+		r.Marks[0].Seconds = number.Draw(t, "mark")
+		files, err := r.WriteSVG(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "NaN") || strings.Contains(string(text), "Inf") {
+				t.Errorf("%s: got what is no number, want none", f)
+			}
+		}
+	})
+}
+
+func TestFaultyReportsAreNotDrawn(t *testing.T) {
+	r := sample()
+	r.Rows[0].Rate = math.Inf(1)
+	if files, err := r.WriteSVG(t.TempDir()); err == nil {
+		t.Errorf("got pictures %v, want an error", files)
+	}
+	if err := r.WriteHTML(io.Discard, ""); err == nil {
+		t.Error("got a page, want an error")
 	}
 }

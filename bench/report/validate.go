@@ -3,7 +3,6 @@ package report
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -44,9 +43,14 @@ func (v *faults) check(ok bool, format string, args ...any) {
 	}
 }
 
-// number refuses what JSON cannot hold, and what no measurement gives.
+// most is more than any measurement gives, and little enough to be drawn: an axis of
+// still larger numbers has no room left for its ticks.
+const most = 1e15
+
+// number refuses what JSON cannot hold (NaN is within no bounds), and what no
+// measurement gives.
 func (v *faults) number(where string, n float64) {
-	v.check(n >= 0 && !math.IsInf(n, 1), "%s %v: want a number of at least 0", where, n)
+	v.check(n >= 0 && n <= most, "%s %v: want 0 to %g", where, n, most)
 }
 
 func (v *faults) row(where string, r Row) {

@@ -160,9 +160,9 @@ func TestOneConnectionIsEnough(t *testing.T) {
 		c := config()
 		c.PostgresPool = 1
 		s, name := start(t, strategy, c), newName()
-		if err := s.Open(t.Context(), name, 50); err != nil {
+		if err := s.Open(t.Context(), name, 100); err != nil {
 			t.Fatal(err)
 		}
-		wantSale(t, s, name, false, of(s, name))
+		wantPlenty(t, s, name, of(s, name))
 	})
 }

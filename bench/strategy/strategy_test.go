@@ -170,8 +170,7 @@ func TestStoresThatAreKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer redis.Kill()
-	// PostgreSQL refuses to live in a folder that only root may pass.
+	defer func() { redis.Kill() }() // the one that was started last
 	c := config()
 	c.Redis = redis.Addr()
 	for _, e := range All {

@@ -218,10 +218,20 @@ func testRestored(t *testing.T, r *records, held map[string]string) {
 			t.Errorf("got %d tickets sold, want 8", sold)
 		}
 	})
+	t.Run("knows which payment to send back", func(t *testing.T) {
+		var order struct {
+			State    string
+			Payments []struct{ ID, State, Reason string }
+		}
+		r.admin(t, "demo/orders/"+held["dan"]+"/refund", "", &order)
+		if p := order.Payments[0]; order.State != "refunded" || p.ID != "pay_dan" || p.State != "due" || p.Reason != "refunded" {
+			t.Errorf("got %+v, want it refunded, and pay_dan due", order)
+		}
+	})
 	t.Run("passes the audit", func(t *testing.T) {
 		r.settled(t, "demo")
 		out, err := finished(t, r.flags("audit", "demo")...)
-		if want := `\bdemo\W+ledger\W+14\W+0\W+11\W+3\W+15\W+6\W+3\b`; err != nil || !regexp.MustCompile(want).MatchString(out) {
+		if want := `\bdemo\W+ledger\W+14\W+2\W+11\W+1\W+15\W+6\W+4\b`; err != nil || !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("got %v and:\n%s\nwant a row that matches %s", err, out, want)
 		}
 	})

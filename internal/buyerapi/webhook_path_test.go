@@ -60,6 +60,21 @@ func TestTheWebhookHasOneSpelling(t *testing.T) {
 	}
 }
 
+// Providers stop at a 2xx, and try again for days at anything else.
+func TestTheWebhooksAnswersHaveTheirStatus(t *testing.T) {
+	t.Parallel()
+	for a, want := range map[buyerapi.Answer]int{
+		buyerapi.Paid: 200, buyerapi.RefundDue: 200, buyerapi.Ignored: 200, buyerapi.WebhookMalformed: 400,
+		buyerapi.WebhookSignature: 401, buyerapi.WebhookExpired: 401, buyerapi.SaleUnknown: 404, buyerapi.OrderUnknown: 404,
+		buyerapi.PaymentConflict: 409, buyerapi.BodyTooLarge: 413, buyerapi.InvalidPayment: 422,
+		buyerapi.PaymentUnknown: 503, buyerapi.StoreUnavailable: 503,
+	} {
+		if got := a.Status(); got != want {
+			t.Errorf("%v: got %d, want %d", a, got, want)
+		}
+	}
+}
+
 // A header has one value, and its name no case.
 func TestTheHeadersOfAMessage(t *testing.T) {
 	t.Parallel()

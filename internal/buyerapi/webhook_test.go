@@ -243,7 +243,12 @@ func TestAPaymentTellsTheNodeOfTheStock(t *testing.T) {
 func TestAMessageIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	var answers [buyerapi.Answers]atomic.Int64
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := hears(func(id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
+		if p.Amount == 1 {
+			return receives(sale.PaymentDue, sale.ReasonAmount, false, sale.StateHeld)(id, known, p)
+		}
+		return receives(sale.PaymentApplied, "", false, sale.StatePaid)(id, known, p)
+	})
 	s.hooks = buyerapi.Hooks{
 		Answered: func(a buyerapi.Answer) { answers[a].Add(1) },
 		Bought: func(a buyerapi.Answer, _ time.Duration) {
@@ -252,6 +257,7 @@ func TestAMessageIsCountedOnce(t *testing.T) {
 	}
 	a := s.serve(t)
 	a.tell(t, signed(ours, paying))
+	a.tell(t, signed(ours, strings.Replace(paying, "9900", "1", 1)))
 	a.tell(t, signed(foreign, paying))
 	a.tell(t, signed(ours, `{"type":"x"}`))
 	got := map[string]int64{}
@@ -260,7 +266,7 @@ func TestAMessageIsCountedOnce(t *testing.T) {
 			got[buyerapi.Answer(i).String()] = n
 		}
 	}
-	if diff := cmp.Diff(map[string]int64{"paid": 1, "webhook-signature": 1, "ignored": 1}, got); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"paid": 1, "refund-due": 1, "webhook-signature": 1, "ignored": 1}, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
 }

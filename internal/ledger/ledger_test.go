@@ -100,6 +100,10 @@ func TestStandingByMeasuresTheLag(t *testing.T) {
 
 func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 	r, id, m := alone()
+	var others []sale.ID
+	for range 9 {
+		others = append(others, r.open())
+	}
 	s := openStore(t, server.URL())
 	down := make(chan struct{})
 	r.before = func(_ context.Context, op Op, _ sale.ID) error {
@@ -117,11 +121,14 @@ func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 		return func() bool { l.mu.Lock(); defer l.mu.Unlock(); got, known := l.entries[id]; return known && got == n }
 	}
 	until(t, "backlog", has(1))
-	r.with(func() { r.sales = nil })
+	r.with(func() { r.sales = slices.Clone(others) })
 	r.hold(id)
 	until(t, "larger backlog though it is not listed", has(2))
 	close(down)
-	until(t, "end of the reading", func() bool { return len(r.holders()) == 0 })
+	until(t, "end of its reading, and of no other's", func() bool {
+		held := slices.Sorted(slices.Values(r.holders()["a"]))
+		return slices.Equal(held, slices.Sorted(slices.Values(others)))
+	})
 	until(t, "lag of nothing", has(0))
 	wantRecords(t, s, id, r.truth(id))
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pressly/goose/v3/lock"
 
 	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
@@ -53,6 +56,28 @@ func TestMigrateTogether(t *testing.T) {
 	}
 	if got := book(t, s, id).Opened; got != 1 {
 		t.Errorf("got a sale of %d, want 1", got)
+	}
+}
+
+func TestMigrateWaitsForAnother(t *testing.T) {
+	to := database(t)
+	s := openStore(t, to)
+	tx, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock($1)`, lock.DefaultLockID); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+	defer cancel()
+	if err := Migrate(short, to); !errors.Is(err, ErrAway) {
+		t.Errorf("got %v, want %v while another ledger migrates", err, ErrAway)
+	}
+	var made bool
+	if err := s.pool.QueryRow(t.Context(), `SELECT to_regclass('orders') IS NOT NULL`).Scan(&made); err != nil || made {
+		t.Errorf("got tables %v (%v), want none", made, err)
 	}
 }
 
@@ -122,6 +147,30 @@ func TestWhatIsAwayIsTold(t *testing.T) {
 			t.Errorf("got %v, want %v alone", err, context.Canceled)
 		}
 	})
+}
+
+func TestMigrationToldToStopIsNotAway(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	accepted := make(chan struct{})
+	go func() {
+		defer close(accepted)
+		conn, err := silent.Accept()
+		cancel() // while it waits for the first answer
+		if err == nil {
+			<-t.Context().Done()
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { <-accepted }) // the test's context is done by then
+	err = Migrate(ctx, with(t, func(u *url.URL) { u.Host = silent.Addr().String() }))
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrAway) {
+		t.Errorf("got %v, want %v alone", err, context.Canceled)
+	}
 }
 
 // stuck is a store with a sale whose commits wait for as long as the test runs.

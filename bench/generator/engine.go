@@ -193,6 +193,11 @@ func (e *engine) send() {
 
 // patrol deals with what no event tells.
 func (e *engine) patrol(now time.Duration) {
+	// Before any is given up: should this thread have slept for long, a connection that
+	// waited meanwhile did stand.
+	if e.in[free]+e.in[asked] > 0 {
+		e.stood = now
+	}
 	for i := range e.conns {
 		c := &e.conns[i]
 		inState := now - c.since
@@ -203,9 +208,6 @@ func (e *engine) patrol(now time.Duration) {
 		case c.state == broken && e.sends && inState >= pause:
 			e.connect(c, now)
 		}
-	}
-	if e.in[free]+e.in[asked] > 0 {
-		e.stood = now
 	}
 	if !e.sends || len(e.free) > 0 {
 		return

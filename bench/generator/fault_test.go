@@ -10,21 +10,21 @@ import (
 
 // every sends answer for each so many requests, and the good one for all others.
 func every(n int64, faulty, good script) script {
-	return func(conn net.Conn, number int64, token string) bool {
-		if number%n == 0 {
-			return faulty(conn, number, token)
+	return func(v visit) bool {
+		if v.number%n == 0 {
+			return faulty(v)
 		}
-		return good(conn, number, token)
+		return good(v)
 	}
 }
 
 // Each fault costs the request that it hit, by name, and no other: the connection is
 // replaced.
 func TestFaultsCostOneRequest(t *testing.T) {
-	hangUp := func(net.Conn, int64, string) bool { return false }
+	hangUp := func(v visit) bool { return false }
 	send := func(answer string, stays bool) script {
-		return func(conn net.Conn, _ int64, _ string) bool {
-			_, err := conn.Write([]byte(answer))
+		return func(v visit) bool {
+			_, err := v.Write([]byte(answer))
 			return err == nil && stays
 		}
 	}
@@ -33,8 +33,8 @@ func TestFaultsCostOneRequest(t *testing.T) {
 		kind   string
 	}{
 		"closed before any byte": {hangUp, errClosed},
-		"reset": {func(conn net.Conn, _ int64, _ string) bool {
-			_ = conn.(*net.TCPConn).SetLinger(0)
+		"reset": {func(v visit) bool {
+			_ = v.Conn.(*net.TCPConn).SetLinger(0)
 			return false
 		}, errReset},
 		"half a header": {send("HTTP/1.1 201 Cre", false), errCut},
@@ -72,9 +72,9 @@ func TestStatusThatNoBuyerShouldGetIsAnError(t *testing.T) {
 }
 
 func TestAnswerInPiecesIsOneAnswer(t *testing.T) {
-	s := startServer(t, func(conn net.Conn, _ int64, _ string) bool {
+	s := startServer(t, func(v visit) bool {
 		for i := range replySold {
-			if _, err := conn.Write(replySold[i : i+1]); err != nil {
+			if _, err := v.Write(replySold[i : i+1]); err != nil {
 				return false
 			}
 		}
@@ -88,8 +88,8 @@ func TestAnswerInPiecesIsOneAnswer(t *testing.T) {
 
 func TestServerThatClosesEachConnection(t *testing.T) {
 	last := render(201, `{"id":"o"}`, "Connection: close\r\n")
-	s := startServer(t, func(conn net.Conn, _ int64, _ string) bool {
-		_, _ = conn.Write(last)
+	s := startServer(t, func(v visit) bool {
+		_, _ = v.Write(last)
 		return false
 	})
 	for name, o := range map[string]Order{"closed loop": closed(s, 200, 4), "open loop": open(s, 200, 4, 2000)} {
@@ -107,9 +107,8 @@ func TestServerThatClosesEachConnection(t *testing.T) {
 }
 
 func TestServerThatNeverAnswers(t *testing.T) {
-	var s *server
-	s = startServer(t, func(net.Conn, int64, string) bool {
-		<-s.ended
+	s := startServer(t, func(v visit) bool {
+		<-v.server.ended
 		return false
 	})
 	o := closed(s, 6, 2)
@@ -135,13 +134,13 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			gone := make(chan struct{})
-			s := startServer(t, func(conn net.Conn, number int64, token string) bool {
-				if number > 1 {
-					return always(replySold)(conn, number, token)
+			s := startServer(t, func(v visit) bool {
+				if v.number > 1 {
+					return always(replySold)(v)
 				}
-				_, _ = conn.Write(replySold)
+				_, _ = v.Write(replySold)
 				<-gone
-				_, _ = conn.Write([]byte(c.farewell))
+				_, _ = v.Write([]byte(c.farewell))
 				return false
 			})
 			// A single connection. Its first answer is heard before the farewell is said, and
@@ -175,14 +174,12 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 // A server that dies must end the run, one way or the other.
 func TestServerThatDies(t *testing.T) {
 	dying := func(t *testing.T) *server {
-		var s *server
-		s = startServer(t, func(conn net.Conn, number int64, token string) bool {
-			if number == 20 {
-				s.die()
+		return startServer(t, func(v visit) bool {
+			if v.number == 20 {
+				v.server.die()
 			}
-			return always(replySold)(conn, number, token)
+			return always(replySold)(v)
 		})
-		return s
 	}
 	for name, adjust := range map[string]func(*Order){
 		"closed loop": func(o *Order) { o.Timeout = 100 * time.Millisecond },

@@ -2,7 +2,6 @@ package generator
 
 import (
 	"errors"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -17,16 +16,16 @@ func TestClosedLoopAsksForEveryBuyerOnce(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	sold := []Ack{}
-	s := startServer(t, func(conn net.Conn, number int64, token string) bool {
+	s := startServer(t, func(v visit) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		seen[token]++
+		seen[v.token]++
 		if len(sold) == tickets {
-			return always(replySoldOut)(conn, number, token)
+			return always(replySoldOut)(v)
 		}
-		ack := Ack{token, "order-of-" + token}
+		ack := Ack{v.token, "order-of-" + v.token}
 		sold = append(sold, ack)
-		return always(render(201, `{"id":"`+ack.Order+`"}`))(conn, number, token)
+		return always(render(201, `{"id":"`+ack.Order+`"}`))(v)
 	})
 	o := closed(s, requests, 8)
 	o.First = first
@@ -94,13 +93,13 @@ func TestOpenLoopOmitsNoStall(t *testing.T) {
 	const stall = 300 * time.Millisecond
 	stalling := func() script {
 		var mu sync.Mutex // the whole server stalls, not one connection
-		return func(conn net.Conn, number int64, token string) bool {
+		return func(v visit) bool {
 			mu.Lock()
 			defer mu.Unlock()
-			if number == 100 {
+			if v.number == 100 {
 				time.Sleep(stall)
 			}
-			return always(replySold)(conn, number, token)
+			return always(replySold)(v)
 		}
 	}
 	t.Run("open", func(t *testing.T) {
@@ -133,11 +132,11 @@ func TestOpenLoopOmitsNoStall(t *testing.T) {
 
 func TestOpenLoopDropsWhatFindsNoConnection(t *testing.T) {
 	var mu sync.Mutex
-	s := startServer(t, func(conn net.Conn, number int64, token string) bool {
+	s := startServer(t, func(v visit) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		time.Sleep(5 * time.Millisecond) // a fifth of what is asked of it
-		return always(replySold)(conn, number, token)
+		return always(replySold)(v)
 	})
 	o := open(s, 400, 2, 1000)
 	o.Late = 50 * time.Millisecond

@@ -43,9 +43,17 @@ type server struct {
 	conns []net.Conn
 }
 
-// script answers the request of that number, from 1 in order of arrival, and reports
-// whether the connection stays open. It may wait for ended.
-type script func(conn net.Conn, number int64, token string) bool
+// visit is a request that has come.
+type visit struct {
+	net.Conn
+	server *server
+	number int64 // from 1, in order of arrival
+	token  string
+}
+
+// script answers a request, and reports whether the connection stays open. It may wait
+// for the server's ended.
+type script func(visit) bool
 
 func startServer(t *testing.T, answer script) *server {
 	t.Helper()
@@ -87,7 +95,7 @@ func (s *server) serve(conn net.Conn, answer script) {
 			return
 		}
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !answer(conn, s.asked.Add(1), token) {
+		if !answer(visit{conn, s, s.asked.Add(1), token}) {
 			return
 		}
 	}
@@ -123,8 +131,8 @@ var (
 
 // always sends the same answer.
 func always(answer []byte) script {
-	return func(conn net.Conn, _ int64, _ string) bool {
-		_, err := conn.Write(answer)
+	return func(v visit) bool {
+		_, err := v.Write(answer)
 		return err == nil
 	}
 }

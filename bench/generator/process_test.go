@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,8 +50,8 @@ func subject(token string) string {
 }
 
 // sellToAll tells every buyer an order that bears the token's name.
-func sellToAll(conn net.Conn, number int64, token string) bool {
-	return always(render(201, `{"id":"of-`+subject(token)+`"}`))(conn, number, token)
+func sellToAll(v visit) bool {
+	return always(render(201, `{"id":"of-`+subject(v.token)+`"}`))(v)
 }
 
 func TestProcessMakesRunsOneAfterTheOther(t *testing.T) {
@@ -101,11 +100,11 @@ func TestContextThatEndsStopsTheRunOnly(t *testing.T) {
 	p := startProcess(t, 5000)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := startServer(t, func(conn net.Conn, number int64, token string) bool {
-		if number == 20 {
+	s := startServer(t, func(v visit) bool {
+		if v.number == 20 {
 			cancel()
 		}
-		return sellToAll(conn, number, token)
+		return sellToAll(v)
 	})
 	r, err := p.Run(ctx, open(s, 5000, 4, 500))
 	if !errors.Is(err, context.Canceled) {
@@ -131,7 +130,7 @@ func TestProcessThatDiesIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, func(net.Conn, int64, string) bool {
+	s := startServer(t, func(v visit) bool {
 		p.kill()
 		return false
 	})
@@ -199,11 +198,11 @@ func (s *session) next(t *testing.T) reply {
 
 func TestInputThatEndsStopsTheRun(t *testing.T) {
 	session := startSession(t, 5000)
-	s := startServer(t, func(conn net.Conn, number int64, token string) bool {
-		if number == 20 {
+	s := startServer(t, func(v visit) bool {
+		if v.number == 20 {
 			session.in.Close()
 		}
-		return always(replySold)(conn, number, token)
+		return always(replySold)(v)
 	})
 	o := open(s, 5000, 4, 500)
 	session.call(t, call{1, &o})

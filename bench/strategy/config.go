@@ -20,6 +20,10 @@ type Config struct {
 	// an fsync and costs Redis memory; lowered below what Redis answers at a time,
 	// it makes buyers wait for a connection.
 	RedisPool int
+	// Call bounds one call to Redis, and the wait for a connection to it. Raising it
+	// above Patience changes nothing for buyers; lowering it turns slow fsyncs into
+	// outcomes that nobody knows.
+	Call time.Duration
 	// PostgresPool is how many connections, all open from the start. Raising it
 	// has more server processes wait for the one row and for a core, and makes
 	// more versions stale; lowered below twice the cores it leaves them idle while
@@ -34,7 +38,7 @@ type Config struct {
 // DefaultConfig is for one machine that runs everything. The stores may be empty
 // where a strategy does not need them.
 func DefaultConfig(redis, postgres string) Config {
-	return Config{Redis: redis, Postgres: postgres, RedisPool: 64, PostgresPool: 16, Attempts: 10}
+	return Config{Redis: redis, Postgres: postgres, RedisPool: 64, Call: Patience, PostgresPool: 16, Attempts: 10}
 }
 
 // Validate reports every fault at once, or nil, for a strategy that needs the stores.
@@ -49,6 +53,7 @@ func (c Config) Validate(needs Stores) error {
 		_, _, err := net.SplitHostPort(c.Redis)
 		check(err == nil, "redis address %q: want host:port", c.Redis)
 		check(c.RedisPool >= 1 && c.RedisPool <= 10_000, "redis pool %d: want 1 to 10000", c.RedisPool)
+		check(c.Call >= time.Millisecond, "redis call timeout %v: want at least 1ms", c.Call)
 	}
 	if needs.Postgres {
 		check(c.Postgres != "", "postgres URL: missing")

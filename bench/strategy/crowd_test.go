@@ -25,7 +25,7 @@ type told struct {
 // crowd has that many buyers ask twice each, all at the same time. Who is told busy
 // asks again, as the answer says.
 func crowd(ctx context.Context, buyers int, buy purchase) []told {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, slow)
 	defer cancel()
 	all := make([]told, 2*buyers)
 	var wait sync.WaitGroup

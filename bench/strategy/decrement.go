@@ -43,10 +43,17 @@ WHERE s.sale = $1`
 
 // Buy implements Strategy.
 func (d decrement) Buy(ctx context.Context, name, buyer string) (Outcome, string, error) {
+	// The pool's own QueryRow would not tell a wait for a connection, after which
+	// nothing was sold, from one for an answer.
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return Undecided, "", read("connection", err)
+	}
 	id := newID()
 	var s stand
 	var made bool
-	err := d.pool.QueryRow(ctx, decrementSQL, name, []byte(buyer), id).Scan(&s.stock, &s.order, &made)
+	err = conn.QueryRow(ctx, decrementSQL, name, []byte(buyer), id).Scan(&s.stock, &s.order, &made)
+	conn.Release()
 	switch {
 	case duplicate(err): // the buyer's other request was faster
 	case errors.Is(err, pgx.ErrNoRows):

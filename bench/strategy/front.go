@@ -17,6 +17,7 @@ import (
 type front struct {
 	strategy Strategy
 	verifier *buyerapi.Verifier
+	patience time.Duration
 }
 
 // idle is how long a keep-alive connection may be silent, as on the node.
@@ -30,7 +31,11 @@ func Serve(ctx context.Context, listen string, s Strategy, v *buyerapi.Verifier)
 	if err != nil {
 		return fmt.Errorf("buyers' port: %w", err)
 	}
-	f := &front{strategy: s, verifier: v}
+	return (&front{s, v, Patience}).serve(ctx, l)
+}
+
+// serve is Serve on a listener, which it closes.
+func (f *front) serve(ctx context.Context, l net.Listener) error {
 	// What spares the node work spares it here: see buyerapi.NewServer for each.
 	server := &fasthttp.Server{
 		Handler: f.route, Name: "onsale",
@@ -46,9 +51,9 @@ func Serve(ctx context.Context, listen string, s Strategy, v *buyerapi.Verifier)
 		return err
 	case <-ctx.Done():
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*Patience)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*f.patience)
 	defer cancel()
-	err = server.ShutdownWithContext(limit)
+	err := server.ShutdownWithContext(limit)
 	// A server that had not begun yet knows nothing of its shutdown.
 	_ = l.Close()
 	return errors.Join(err, <-ended)
@@ -100,7 +105,7 @@ func (f *front) buy(ctx *fasthttp.RequestCtx, name string) {
 		refuse(ctx, buyerapi.InvalidRequest, nil)
 		return
 	}
-	limit, cancel := context.WithTimeout(context.Background(), Patience)
+	limit, cancel := context.WithTimeout(context.Background(), f.patience)
 	defer cancel()
 	o, order, err := f.strategy.Buy(limit, name, buyer)
 	switch {

@@ -3,7 +3,6 @@ package strategy
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,12 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"onsale/internal/buyerapi"
 	"onsale/internal/cluster"
 	"onsale/internal/cluster/process"
-	"onsale/internal/sale"
 )
 
 // site is a front that a test serves.
@@ -30,29 +26,23 @@ type site struct {
 	served chan error // what Serve returned
 }
 
-// serve serves the strategy on a free port until the test ends.
+// serve serves the strategy on a free port until the test ends, with all the
+// patience that a busy machine needs.
 func serve(t *testing.T, s Strategy) site {
 	t.Helper()
-	port, err := process.FreePort()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	x := site{issuer: cluster.NewIssuer(), served: make(chan error, 1)}
-	x.URL = "http://" + process.Loopback(port)
-	file := filepath.Join(t.TempDir(), "keys.json")
-	if err := x.issuer.Save(file); err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := buyerapi.LoadVerifier(file, cluster.Audience)
-	if err != nil {
-		t.Fatal(err)
-	}
+	x.URL = "http://" + l.Addr().String()
+	verifier := verifierOf(t, x.issuer)
 	var ctx context.Context
 	ctx, x.end = context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		x.served <- Serve(ctx, process.Loopback(port), s, verifier)
+		x.served <- (&front{s, verifier, slow}).serve(ctx, l)
 	}()
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
@@ -61,6 +51,19 @@ func serve(t *testing.T, s Strategy) site {
 	})
 	until(t, "front", func() bool { return x.Ready(t.Context()) == nil })
 	return x
+}
+
+func verifierOf(t *testing.T, issuer *cluster.Issuer) *buyerapi.Verifier {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "keys.json")
+	if err := issuer.Save(file); err != nil {
+		t.Fatal(err)
+	}
+	v, err := buyerapi.LoadVerifier(file, cluster.Audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // answer is what came back, as far as a load generator looks, and a little further.
@@ -166,201 +169,6 @@ func (f fake) Remaining(_ context.Context, name string) (n int64, err error) {
 	return f.remaining(name)
 }
 
-func TestAnswers(t *testing.T) {
-	wrapped := func(err error) error { return fmt.Errorf("it \"broke\": %w", err) }
-	for _, c := range []struct {
-		outcome Outcome
-		err     error
-		status  int
-		code    string
-	}{
-		{Sold, nil, 201, ""},
-		{Replayed, nil, 200, ""},
-		{SoldOut, nil, 409, "sold-out"},
-		{Conflict, nil, 503, "busy"},
-		{Undecided, nil, 503, "outcome-unknown"},
-		{Undecided, wrapped(sale.ErrUnavailable), 503, "store-unavailable"},
-		{Undecided, wrapped(sale.ErrUnknown), 503, "outcome-unknown"},
-		{Undecided, wrapped(errors.New("a fault")), 503, "outcome-unknown"},
-		{Undecided, wrapped(sale.ErrNoSale), 404, "sale-unknown"},
-		{SoldOut, wrapped(sale.ErrUnavailable), 503, "store-unavailable"},
-	} {
-		t.Run(fmt.Sprintf("%v %v is %d %s", c.outcome, c.err, c.status, c.code), func(t *testing.T) {
-			var asked []string
-			x := serve(t, fake{buy: func(ctx context.Context, name, buyer string) (Outcome, string, error) {
-				if end, ok := ctx.Deadline(); !ok || time.Until(end) > Patience {
-					t.Errorf("got the deadline %v, %v, want one within %v", end, ok, Patience)
-				}
-				asked = append(asked, name+" "+buyer)
-				return c.outcome, "the-order", c.err
-			}})
-			a, err := x.order(t.Context(), "sale-a", "Ada")
-			if err != nil || a.unreadable != nil {
-				t.Fatalf("got %v, %v", err, a.unreadable)
-			}
-			if diff := cmp.Diff([]string{"sale-a Ada"}, asked); diff != "" {
-				t.Errorf("asked (-want +got):\n%s", diff)
-			}
-			if a.status != c.status || a.Code != c.code || !a.fixedSize {
-				t.Errorf("got %d %q, of known size: %v, want %d %q", a.status, a.Code, a.fixedSize, c.status, c.code)
-			}
-			if got := a.header.Get("X-Accel-Expires"); got != "" {
-				t.Errorf("got X-Accel-Expires %q: Nginx must not answer for a strategy", got)
-			}
-			if c.code == "" {
-				wantOrder(t, a, c.outcome)
-			} else {
-				wantProblem(t, a, c.err)
-			}
-		})
-	}
-}
-
-func wantOrder(t *testing.T, a answer, o Outcome) {
-	t.Helper()
-	if a.ID != "the-order" || a.Sale != "sale-a" || a.State != "held" || a.Quantity != 1 {
-		t.Errorf("got %+v, want the order of one ticket, held", a)
-	}
-	if got := a.header.Get("Idempotent-Replayed") == "true"; got != (o == Replayed) {
-		t.Errorf("got replayed %v, want %v", got, o == Replayed)
-	}
-}
-
-func wantProblem(t *testing.T, a answer, err error) {
-	t.Helper()
-	if a.header.Get("Content-Type") != "application/problem+json" || a.Type != buyerapi.TypeBase+a.Code || a.Status != a.status || a.ID != "" {
-		t.Errorf("got %+v, want a problem document", a)
-	}
-	if want := map[bool]string{true: fmt.Sprint(err)}[err != nil]; a.Detail != want {
-		t.Errorf("got the detail %q, want %q", a.Detail, want)
-	}
-	if got := a.header.Get("Retry-After"); (got != "") != (a.status == 503) {
-		t.Errorf("got Retry-After %q with status %d", got, a.status)
-	}
-}
-
-func TestRefusalsThatAskNoStore(t *testing.T) {
-	x := serve(t, fake{})
-	bearer := func(i *cluster.Issuer, life time.Duration) string {
-		token, err := i.Token("Ada", life)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return "Bearer " + token
-	}
-	good := bearer(x.issuer, time.Hour)
-	const path = "/v1/sales/s/orders"
-	for _, c := range []struct {
-		what, method, path, token, body, code string
-	}{
-		{"no token", "POST", path, "", one, "unauthorized"},
-		{"another scheme", "POST", path, "Basic " + good[7:], one, "unauthorized"},
-		{"a stranger's signature", "POST", path, bearer(cluster.NewIssuer(), time.Hour), one, "unauthorized"},
-		{"an expired token", "POST", path, bearer(x.issuer, -time.Second), one, "unauthorized"},
-		{"no body", "POST", path, good, "", "invalid-request"},
-		{"two tickets", "POST", path, good, `{"quantity":2}`, "invalid-request"},
-		{"no ticket", "POST", path, good, `{"quantity":0}`, "invalid-request"},
-		{"something else", "POST", path, good, `{"tickets":1}`, "invalid-request"},
-		{"something more", "POST", path, good, `{"quantity":1,"buyer":"Eve"}`, "invalid-request"},
-		{"a list", "POST", path, good, `[1]`, "invalid-request"},
-		{"a long body", "POST", path, good, one + strings.Repeat(" ", maxOrder), "invalid-request"},
-		{"another method", "GET", path, good, "", "method-not-allowed"},
-		{"another path of the sale", "POST", path + "/mine", good, one, "not-found"},
-		{"the sale itself", "GET", "/v1/sales/s", "", "", "not-found"},
-		{"another path", "GET", "/", "", "", "not-found"},
-		{"another path of the bench", "GET", "/bench/", "", "", "not-found"},
-		{"reading where one writes", "GET", openPath, "", "", "not-found"},
-		{"writing where one reads", "POST", ordersPath, "", "", "not-found"},
-	} {
-		t.Run(c.what, func(t *testing.T) {
-			a, err := x.send(t.Context(), c.method, c.path, c.token, c.body)
-			if err != nil || a.Code != c.code || a.Status != a.status {
-				t.Errorf("got %+v, %v, want %s", a, err, c.code)
-			}
-			if got := a.header.Get("WWW-Authenticate"); (got != "") != (c.code == "unauthorized") {
-				t.Errorf("got WWW-Authenticate %q with %s", got, c.code)
-			}
-		})
-	}
-}
-
-// Every refusal has a text, and the codes are the node's.
-func TestDocumentsAreComplete(t *testing.T) {
-	for a, title := range titles {
-		if title == "" || a.Status() < 400 || !json.Valid(append(documents[a], '}')) {
-			t.Errorf("%v: got %s", a, documents[a])
-		}
-	}
-}
-
-func TestAdmin(t *testing.T) {
-	for _, count := range []int{0, 1, 30_000} {
-		t.Run(fmt.Sprint(count, " orders arrive as they are"), func(t *testing.T) {
-			want := []Order{}
-			for i := range count {
-				want = append(want, Order{ID: fmt.Sprint("order-", i), Buyer: fmt.Sprint(`b"`, i), At: time.UnixMilli(int64(i)).UTC()})
-			}
-			x := serve(t, fake{orders: func(string) ([]Order, error) { return want, nil }})
-			got, err := x.Orders(t.Context(), "s")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("orders (-want +got):\n%.2000s", diff)
-			}
-		})
-	}
-	t.Run("names and numbers arrive as they are", func(t *testing.T) {
-		var asked []any
-		x := serve(t, fake{
-			open:      func(name string, total int64) error { asked = append(asked, name, total); return nil },
-			remaining: func(name string) (int64, error) { asked = append(asked, name); return -3, nil },
-			orders:    func(name string) ([]Order, error) { asked = append(asked, name); return nil, nil },
-		})
-		if err := x.Open(t.Context(), "a-1", 70); err != nil {
-			t.Error(err)
-		}
-		if n, err := x.Remaining(t.Context(), "a&b=c"); n != -3 || err != nil {
-			t.Errorf("remaining: got %d, %v, want -3", n, err)
-		}
-		if _, err := x.Orders(t.Context(), "ü %"); err != nil {
-			t.Error(err)
-		}
-		if diff := cmp.Diff([]any{"a-1", int64(70), "a&b=c", "ü %"}, asked); diff != "" {
-			t.Errorf("asked (-want +got):\n%s", diff)
-		}
-	})
-	t.Run("errors keep their kind and their text", func(t *testing.T) {
-		for _, kind := range []error{sale.ErrNoSale, sale.ErrConflict, sale.ErrUnavailable, errors.New("a fault")} {
-			failed := func() error { return fmt.Errorf("what happened: %w", kind) }
-			x := serve(t, fake{
-				open:      func(string, int64) error { return failed() },
-				remaining: func(string) (int64, error) { return 0, failed() },
-				orders:    func(string) ([]Order, error) { return nil, failed() },
-			})
-			_, err1 := x.Remaining(t.Context(), "s")
-			_, err2 := x.Orders(t.Context(), "s")
-			for _, err := range []error{x.Open(t.Context(), "s", 1), err1, err2} {
-				kept := kind != sale.ErrNoSale && kind != sale.ErrConflict || errors.Is(err, kind)
-				if err == nil || !kept || !strings.Contains(err.Error(), "what happened: "+kind.Error()) {
-					t.Errorf("got %v, want %v", err, kind)
-				}
-			}
-		}
-	})
-	t.Run("what is no sale is never opened", func(t *testing.T) {
-		x := serve(t, fake{})
-		for name, total := range map[string]int64{`a"b`: 1, "": 1, "a": -1, "b": sale.MaxTotal + 1} {
-			if err := x.Open(t.Context(), name, total); err == nil {
-				t.Errorf("%q of %d: got no error", name, total)
-			}
-		}
-		if a, err := x.send(t.Context(), "POST", openPath, "", "{"); err != nil || a.status != 422 {
-			t.Errorf("got %d, %v, want 422", a.status, err)
-		}
-	})
-}
-
 func TestServe(t *testing.T) {
 	t.Run("finishes what is under way", func(t *testing.T) {
 		asked, release := make(chan struct{}), make(chan struct{})
@@ -387,6 +195,34 @@ func TestServe(t *testing.T) {
 		close(release)
 		wait.Wait()
 		if err := <-x.served; err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+	})
+	t.Run("gives a purchase the node's patience and no more", func(t *testing.T) {
+		// Port 0 would be right, but nobody would know it.
+		port, err := process.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := site{issuer: cluster.NewIssuer()}
+		x.URL = "http://" + process.Loopback(port)
+		ctx, end := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() {
+			served <- Serve(ctx, process.Loopback(port), fake{buy: func(ctx context.Context, _, _ string) (Outcome, string, error) {
+				if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > Patience {
+					t.Errorf("got the deadline %v, %v, want one within %v", deadline, ok, Patience)
+				}
+				return SoldOut, "", nil
+			}}, verifierOf(t, x.issuer))
+		}()
+		until(t, "front", func() bool { return x.Ready(t.Context()) == nil })
+		if a, err := x.order(t.Context(), "s", "Ada"); a.status != 409 || err != nil {
+			t.Errorf("got %d, %v, want 409", a.status, err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+		end()
+		if err := <-served; err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
 	})

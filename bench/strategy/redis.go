@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
@@ -26,19 +25,19 @@ func keys(name string) (stock, buyers, orders string) {
 	return tag + "stock", tag + "buyers", tag + "orders"
 }
 
-// newStore connects as a node does: a command is sent once, however it ends. It
-// refuses a Redis that loses acknowledged writes when it is killed, because the
-// others here pay for theirs.
+// newStore connects so that a command is sent once, however it ends, as on the
+// node: a retry of go-redis's could sell twice. It refuses a Redis that loses
+// acknowledged writes when it is killed, because the others here pay for theirs.
 func newStore(ctx context.Context, c Config) (*store, error) {
 	if err := c.Validate(Stores{Redis: true}); err != nil {
 		return nil, err
 	}
-	config := remotestock.DefaultConfig(c.Redis)
-	config.Pool, config.Call = c.RedisPool, Patience
-	client, err := remotestock.Dial(config)
-	if err != nil {
-		return nil, err
-	}
+	client := redis.NewClient(&redis.Options{
+		Addr: c.Redis, ClientName: "onsale-bench",
+		MaxRetries: -1, ContextTimeoutEnabled: true,
+		DialTimeout: c.Call, DialerRetries: 1, ReadTimeout: c.Call, WriteTimeout: c.Call, PoolTimeout: c.Call,
+		PoolSize: c.RedisPool, MinIdleConns: c.RedisPool, // open before the first buyer comes
+	})
 	for setting, want := range map[string]string{"appendonly": "yes", "appendfsync": "always"} {
 		got, err := client.ConfigGet(ctx, setting).Result()
 		if err == nil && got[setting] != want {

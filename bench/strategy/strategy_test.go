@@ -73,7 +73,7 @@ func TestConfig(t *testing.T) {
 			t.Fatal("got no fault")
 		}
 		want := []string{
-			`redis address "here": want host:port`, "redis pool 0: want 1 to 10000", "postgres URL: missing",
+			`redis address "here": want host:port`, "redis pool 0: want 1 to 10000", "redis call timeout 0s: want at least 1ms", "postgres URL: missing",
 			"postgres pool 0: want 1 to 1000", "attempts 0: want at least 1",
 		}
 		if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
@@ -230,6 +230,9 @@ func TestPatienceEndsWithoutAVerdict(t *testing.T) {
 			o, order, err := s.Buy(ended, name, "buyer")
 			if o != Conflict && err == nil || o == SoldOut || order != "" {
 				t.Errorf("got %v, %q, %v, want an error or a conflict", o, order, err)
+			}
+			if e.Stores.Postgres && !errors.Is(err, sale.ErrUnavailable) {
+				t.Errorf("got %v, want %v: there was not even a connection", err, sale.ErrUnavailable)
 			}
 			until(t, "sale afterwards", func() bool {
 				o, _, err := s.Buy(t.Context(), name, "buyer")

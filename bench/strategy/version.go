@@ -45,7 +45,12 @@ func (v version) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 		if o, order, decided := s.decide(); decided {
 			return o, order, nil
 		}
-		done, err := v.pool.Exec(ctx, takeVersionSQL, name, s.version, id, []byte(buyer))
+		conn, err := v.pool.Acquire(ctx)
+		if err != nil {
+			return Undecided, "", read("connection", err)
+		}
+		done, err := conn.Exec(ctx, takeVersionSQL, name, s.version, id, []byte(buyer))
+		conn.Release()
 		switch {
 		case duplicate(err): // the buyer's other request won; the next look finds its order
 		case err != nil:

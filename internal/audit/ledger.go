@@ -49,7 +49,7 @@ func Ledger(s sale.Snapshot, b sale.Book) []string {
 			f.add("payment %s is %s in the ledger alone", id, p.State)
 		}
 	}
-	return f
+	return f.sorted()
 }
 
 // since reports whether what changed at an instant may be younger than the

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"onsale/internal/sale"
 )
@@ -10,6 +11,12 @@ import (
 type faults []string
 
 func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
+
+// sorted are the faults in an order that does not change from look to look.
+func (f faults) sorted() []string {
+	slices.Sort(f)
+	return f
+}
 
 // Stock compares Redis with itself: the books with the orders (P1), one live
 // order a buyer (P2), deadlines and payments with the orders, and the stream
@@ -21,7 +28,7 @@ func Stock(s sale.Snapshot) []string {
 	f.deadlines(s)
 	f.payments(s)
 	f.stream(s)
-	return f
+	return f.sorted()
 }
 
 func (f *faults) books(s sale.Snapshot) {

@@ -14,7 +14,7 @@ import (
 // Book is all that the ledger holds of a sale at one instant. The error is [sale.ErrNoSale]
 // where it holds nothing, and [ErrAway].
 func (s *Store) Book(ctx context.Context, id sale.ID) (sale.Book, error) {
-	b := sale.Book{Records: sale.NewRecords(), Changed: map[sale.OrderID]sale.Instant{}}
+	b := sale.Book{Records: sale.NewRecords(), Changed: map[sale.OrderID]sale.Instant{}, PaymentsChanged: map[sale.PaymentID]sale.Instant{}}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
 		for _, read := range []func(context.Context, pgx.Tx, sale.ID, *sale.Book) error{readSale, readRestocks, readOrders, readPayments} {
@@ -92,17 +92,17 @@ func readOrders(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) error 
 }
 
 func readPayments(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) error {
-	rows, err := tx.Query(ctx, `SELECT id, message, order_id, amount, currency, state, reason, heard_at FROM payments WHERE sale = $1`, id)
+	rows, err := tx.Query(ctx, `SELECT id, message, order_id, amount, currency, state, reason, heard_at, changed_at FROM payments WHERE sale = $1`, id)
 	if err != nil {
 		return err
 	}
 	var p sale.Payment
 	var u [16]byte
-	var heard time.Time
-	into := []any{&p.ID, &p.Message, &u, &p.Amount, &p.Currency, &p.State, &p.Reason, &heard}
+	var heard, changed time.Time
+	into := []any{&p.ID, &p.Message, &u, &p.Amount, &p.Currency, &p.State, &p.Reason, &heard, &changed}
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		p.Order, p.At = sale.OrderID(uuid.UUID(u).String()), instant(heard)
-		b.Payments[p.ID] = p
+		b.Payments[p.ID], b.PaymentsChanged[p.ID] = p, instant(changed)
 		return nil
 	})
 	return err

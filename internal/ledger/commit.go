@@ -46,9 +46,9 @@ WHERE (o.sale, o.buyer, o.quantity) <> (excluded.sale, excluded.buyer, excluded.
 	OR o.state = 'paid' AND excluded.state = 'refunded'`
 
 	paymentsSQL = `
-INSERT INTO payments AS p (sale, id, message, order_id, amount, currency, state, reason, heard_at)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])
-ON CONFLICT (sale, id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+INSERT INTO payments AS p (sale, id, message, order_id, amount, currency, state, reason, heard_at, changed_at)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])
+ON CONFLICT (sale, id) DO UPDATE SET state = excluded.state, reason = excluded.reason, changed_at = excluded.changed_at,
 	order_id = CASE WHEN (p.order_id, p.amount, p.currency) = (excluded.order_id, excluded.amount, excluded.currency) THEN p.order_id END
 WHERE (p.order_id, p.amount, p.currency) <> (excluded.order_id, excluded.amount, excluded.currency)
 	OR array_position(ARRAY['applied', 'due', 'settled'], p.state) < array_position(ARRAY['applied', 'due', 'settled'], excluded.state)`
@@ -156,19 +156,21 @@ func queueOrders(p *pgx.Batch, id sale.ID, orders []Change) error {
 	return nil
 }
 
-func queuePayments(p *pgx.Batch, id sale.ID, payments []sale.Payment) error {
+func queuePayments(p *pgx.Batch, id sale.ID, payments []PaymentChange) error {
 	n := len(payments)
 	ids, messages, orders, amounts := make([]string, n), make([]string, n), make([][16]byte, n), make([]int64, n)
-	currencies, states, reasons, heard := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n)
+	currencies, states, reasons := make([]string, n), make([]string, n), make([]string, n)
+	heard, changed := make([]time.Time, n), make([]time.Time, n)
 	for i, q := range payments {
 		u, err := orderUUID(q.Order)
 		if err != nil {
 			return err
 		}
 		ids[i], messages[i], orders[i], amounts[i] = string(q.ID), string(q.Message), u, q.Amount
-		currencies[i], states[i], reasons[i], heard[i] = q.Currency, string(q.State), string(q.Reason), q.At.Time()
+		currencies[i], states[i], reasons[i] = q.Currency, string(q.State), string(q.Reason)
+		heard[i], changed[i] = q.At.Time(), q.Since.Time()
 	}
-	p.Queue(paymentsSQL, id, ids, messages, orders, amounts, currencies, states, reasons, heard)
+	p.Queue(paymentsSQL, id, ids, messages, orders, amounts, currencies, states, reasons, heard, changed)
 	return nil
 }
 

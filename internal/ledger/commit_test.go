@@ -86,10 +86,14 @@ func TestPaymentOnlyGoesForward(t *testing.T) {
 				return q
 			}
 			commit(t, s, id, sale.Event{ID: "2-0", At: start, Payments: []sale.Payment{state(from)}})
-			commit(t, s, id, sale.Event{ID: "3-0", At: start, Payments: []sale.Payment{state(to)}})
-			want := state(steps[max(i, j)])
-			if diff := cmp.Diff(want, book(t, s, id).Payments[p.ID]); diff != "" {
-				t.Errorf("%s, then %s (-want +got):\n%s", from, to, diff)
+			commit(t, s, id, sale.Event{ID: "3-0", At: start + 7, Payments: []sale.Payment{state(to)}})
+			want, since := state(steps[max(i, j)]), start
+			if j > i {
+				since = start + 7 // when it came to its state; a repetition is no news
+			}
+			b := book(t, s, id)
+			if diff := cmp.Diff(want, b.Payments[p.ID]); diff != "" || b.PaymentsChanged[p.ID] != since {
+				t.Errorf("%s, then %s: got it since %d, want %d (-want +got):\n%s", from, to, b.PaymentsChanged[p.ID], since, diff)
 			}
 		}
 	}

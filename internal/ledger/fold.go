@@ -17,7 +17,7 @@ type Batch struct {
 	ClosedAt sale.Instant
 	Restocks []sale.Restock
 	Orders   []Change
-	Payments []sale.Payment
+	Payments []PaymentChange
 	Aside    []Aside
 }
 
@@ -25,6 +25,12 @@ type Batch struct {
 type Change struct {
 	sale.Order
 	At sale.Instant
+}
+
+// PaymentChange is a payment as it is since an instant; its own At is when Redis heard of it.
+type PaymentChange struct {
+	sale.Payment
+	Since sale.Instant
 }
 
 // Aside is a stream entry that can't be recorded, or a part of one.
@@ -79,7 +85,7 @@ func (f *folding) add(e sale.Event) {
 		f.order(Change{Order: o, At: e.At})
 	}
 	for _, p := range e.Payments {
-		f.payment(p)
+		f.payment(PaymentChange{p, e.At})
 	}
 	if e.Opened != nil {
 		b.Opened, b.OpenedAt = e.Opened, e.At
@@ -104,7 +110,7 @@ func (f *folding) order(c Change) {
 	}
 }
 
-func (f *folding) payment(p sale.Payment) {
+func (f *folding) payment(p PaymentChange) {
 	i, known := f.payments[p.ID]
 	switch {
 	case !known:
@@ -140,6 +146,11 @@ func adoption(s sale.Snapshot) Batch {
 		// then; a hold is as old as the order.
 		if c.State == sale.StateHeld {
 			f.batch.Orders[i].At = c.Created
+		}
+	}
+	for i, p := range f.batch.Payments {
+		if p.State == sale.PaymentApplied {
+			f.batch.Payments[i].Since = p.At
 		}
 	}
 	return f.batch

@@ -35,7 +35,7 @@ func (r *record) take(b Batch) {
 	}
 	for _, p := range b.Payments {
 		if old, known := r.Payments[p.ID]; !known || slices.Index(steps, p.State) > slices.Index(steps, old.State) {
-			r.Payments[p.ID] = p
+			r.Payments[p.ID] = p.Payment
 		}
 	}
 	for _, s := range b.Restocks {

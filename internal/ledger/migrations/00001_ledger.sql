@@ -66,10 +66,12 @@ CREATE TABLE payments (
 	currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
 	state    text NOT NULL CHECK (state IN ('applied', 'due', 'settled')),
 	reason   text NOT NULL CHECK (reason IN ('', 'late', 'doubled', 'amount', 'refunded')),
-	heard_at timestamptz NOT NULL,
+	heard_at   timestamptz NOT NULL,
+	changed_at timestamptz NOT NULL,
 	PRIMARY KEY (sale, id),
 	CONSTRAINT a_refund_has_a_reason CHECK ((state = 'applied') = (reason = ''))
 );
+COMMENT ON COLUMN payments.changed_at IS 'the Redis time of the event that brought the state';
 COMMENT ON COLUMN payments.id IS 'the provider''s, and unique within a sale: two providers may use the same';
 
 CREATE TABLE readers (

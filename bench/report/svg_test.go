@@ -144,3 +144,31 @@ func TestFaultyReportsAreNotDrawn(t *testing.T) {
 		t.Error("got a page, want an error")
 	}
 }
+
+func TestOfSeveralRepeatsTheMedianOneIsDrawn(t *testing.T) {
+	r := sample()
+	r.Curves = []report.Curve{curve("onsale", 2)}
+	want := svgs(t, r)["latency-spike-open-sold.svg"]
+	for repeat, p50 := range map[int]float64{2: 1, 3: 9} {
+		c := curve("onsale", p50)
+		c.Repeat = repeat
+		r.Curves = append(r.Curves, c)
+	}
+	if got := svgs(t, r)["latency-spike-open-sold.svg"]; got != want {
+		t.Error("got another repeat's curve, want that of the median p99")
+	}
+}
+
+func TestEveryPictureHasAFileOfItsOwn(t *testing.T) {
+	r := sample()
+	second := spike("onsale", 2)
+	second.Offered = 5_000
+	escaping := hit("onsale", 1, 5)
+	escaping.Phase = "../../Escaping phase"
+	r.Rows = []report.Row{spike("onsale", 2), second, escaping}
+	r.Curves, r.Stock, r.Marks = nil, nil, nil
+	want := []string{"cpu-______escaping_phase-closed.svg", "cpu-spike-open-2.svg", "cpu-spike-open.svg", "throughput-______escaping_phase-closed.svg"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(svgs(t, r)))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}

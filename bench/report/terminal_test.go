@@ -128,3 +128,25 @@ func TestHostileTextStaysInItsCell(t *testing.T) {
 		t.Errorf("got %d mentions, want the text itself to be shown:\n%s", got, b.String())
 	}
 }
+
+// Somebody who was dropped must show: 100 % is all of them, and no rounding.
+func TestHardlyAllIsNotAll(t *testing.T) {
+	row := hit("onsale", 1, 5)
+	row.Intended, row.Completed = 1_000_000, 999_999
+	row.Classes[report.ClassSold] = latency(999_999, 1)
+	var b bytes.Buffer
+	tables(t, &b, &report.Report{Rows: []report.Row{row}}, "")
+	if !strings.Contains(b.String(), " 99.9 % ") {
+		t.Errorf("got no 99.9 %%, want it of 999,999 in 1,000,000:\n%s", b.String())
+	}
+}
+
+func TestTheKernelIsSaidOnce(t *testing.T) {
+	r := sample()
+	r.Versions["kernel"] = "6.1.0"
+	var b bytes.Buffer
+	tables(t, &b, r, "")
+	if got := strings.Count(b.String(), "kernel: 6.1.0\n"); got != 1 {
+		t.Errorf("got the kernel %d times, want once", got)
+	}
+}

@@ -13,8 +13,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// lively sells twelve tickets of a sale to buyers whose orders end in every way but
-// by time, and returns the orders by buyer. Two tickets are left, and two more come.
+// lively opens a sale of twelve tickets, has six buyers' orders come to every state that
+// needs no time, and adds two tickets: then seven are left. It returns the orders by buyer.
 func lively(t *testing.T, r *records, id string) map[string]string {
 	t.Helper()
 	r.sell(t, id, 12)
@@ -146,7 +146,9 @@ func TestTheLedgerOfASite(t *testing.T) {
 			t.Errorf("got error %v, want one fault", err)
 		}
 	})
-	t.Run("recover restores another sale that nobody closed before", func(t *testing.T) {
+	// Nobody had closed it, so the ledger has to hear that it is closed now: without that no
+	// audit came clean again.
+	t.Run("recover restores a sale that was on sale when it was lost", func(t *testing.T) {
 		if out, err := finished(t, r.flags("recover", "other")...); err != nil || !strings.Contains(out, "of 3 tickets 2 held, 0 paid, 1 remain") {
 			t.Errorf("got %v and:\n%s\nwant 2 of 3 tickets held", err, out)
 		}

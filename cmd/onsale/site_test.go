@@ -72,7 +72,7 @@ func (r *records) sell(t *testing.T, id string, tickets int64) {
 	}
 }
 
-// ask sends a buyer's request, and again while the answer is that Redis is away.
+// ask sends a buyer's request.
 func (r *records) ask(t *testing.T, method, path, buyer, body string) (status int, text string) {
 	t.Helper()
 	token, err := r.Issuer.Token(buyer, time.Hour)

@@ -129,10 +129,8 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 			return nil, err
 		}
 	}
-	for range o.Nodes {
-		if _, err := c.AddNode(); err != nil {
-			return nil, err
-		}
+	if err := c.addNodes(ctx, o.Nodes); err != nil {
+		return nil, err
 	}
 	c.progress(fmt.Sprintf("waiting for %d nodes", o.Nodes))
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second+time.Duration(o.Nodes)*time.Second)
@@ -187,6 +185,40 @@ func Build(ctx context.Context, dir string) error {
 		"onsale/cmd/node", "onsale/cmd/allocator", "onsale/cmd/ledger")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build of node, allocator and ledger (run this inside the onsale module): %w\n%s", err, out)
+	}
+	return nil
+}
+
+// crowded is how many nodes share this machine's processors before gossip has to
+// be told: with the usual probes, members that wait for their turn to run would
+// take each other for dead.
+const crowded = 20
+
+// together is how many nodes start at the same time.
+const together = 10
+
+// addNodes starts nodes, a few at a time: all at once, none would get ready.
+func (c *Cluster) addNodes(ctx context.Context, count int) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second+time.Duration(count)*time.Second)
+	defer cancel()
+	for started := 0; started < count; {
+		var batch []*Member
+		for ; len(batch) < together && started < count; started++ {
+			n, err := c.AddNode()
+			if err != nil {
+				return err
+			}
+			batch = append(batch, n)
+		}
+		if count <= together {
+			return nil // whoever started them awaits them
+		}
+		for _, n := range batch {
+			if err := n.Await(ctx, func() error { return process.Get("http://" + n.Admin + "/readyz") }); err != nil {
+				return err
+			}
+		}
+		c.progress(fmt.Sprintf("%d of %d nodes are ready", started, count))
 	}
 	return nil
 }
@@ -254,6 +286,9 @@ func (c *Cluster) addresses(of ...*string) (gossip string, err error) {
 // seeds: should all allocators die, the nodes still find each other.
 func (c *Cluster) common(gossip string) []string {
 	args := []string{"--redis-addr", c.Redis.Addr(), "--gossip-bind", gossip}
+	if c.options.Nodes > crowded {
+		args = append(args, "--gossip-probe", "1s")
+	}
 	if len(c.seeds) > 0 {
 		args = append(args, "--gossip-seeds", strings.Join(c.seeds, ","))
 	}

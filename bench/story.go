@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"onsale/internal/adminapi"
@@ -146,6 +148,7 @@ func (s *story) acts() []act {
 		}
 		acts = append(acts, act{"kill a node", mark, func(context.Context) error { return s.kill(i) }})
 	}
+	slices.SortStableFunc(acts, func(a, b act) int { return cmp.Compare(b.mark, a.mark) })
 	return acts
 }
 

@@ -195,3 +195,34 @@ func TestServerThatDies(t *testing.T) {
 		})
 	}
 }
+
+func TestServerThatComesBackIsFoundAgain(t *testing.T) {
+	s := startServer(t, func(v visit) bool {
+		if v.number == 20 {
+			v.server.die()
+			return false
+		}
+		return always(replySold)(v)
+	})
+	o := closed(s, 300, 4)
+	var again *server
+	var e *engine
+	e, err := newEngine(o, tokens(300), func() bool {
+		if again == nil && e.tally.run.Errors[errRefused] > 0 && e.in[broken] == 4 {
+			again = startServerAt(t, s.addr, always(replySold))
+		}
+		return false
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	r, err := e.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSums(t, o, r)
+	if r.Dropped != 0 || again == nil || again.asked.Load() < 250 {
+		t.Errorf("got %d dropped, errors %v, want all that were left to reach the second server", r.Dropped, r.Errors)
+	}
+}

@@ -75,14 +75,86 @@ func TestMoreConnectionsThanRequests(t *testing.T) {
 	}
 }
 
+// It wakes for each request and for its patrols, and sleeps else: a generator that
+// spins would take a core from the servers, one that only patrols would send in bursts.
 func TestOpenLoopKeepsItsScheduleWithoutSpinning(t *testing.T) {
 	s := startServer(t, always(replySold))
-	r := mustSend(t, open(s, 26, 4, 50))
+	o := open(s, 26, 4, 50)
+	turns, woken := 0, map[time.Duration]bool{}
+	var e *engine
+	e, err := newEngine(o, tokens(26), func() bool {
+		turns++
+		woken[e.poll.armed] = true
+		return false
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	r, err := e.run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSums(t, o, r)
 	if r.Completed != 26 || r.Seconds < 0.5 {
 		t.Errorf("got %d answers in %v seconds, want 26 in at least 0.5", r.Completed, r.Seconds)
 	}
-	if r.CPUSeconds > r.Seconds/2 {
-		t.Errorf("waiting took %v seconds of processor time of %v", r.CPUSeconds, r.Seconds)
+	inTime := 0
+	for i := range 26 {
+		if woken[e.schedule.at(i)] {
+			inTime++
+		}
+	}
+	if inTime < 13 {
+		t.Errorf("got woken for %d requests, want for nearly all of 26", inTime)
+	}
+	// Two for each request, a hundred a second for patrols.
+	if limit := 300 + int(200*r.Seconds); turns > limit {
+		t.Errorf("got %d turns, want at most %d", turns, limit)
+	}
+}
+
+func TestPollWakesInTimeAgainAndAgain(t *testing.T) {
+	p, err := newPoll(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	start := time.Now()
+	// The last two are past already, and the same: both must wake it.
+	for _, at := range []time.Duration{3 * ms, 7 * ms, 7 * ms, 7 * ms} {
+		if err := p.wakeAt(at, time.Since(start)); err != nil {
+			t.Fatal(err)
+		}
+		events, err := p.wait()
+		if err != nil || len(events) != 1 || events[0].Fd != timerIndex {
+			t.Errorf("got events %v, %v, want the timer's", events, err)
+		}
+		if now := time.Since(start); now < at {
+			t.Errorf("got woken at %v, want not before %v", now, at)
+		}
+	}
+}
+
+func TestTimelineKeepsTenthsApart(t *testing.T) {
+	y := newTally(time.Now())
+	sold := answer{status: 201, class: ClassSold, order: "o"}
+	y.answered(request{intended: 0}, sold, 50*ms)
+	y.answered(request{intended: 310 * ms}, sold, 312*ms)
+	y.lost(request{intended: 310 * ms}, errReset, 320*ms)
+	r := y.finish()
+	want := []Second{
+		{At: 0, Answers: map[Class]int64{ClassSold: 1}, P99: 50 * ms},
+		{At: 0.1, Answers: map[Class]int64{}},
+		{At: 0.2, Answers: map[Class]int64{}},
+		{At: 0.3, Answers: map[Class]int64{ClassSold: 1, ClassError: 1}, P99: 10 * ms},
+	}
+	near := cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() <= max(a, b)/1000 })
+	if diff := cmp.Diff(want, r.Timeline, near); diff != "" {
+		t.Errorf("timeline (-want +got):\n%s", diff)
+	}
+	if r.Seconds != 0.32 {
+		t.Errorf("got %v seconds, want 0.32", r.Seconds)
 	}
 }
 

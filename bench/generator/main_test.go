@@ -57,7 +57,12 @@ type script func(visit) bool
 
 func startServer(t *testing.T, answer script) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return startServerAt(t, "127.0.0.1:0", answer)
+}
+
+func startServerAt(t *testing.T, addr string, answer script) *server {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

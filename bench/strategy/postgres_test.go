@@ -123,6 +123,29 @@ func TestABuyerWhoWaitedSeesWhatTheFasterOneDid(t *testing.T) {
 	}
 }
 
+// A connection that is left in a transaction is closed by the pool, and a new one
+// costs more than the sale.
+func TestRowLockKeepsItsConnectionWhenItComesTooLate(t *testing.T) {
+	c := config()
+	c.PostgresPool = 1
+	s, name := start(t, "postgres-row-lock", c), newName()
+	if err := s.Open(t.Context(), name, 1); err != nil {
+		t.Fatal(err)
+	}
+	r := newRival(t, name, "other")
+	bought := make(chan struct{})
+	go func() {
+		defer close(bought)
+		wantBuy(t, s, name, "buyer", SoldOut)
+	}()
+	r.commitOnceAwaited()
+	<-bought
+	wantRemaining(t, s, name, 0)
+	if got := inner(t, s).pool.Stat().NewConnsCount(); got != 1 {
+		t.Errorf("got %d connections made, want 1", got)
+	}
+}
+
 func TestVersionGivesUpAfterItsAttempts(t *testing.T) {
 	c := config()
 	c.Attempts = 1

@@ -51,8 +51,9 @@ func (v version) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 		}
 		done, err := conn.Exec(ctx, takeVersionSQL, name, s.version, id, []byte(buyer))
 		conn.Release()
+		// The unique index is never hit: an order of the buyer's since the look would
+		// have changed the version.
 		switch {
-		case duplicate(err): // the buyer's other request won; the next look finds its order
 		case err != nil:
 			return Undecided, "", wrote("take", err)
 		case done.RowsAffected() == 1:

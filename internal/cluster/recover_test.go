@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/cluster"
 	"onsale/internal/ledger"
+	"onsale/internal/payment"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
@@ -56,6 +57,14 @@ func TestRecoverOfASaleThatRedisLost(t *testing.T) {
 	t.Run("a provider's old message is no new payment", func(t *testing.T) {
 		if status, text, header := s.webhook(t, told); status != http.StatusOK || header.Get("Idempotent-Replayed") != "true" || !strings.Contains(text, `"paid"`) {
 			t.Errorf("got %d %s, want 200 paid, replayed", status, text)
+		}
+	})
+	t.Run("nor may it tell of another payment now", func(t *testing.T) {
+		other := told
+		other.body = strings.Replace(told.body, "pay-", "pax-", 1)
+		other.signature = payment.Sign(s.Payments, sale.MessageID(other.id), other.at, []byte(other.body))
+		if status, text, _ := s.webhook(t, other); status != http.StatusConflict || !strings.Contains(text, "payment-conflict") {
+			t.Errorf("got %d %s, want 409 payment-conflict", status, text)
 		}
 	})
 	if _, err := s.AdminCall(s.ctx, http.MethodPost, "/admin/v1/sales/demo/reopen", nil); err != nil {

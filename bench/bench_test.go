@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ import (
 // TestMain lets the test binary be the load processes too: the bench starts
 // itself for them.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "load" || os.Args[1] == "bare" || os.Args[1] == "generate") {
+	if len(os.Args) > 1 && slices.Contains([]string{"load", "bare", "generate", "serve", "idle"}, os.Args[1]) {
 		main()
 		return
 	}

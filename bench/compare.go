@@ -29,7 +29,8 @@ type compare struct {
 	Out         string        `default:"out/compare" type:"path" help:"Folder for the report: report.json, report.html, bench.txt and pictures."`
 	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
-	extra []strategy.Entry // further strategies, for tests
+	extra    []strategy.Entry // further strategies, for tests
+	measured func(rows int)   // called after each row, for tests; may be nil
 }
 
 // Validate reports every fault at once, or nil.
@@ -124,6 +125,9 @@ func (c *compare) measure(ctx context.Context, f *field, r *report.Report) error
 			r.Rows = append(r.Rows, row)
 			r.Curves = append(r.Curves, curve...)
 			live.Row(row)
+			if c.measured != nil {
+				c.measured(len(r.Rows))
+			}
 		}
 	}
 	return nil

@@ -112,7 +112,7 @@ func TestCounter(t *testing.T) {
 		stock, buyers, _ := keys(name)
 		c := s.(counter)
 		// The look saw the last ticket, and then it went.
-		late := counter{&store{interrupted{c.client, "hsetnx", func() { c.client.Set(context.Background(), stock, 0, 0) }}}}
+		late := counter{&store{interrupted{c.client, "hsetnx", func() { c.client.Set(context.Background(), stock, 0, 0) }, nil}}}
 		wantBuy(t, late, name, "late", SoldOut)
 		wantRemaining(t, s, name, 0)
 		if n, err := c.client.HLen(t.Context(), buyers).Result(); n != 0 || err != nil {
@@ -124,10 +124,21 @@ func TestCounter(t *testing.T) {
 			s, name := opened(t, "redis-decr", 2)
 			_, buyers, _ := keys(name)
 			c := s.(counter)
-			twin := counter{&store{interrupted{c.client, "hsetnx", func() { c.client.HSet(context.Background(), buyers, "buyer", slot) }}}}
+			twin := counter{&store{interrupted{c.client, "hsetnx", func() { c.client.HSet(context.Background(), buyers, "buyer", slot) }, nil}}}
 			wantBuy(t, twin, name, "buyer", want)
 			wantRemaining(t, s, name, 2)
 		}
+	})
+	t.Run("the buyer's other request that has just given up says nothing about stock", func(t *testing.T) {
+		s, name := opened(t, "redis-decr", 2)
+		_, buyers, _ := keys(name)
+		c := s.(counter)
+		twin := counter{&store{interrupted{c.client, "hsetnx",
+			func() { c.client.HSet(context.Background(), buyers, "buyer", pending) },
+			func() { c.client.HDel(context.Background(), buyers, "buyer") }}}}
+		wantBuy(t, twin, name, "buyer", Conflict)
+		wantRemaining(t, s, name, 2)
+		wantBuy(t, s, name, "buyer", Sold)
 	})
 	t.Run("a lost record is unknown, and its ticket is not sold again", func(t *testing.T) {
 		s, name := opened(t, "redis-decr", 1)
@@ -160,7 +171,7 @@ func TestLocked(t *testing.T) {
 		s, name := opened(t, "locked-call", 1)
 		l := s.(locked)
 		held := false
-		l.client = interrupted{l.client, "evalsha", func() { held = len(l.counts) == 0 }}
+		l.client = interrupted{l.client, "evalsha", func() { held = len(l.counts) == 0 }, nil}
 		l.script = script{&store{l.client}}
 		wantBuy(t, l, name, "buyer", Sold)
 		if !held {

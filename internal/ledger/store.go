@@ -21,7 +21,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
-	config.AfterConnect = insistOnDurability
+	config.AfterConnect = prepare
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", classify(err))
@@ -29,11 +29,20 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	return &Store{pool: pool}, nil
 }
 
-// insistOnDurability turns synchronous_commit on where the server's default is off: what is
-// committed is deleted from Redis, so a commit that a crash of PostgreSQL undoes would lose
-// orders. Any other setting is the operator's choice about replicas.
-func insistOnDurability(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+// silence is for how long PostgreSQL waits for the rest of a transaction. A ledger sends all of
+// it at once, so only one that was paused, or cut off, keeps the rows that the sale's next reader
+// waits for. Raised: that one waits longer. Lowered: a slow network ends transactions.
+const silence = "5s"
+
+// prepare sets up a connection. It turns synchronous_commit on where the server's default is
+// off: what is committed is deleted from Redis, so a commit that a crash of PostgreSQL undoes
+// would lose orders. Any other setting is the operator's choice about replicas.
+func prepare(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT set_config('idle_in_transaction_session_timeout', $1, false)`, silence)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
 	return err
 }
 

@@ -46,24 +46,19 @@ func (g *Gossip) keepJoining(ctx context.Context, list *memberlist.Memberlist) {
 	}
 }
 
-// joinSeeds exchanges states with every seed that is no live member in this
-// one's view, which is how a split heals, and with one of the others, as each may
-// have it otherwise in theirs: with all of them, a hundred members would spend a
-// fifth of a core on telling each other what they know. It reports whether one let
-// this member in, or there is none to ask but the member itself. It logs what has
-// changed since the last round, which it keeps in unreachable.
+// joinSeeds exchanges states with one seed after the other, in random order,
+// until one lets this member in, and with every one that could not be reached
+// before, which is how a split heals: with all of them, a hundred members would
+// spend a fifth of a core on telling each other what they know. It reports
+// whether one let this member in, or there is none to ask but the member itself.
+// It logs what has changed since the last round, which it keeps in unreachable.
 func (g *Gossip) joinSeeds(ctx context.Context, list *memberlist.Memberlist, unreachable map[string]bool) bool {
-	members := map[string]bool{}
-	for _, m := range list.Members() {
-		members[m.Address()] = true
-	}
-	refused, let, exchanged := false, false, false
+	refused, let := false, false
 	for _, i := range rand.Perm(len(g.cfg.Seeds)) {
 		seed := g.cfg.Seeds[i]
-		if members[seed] && exchanged {
+		if let && !unreachable[seed] {
 			continue
 		}
-		exchanged = exchanged || members[seed]
 		asked, err := g.joinSeed(ctx, list, seed)
 		if ctx.Err() != nil {
 			return true

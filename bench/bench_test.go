@@ -100,10 +100,10 @@ func TestImpossibleFaultsAreRefused(t *testing.T) {
 // The judge must catch every promise that it judges.
 func TestJudge(t *testing.T) {
 	good := func() result {
-		return result{Requests: 100_000, HTTP503: map[string]int64{"busy": 10}, ClaimsRefused: 5, RefusedBound: 5}
+		return result{Requests: 100_000, HTTP503Outside: map[string]int64{"busy": 10}, ClaimsRefused: 5, RefusedBound: 5}
 	}
 	r := good()
-	if r.judge(false); len(r.Faults) != 0 {
+	if r.judge(); len(r.Faults) != 0 {
 		t.Fatalf("a good run: got %v", r.Faults)
 	}
 	for name, breakIt := range map[string]func(*result){
@@ -114,14 +114,14 @@ func TestJudge(t *testing.T) {
 		"false_sold_out":   func(r *result) { r.FalseSoldOut = 1 },
 		"http_5xx_other":   func(r *result) { r.HTTP5xxOther = 1 },
 		"gave_up":          func(r *result) { r.GaveUp = 1 },
-		"busy":             func(r *result) { r.HTTP503["busy"] = 11 },
-		"Redis being away": func(r *result) { r.HTTP503["store-unavailable"] = 1 },
+		"busy":             func(r *result) { r.HTTP503Outside["busy"] = 11 },
+		"Redis being away": func(r *result) { r.HTTP503Outside["store-unavailable"] = 1 },
 		"claims_refused":   func(r *result) { r.ClaimsRefused = 6 },
 		"the ledger":       func(r *result) { r.LedgerSeconds = 5.1 },
 	} {
 		r := good()
 		breakIt(&r)
-		if r.judge(false); len(r.Faults) != 1 || !strings.Contains(r.Faults[0], name) {
+		if r.judge(); len(r.Faults) != 1 || !strings.Contains(r.Faults[0], name) {
 			t.Errorf("%s: got %v", name, r.Faults)
 		}
 	}

@@ -27,6 +27,7 @@ type worker struct {
 	acks                       []generator.Ack
 	soldOut                    map[generator.SoldOut]int64
 	doubled, forgotten, gaveUp []string
+	troubles                   []trouble
 	latency                    *hdrhistogram.Histogram
 }
 
@@ -166,6 +167,9 @@ func (w *worker) read(t *told) {
 		key += " " + t.code
 	}
 	w.answers[key]++
+	if t.status == fasthttp.StatusServiceUnavailable {
+		w.troubles = append(w.troubles, trouble{t.code, t.received})
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -46,8 +46,15 @@ type seen struct {
 	Doubled     []string            `json:"doubled"`   // buyers whose repeated request named another order
 	Forgotten   []string            `json:"forgotten"` // buyers whose order was not found again
 	GaveUp      []string            `json:"gave_up"`   // buyers whose patience ended without a decision
+	Troubles    []trouble           `json:"troubles"`  // every 503
 	Seconds     float64             `json:"seconds"`
 	Millis      quantiles           `json:"latency_ms"`
+}
+
+// trouble is a 503, and when it was received, in Unix milliseconds.
+type trouble struct {
+	Code     string `json:"code"`
+	Received int64  `json:"received"`
 }
 
 type quantiles struct {
@@ -140,6 +147,7 @@ func gather(workers []*worker, took time.Duration) *seen {
 		s.Doubled = append(s.Doubled, w.doubled...)
 		s.Forgotten = append(s.Forgotten, w.forgotten...)
 		s.GaveUp = append(s.GaveUp, w.gaveUp...)
+		s.Troubles = append(s.Troubles, w.troubles...)
 		for k, n := range w.answers {
 			s.Answers[k] += n
 		}

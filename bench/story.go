@@ -53,6 +53,7 @@ type story struct {
 	lag     lagWatch
 
 	start     time.Time
+	away      [2]time.Time // from when until when Redis was, by this story
 	remaining int64
 	events    []event
 	failures  []string // what the cluster should have done in answer and did not
@@ -163,7 +164,20 @@ func (s *story) kill(i int) error {
 	return nil
 }
 
+// aftermath is how long after Redis's return nodes may still speak of its absence:
+// they try again after a quarter of a second, and a claim that was under way when
+// it died is in doubt for two.
+const aftermath = 2500 * time.Millisecond
+
+// redisAway reports whether Redis's outage explains a 503 received at that
+// moment, in Unix milliseconds.
+func (s *story) redisAway(received int64) bool {
+	at := time.UnixMilli(received)
+	return !s.away[0].IsZero() && !at.Before(s.away[0].Truncate(time.Millisecond)) && at.Before(s.away[1].Add(aftermath))
+}
+
 func (s *story) restartRedis(ctx context.Context) error {
+	s.away[0] = time.Now()
 	if err := s.cluster.Redis.Kill(); err != nil {
 		return err
 	}
@@ -172,6 +186,7 @@ func (s *story) restartRedis(ctx context.Context) error {
 	if err := s.cluster.Redis.Restart(ctx); err != nil {
 		return err
 	}
+	s.away[1] = time.Now()
 	s.note("redis-server answers again")
 	return nil
 }

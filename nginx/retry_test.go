@@ -58,9 +58,9 @@ func TestPurchaseIsRetriedOnTheNextNode(t *testing.T) {
 	}
 }
 
-func TestTwoTriesAndNoMore(t *testing.T) {
+func TestThreeTriesAndNoMore(t *testing.T) {
 	t.Parallel()
-	nodes := []*node{startRaw(t, dies), startRaw(t, dies), startRaw(t, dies)}
+	nodes := []*node{startRaw(t, dies), startRaw(t, dies), startRaw(t, dies), startRaw(t, dies)}
 	e := start(t, site{Upstream: servers(nodes...)})
 	a := e.buy(t, "demo")
 	wantProblem(t, a, http.StatusBadGateway, "node-unreachable", "1")
@@ -69,8 +69,16 @@ func TestTwoTriesAndNoMore(t *testing.T) {
 	for _, n := range nodes {
 		sum += n.Requests.Load()
 	}
-	if sum != 2 {
-		t.Errorf("the nodes got %d requests, want 2", sum)
+	if sum != 3 {
+		t.Errorf("the nodes got %d requests, want 3", sum)
+	}
+}
+
+func TestTwoDeadNodesAreForgiven(t *testing.T) {
+	t.Parallel()
+	e := start(t, site{Upstream: servers(startRaw(t, dies), startRaw(t, dies), startNode(t, sells))})
+	for range 4 {
+		wantStatus(t, e.buy(t, "demo"), http.StatusCreated)
 	}
 }
 

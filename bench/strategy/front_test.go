@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,9 +173,11 @@ func (f fake) Remaining(_ context.Context, name string) (n int64, err error) {
 func TestServe(t *testing.T) {
 	t.Run("finishes what is under way", func(t *testing.T) {
 		asked, release := make(chan struct{}), make(chan struct{})
+		var finished atomic.Bool
 		x := serve(t, fake{buy: func(context.Context, string, string) (Outcome, string, error) {
 			close(asked)
 			<-release
+			finished.Store(true)
 			return Sold, "the-order", nil
 		}})
 		var wait sync.WaitGroup
@@ -184,6 +187,12 @@ func TestServe(t *testing.T) {
 			}
 		})
 		<-asked
+		early := make(chan bool, 1)
+		go func() {
+			err := <-x.served
+			early <- !finished.Load()
+			x.served <- err
+		}()
 		x.end()
 		until(t, "closed port", func() bool {
 			c, err := net.Dial("tcp", strings.TrimPrefix(x.URL, "http://"))
@@ -194,6 +203,9 @@ func TestServe(t *testing.T) {
 		})
 		close(release)
 		wait.Wait()
+		if <-early {
+			t.Error("got the front ended while a purchase was under way, want it to wait")
+		}
 		if err := <-x.served; err != nil {
 			t.Errorf("got %v, want nil", err)
 		}

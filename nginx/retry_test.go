@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -79,6 +80,22 @@ func TestTwoDeadNodesAreForgiven(t *testing.T) {
 	e := start(t, site{Upstream: servers(startRaw(t, dies), startRaw(t, dies), startNode(t, sells))})
 	for range 4 {
 		wantStatus(t, e.buy(t, "demo"), http.StatusCreated)
+	}
+}
+
+// Redis is away: all nodes are unready, but for one that died before it could say so.
+func TestUnreadyNodesAnswerForADeadOne(t *testing.T) {
+	t.Parallel()
+	unready := startNode(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	backup := strings.Replace(servers(unready), ";", " backup;", 1)
+	e := start(t, site{Upstream: servers(startRaw(t, dies)) + backup})
+	for range 10 {
+		a := e.buy(t, "demo")
+		wantStatus(t, a, http.StatusServiceUnavailable)
+		wantHeader(t, a, "Retry-After", "1")
 	}
 }
 

@@ -56,7 +56,7 @@ func (c *Cluster) published(n int) error {
 	}
 	selling := 0
 	for line := range strings.Lines(string(conf)) {
-		if strings.HasPrefix(strings.TrimSpace(line), "server ") && !strings.Contains(line, " down") {
+		if strings.HasPrefix(strings.TrimSpace(line), "server ") && !strings.Contains(line, " down;") && !strings.Contains(line, " backup;") {
 			selling++
 		}
 	}

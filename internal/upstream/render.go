@@ -24,8 +24,8 @@ const placeholder = "server 127.0.0.1:9 down; # no node is known\n"
 // own 503 is an answer, and counts as none.
 const failover = "max_fails=3 fail_timeout=5s"
 
-// lastResort never sets aside the only node that sells: without it Nginx would answer
-// 502 to everybody, so a failing node is the better one.
+// lastResort never sets aside the only node that there is to ask: without it Nginx would
+// answer 502 to everybody, so a failing node is the better one.
 const lastResort = "max_fails=0"
 
 // maxWeight bounds what one node can draw: Nginx adds weights up in machine words, and
@@ -36,18 +36,22 @@ const maxWeight = 1_000_000
 var ErrBadNode = errors.New("node left out of the upstream")
 
 // Render returns upstream.conf for the view: one server line a node, sorted by name.
-// Nodes that take no new buyers are marked down, unless that would leave none: then all
-// are up, so that buyers get a node's own 503, which says more than Nginx's 502. Nodes
-// that [Check] reports are left out. The same nodes give the same bytes.
+// Nodes that drain are marked down, and unready ones are backups: asked only where none
+// of the ready ones answers, their own 503 says more than Nginx's 502. That happens: when
+// Redis is away all nodes turn unready, except one that died a moment before, of which
+// gossip has not told yet. Where no node sells, all are up. Nodes that [Check] reports
+// are left out. The same nodes give the same bytes.
 func Render(view sale.View) []byte {
 	nodes := named(view)
-	up := len(nodes.Selling())
-	nobody := up == 0
-	if nobody {
-		up = len(nodes)
+	nobody := len(nodes.Selling()) == 0
+	asked := 0
+	for _, n := range nodes {
+		if role(n, nobody) != " down" {
+			asked++
+		}
 	}
 	failover := failover
-	if up == 1 {
+	if asked == 1 {
 		failover = lastResort
 	}
 	var b bytes.Buffer
@@ -56,14 +60,21 @@ func Render(view sale.View) []byte {
 		b.WriteString(placeholder)
 	}
 	for _, n := range nodes {
-		down := " down"
-		if nobody || n.Selling() {
-			down = ""
-		}
 		// Quoted, a name has no line break left with which to leave the comment.
-		fmt.Fprintf(&b, "server %s weight=%d %s%s; # %+q\n", n.Address, weight(n), failover, down, n.Name)
+		fmt.Fprintf(&b, "server %s weight=%d %s%s; # %+q\n", n.Address, weight(n), failover, role(n, nobody), n.Name)
 	}
 	return b.Bytes()
+}
+
+// role is what Nginx has to know of the node beside its address: nothing, backup or down.
+func role(n sale.Node, nobody bool) string {
+	switch {
+	case nobody || n.Selling():
+		return ""
+	case n.Draining:
+		return " down"
+	}
+	return " backup"
 }
 
 // named returns the nodes of the view that a server line can name, sorted by name, their

@@ -34,12 +34,18 @@ func TestRender(t *testing.T) {
 server 10.0.0.2:8080 weight=2 max_fails=3 fail_timeout=5s; # "b"
 `,
 		},
-		"draining and unready nodes down": {
+		"draining nodes down, unready ones to fall back on": {
 			sale.View{ready("a", "10.0.0.1:8080", 1), ready("b", "10.0.0.2:8080", 1), draining, unready},
 			`server 10.0.0.1:8080 weight=1 max_fails=3 fail_timeout=5s; # "a"
 server 10.0.0.2:8080 weight=1 max_fails=3 fail_timeout=5s; # "b"
 server 10.0.0.3:8080 weight=1 max_fails=3 fail_timeout=5s down; # "c"
-server [2001:db8::4]:8080 weight=7 max_fails=3 fail_timeout=5s down; # "d"
+server [2001:db8::4]:8080 weight=7 max_fails=3 fail_timeout=5s backup; # "d"
+`,
+		},
+		"the only selling node set aside for an unready one": {
+			sale.View{ready("a", "10.0.0.1:8080", 1), unready},
+			`server 10.0.0.1:8080 weight=1 max_fails=3 fail_timeout=5s; # "a"
+server [2001:db8::4]:8080 weight=7 max_fails=3 fail_timeout=5s backup; # "d"
 `,
 		},
 		"the only selling node never set aside": {
@@ -106,7 +112,7 @@ func TestCheckNamesWhatRenderLeavesOut(t *testing.T) {
 
 // line is all that a server line may be.
 var line = regexp.MustCompile(`^server (\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):[1-9]\d* weight=[1-9]\d* ` +
-	`max_fails=(0|3 fail_timeout=5s)( down)?; # "[\x20-\x7e]*"$`)
+	`max_fails=(0|3 fail_timeout=5s)( down| backup)?; # "[\x20-\x7e]*"$`)
 
 // Whatever members gossip, the file is server lines and comments, with a server up
 // wherever one can be named.
@@ -134,7 +140,7 @@ func TestNothingThatMembersSayBecomesConfiguration(t *testing.T) {
 			if !line.MatchString(l) {
 				t.Fatalf("got line %q, want one server", l)
 			}
-			up = up || !strings.Contains(l, " down; #")
+			up = up || !strings.Contains(l, " down; #") && !strings.Contains(l, " backup; #")
 		}
 		if !up {
 			t.Fatalf("got %q, want a server up", got)

@@ -25,6 +25,7 @@ type compare struct {
 	For         time.Duration `default:"4s" help:"How long each measurement should take."`
 	Rate        float64       `default:"400" help:"Open loop, stock left: buyers a second; low enough for the slowest strategy."`
 	Crowd       float64       `default:"6000" help:"Open loop, spike: buyers a second, for a stock of a tenth of them."`
+	Warmth      int           `default:"1500" help:"Requests that warm a strategy up, with stock and without."`
 	Only        []string      `help:"Strategies to compare, by name; all by default."`
 	Out         string        `default:"out/compare" type:"path" help:"Folder for the report: report.json, report.html, bench.txt and pictures."`
 	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
@@ -36,8 +37,8 @@ type compare struct {
 // Validate reports every fault at once, or nil.
 func (c *compare) Validate() error {
 	var faults []error
-	if c.Repeats < 1 || c.Connections < 1 || c.For < 100*time.Millisecond {
-		faults = append(faults, errors.New("want at least one repeat, one connection, and --for 100ms"))
+	if c.Repeats < 1 || c.Connections < 1 || c.Warmth < 1 || c.For < 100*time.Millisecond {
+		faults = append(faults, errors.New("want at least one repeat, one connection, one request to warm up with, and --for 100ms"))
 	}
 	if c.Rate <= 0 || c.Crowd <= 0 {
 		faults = append(faults, errors.New("want rates above 0"))

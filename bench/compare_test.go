@@ -17,7 +17,7 @@ import (
 // compared runs a comparison small enough for a test, and returns its report.
 func compared(t *testing.T, ctx context.Context, c *compare) (*report.Report, error) {
 	t.Helper()
-	c.Repeats, c.Connections, c.For, c.Rate, c.Crowd = 1, 32, 400*time.Millisecond, 400, 1500
+	c.Repeats, c.Connections, c.Warmth, c.For, c.Rate, c.Crowd = 1, 32, 100, 300*time.Millisecond, 300, 1000
 	c.Out, c.Binaries = t.TempDir(), binaries
 	err := c.Run(ctx)
 	f, ferr := os.Open(filepath.Join(c.Out, "report.json"))

@@ -42,7 +42,9 @@ type scaleRow struct {
 	CallsClaim  float64            `json:"deduct_calls_per_claim"`
 	CPU         map[string]float64 `json:"cpu_us_per_request"` // nodes, redis, nginx, allocators
 	CPUAll      float64            `json:"cpu_us_per_request_all"`
-	NodeMemory  int64              `json:"node_memory_bytes"` // mean resident memory of a node
+	Idle        float64            `json:"idle_cpu_seconds_a_second"`     // of the whole cluster, before anybody bought: polls and gossip
+	CPUAbove    float64            `json:"cpu_us_per_request_above_idle"` // what requests cost on top of that
+	NodeMemory  int64              `json:"node_memory_bytes"`             // mean resident memory of a node
 	Faults      []string           `json:"faults"`
 }
 
@@ -124,6 +126,9 @@ func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Proce
 	}
 	m := newMeter(c)
 	series := []string{"onsale_remotestock_claims_total", `onsale_remotestock_calls_total{result="ok",script="deduct"}`, "onsale_remotestock_calls_total"}
+	if row.Idle, err = idling(ctx, c); err != nil {
+		return err
+	}
 	before := m.sum(series...)
 	cpu, err := c.CPU()
 	if err != nil {
@@ -148,6 +153,7 @@ func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Proce
 		row.CPU[kind] = (cpuAfter[kind] - cpu[kind]) * 1e6 / float64(run.Completed)
 		row.CPUAll += row.CPU[kind]
 	}
+	row.CPUAbove = row.CPUAll - row.Idle*run.Seconds*1e6/float64(run.Completed)
 	for _, n := range c.Nodes {
 		bytes, err := resident(n.Pid())
 		if err != nil {
@@ -171,13 +177,37 @@ func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Proce
 	return nil
 }
 
+// idleFor is how long an idle cluster is watched: some polls and probes of each node.
+const idleFor = 3 * time.Second
+
+// idling is how many seconds of processor time a second the cluster takes by
+// being there.
+func idling(ctx context.Context, c *cluster.Cluster) (float64, error) {
+	before, err := c.CPU()
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	sleep(ctx, idleFor)
+	after, err := c.CPU()
+	if err != nil {
+		return 0, err
+	}
+	var used float64
+	for kind := range after {
+		used += after[kind] - before[kind]
+	}
+	return used / time.Since(begin).Seconds(), nil
+}
+
 // conclude fits the exponents, and collects the faults.
 func (s *scale) conclude(r *scaleResult) {
 	for _, perNode := range []bool{true, false} {
 		kind := map[bool]string{true: "equal per node", false: "equal in all"}[perNode]
 		figures := map[string]func(scaleRow) float64{
-			"cpu per request, " + kind: func(r scaleRow) float64 { return r.CPUAll },
-			"calls per claim, " + kind: func(r scaleRow) float64 { return r.CallsClaim },
+			"cpu per request, " + kind:            func(r scaleRow) float64 { return r.CPUAll },
+			"cpu per request above idle, " + kind: func(r scaleRow) float64 { return r.CPUAbove },
+			"calls per claim, " + kind:            func(r scaleRow) float64 { return r.CallsClaim },
 		}
 		for name, of := range figures {
 			var x, y []float64
@@ -212,10 +242,10 @@ func exponent(x, y []float64) float64 {
 func (s *scale) print(r scaleResult) {
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stderr)
-	t.AppendHeader(table.Row{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "of it nodes", "node memory MiB", "faults"})
+	t.AppendHeader(table.Row{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "above idle", "idle CPU", "node memory MiB", "faults"})
 	for _, row := range r.Rows {
 		t.AppendRow(table.Row{row.Nodes, row.Connections, fmt.Sprintf("%.0f", row.Rate), fmt.Sprintf("%.3f", row.CallsClaim), row.Calls,
-			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPU["nodes"]), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), len(row.Faults)})
+			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPUAbove), fmt.Sprintf("%.2f", row.Idle), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), len(row.Faults)})
 	}
 	t.Render()
 }

@@ -36,14 +36,12 @@ type trial struct {
 	capacity  map[string]float64 // answers a second in a closed loop, by phase, from warming up
 }
 
-// warmth is how many requests warm a contender up, in each phase.
-const warmth = 1500
-
 // warm fills pools and caches, and finds how many requests a measurement takes.
 func (t *trial) warm(ctx context.Context) error {
 	t.capacity = map[string]float64{}
 	for _, name := range []string{report.PhaseHit, report.PhaseSoldOut} {
-		id, err := t.sale(ctx, map[string]int64{report.PhaseHit: warmth, report.PhaseSoldOut: 1}[name])
+		warmth := t.compare.Warmth
+		id, err := t.sale(ctx, map[string]int64{report.PhaseHit: int64(warmth), report.PhaseSoldOut: 1}[name])
 		if err != nil {
 			return err
 		}

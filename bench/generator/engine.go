@@ -144,16 +144,12 @@ func (e *engine) over() bool { return e.finished() || e.stopped() }
 // turn sends what is due, waits until something happens, and deals with it.
 func (e *engine) turn() error {
 	e.send()
-	now := e.now()
-	if now >= e.patrolAt {
-		e.patrol(now)
-		e.patrolAt = now + patrolEvery
-	}
+	looked := e.now()
 	wake := e.patrolAt
 	if e.sends && len(e.free) > 0 && !e.schedule.done() {
 		wake = min(wake, e.schedule.at(e.schedule.next))
 	}
-	if err := e.poll.wakeAt(wake, now); err != nil {
+	if err := e.poll.wakeAt(wake, looked); err != nil {
 		return err
 	}
 	events, err := e.poll.wait()
@@ -167,6 +163,10 @@ func (e *engine) turn() error {
 		e.happened(&e.conns[event.Fd])
 		// Not only after the last event: the others' answers may take a while to read.
 		e.send()
+	}
+	if looked >= e.patrolAt {
+		e.patrol(looked)
+		e.patrolAt = looked + patrolEvery
 	}
 	return nil
 }
@@ -191,30 +191,30 @@ func (e *engine) send() {
 	}
 }
 
-// patrol deals with what no event tells.
-func (e *engine) patrol(now time.Duration) {
-	// Before any is given up: should this thread have slept for long, a connection that
-	// waited meanwhile did stand.
+// patrol deals with what no event tells, as of a time before the last look at events.
+// So an answer that came while this thread slept is heard first, and no server is
+// blamed for the sleep.
+func (e *engine) patrol(at time.Duration) {
+	// Before any is given up, for the same reason.
 	if e.in[free]+e.in[asked] > 0 {
-		e.stood = now
+		e.stood = at
 	}
 	for i := range e.conns {
 		c := &e.conns[i]
-		inState := now - c.since
+		inState := at - c.since
 		switch {
-		case c.state == asked && inState >= e.order.Timeout,
-			c.state == connecting && inState >= e.order.Timeout:
-			e.lose(c, errTimeout, now)
+		case (c.state == asked || c.state == connecting) && inState >= e.order.Timeout:
+			e.lose(c, errTimeout, e.now())
 		case c.state == broken && e.sends && inState >= pause:
-			e.connect(c, now)
+			e.connect(c, e.now())
 		}
 	}
 	if !e.sends || len(e.free) > 0 {
 		return
 	}
-	e.schedule.expire(now)
+	e.schedule.expire(at)
 	// Nothing is ever too late in a closed loop, so a dead server has to end it.
-	if !e.order.open() && now-e.stood >= e.order.Timeout {
+	if !e.order.open() && at-e.stood >= e.order.Timeout {
 		e.schedule.drop(e.order.Requests - e.schedule.next)
 	}
 }

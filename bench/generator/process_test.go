@@ -26,8 +26,10 @@ func startProcess(t *testing.T, buyers int) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
+		for range 2 { // stopping what has stopped is no error
+			if err := p.Stop(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	return p
@@ -139,9 +141,6 @@ func TestProcessThatDiesIsAnError(t *testing.T) {
 	}
 	if err := p.Stop(); err == nil {
 		t.Error("stopping: got no error")
-	}
-	if err := p.Stop(); err == nil {
-		t.Error("stopping again: got no error, want the first one")
 	}
 }
 

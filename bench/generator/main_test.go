@@ -114,9 +114,10 @@ func (s *server) die() {
 	case <-s.ended:
 		return
 	default:
-		close(s.ended)
 	}
+	// First of all, so that no client which lost its connection gets another one here.
 	s.listener.Close()
+	close(s.ended)
 	for _, c := range s.conns {
 		c.Close()
 	}

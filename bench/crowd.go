@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"onsale/internal/buyerapi"
 	"onsale/internal/cluster"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
@@ -39,6 +40,21 @@ type crowd struct {
 	told     map[sale.OrderID]sale.State
 	reasons  map[string]int
 	errs     []error
+}
+
+// newCrowd makes clients who make so many holds, at a rate a second.
+func newCrowd(c *cluster.Cluster, clients, holds int, perSecond float64, hold time.Duration) (*crowd, error) {
+	config := payment.DefaultConfig()
+	config.URL = c.Front() + buyerapi.WebhookPath
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	payer, err := payment.NewPayer(c.Payments, client, config, payment.Hooks{})
+	if err != nil {
+		return nil, err
+	}
+	return &crowd{
+		cluster: c, client: client, payer: payer, left: holds, hold: hold, pace: rate.NewLimiter(rate.Limit(perSecond), 1),
+		told: map[sale.OrderID]sale.State{}, reasons: map[string]int{},
+	}, nil
 }
 
 // document is an order as the buyers' API shows it, or a problem.

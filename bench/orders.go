@@ -5,19 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/buyerapi"
 	"onsale/internal/cluster"
-	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
 
@@ -97,16 +93,9 @@ func (o *orders) run(ctx context.Context, c *cluster.Cluster) (*ordersResult, er
 	if err := c.Open(ctx, d); err != nil {
 		return nil, err
 	}
-	config := payment.DefaultConfig()
-	config.URL = c.Front() + buyerapi.WebhookPath
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: o.Clients}}
-	payer, err := payment.NewPayer(c.Payments, client, config, payment.Hooks{})
+	crowd, err := newCrowd(c, o.Clients, o.Orders, float64(o.Orders)/o.For.Seconds(), o.Hold)
 	if err != nil {
 		return nil, err
-	}
-	crowd := &crowd{
-		cluster: c, client: client, payer: payer, left: o.Orders, hold: o.Hold,
-		pace: rate.NewLimiter(rate.Limit(float64(o.Orders)/o.For.Seconds()), 1), told: map[sale.OrderID]sale.State{}, reasons: map[string]int{},
 	}
 	say(fmt.Sprintf("%d clients make %d holds in %v", o.Clients, o.Orders, o.For))
 	begin := time.Now()

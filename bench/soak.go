@@ -4,17 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"onsale/internal/adminapi"
-	"onsale/internal/buyerapi"
 	"onsale/internal/cluster"
-	"onsale/internal/payment"
-	"onsale/internal/sale"
 )
 
 // soak keeps a site busy for long, while its parts die one after the other, and
@@ -78,16 +72,9 @@ func (s *soak) run(ctx context.Context, c *cluster.Cluster) (*soakResult, error)
 	if err := c.Open(ctx, d); err != nil {
 		return nil, err
 	}
-	config := payment.DefaultConfig()
-	config.URL = c.Front() + buyerapi.WebhookPath
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: s.Clients}}
-	payer, err := payment.NewPayer(c.Payments, client, config, payment.Hooks{})
+	crowd, err := newCrowd(c, s.Clients, holds, s.Rate, hold)
 	if err != nil {
 		return nil, err
-	}
-	crowd := &crowd{
-		cluster: c, client: client, payer: payer, left: holds, hold: hold,
-		pace: rate.NewLimiter(rate.Limit(s.Rate), 1), told: map[sale.OrderID]sale.State{}, reasons: map[string]int{},
 	}
 	say(fmt.Sprintf("%d holds in %v", holds, s.For))
 	r := &soakResult{Command: command(), Machine: machine(), Commit: commit(ctx), Holds: holds, Told: map[string]int{}, Kills: map[string]int{}, Growth: map[string]float64{}, Memory: map[string]int64{}}

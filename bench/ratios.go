@@ -150,6 +150,9 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 	if err != nil {
 		return false, err
 	}
+	if err := settleMemory(); err != nil {
+		return false, err
+	}
 	before, err := cpuOf(v.pids)
 	if err != nil {
 		return false, err

@@ -133,6 +133,9 @@ func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []rep
 			return row, nil, err
 		}
 	}
+	if err := settleMemory(); err != nil {
+		return row, nil, err
+	}
 	used, err := t.used()
 	if err != nil {
 		return row, nil, err

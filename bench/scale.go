@@ -25,7 +25,7 @@ type scale struct {
 	Nodes     []int  `default:"1,2,5,10,20,50,100" help:"Node counts."`
 	PerNode   int    `default:"16" help:"Connections a node, in the runs with equal connections per node."`
 	Total     int    `default:"256" help:"Connections in all, in the runs with equal connections in all."`
-	Purchases int    `default:"40000" help:"Tickets, and buyers, of each run."`
+	Purchases int    `default:"100000" help:"Tickets, and buyers, of each run; a quarter of them warms the nodes up before."`
 	JSON      string `help:"File for the result." type:"path"`
 	Binaries  string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 }
@@ -96,12 +96,19 @@ func (s *scale) at(ctx context.Context, nodes int) (rows []scaleRow, err error) 
 		return nil, err
 	}
 	defer g.Stop()
+	// New processes pay for their memory and their connections: a hundred nodes
+	// a hundred times, for a hundredth of the buyers each.
+	warm := scaleRow{Nodes: nodes, Connections: max(s.Total, s.PerNode*nodes)}
+	if err := s.sell(ctx, c, g, "warm", max(1, s.Purchases/4), &warm); err != nil {
+		return nil, err
+	}
 	for _, perNode := range []bool{true, false} {
 		row := scaleRow{Nodes: nodes, PerNode: perNode, Connections: s.Total}
+		id := "in-all"
 		if perNode {
-			row.Connections = s.PerNode * nodes
+			row.Connections, id = s.PerNode*nodes, "per-node"
 		}
-		if err := s.sell(ctx, c, g, &row); err != nil {
+		if err := s.sell(ctx, c, g, sale.ID(id), s.Purchases, &row); err != nil {
 			return rows, err
 		}
 		rows = append(rows, row)
@@ -111,9 +118,8 @@ func (s *scale) at(ctx context.Context, nodes int) (rows []scaleRow, err error) 
 }
 
 // sell sells one sale out, to as many buyers as it has tickets.
-func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Process, row *scaleRow) error {
-	id := map[bool]string{true: "per-node", false: "in-all"}[row.PerNode]
-	if err := c.Open(ctx, adminapi.Definition{ID: id, Title: "Scale", Currency: "EUR", Total: int64(s.Purchases), HoldSeconds: 3600}); err != nil {
+func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Process, id sale.ID, tickets int, row *scaleRow) error {
+	if err := c.Open(ctx, adminapi.Definition{ID: string(id), Title: "Scale", Currency: "EUR", Total: int64(tickets), HoldSeconds: 3600}); err != nil {
 		return err
 	}
 	store, closeStore, err := connect(c.Redis.Addr())
@@ -121,12 +127,15 @@ func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Proce
 		return err
 	}
 	defer closeStore()
-	if err := awaitPlan(ctx, store, sale.ID(id)); err != nil {
+	if err := awaitPlan(ctx, store, id); err != nil {
 		return err
 	}
 	m := newMeter(c)
 	series := []string{"onsale_remotestock_claims_total", `onsale_remotestock_calls_total{result="ok",script="deduct"}`, "onsale_remotestock_calls_total"}
 	if row.Idle, err = idling(ctx, c); err != nil {
+		return err
+	}
+	if err := settleMemory(); err != nil {
 		return err
 	}
 	before := m.sum(series...)
@@ -135,7 +144,7 @@ func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Proce
 		return err
 	}
 	run, err := g.Run(ctx, generator.Order{
-		Addr: c.Front()[len("http://"):], Sale: id, Requests: s.Purchases, Connections: row.Connections, Timeout: 15 * time.Second,
+		Addr: c.Front()[len("http://"):], Sale: string(id), Requests: tickets, Connections: row.Connections, Timeout: 15 * time.Second,
 	})
 	if err != nil {
 		return err
@@ -161,13 +170,13 @@ func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Proce
 		}
 		row.NodeMemory += bytes / int64(len(c.Nodes))
 	}
-	snapshot, err := store.Snapshot(ctx, sale.ID(id))
+	snapshot, err := store.Snapshot(ctx, id)
 	if err != nil {
 		return err
 	}
 	row.Faults = audit.Stock(snapshot)
-	if sold := snapshot.Sold(); sold != int64(s.Purchases) || run.Statuses[http.StatusCreated] != sold {
-		row.Faults = append(row.Faults, fmt.Sprintf("sold %d of %d, answers %v, errors %v", sold, s.Purchases, run.Statuses, run.Errors))
+	if sold := snapshot.Sold(); sold != int64(tickets) || run.Statuses[http.StatusCreated] != sold {
+		row.Faults = append(row.Faults, fmt.Sprintf("sold %d of %d, answers %v, errors %v", sold, tickets, run.Statuses, run.Errors))
 	}
 	// Every node polls twice a second; what is above that and the claims was for nothing.
 	polls := int64(float64(row.Nodes)*(run.Seconds+2)*2) + int64(row.Nodes)*4

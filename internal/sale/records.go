@@ -31,10 +31,7 @@ func (r Records) Clone() Records {
 
 // Counters counts the books anew: remaining is what the orders leave of the total.
 func (r Records) Counters() Counters {
-	c := Counters{Total: r.Opened}
-	for _, delta := range r.Restocks {
-		c.Total += delta
-	}
+	c := Counters{Total: r.total()}
 	for _, o := range r.Orders {
 		switch o.State {
 		case StateHeld:
@@ -45,6 +42,15 @@ func (r Records) Counters() Counters {
 	}
 	c.Remaining = c.Total - c.Held - c.Paid
 	return c
+}
+
+// total is what opening and restocks add up to.
+func (r Records) total() int64 {
+	total := r.Opened
+	for _, delta := range r.Restocks {
+		total += delta
+	}
+	return total
 }
 
 // Sold is how many tickets the live orders keep.
@@ -94,7 +100,8 @@ func (r *Records) Apply(e Event) {
 	if e.Closed != nil {
 		r.Sale.Closed = *e.Closed
 	}
-	r.Sale.Total = r.Counters().Total
+	// Not by Counters: over a stream that would count every order at every entry.
+	r.Sale.Total = r.total()
 }
 
 // Snapshot is all that Redis holds of a sale at one instant.

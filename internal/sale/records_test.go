@@ -1,7 +1,9 @@
 package sale_test
 
 import (
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -144,5 +146,19 @@ func TestSomeNodesSell(t *testing.T) {
 	}
 	if got := view.Weight(); got != 9 {
 		t.Errorf("got weight %d, want 9", got)
+	}
+}
+
+// A stream that waits for a ledger may hold hundreds of thousands of entries.
+// To count all orders at every entry would take half a minute here, to fold
+// them a tenth of a second.
+func TestALongStreamIsFoldedAtOnce(t *testing.T) {
+	r := sale.NewRecords()
+	start := time.Now()
+	for i := range 64_000 {
+		r.Apply(holds(sale.OrderID(strconv.Itoa(i)), 1, sale.StateHeld))
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("64,000 entries took %v", took)
 	}
 }

@@ -68,9 +68,19 @@ func headlineResult(t *testing.T, args ...string) result {
 }
 
 func TestHeadlineWithKilledNode(t *testing.T) {
-	r := headlineResult(t, "--buyers", "8000", "--tickets", "3000", "--nodes", "3", "--kill", "1", "--connections", "64")
+	page := filepath.Join(t.TempDir(), "page.html")
+	r := headlineResult(t, "--buyers", "8000", "--tickets", "3000", "--nodes", "3", "--kill", "1", "--connections", "64", "--html", page)
 	if len(r.Events) != 1 || !strings.HasPrefix(r.Events[0].What, "killed n") {
-		t.Errorf("got events %v, want one killed node", r.Events)
+		t.Fatalf("got events %v, want one killed node", r.Events)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Stock left on each node", r.Events[0].What, "Latency of “sold”", "Processor time"} {
+		if !strings.Contains(string(html), want) {
+			t.Errorf("the page does not show %q", want)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ type worker struct {
 	doubled, forgotten, gaveUp []string
 	troubles                   []trouble
 	latency                    *hdrhistogram.Histogram
+	decisions                  map[generator.Class]*generator.Latency
 }
 
 func newWorker(l *load, client *fasthttp.HostClient) *worker {
@@ -36,7 +37,7 @@ func newWorker(l *load, client *fasthttp.HostClient) *worker {
 	return &worker{
 		load: l, client: client, orders: orders, mine: orders + "/mine",
 		request: fasthttp.AcquireRequest(), response: fasthttp.AcquireResponse(),
-		answers: map[string]int64{}, soldOut: map[generator.SoldOut]int64{}, latency: newLatency(),
+		answers: map[string]int64{}, soldOut: map[generator.SoldOut]int64{}, latency: newLatency(), decisions: newDecisions(),
 	}
 }
 
@@ -50,18 +51,20 @@ type told struct {
 	sent, received int64 // Unix milliseconds
 }
 
-// serve is one buyer's visit: it asks until it is told something definite, and
-// one in Repeat asks again.
-func (w *worker) serve(ctx context.Context, n int, token string) {
+// serve is one buyer's visit, who was due at that time: it asks until it is told
+// something definite, and one in Repeat asks again.
+func (w *worker) serve(ctx context.Context, n int, token string, due time.Time) {
 	t, ok := w.decide(ctx, token)
 	switch {
 	case !ok:
 		w.gaveUp = append(w.gaveUp, buyerName(n))
 		return
 	case t.order == "":
+		w.decisions[generator.ClassSoldOut].Record(time.Since(due))
 		w.soldOut[generator.SoldOut{Sent: t.sent, Received: t.received}]++
 		return
 	}
+	w.decisions[generator.ClassSold].Record(time.Since(due))
 	w.acks = append(w.acks, generator.Ack{Buyer: buyerName(n), Order: t.order})
 	if w.load.Repeat == 0 || n%w.load.Repeat != 0 {
 		return

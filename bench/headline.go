@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,9 +21,10 @@ type headline struct {
 	Tickets     int64   `default:"10000" help:"Tickets in the sale."`
 	Nodes       int     `default:"5" help:"Selling nodes."`
 	Connections int     `default:"256" help:"Buyers at the same time."`
-	Rate        float64 `help:"Buyers a second; 0: as fast as they are answered."`
+	Rate        float64 `help:"Buyers a second, who come on schedule whatever the answers do (open loop); 0: as fast as they are answered (closed loop)."`
 	faults      `embed:""`
 	JSON        string `help:"File for the result." type:"path"`
+	HTML        string `help:"File for a page that opens offline: latencies, cost, and the stock of every node over time." type:"path"`
 	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 	Keep        string `help:"Folder to keep data and logs in; without it they are removed." type:"path"`
 }
@@ -75,20 +77,34 @@ func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, error
 		return nil, err
 	}
 	say(fmt.Sprintf("%d buyers come for %d tickets", h.Buyers, h.Tickets))
+	if err := settleMemory(); err != nil {
+		return nil, err
+	}
+	story.start = time.Now()
 	if err := b.start(); err != nil {
 		return nil, err
 	}
-	telling := make(chan error, 1)
+	drain := drainWatch{start: story.start}
+	var serr error
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { telling <- story.tell(watching) }()
-	go story.lag.follow(watching, store)
+	var watchers sync.WaitGroup
+	watchers.Go(func() { serr = story.tell(watching) })
+	watchers.Go(func() { story.lag.follow(watching, store) })
+	if h.HTML != "" {
+		watchers.Go(func() { drain.follow(watching, store) })
+	}
 	seen, err := b.finish(h.Buyers)
 	cancel()
-	if serr := <-telling; serr != nil || err != nil {
+	watchers.Wait()
+	if serr != nil || err != nil {
 		return nil, fmt.Errorf("buyers: %w, faults: %w", err, serr)
 	}
-	return h.audit(ctx, c, store, m, seen, story)
+	r, err := h.audit(ctx, c, store, m, seen, story)
+	if err == nil && h.HTML != "" {
+		err = h.page(ctx, r, &drain)
+	}
+	return r, err
 }
 
 // connect makes a store of the bench's own, for watching and auditing.

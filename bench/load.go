@@ -15,7 +15,6 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/valyala/fasthttp"
-	"golang.org/x/time/rate"
 
 	"onsale/bench/generator"
 	"onsale/internal/cluster"
@@ -32,7 +31,7 @@ type load struct {
 	Buyers      int           `required:"" help:"How many buyers come, once each."`
 	Connections int           `default:"256" help:"Buyers at the same time, each on a keep-alive connection."`
 	Repeat      int           `default:"10" help:"One in so many buyers sends its request again once answered; 0: none."`
-	Rate        float64       `help:"Buyers a second; 0: as fast as they are answered."`
+	Rate        float64       `help:"Buyers a second, due on schedule; 0: as fast as they are answered."`
 	Patience    time.Duration `default:"30s" help:"How long a buyer tries again after a 503 or a lost connection."`
 }
 
@@ -48,7 +47,12 @@ type seen struct {
 	GaveUp      []string            `json:"gave_up"`   // buyers whose patience ended without a decision
 	Troubles    []trouble           `json:"troubles"`  // every 503
 	Seconds     float64             `json:"seconds"`
-	Millis      quantiles           `json:"latency_ms"`
+	Millis      quantiles           `json:"latency_ms"`  // of the requests, from their sending
+	CPUSeconds  float64             `json:"cpu_seconds"` // of this process, from the first buyer on
+
+	// Decisions is how long buyers waited for their definite answer, from when they
+	// were due: whoever comes late because others are not served yet waits, too.
+	Decisions map[generator.Class]*generator.Latency `json:"decisions"`
 }
 
 // trouble is a 503, and when it was received, in Unix milliseconds.
@@ -98,14 +102,19 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 		ReadTimeout: 15 * time.Second, WriteTimeout: 5 * time.Second,
 		MaxIdemponentCallAttempts: 1, NoDefaultUserAgentHeader: true,
 	}
-	limit := rate.Inf
-	if l.Rate > 0 {
-		limit = rate.Limit(l.Rate)
-	}
-	pace := rate.NewLimiter(limit, max(1, int(l.Rate/100)))
 	var next, done atomic.Int64
 	workers := make([]*worker, l.Connections)
+	spent, err := cluster.CPUTime(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
 	start := time.Now()
+	due := func(n int) time.Time {
+		if l.Rate == 0 {
+			return time.Now()
+		}
+		return start.Add(time.Duration(float64(n) / l.Rate * float64(time.Second)))
+	}
 	var group sync.WaitGroup
 	for i := range workers {
 		w := newWorker(l, client)
@@ -113,10 +122,14 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 		group.Go(func() {
 			for ctx.Err() == nil {
 				n := int(next.Add(1)) - 1
-				if n >= len(tokens) || pace.Wait(ctx) != nil {
+				if n >= len(tokens) {
 					return
 				}
-				w.serve(ctx, n, tokens[n])
+				at := due(n)
+				if sleep(ctx, time.Until(at)); ctx.Err() != nil {
+					return
+				}
+				w.serve(ctx, n, tokens[n], at)
 				done.Add(1)
 			}
 		})
@@ -128,7 +141,10 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 		case <-finished:
 			ticker.Stop()
 			fmt.Println(done.Load())
-			return gather(workers, time.Since(start)), ctx.Err()
+			s := gather(workers, time.Since(start))
+			used, err := cluster.CPUTime(os.Getpid())
+			s.CPUSeconds = used - spent
+			return s, errors.Join(err, ctx.Err())
 		case <-ticker.C:
 			fmt.Println(done.Load())
 		}
@@ -137,7 +153,7 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 
 // gather adds the workers up.
 func gather(workers []*worker, took time.Duration) *seen {
-	s := &seen{Answers: map[string]int64{}, Seconds: took.Seconds()}
+	s := &seen{Answers: map[string]int64{}, Seconds: took.Seconds(), Decisions: newDecisions()}
 	latency := newLatency()
 	told := map[generator.SoldOut]int64{}
 	for _, w := range workers {
@@ -155,6 +171,9 @@ func gather(workers []*worker, took time.Duration) *seen {
 			told[k] += n
 		}
 		latency.Merge(w.latency)
+		for class, l := range w.decisions {
+			s.Decisions[class].Merge(l)
+		}
 	}
 	for k, n := range told {
 		k.Buyers = n
@@ -163,6 +182,10 @@ func gather(workers []*worker, took time.Duration) *seen {
 	ms := func(q float64) float64 { return float64(latency.ValueAtQuantile(q)) / 1000 }
 	s.Millis = quantiles{ms(50), ms(95), ms(99), float64(latency.Max()) / 1000}
 	return s
+}
+
+func newDecisions() map[generator.Class]*generator.Latency {
+	return map[generator.Class]*generator.Latency{generator.ClassSold: generator.NewLatency(), generator.ClassSoldOut: generator.NewLatency()}
 }
 
 // newLatency records microseconds up to a minute.

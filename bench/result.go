@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/bench/generator"
 	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -44,11 +45,15 @@ type result struct {
 	Seconds   float64 `json:"seconds"`         // from the first buyer to the last answer
 	SoldOutAt float64 `json:"sold_out_second"` // from the first to the last ticket sold
 	// LedgerSeconds is from the last hold until the ledger had committed everything.
-	LedgerSeconds float64            `json:"ledger_seconds"`
-	Latency       quantiles          `json:"latency_ms"`
-	CPU           map[string]float64 `json:"cpu_seconds"` // by kind of process; killed nodes until their death
-	Events        []event            `json:"events"`
-	Faults        []string           `json:"faults"` // every broken promise, in words; empty: the audit passed
+	LedgerSeconds float64              `json:"ledger_seconds"`
+	Latency       quantiles            `json:"latency_ms"`  // of the requests, from their sending
+	Decision      map[string]quantiles `json:"decision_ms"` // from when a buyer was due to the definite answer, by what it was
+	CPU           map[string]float64   `json:"cpu_seconds"` // by kind of process; killed nodes until their death
+	BuyersCPU     float64              `json:"buyers_cpu_seconds"`
+	Events        []event              `json:"events"`
+	Faults        []string             `json:"faults"` // every broken promise, in words; empty: the audit passed
+
+	decisions map[generator.Class]*generator.Latency
 }
 
 // ledgerBound is how many seconds after the last hold the ledger may be done.
@@ -76,9 +81,14 @@ func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotes
 		Command: command(), Machine: machine(), Commit: commit(ctx),
 		Tickets: h.Tickets, Sold: a.Sold(), Requests: s.Requests, Answers: s.Answers, LostAnswers: s.LostAnswers,
 		GaveUp: int64(len(s.GaveUp)), Seconds: s.Seconds, Latency: s.Millis, Events: story.events,
+		Decision: map[string]quantiles{}, BuyersCPU: s.CPUSeconds, decisions: s.Decisions,
 		HTTP503: map[string]int64{}, HTTP503Outside: map[string]int64{}, Faults: slices.Concat(a.Faults, story.failures),
 		Oversold: max(0, a.Sold()-h.Tickets), Unsold: max(0, min(h.Tickets, int64(h.Buyers))-a.Sold()),
 		SoldOutAt: soldOutAfter(levels), LedgerSeconds: story.lag.since(lastHold(a), behind),
+	}
+	for class, l := range s.Decisions {
+		q := quantilesOf(l)
+		r.Decision[string(class)] = quantiles{q.P50, q.P95, q.P99, q.Max}
 	}
 	counts := m.sum("onsale_remotestock_claims_total", `onsale_remotestock_claims_total{outcome="sold-out"}`,
 		`onsale_remotestock_calls_total{result="ok",script="deduct"}`, "onsale_remotestock_calls_total")

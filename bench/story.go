@@ -97,7 +97,6 @@ func (s *story) note(what string) {
 // tell follows the sale until ctx ends. Every fault that was asked for must
 // have happened by then, or the run says nothing about it.
 func (s *story) tell(ctx context.Context) error {
-	s.start = time.Now()
 	acts := s.acts()
 	for len(acts) > 0 {
 		select {

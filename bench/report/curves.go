@@ -108,9 +108,9 @@ func (percentiles) Ticks(_, high float64) []plot.Tick {
 }
 
 // curve adds a line and its key. Past the palette's end the colours come again, dashed.
-func (p *picture) curve(name string, points plotter.XYs, i int, step plotter.StepKind) {
+func (p *picture) curve(name string, points plotter.XYs, i int, step plotter.StepKind) *plotter.Line {
 	if len(points) == 0 {
-		return
+		return nil
 	}
 	line := &plotter.Line{XYs: points, StepStyle: step, LineStyle: draw.LineStyle{Color: shade(i), Width: 1.8}}
 	if i >= len(palette) {
@@ -118,6 +118,7 @@ func (p *picture) curve(name string, points plotter.XYs, i int, step plotter.Ste
 	}
 	p.plot.Add(line)
 	p.key(name, line)
+	return line
 }
 
 // markers are vertical lines with names, at the times when something happened.

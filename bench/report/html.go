@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -32,6 +33,7 @@ func (r *Report) WriteHTML(w io.Writer, peer string) error {
 // content is what the page's template fills in. Only the pictures are taken as they
 // are: what they say was escaped when they were drawn.
 type content struct {
+	Title      string
 	Origin     string
 	Groups     []tableContent
 	Strategies [][2]string // name and title
@@ -63,7 +65,7 @@ type pictureContent struct {
 }
 
 func (r *Report) content(peer string) content {
-	c := content{Origin: r.origin(), Setting: r.setting()}
+	c := content{Title: plain(cmp.Or(r.Title, "Ways to sell, compared")), Origin: r.origin(), Setting: r.setting()}
 	titles := map[string]string{}
 	for _, row := range r.Rows {
 		titles[row.Strategy] = row.Title

@@ -196,9 +196,16 @@ func (p *picture) addBars(b bars, label string, mayLog bool) {
 	p.plot.Add(b)
 }
 
+// named is how many nodes a picture's legend has room for.
+const named = 16
+
 // drain is the stock of each node over time, with a line for each mark.
 func (r *Report) drain() *picture {
 	p := newPicture("stock", "Stock left on each node", 300)
+	if len(r.Stock) > named {
+		p.title = fmt.Sprintf("Stock left on each of %d nodes", len(r.Stock))
+		p.plot.Title.Text = p.title
+	}
 	p.plot.X.Label.Text, p.plot.Y.Label.Text = "seconds", "tickets"
 	p.plot.X.Tick.Marker, p.plot.Y.Tick.Marker = plainTicks{}, plainTicks{}
 	p.grid(false, true)
@@ -208,8 +215,12 @@ func (r *Report) drain() *picture {
 		for j, l := range s.Levels {
 			points[j] = plotter.XY{X: l.Seconds, Y: float64(l.Left)}
 		}
-		p.curve(plain(s.Node), points, i, plotter.PostStep)
+		line := p.curve(plain(s.Node), points, i, plotter.PostStep)
+		if line != nil && len(r.Stock) > named {
+			line.Width, line.Dashes = 0.7, nil
+		}
 	}
+	p.keyed = p.keyed && len(r.Stock) <= named
 	p.plot.X.Min, p.plot.Y.Min = 0, 0
 	p.plot.X.Max, p.plot.Y.Max = max(p.plot.X.Max, 0.001), max(p.plot.Y.Max, 1)
 	r.marks(p)

@@ -35,6 +35,7 @@ const Generator = "generator"
 
 // Report is the outcome of one comparison.
 type Report struct {
+	Title    string            `json:"title,omitempty"` // of the page; empty: a comparison
 	Command  string            `json:"command"`
 	Machine  string            `json:"machine"`
 	Commit   string            `json:"commit"`

@@ -156,13 +156,14 @@ var outcomes = [sale.Outcomes]Answer{
 	sale.Busy: Busy,
 }
 
-// Headers of every refusal, as bytes: Set would spell their names anew for each
+// Headers of refusals and orders, as bytes: Set would spell their names anew for each
 // request, at a tenth of what sold out costs.
 var (
 	accelExpires = []byte("X-Accel-Expires")
 	oneSecond    = []byte("1")
 	cacheControl = []byte("Cache-Control")
 	noStore      = []byte("no-store")
+	location     = []byte("Location")
 )
 
 // refuse writes a problem document. members are the text of JSON members that

@@ -147,7 +147,7 @@ func (h *Handler) show(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
 func good(ctx *fasthttp.RequestCtx, a Answer, body []byte) Answer {
 	ctx.SetStatusCode(a.Status())
 	ctx.Response.Header.SetContentType("application/json")
-	ctx.Response.Header.Set("Cache-Control", "no-store")
+	ctx.Response.Header.SetCanonical(cacheControl, noStore)
 	ctx.Response.SetBodyRaw(body)
 	return a
 }

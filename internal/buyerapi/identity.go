@@ -2,10 +2,13 @@ package buyerapi
 
 import (
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"maps"
 	"math"
 	"os"
@@ -27,8 +30,8 @@ var ErrToken = errors.New("the token is not valid")
 // Verifier tells who sends a request. A token's algorithm is fixed by the key
 // that verifies it, never by the token alone, and "none" has no key.
 //
-// Signatures are verified by golang-jwt's own methods, but not through its
-// Parser: that decodes the header, the same for every token of an issuer, and
+// Signatures are verified by golang-jwt's own method (Ed25519) and by crypto/hmac
+// with keyed hashes that are used again (HS256), not through golang-jwt's Parser: that decodes the header, the same for every token of an issuer, and
 // the claims through encoding/json, which costs more than the signature. See
 // docs/adr/0003-token-verification.md.
 type Verifier struct {
@@ -45,6 +48,32 @@ type key struct {
 	id     string
 	method jwt.SigningMethod
 	secret any
+	macs   *sync.Pool // of *mac; nil where the method is not HS256
+}
+
+// mac is an HMAC that has its key: giving a new one the key costs as much as
+// hashing the token.
+type mac struct {
+	hash.Hash
+	signed, sum []byte
+}
+
+func hs256(id string, secret []byte) key {
+	return key{id, jwt.SigningMethodHS256, secret, &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}}
+}
+
+// made reports whether the key made the signature.
+func (k key) made(signature []byte, signed string) bool {
+	if k.macs == nil {
+		return k.method.Verify(signed, signature, k.secret) == nil
+	}
+	m := k.macs.Get().(*mac)
+	defer k.macs.Put(m)
+	m.Reset()
+	m.signed = append(m.signed[:0], signed...)
+	m.Write(m.signed) // a hash.Hash never fails
+	m.sum = m.Sum(m.sum[:0])
+	return hmac.Equal(signature, m.sum)
 }
 
 // header is what a token's first segment says.
@@ -99,13 +128,13 @@ func NewVerifier(keySet []byte, audience string) (*Verifier, error) {
 			if err != nil || len(secret) < 32 {
 				faults = append(faults, fmt.Errorf("key %d (%s): want at least 32 bytes of base64url in k", i, k.ID))
 			}
-			v.keys = append(v.keys, key{k.ID, jwt.SigningMethodHS256, secret})
+			v.keys = append(v.keys, hs256(k.ID, secret))
 		case k.Type == "OKP" && k.Curve == "Ed25519":
 			public, err := base64.RawURLEncoding.DecodeString(k.X)
 			if err != nil || len(public) != ed25519.PublicKeySize {
 				faults = append(faults, fmt.Errorf("key %d (%s): want %d bytes of base64url in x", i, k.ID, ed25519.PublicKeySize))
 			}
-			v.keys = append(v.keys, key{k.ID, jwt.SigningMethodEdDSA, ed25519.PublicKey(public)})
+			v.keys = append(v.keys, key{id: k.ID, method: jwt.SigningMethodEdDSA, secret: ed25519.PublicKey(public)})
 		default:
 			faults = append(faults, fmt.Errorf("key %d (%s): kty %q crv %q: want oct, or OKP with Ed25519", i, k.ID, k.Type, k.Curve))
 		}
@@ -186,7 +215,7 @@ func (v *Verifier) signed(segment, signed string, signature []byte) bool {
 		}
 	}
 	for _, k := range v.keys {
-		if h.allows(k) && k.method.Verify(signed, signature, k.secret) == nil {
+		if h.allows(k) && k.made(signature, signed) {
 			if !known {
 				v.learn(segment, h)
 			}

@@ -49,7 +49,7 @@ func (h *Handler) bought(ctx *fasthttp.RequestCtx, desk *checkout.Desk, buyer sa
 	if a == Replayed {
 		ctx.Response.Header.Set("Idempotent-Replayed", "true")
 	}
-	ctx.Response.Header.Set("Location", prefix+string(desk.Sale().ID)+"/orders/"+string(d.Order.ID))
+	ctx.Response.Header.SetCanonical(location, []byte(prefix+string(desk.Sale().ID)+"/orders/"+string(d.Order.ID)))
 	return showOrder(ctx, a, desk.Sale(), d.Order)
 }
 

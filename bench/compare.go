@@ -27,6 +27,7 @@ type compare struct {
 	Crowd       float64       `default:"6000" help:"Open loop, spike: buyers a second, for a stock of a tenth of them."`
 	Warmth      int           `default:"1500" help:"Requests that warm a strategy up, with stock and without."`
 	Only        []string      `help:"Strategies to compare, by name; all by default."`
+	Profile     bool          `help:"Also profile each server while stock is left, in the closed loop, for go tool pprof; such rows cost some per cent more."`
 	Out         string        `default:"out/compare" type:"path" help:"Folder for the report: report.json, report.html, bench.txt and pictures."`
 	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 

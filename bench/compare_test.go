@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -62,7 +63,8 @@ func TestBrokenStrategiesAreInvalid(t *testing.T) {
 
 // TestComparisonCoversEveryStrategy on the real stores.
 func TestComparisonCoversEveryStrategy(t *testing.T) {
-	r, err := compared(t, t.Context(), &compare{})
+	c := &compare{Profile: true}
+	r, err := compared(t, t.Context(), c)
 	if err != nil {
 		t.Error(err)
 	}
@@ -74,6 +76,10 @@ func TestComparisonCoversEveryStrategy(t *testing.T) {
 		}
 	}
 	for _, name := range names() {
+		profile, err := os.ReadFile(filepath.Join(c.Out, "server-"+name+"-1.pprof"))
+		if err != nil || !bytes.HasPrefix(profile, []byte{0x1f, 0x8b}) { // gzip, as every profile
+			t.Errorf("%s: got a profile of %d bytes, %v", name, len(profile), err)
+		}
 		if rows[name] != len(phases) {
 			t.Errorf("%s: got %d rows, want %d", name, rows[name], len(phases))
 		}

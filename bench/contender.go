@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,8 +20,10 @@ type contender struct {
 	strategy.Entry
 	addr string
 	pids map[string]int // by kind of process
-	open func(ctx context.Context, sale string, total int64) error
-	sold func(ctx context.Context, sale string) ([]strategy.Order, error)
+	// profile is where a CPU profile of the server's next seconds can be fetched.
+	profile func(seconds int) string
+	open    func(ctx context.Context, sale string, total int64) error
+	sold    func(ctx context.Context, sale string) ([]strategy.Order, error)
 }
 
 // field are the contenders of one comparison, on stores of their own.
@@ -43,7 +46,7 @@ func startField(ctx context.Context, entries []strategy.Entry, binaries string) 
 		}
 	}()
 	f.cluster, err = cluster.Start(ctx, cluster.Options{
-		Nodes: 1, NoFront: true, Binaries: binaries, Progress: say,
+		Nodes: 1, Allocators: 1, NoFront: true, Binaries: binaries, Progress: say,
 		// A rewrite of the log would fall into one contender's run and not the others'.
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"},
 	})
@@ -75,16 +78,22 @@ func (f *field) addOurs() error {
 		return err
 	}
 	f.closers = append(f.closers, closeStore)
-	node := f.cluster.Nodes[0]
+	node, allocator := f.cluster.Nodes[0], f.cluster.Allocators[0]
 	f.contenders = append(f.contenders, &contender{
 		Entry: strategy.Entry{Name: ours, Title: "onsale: local stock, group commit", Durable: true,
 			About: "Local stock lets a request pass; one script call decides a batch."},
-		addr: node.Listen, pids: map[string]int{"server": node.Pid(), "redis": f.cluster.Redis.Pid()},
+		addr: node.Listen, pids: map[string]int{"server": node.Pid(), "allocator": allocator.Pid(), "redis": f.cluster.Redis.Pid()},
+		profile: func(seconds int) string {
+			return fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", node.Admin, seconds)
+		},
 		open: func(ctx context.Context, id string, total int64) error {
 			_, err := store.Open(ctx, sale.Sale{
 				ID: sale.ID(id), Title: id, Kind: sale.Ticket, Price: 4200, Currency: "EUR", Total: total, Limit: 1, HoldFor: time.Hour,
 			})
-			return errors.Join(err, f.cluster.AwaitSale(ctx, id))
+			if err = errors.Join(err, f.cluster.AwaitSale(ctx, id)); err != nil {
+				return err
+			}
+			return awaitPlan(ctx, store, sale.ID(id))
 		},
 		sold: func(ctx context.Context, id string) ([]strategy.Order, error) {
 			s, err := store.Snapshot(ctx, sale.ID(id))
@@ -126,7 +135,7 @@ func (f *field) add(ctx context.Context, e strategy.Entry) error {
 	if err := p.Await(ready, func() error { return admin.Ready(ready) }); err != nil {
 		return err
 	}
-	c := &contender{Entry: e, addr: addr, pids: map[string]int{"server": p.Pid()}, open: admin.Open, sold: admin.Orders}
+	c := &contender{Entry: e, addr: addr, pids: map[string]int{"server": p.Pid()}, profile: admin.ProfileURL, open: admin.Open, sold: admin.Orders}
 	if e.Stores.Redis {
 		c.pids["redis"] = f.cluster.Redis.Pid()
 	}

@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -140,8 +145,12 @@ func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []rep
 	if err != nil {
 		return row, nil, err
 	}
+	profiled := func() error { return nil }
+	if t.compare.Profile && p == (phase{report.PhaseHit, report.LoopClosed}) {
+		profiled = t.profile(ctx, repeat)
+	}
 	run, err := t.generator.Run(ctx, t.order(id, requests, rate))
-	if err != nil {
+	if err = errors.Join(err, profiled()); err != nil {
 		return row, nil, err
 	}
 	after, err := t.used()
@@ -158,6 +167,39 @@ func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []rep
 	}
 	row.Memory, err = t.memory()
 	return row, curves(row, run), err
+}
+
+// profile has the server profiled while it sells, and returns what waits for the
+// file.
+func (t *trial) profile(ctx context.Context, repeat int) (wait func() error) {
+	seconds := max(1, int(t.compare.For.Seconds()*3/4))
+	file := filepath.Join(t.compare.Out, fmt.Sprintf("server-%s-%d.pprof", t.contender.Name, repeat))
+	done := make(chan error, 1)
+	go func() { done <- fetch(ctx, t.contender.profile(seconds), file) }()
+	return func() error { return <-done }
+}
+
+// fetch saves what the URL answers.
+func fetch(ctx context.Context, url, file string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, answer.Status)
+	}
+	return save(file, func(w io.Writer) error {
+		_, err := io.Copy(w, answer.Body)
+		return err
+	})
 }
 
 // durability is what an acknowledged order survives.

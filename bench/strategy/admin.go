@@ -42,6 +42,11 @@ func (a Admin) Remaining(ctx context.Context, name string) (int64, error) {
 	return l.Remaining, err
 }
 
+// ProfileURL is where a CPU profile of so many seconds to come can be fetched.
+func (a Admin) ProfileURL(seconds int) string {
+	return fmt.Sprintf("%s%s?seconds=%d", a.URL, profilePath, seconds)
+}
+
 // call sends a request and decodes its answer into result, unless that is nil.
 func (a Admin) call(ctx context.Context, method, path string, send, result any) error {
 	body, err := json.Marshal(send)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"runtime/pprof"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -17,6 +19,7 @@ const (
 	openPath      = "/bench/open"
 	ordersPath    = "/bench/orders"
 	remainingPath = "/bench/remaining"
+	profilePath   = "/bench/profile"
 )
 
 // opening is what openPath takes.
@@ -53,11 +56,32 @@ func (f *front) administer(ctx *fasthttp.RequestCtx, path string) bool {
 		var l left
 		l.Remaining, err = f.strategy.Remaining(limit, name)
 		result = l
+	case path == profilePath && ctx.IsGet():
+		err := profile(ctx)
+		if err == nil {
+			return true
+		}
+		reply(ctx, nil, err)
+		return true
 	default:
 		return false
 	}
 	reply(ctx, result, err)
 	return true
+}
+
+// profile answers with a CPU profile of the seconds to come.
+func profile(ctx *fasthttp.RequestCtx) error {
+	seconds, err := ctx.QueryArgs().GetUint("seconds")
+	if err != nil || seconds < 1 || seconds > int(longest.Seconds()) {
+		return fmt.Errorf("seconds: want 1 to %g", longest.Seconds())
+	}
+	if err := pprof.StartCPUProfile(ctx); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(seconds) * time.Second)
+	pprof.StopCPUProfile()
+	return nil
 }
 
 // open puts a sale on sale. Its name is checked here, for all strategies: it

@@ -44,18 +44,18 @@ func (c *Cluster) addNodes(ctx context.Context, count int) error {
 	return nil
 }
 
-// AddAllocator starts one more allocator.
+// AddAllocator starts one more allocator. Without Nginx it publishes no upstream.
 func (c *Cluster) AddAllocator() error {
 	m := &Member{Name: fmt.Sprintf("a%02d", len(c.Allocators)+1), path: filepath.Join(c.binaries, "allocator"), dir: c.Dir}
 	gossip, err := c.addresses(&m.Admin)
 	if err != nil {
 		return err
 	}
-	m.args = append([]string{
-		"--name", m.Name, "--admin", m.Admin, "--token-file", filepath.Join(c.Dir, "admin-token"),
-		"--upstream", c.Nginx.Upstream,
-		"--nginx-test=" + strings.Join(c.Nginx.Test, " "), "--nginx-reload=" + strings.Join(c.Nginx.Reload, " "),
-	}, c.common(gossip)...)
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--token-file", filepath.Join(c.Dir, "admin-token")}, c.common(gossip)...)
+	if c.Nginx != nil {
+		m.args = append(m.args, "--upstream", c.Nginx.Upstream,
+			"--nginx-test="+strings.Join(c.Nginx.Test, " "), "--nginx-reload="+strings.Join(c.Nginx.Reload, " "))
+	}
 	c.Allocators = append(c.Allocators, m)
 	return m.Start()
 }

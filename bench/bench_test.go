@@ -121,6 +121,7 @@ func TestJudge(t *testing.T) {
 		"unsold":           func(r *result) { r.Unsold = 1 },
 		"duplicate_orders": func(r *result) { r.DuplicateOrders = 1 },
 		"lost_acks":        func(r *result) { r.LostAcks = 1 },
+		"untold_orders":    func(r *result) { r.UntoldOrders = 1 },
 		"false_sold_out":   func(r *result) { r.FalseSoldOut = 1 },
 		"http_5xx_other":   func(r *result) { r.HTTP5xxOther = 1 },
 		"gave_up":          func(r *result) { r.GaveUp = 1 },
@@ -176,6 +177,13 @@ func TestLostAndDuplicates(t *testing.T) {
 	s := &seen{Acks: []generator.Ack{{Buyer: "ann", Order: "1"}, {Buyer: "dee", Order: "3"}, {Buyer: "cid", Order: "4"}, {Buyer: "eve", Order: "9"}}}
 	if got := lost(a, s); got != 3 {
 		t.Errorf("lost: got %d, want 3: another's order, one not in the ledger, and none at all", got)
+	}
+	if got := untold(a, s); got != 1 {
+		t.Errorf("untold: got %d, want 1: ann's second", got)
+	}
+	s.GaveUp = []string{"ann"}
+	if got := untold(a, s); got != 0 {
+		t.Errorf("untold: got %d, want 0: ann gave up", got)
 	}
 }
 

@@ -104,6 +104,7 @@ func (w *worker) decide(ctx context.Context, token string) (told, bool) {
 		case t.code == "sold-out":
 			return t, true
 		default:
+			lost = lost || t.code == "outcome-unknown" // as good as no answer: there may be an order
 			sleep(ctx, max(t.wait, 20*time.Millisecond))
 		}
 	}

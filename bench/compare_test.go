@@ -39,6 +39,7 @@ func TestBrokenStrategiesAreInvalid(t *testing.T) {
 	c := &compare{extra: strategy.Broken, Only: []string{ours}}
 	want := map[string]string{
 		"oversells": "oversold", "loses-acks": "lost acknowledgements", "early-sold-out": "false sold-out", "doubles": "duplicate orders",
+		"sells-to-ghosts": "orders that nobody was told of", "hides-orders": "orders that nobody was told of",
 	}
 	for name := range want {
 		c.Only = append(c.Only, name)
@@ -56,8 +57,8 @@ func TestBrokenStrategiesAreInvalid(t *testing.T) {
 			t.Errorf("%s: got the faults %q, want %q among them", name, faults[name], fault)
 		}
 	}
-	if len(r.Rows) != 5*len(phases) || faults[ours] != "" {
-		t.Errorf("got %d rows, and of the node the faults %q, want %d and none", len(r.Rows), faults[ours], 5*len(phases))
+	if len(r.Rows) != (1+len(want))*len(phases) || faults[ours] != "" {
+		t.Errorf("got %d rows, and of the node the faults %q, want %d and none", len(r.Rows), faults[ours], (1+len(want))*len(phases))
 	}
 }
 
@@ -131,18 +132,28 @@ func TestJudgeRun(t *testing.T) {
 		r.SoldOut = []generator.SoldOut{{Sent: 10_005, Received: 10_006, Buyers: 1}}
 		return r, []strategy.Order{order("1", "ann", 0), order("2", "bob", 2*time.Millisecond)}
 	}
+	t.Run("one who got no answer has an order", func(t *testing.T) {
+		run, orders := sound()
+		run.Acks = run.Acks[:1]
+		run.Latencies[generator.ClassBusy] = generator.NewLatency()
+		run.Latencies[generator.ClassBusy].Record(time.Second)
+		if got := judgeRun(2, run, orders, 0); got != (verdict{}) {
+			t.Errorf("got %+v, want no fault: nobody was told anything else", got)
+		}
+	})
 	for name, c := range map[string]struct {
 		change func(*generator.Run, *[]strategy.Order)
 		want   verdict
 	}{
 		"a sound run":        {func(*generator.Run, *[]strategy.Order) {}, verdict{}},
-		"one order too many": {func(_ *generator.Run, o *[]strategy.Order) { *o = append(*o, order("3", "cid", 9)) }, verdict{Oversold: 1}},
-		"a buyer with two":   {func(_ *generator.Run, o *[]strategy.Order) { (*o)[1].Buyer = "ann" }, verdict{Duplicates: 1, LostAcks: 1}},
+		"one order too many": {func(_ *generator.Run, o *[]strategy.Order) { *o = append(*o, order("3", "cid", 9)) }, verdict{Oversold: 1, Untold: 1}},
+		"a buyer with two":   {func(_ *generator.Run, o *[]strategy.Order) { (*o)[1].Buyer = "ann" }, verdict{Duplicates: 1, LostAcks: 1, Untold: 1}},
 		"an order that is not kept, and sold out is said": {func(_ *generator.Run, o *[]strategy.Order) { *o = (*o)[:1] },
 			verdict{Unsold: 1, LostAcks: 1, FalseSoldOut: 1}},
-		"another's order":     {func(r *generator.Run, _ *[]strategy.Order) { r.Acks[0].Order = "2" }, verdict{LostAcks: 1}},
-		"sold out too early":  {func(r *generator.Run, _ *[]strategy.Order) { r.SoldOut[0].Sent, r.SoldOut[0].Received = 9_990, 10_001 }, verdict{FalseSoldOut: 1}},
-		"sold out long after": {func(r *generator.Run, _ *[]strategy.Order) { r.SoldOut[0].Sent, r.SoldOut[0].Received = 99_990, 99_999 }, verdict{}},
+		"another's order":                       {func(r *generator.Run, _ *[]strategy.Order) { r.Acks[0].Order = "2" }, verdict{LostAcks: 1, Untold: 1}},
+		"sold out too early":                    {func(r *generator.Run, _ *[]strategy.Order) { r.SoldOut[0].Sent, r.SoldOut[0].Received = 9_990, 10_001 }, verdict{FalseSoldOut: 1}},
+		"an order of one who was told sold out": {func(r *generator.Run, _ *[]strategy.Order) { r.Acks = r.Acks[:1] }, verdict{Untold: 1}},
+		"sold out long after":                   {func(r *generator.Run, _ *[]strategy.Order) { r.SoldOut[0].Sent, r.SoldOut[0].Received = 99_990, 99_999 }, verdict{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, orders := sound()
@@ -154,7 +165,9 @@ func TestJudgeRun(t *testing.T) {
 		})
 	}
 	t.Run("few were heard", func(t *testing.T) {
-		if got := judgeRun(10, ran(1, 0), []strategy.Order{order("1", "ann", 0)}, 0); got != (verdict{}) {
+		run := ran(1, 0)
+		run.Acks = []generator.Ack{{Buyer: "ann", Order: "1"}}
+		if got := judgeRun(10, run, []strategy.Order{order("1", "ann", 0)}, 0); got != (verdict{}) {
 			t.Errorf("got %+v, want no fault: nobody was refused", got)
 		}
 	})

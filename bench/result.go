@@ -27,6 +27,7 @@ type result struct {
 	Unsold          int64            `json:"unsold"`           // left although buyers came for them
 	DuplicateOrders int64            `json:"duplicate_orders"` // second live orders of a buyer, or repeats that named another order
 	LostAcks        int64            `json:"lost_acks"`        // a buyer was told 201 or 200, and Redis or the ledger has no such order
+	UntoldOrders    int64            `json:"untold_orders"`    // live orders whose buyer was told something else
 	FalseSoldOut    int64            `json:"false_sold_out"`   // a buyer was told sold out, and remaining had not been 0 in the three seconds before
 	Requests        int64            `json:"requests"`
 	HTTP503         map[string]int64 `json:"http_503"`         // by documented code
@@ -99,6 +100,7 @@ func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotes
 	}
 	r.DuplicateOrders = duplicates(a) + int64(len(s.Doubled))
 	r.LostAcks = lost(a, s) + int64(len(s.Forgotten))
+	r.UntoldOrders = untold(a, s)
 	r.FalseSoldOut = falselySoldOut(levels, s.SoldOut)
 	for answer, n := range s.Answers {
 		code, is503 := strings.CutPrefix(answer, "503 ")
@@ -128,7 +130,7 @@ func (r *result) judge() {
 		value int64
 	}{
 		{"oversold", r.Oversold}, {"unsold", r.Unsold}, {"duplicate_orders", r.DuplicateOrders}, {"lost_acks", r.LostAcks},
-		{"false_sold_out", r.FalseSoldOut}, {"http_5xx_other", r.HTTP5xxOther}, {"gave_up", r.GaveUp},
+		{"untold_orders", r.UntoldOrders}, {"false_sold_out", r.FalseSoldOut}, {"http_5xx_other", r.HTTP5xxOther}, {"gave_up", r.GaveUp},
 	} {
 		if check.value != 0 {
 			r.Faults = append(r.Faults, fmt.Sprintf("%s is %d, want 0", check.name, check.value))
@@ -175,4 +177,24 @@ func lost(a cluster.Audited, s *seen) int64 {
 		}
 	}
 	return missing
+}
+
+// untold counts live orders that no buyer was told of. Whoever gave up was told
+// nothing, and may have one.
+func untold(a cluster.Audited, s *seen) int64 {
+	heard := map[sale.OrderID]bool{}
+	for _, k := range s.Acks {
+		heard[sale.OrderID(k.Order)] = true
+	}
+	gaveUp := map[sale.Buyer]bool{}
+	for _, b := range s.GaveUp {
+		gaveUp[sale.Buyer(b)] = true
+	}
+	var hidden int64
+	for id, o := range a.Orders {
+		if o.State.Live() && !heard[id] && !gaveUp[o.Buyer] {
+			hidden++
+		}
+	}
+	return hidden
 }

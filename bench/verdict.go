@@ -13,6 +13,9 @@ import (
 // same for every strategy: a fast wrong answer is no answer.
 type verdict struct {
 	Oversold, Unsold, Duplicates, LostAcks, FalseSoldOut int64
+	// Untold are orders that no buyer was told of: whoever has one was told sold out,
+	// or never came. Their tickets are sold by the books, and to nobody.
+	Untold int64
 }
 
 // judgeRun compares one run on a sale of its own with the orders that the store
@@ -26,6 +29,7 @@ func judgeRun(total int64, run generator.Run, orders []strategy.Order, before in
 		buyers[o.Buyer]++
 		levels = append(levels, level{sale.Instant(o.At.UnixMilli()), levels[len(levels)-1].Remaining - 1})
 	}
+	told := int64(0)
 	v := verdict{Oversold: max(0, int64(len(orders))-total)}
 	// Tickets may be left only where too few buyers were heard to sell them to.
 	heard := run.Latencies[generator.ClassSold].Count() + run.Latencies[generator.ClassSoldOut].Count()
@@ -36,8 +40,13 @@ func judgeRun(total int64, run generator.Run, orders []strategy.Order, before in
 	for _, a := range run.Acks {
 		if buyer, ok := byID[a.Order]; !ok || buyer != a.Buyer {
 			v.LostAcks++
+		} else {
+			told++
 		}
 	}
+	// Who was told to come back, or got no answer, may have an order all the same.
+	undecided := run.Latencies[generator.ClassBusy].Count() + run.Latencies[generator.ClassError].Count()
+	v.Untold = max(0, int64(len(orders))-before-told-undecided)
 	v.FalseSoldOut = falselySoldOut(levels, run.SoldOut)
 	return v
 }
@@ -49,7 +58,7 @@ func (v verdict) faults() (faults []string) {
 		count int64
 	}{
 		{"oversold", v.Oversold}, {"unsold", v.Unsold}, {"duplicate orders", v.Duplicates},
-		{"lost acknowledgements", v.LostAcks}, {"false sold-out", v.FalseSoldOut},
+		{"lost acknowledgements", v.LostAcks}, {"false sold-out", v.FalseSoldOut}, {"orders that nobody was told of", v.Untold},
 	} {
 		if check.count != 0 {
 			faults = append(faults, fmt.Sprintf("%s: %d", check.name, check.count))

@@ -16,11 +16,13 @@ var Broken = []Entry{
 	broken("oversells", "sells on where nothing is left", breaks{oversells: true}),
 	broken("loses-acks", "tells buyers of orders that it keeps no record of", breaks{losesAcks: true}),
 	broken("early-sold-out", "says sold out while tickets are left", breaks{earlySoldOut: true}),
+	broken("sells-to-ghosts", "gives tickets to buyers who never came", breaks{ghosts: true}),
+	broken("hides-orders", "tells a buyer sold out who has the last ticket", breaks{hides: true}),
 	broken("doubles", "makes two orders for one buyer", breaks{doubles: true}),
 }
 
 // breaks are the promises that a ledger in memory breaks.
-type breaks struct{ oversells, losesAcks, earlySoldOut, doubles bool }
+type breaks struct{ oversells, losesAcks, earlySoldOut, doubles, ghosts, hides bool }
 
 // often is every which time it does: a fault that needs no luck to be met, in a
 // sale of some dozen tickets, and is no more than a fault.
@@ -83,8 +85,13 @@ func (m *memory) Buy(_ context.Context, name, buyer string) (Outcome, string, er
 	if c.stock <= 0 && !(m.breaks.oversells && c.due()) || m.breaks.earlySoldOut && c.due() {
 		return SoldOut, "", nil
 	}
+	if m.breaks.ghosts && c.stock > 1 && c.due() {
+		c.sell("ghost of " + buyer)
+	}
 	id := c.sell(buyer)
 	switch {
+	case m.breaks.hides && c.stock == 0 && len(c.orders) > 1:
+		return SoldOut, "", nil
 	case m.breaks.losesAcks && c.due():
 		c.orders = c.orders[:len(c.orders)-1]
 	case m.breaks.doubles && c.stock > 0 && c.due():

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -46,29 +47,40 @@ const p4 = 3 * time.Second
 // before them had remaining = 0. An answer was said between its request's
 // sending and its receipt; Redis and the buyers share this machine's clock.
 func falselySoldOut(levels []level, told []generator.SoldOut) int64 {
+	none := soldOutSpans(levels)
 	var wrong int64
 	for _, t := range told {
-		if !zeroBetween(levels, sale.Instant(t.Sent).Add(-p4), sale.Instant(t.Received)) {
+		// The first span that had not ended when the answer could first be true.
+		from := sale.Instant(t.Sent).Add(-p4)
+		i, _ := slices.BinarySearchFunc(none, from, func(s span, at sale.Instant) int { return cmp.Compare(s.to, at) })
+		if i == len(none) || none[i].from > sale.Instant(t.Received) {
 			wrong += t.Buyers
 		}
 	}
 	return wrong
 }
 
-// zeroBetween reports whether remaining was 0 (or less) at some moment of [from, to].
-func zeroBetween(levels []level, from, to sale.Instant) bool {
-	// The level in force at from is that of the last event up to it.
-	i, _ := slices.BinarySearchFunc(levels, from, func(l level, at sale.Instant) int { return cmp.Compare(l.At, at) })
-	for i = max(0, i-1); i < len(levels) && levels[i].At <= to; i++ {
-		ends := to
-		if i+1 < len(levels) {
-			ends = levels[i+1].At
+// span is a time from one instant to another, both of them in it.
+type span struct{ from, to sale.Instant }
+
+// soldOutSpans are when remaining was 0 (or less), by rising time, so that each
+// answer needs a search and not a walk through three seconds of orders.
+func soldOutSpans(levels []level) (none []span) {
+	for i, l := range levels {
+		if l.Remaining > 0 {
+			continue
 		}
-		if levels[i].Remaining <= 0 && ends >= from {
-			return true
+		end := sale.Instant(math.MaxInt64)
+		if i+1 < len(levels) {
+			end = levels[i+1].At
+		}
+		if last := len(none) - 1; last >= 0 && none[last].to == l.At {
+			none[last].to = end // it went on
+		} else {
+			none = append(none, span{l.At, end})
 		}
 	}
-	return false
+	return none
 }
 
 // soldOutAfter is how long it took from the first ticket to the last, 0 if

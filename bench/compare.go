@@ -78,13 +78,21 @@ func (c *compare) Run(ctx context.Context) error {
 	}
 	r := newReport(ctx)
 	err = c.measure(ctx, f, r)
+	if err != nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("NOT WHOLE: %d of %d rows were measured, then it ended: %v",
+			len(r.Rows), len(f.contenders)*len(phases)*c.Repeats, err))
+	}
 	if cerr := f.close(); cerr != nil {
 		say("closing: " + cerr.Error())
 	}
 	if len(r.Rows) == 0 {
 		return err
 	}
-	return errors.Join(err, c.write(r))
+	err = errors.Join(err, c.write(r))
+	if err == nil && slices.ContainsFunc(r.Rows, report.Row.Invalid) {
+		err = errBroken
+	}
+	return err
 }
 
 // measure goes through every strategy and phase of each repeat in random order.

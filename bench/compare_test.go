@@ -45,8 +45,8 @@ func TestBrokenStrategiesAreInvalid(t *testing.T) {
 		c.Only = append(c.Only, name)
 	}
 	r, err := compared(t, t.Context(), c)
-	if err != nil {
-		t.Error(err)
+	if !errors.Is(err, errBroken) {
+		t.Errorf("got %v, want %v", err, errBroken)
 	}
 	faults := map[string]string{}
 	for _, row := range r.Rows {
@@ -99,6 +99,9 @@ func TestInterruptedComparisonKeepsWhatItMeasured(t *testing.T) {
 	r, err := compared(t, ctx, c)
 	if !errors.Is(err, context.Canceled) || len(r.Rows) != 2 {
 		t.Errorf("got %d rows, %v, want the two that were measured and %v", len(r.Rows), err, context.Canceled)
+	}
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "2 of 5 rows") {
+		t.Errorf("got the notes %q, want one that says what is missing", r.Notes)
 	}
 }
 

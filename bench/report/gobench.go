@@ -14,8 +14,9 @@ import (
 const units = "Unit req/s better=higher\n"
 
 // WriteBench writes the report in Go's benchmark format, a line for each repeat, so that
-// benchstat has samples to compare. INVALID rows are comments: benchstat must not
-// average a wrong answer.
+// benchstat has samples to compare. What the tables call INVALID, for the fault of any
+// repeat, is a comment in all of them: benchstat must not average a wrong answer. An
+// open loop that did not keep up has no latencies: they are those of the lucky ones.
 func (r *Report) WriteBench(w io.Writer) error {
 	var b bytes.Buffer
 	for _, pair := range r.setting() {
@@ -27,11 +28,19 @@ func (r *Report) WriteBench(w io.Writer) error {
 		return cmp.Or(cmp.Compare(order(a.Phase), order(b.Phase)), strings.Compare(a.Phase, b.Phase), strings.Compare(a.Loop, b.Loop),
 			cmp.Compare(a.Offered, b.Offered), strings.Compare(a.Strategy, b.Strategy), cmp.Compare(a.Repeat, b.Repeat))
 	})
+	type load struct{ strategy, phase, loop, offered string }
+	of := func(r Row) load { return load{r.Strategy, r.Phase, r.Loop, number(r.Offered)} }
+	invalid := map[load]bool{}
+	for _, row := range rows {
+		invalid[of(row)] = invalid[of(row)] || row.Invalid()
+	}
 	for _, row := range rows {
 		name := benchmark(row, r.Cores)
 		switch {
 		case row.Invalid():
 			fmt.Fprintf(&b, "# INVALID %s repeat %d: %s\n", name, row.Repeat, plain(row.Faults[0]))
+		case invalid[of(row)]:
+			fmt.Fprintf(&b, "# INVALID in another repeat: %s repeat %d\n", name, row.Repeat)
 		case row.Throughput() <= 0:
 			fmt.Fprintf(&b, "# nobody served: %s repeat %d\n", name, row.Repeat)
 		default:
@@ -66,7 +75,7 @@ func values(r Row) string {
 	if len(processes(r.CPU)) > 0 {
 		add(r.Cost(), "cpu-µs/op")
 	}
-	if q := r.Decisive(); q.Count > 0 {
+	if q := r.Decisive(); q.Count > 0 && (r.Loop == LoopClosed || r.kept()) {
 		add(q.P50, "p50-ms")
 		add(q.P99, "p99-ms")
 		add(q.P999, "p99.9-ms")

@@ -113,3 +113,17 @@ func TestRowsWithoutAnswersAreComments(t *testing.T) {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }
+
+func TestWhatOneRepeatMakesInvalidHasNoSamples(t *testing.T) {
+	r := report.Report{}
+	for i := range 3 {
+		row := hit("a", i+1, 100)
+		if i == 1 {
+			row.Faults = []string{"oversold: 7"}
+		}
+		r.Rows = append(r.Rows, row)
+	}
+	if got := parse(t, bench(t, &r)); len(got) != 0 {
+		t.Errorf("got %d samples, want none: the tables call it INVALID", len(got))
+	}
+}

@@ -69,16 +69,23 @@ func file(s string) string {
 
 // footnote is the origin, and who is missing from the picture.
 func (r *Report) footnote(g Group) string {
-	var missing []string
+	var missing, slow []string
 	for _, s := range g.Rows {
-		if s.Invalid() {
+		switch {
+		case s.Invalid():
 			missing = append(missing, plain(s.Strategy))
+		case s.Loop == LoopOpen && !s.kept():
+			slow = append(slow, plain(s.Strategy))
 		}
 	}
-	if len(missing) == 0 {
-		return r.origin()
+	var said string
+	if len(missing) > 0 {
+		said += "Not drawn, INVALID: " + strings.Join(missing, ", ") + ". "
 	}
-	return "Not drawn, INVALID: " + strings.Join(missing, ", ") + ". " + r.origin()
+	if len(slow) > 0 {
+		said += "Did not keep up, drawn without those it left unserved: " + strings.Join(slow, ", ") + ". "
+	}
+	return said + r.origin()
 }
 
 // index is a strategy's place among all of the report's, so that it has the same colour

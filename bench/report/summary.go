@@ -7,7 +7,7 @@ import (
 
 // Summary is a strategy's repeats under one load, taken together: medians of what was
 // measured, so that one disturbed repeat does not decide; the worst of what was
-// promised, because a ticket sold twice in one of seven repeats was sold twice.
+// dropped or promised, because a ticket sold twice in one of seven repeats was sold twice.
 type Summary struct {
 	Row
 	Repeats int
@@ -48,11 +48,12 @@ func summarise(rows []Row) Summary {
 	s.Repeat, s.Lacks, s.Faults = 0, nil, nil
 	for _, f := range []func(*Row) *int64{
 		func(r *Row) *int64 { return &r.Intended }, func(r *Row) *int64 { return &r.Sent },
-		func(r *Row) *int64 { return &r.Completed }, func(r *Row) *int64 { return &r.Dropped },
+		func(r *Row) *int64 { return &r.Completed },
 	} {
 		*f(&s.Row) = median(each(rows, func(r Row) int64 { return *f(&r) }))
 	}
 	for _, f := range []func(*Row) *int64{
+		func(r *Row) *int64 { return &r.Dropped },
 		func(r *Row) *int64 { return &r.Oversold }, func(r *Row) *int64 { return &r.Unsold }, func(r *Row) *int64 { return &r.Duplicates },
 		func(r *Row) *int64 { return &r.LostAcks }, func(r *Row) *int64 { return &r.FalseSoldOut },
 	} {

@@ -22,7 +22,7 @@ func TestRepeatsAreTakenTogether(t *testing.T) {
 	repeats[1].Dropped, repeats[2].Dropped = 7, 9
 	repeats[1].Faults, repeats[2].Lacks = []string{"sold twice"}, []string{"durability"}
 	want := repeats[0]
-	want.Repeat, want.Rate, want.GeneratorBusy, want.Dropped = 0, 200, 0.75, 7
+	want.Repeat, want.Rate, want.GeneratorBusy, want.Dropped = 0, 200, 0.75, 9
 	want.Oversold, want.LostAcks, want.Unsold, want.Duplicates, want.FalseSoldOut = 1, 2, 3, 4, 5
 	want.CPU, want.Memory = map[string]float64{"server": 9, "redis": 1}, map[string]int64{"server": 1}
 	want.Classes = map[string]report.Quantiles{

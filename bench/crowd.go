@@ -181,8 +181,12 @@ func (c *crowd) pay(ctx context.Context, o document, twice, back bool) error {
 	}
 	c.tell(o.ID, sale.StatePaid)
 	if twice {
-		if outcome, err := c.send(ctx, o); err != nil || outcome != "refund-due" {
-			return fmt.Errorf("paying twice: %q, %w", outcome, err)
+		outcome, err := c.send(ctx, o)
+		if err != nil {
+			return fmt.Errorf("paying twice: %w", err)
+		}
+		if outcome != "refund-due" {
+			return fmt.Errorf("paying twice: the site answers %q, want refund-due", outcome)
 		}
 	}
 	if back {
@@ -245,7 +249,7 @@ func (c *crowd) ask(ctx context.Context, method, path, buyer, body string) (stat
 		raw, rerr := io.ReadAll(answer.Body)
 		answer.Body.Close()
 		if rerr != nil || answer.StatusCode == http.StatusServiceUnavailable {
-			err = fmt.Errorf("%s %s: %s: %w", method, path, answer.Status, rerr)
+			err = errors.Join(fmt.Errorf("%s %s: %s", method, path, answer.Status), rerr)
 			sleep(ctx, 200*time.Millisecond)
 			continue
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,8 +98,14 @@ func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, error
 	seen, err := b.finish(h.Buyers)
 	cancel()
 	watchers.Wait()
-	if serr != nil || err != nil {
-		return nil, fmt.Errorf("buyers: %w, faults: %w", err, serr)
+	if err != nil {
+		err = fmt.Errorf("buyers: %w", err)
+	}
+	if serr != nil {
+		err = errors.Join(err, fmt.Errorf("faults: %w", serr))
+	}
+	if err != nil {
+		return nil, err
 	}
 	r, err := h.audit(ctx, c, store, m, seen, story)
 	if err == nil && h.HTML != "" {

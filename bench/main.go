@@ -15,7 +15,7 @@ import (
 	"onsale/bench/generator"
 )
 
-// cli are the commands. Load, Bare and Generate are the processes that the others start.
+// cli are the commands. The hidden ones are the processes that the others start.
 type cli struct {
 	Headline    headline    `cmd:"" help:"Sell a whole sale through Nginx while nodes die, and audit it."`
 	Orders      orders      `cmd:"" help:"Pay, cancel, expire and refund orders while ledgers and PostgreSQL die, and compare all records."`
@@ -38,8 +38,6 @@ func main() {
 	err := run(ctx, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-	}
-	if err != nil {
 		os.Exit(1)
 	}
 }
@@ -49,14 +47,14 @@ var errBroken = errors.New("a promise was broken, see the faults above")
 
 func run(ctx context.Context, args []string) error {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("bench"), kong.UsageOnError(),
+	parser, err := kong.New(&c, kong.Name("bench"),
 		kong.Description("Measures onsale on real processes, and audits every run."))
 	if err != nil {
 		return err
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (see bench --help)", err)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return command.Run()

@@ -179,7 +179,7 @@ func (o *orders) compare(ctx context.Context, c *cluster.Cluster, clients *crowd
 			break
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%d holds have not ended (%w)", survey.Counters.Held, err)
+			return errors.Join(fmt.Errorf("%d holds have not ended", survey.Counters.Held), err)
 		}
 		if sleep(ctx, 50*time.Millisecond); ctx.Err() != nil {
 			return ctx.Err()

@@ -38,7 +38,8 @@ func compared(t *testing.T, ctx context.Context, c *compare) (*report.Report, er
 func TestBrokenStrategiesAreInvalid(t *testing.T) {
 	c := &compare{extra: strategy.Broken, Only: []string{ours}}
 	want := map[string]string{
-		"oversells": "oversold", "loses-acks": "lost acknowledgements", "early-sold-out": "false sold-out", "doubles": "duplicate orders",
+		"oversells": "oversold", "loses-acks": "lost acknowledgements", "early-sold-out": "false sold-out", "doubles": "duplicate orders", "forgets-buyers": "duplicate orders",
+		"dates-back":      "outside the sale's time",
 		"sells-to-ghosts": "orders that nobody was told of", "hides-orders": "orders that nobody was told of",
 	}
 	for name := range want {
@@ -59,6 +60,24 @@ func TestBrokenStrategiesAreInvalid(t *testing.T) {
 	}
 	if len(r.Rows) != (1+len(want))*len(phases) || faults[ours] != "" {
 		t.Errorf("got %d rows, and of the node the faults %q, want %d and none", len(r.Rows), faults[ours], (1+len(want))*len(phases))
+	}
+}
+
+// A contender that falls is INVALID, and the others are measured all the same.
+func TestAFallenContenderIsInvalid(t *testing.T) {
+	r, err := compared(t, t.Context(), &compare{extra: strategy.Broken, Only: []string{ours, "falls"}})
+	if !errors.Is(err, errBroken) {
+		t.Errorf("got %v, want %v", err, errBroken)
+	}
+	rows, invalid := map[string]int{}, map[string]int{}
+	for _, row := range r.Rows {
+		rows[row.Strategy]++
+		if row.Invalid() {
+			invalid[row.Strategy]++
+		}
+	}
+	if rows[ours] != len(phases) || invalid[ours] != 0 || invalid["falls"] != 1 || len(r.Notes) == 0 {
+		t.Errorf("got %v rows, %v INVALID, notes %q", rows, invalid, r.Notes)
 	}
 }
 

@@ -81,7 +81,8 @@ func (f *field) addOurs() error {
 	node, allocator := f.cluster.Nodes[0], f.cluster.Allocators[0]
 	f.contenders = append(f.contenders, &contender{
 		Entry: strategy.Entry{Name: ours, Title: "onsale: local stock, group commit", Durable: true,
-			About: "Local stock lets a request pass; one script call decides a batch."},
+			About: "Local stock lets a request pass; one script call decides a batch.",
+			Lacks: []string{"a look at the token before it says sold out"}},
 		addr: node.Listen, pids: map[string]int{"server": node.Pid(), "allocator": allocator.Pid(), "redis": f.cluster.Redis.Pid()},
 		profile: func(seconds int) string {
 			return fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", node.Admin, seconds)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,4 +23,30 @@ func settleMemory() error {
 		return fmt.Errorf("settling memory: %w", err)
 	}
 	return unix.Munmap(pages)
+}
+
+// resident is the memory in bytes of a process and its children, PostgreSQL's of
+// which there is one a connection. A page that several share counts in parts (PSS).
+func resident(pid int) (sum int64, err error) {
+	procs, err := procfs.AllProcs()
+	if err != nil {
+		return 0, err
+	}
+	found := false
+	for _, p := range procs {
+		stat, err := p.Stat()
+		if err != nil || p.PID != pid && stat.PPID != pid {
+			continue // another's, or it ended since it was listed
+		}
+		maps, err := p.ProcSMapsRollup()
+		if err != nil {
+			continue
+		}
+		found = found || p.PID == pid
+		sum += int64(maps.Pss)
+	}
+	if !found {
+		return 0, fmt.Errorf("no process %d", pid)
+	}
+	return sum, nil
 }

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"onsale/bench/generator"
 	"onsale/bench/report"
 	"onsale/bench/strategy"
@@ -39,6 +37,24 @@ type trial struct {
 	generator *generator.Process
 	sales     int
 	capacity  map[string]float64 // answers a second in a closed loop, by phase, from warming up
+	fell      bool               // it can't be measured any more
+}
+
+// fallen enters what ended a contender as an INVALID row. The others go on.
+func (t *trial) fallen(r *report.Report, p phase, repeat int, err error) {
+	t.fell = true
+	row := t.row(p, repeat, 0)
+	row.Faults = []string{"it could not be measured any more: " + err.Error()}
+	r.Rows = append(r.Rows, row)
+	r.Notes = append(r.Notes, fmt.Sprintf("%s fell in %s, %s loop of repeat %d, and what was left to measure of it is missing.", t.contender.Name, p.name, p.loop, repeat))
+}
+
+// row is a phase's, without what is measured.
+func (t *trial) row(p phase, repeat int, rate float64) report.Row {
+	return report.Row{
+		Strategy: t.contender.Name, Title: t.contender.Title, Phase: p.name, Loop: p.loop, Repeat: repeat, Offered: rate,
+		Durability: durability(t.contender.Entry), Lacks: t.contender.Lacks,
+	}
 }
 
 // warm fills pools and caches, and finds how many requests a measurement takes.
@@ -74,10 +90,14 @@ func (t *trial) sale(ctx context.Context, total int64) (string, error) {
 // first keeps the buyers of a phase apart from the one who sells it out.
 const first = 1
 
+// again is which share of the requests comes from a buyer who has just asked: every
+// tenth, as impatient people do.
+const again = 10
+
 // sellOut buys the one ticket of a sale.
 func (t *trial) sellOut(ctx context.Context, id string) error {
 	o := t.order(id, 1, 0)
-	o.First, o.Connections = 0, 1
+	o.First, o.Connections, o.Again = 0, 1, 0
 	run, err := t.generator.Run(ctx, o)
 	if err == nil && run.Latencies[generator.ClassSold].Count() != 1 {
 		err = fmt.Errorf("the one ticket of %s was not sold: %v %v", id, run.Statuses, run.Errors)
@@ -87,7 +107,7 @@ func (t *trial) sellOut(ctx context.Context, id string) error {
 
 func (t *trial) order(id string, requests int, rate float64) generator.Order {
 	return generator.Order{
-		Addr: t.contender.addr, Sale: id, First: first, Requests: requests, Connections: t.compare.Connections,
+		Addr: t.contender.addr, Sale: id, First: first, Requests: requests, Again: again, Connections: t.compare.Connections,
 		Rate: rate, Late: time.Second, Timeout: 10 * time.Second,
 	}
 }
@@ -123,10 +143,8 @@ func (t *trial) plan(p phase) (total int64, requests int, rate float64) {
 // run measures one phase on a new sale, and audits it.
 func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []report.Curve, error) {
 	total, requests, rate := t.plan(p)
-	row := report.Row{
-		Strategy: t.contender.Name, Title: t.contender.Title, Phase: p.name, Loop: p.loop, Repeat: repeat, Offered: rate,
-		Durability: durability(t.contender.Entry), Lacks: t.contender.Lacks,
-	}
+	row := t.row(p, repeat, rate)
+	opened := time.Now()
 	id, err := t.sale(ctx, total)
 	if err != nil {
 		return row, nil, err
@@ -161,7 +179,9 @@ func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []rep
 	if err != nil {
 		return row, nil, err
 	}
-	fill(&row, run, judgeRun(total, run, orders, before))
+	v := judgeRun(total, run, orders, before)
+	v.Misdated = misdated(orders, opened, time.Now())
+	fill(&row, run, v)
 	for name := range after {
 		row.CPU[name] = (after[name] - used[name]) * 1e6 / float64(max(1, run.Completed))
 	}
@@ -222,7 +242,7 @@ func fill(row *report.Row, run generator.Run, v verdict) {
 		row.Classes[string(class)] = quantilesOf(l)
 	}
 	row.CPU = map[string]float64{report.Generator: run.CPUSeconds * 1e6 / float64(max(1, run.Completed))}
-	row.GeneratorBusy = run.CPUSeconds / run.Seconds
+	row.GeneratorBusy, row.GeneratorBehind = run.CPUSeconds/run.Seconds, millis(run.Behind)
 	row.Oversold, row.Unsold, row.Duplicates, row.LostAcks, row.FalseSoldOut = v.Oversold, v.Unsold, v.Duplicates, v.LostAcks, v.FalseSoldOut
 	row.Faults = v.faults()
 	for _, kind := range slices.Sorted(maps.Keys(run.Errors)) {
@@ -231,11 +251,13 @@ func fill(row *report.Row, run generator.Run, v verdict) {
 }
 
 func quantilesOf(l *generator.Latency) report.Quantiles {
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return report.Quantiles{
-		Count: l.Count(), P50: ms(l.Quantile(.5)), P95: ms(l.Quantile(.95)), P99: ms(l.Quantile(.99)), P999: ms(l.Quantile(.999)), Max: ms(l.Max()),
+		Count: l.Count(), P50: millis(l.Quantile(.5)), P95: millis(l.Quantile(.95)), P99: millis(l.Quantile(.99)),
+		P999: millis(l.Quantile(.999)), Max: millis(l.Max()),
 	}
 }
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // shares are the points of a latency curve: denser towards the end, where it matters.
 var shares = []float64{0, .1, .25, .5, .75, .9, .95, .975, .99, .995, .999, .9999, 1}
@@ -275,17 +297,4 @@ func (t *trial) memory() (map[string]int64, error) {
 		held[name] = bytes
 	}
 	return held, nil
-}
-
-// resident is a process's memory in bytes, without its children's.
-func resident(pid int) (int64, error) {
-	p, err := procfs.NewProc(pid)
-	if err != nil {
-		return 0, err
-	}
-	stat, err := p.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return int64(stat.ResidentMemory()), nil
 }

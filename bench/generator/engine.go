@@ -180,7 +180,7 @@ func (e *engine) send() {
 			return
 		}
 		e.enter(c, asked, now)
-		c.used, c.request = true, request{e.order.First + n, intended, now}
+		c.used, c.request = true, request{e.order.buyer(n), intended, now}
 		e.out = e.template.appendTo(e.out[:0], e.tokens[c.request.buyer])
 		// It fits the socket's empty buffer, unless the server reads nothing.
 		if sent, err := unix.Write(c.fd, e.out); err != nil {

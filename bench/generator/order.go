@@ -12,9 +12,13 @@ import (
 type Order struct {
 	Addr string // host:port of the server
 	Sale string
-	// First and Requests: buyers First … First+Requests-1 send one request each.
+	// First and Requests: buyers First … First+Requests-1 send one request each, but
+	// every Again-th request is sent by the buyer of the one before, who is mostly not
+	// answered yet: one order a buyer is a duty that costs something only where
+	// buyers ask twice. 0: nobody does.
 	First    int
 	Requests int
+	Again    int
 	// Connections are kept open. In a closed loop they are the buyers at the same
 	// time. In an open loop too few make requests wait in line that the server could
 	// have taken; more cost it memory.
@@ -29,6 +33,14 @@ type Order struct {
 	// Timeout makes a slower answer an error, and its connection is replaced. Longer
 	// waits for what no buyer would; shorter turns a stall into errors.
 	Timeout time.Duration
+}
+
+// buyer is who sends the request of that number.
+func (o Order) buyer(request int) int {
+	if o.Again > 0 && request%o.Again == o.Again-1 {
+		request--
+	}
+	return o.First + request
 }
 
 // open reports whether requests are sent on schedule.
@@ -54,6 +66,7 @@ func (o Order) Validate() error {
 	check(o.Sale != "", "sale: missing")
 	check(o.First >= 0, "first buyer %d: want at least 0", o.First)
 	check(o.Requests > 0, "requests %d: want at least 1", o.Requests)
+	check(o.Again == 0 || o.Again > 1, "again %d: want 0, or 2 and more", o.Again)
 	check(o.Connections > 0 && o.Connections <= maxConnections, "connections %d: want 1 to %d", o.Connections, maxConnections)
 	check(o.Rate >= 0 && o.Rate <= maxRate, "rate %v: want 0 to %d a second", o.Rate, maxRate)
 	check(!o.open() || o.Late > 0, "late %v: want more than 0 in an open loop", o.Late)

@@ -83,6 +83,27 @@ func TestProcessMakesRunsOneAfterTheOther(t *testing.T) {
 	}
 }
 
+func TestEveryTenthRequestIsABuyersSecond(t *testing.T) {
+	s := startServer(t, sellToAll)
+	o := closed(s, 100, 4)
+	o.First, o.Again = 7, 10
+	r, err := send(o, tokens(o.First+o.Requests), never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := map[string]int{}
+	for _, a := range r.Acks {
+		times[a.Buyer]++
+	}
+	twice := 0
+	for _, n := range times {
+		twice += n - 1
+	}
+	if len(r.Acks) != 100 || len(times) != 90 || twice != 10 || times[Buyer(7+8)] != 2 || times[Buyer(7+9)] != 0 {
+		t.Errorf("got %d acks of %d buyers, want 100 of 90; times %v", len(r.Acks), len(times), times)
+	}
+}
+
 func TestProcessOutlivesAFailedRun(t *testing.T) {
 	p := startProcess(t, 10)
 	s := startServer(t, sellToAll)

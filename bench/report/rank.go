@@ -37,13 +37,24 @@ func (r *Report) Groups() []Group {
 		}
 		groups[i].Rows = append(groups[i].Rows, s)
 	}
-	for _, g := range groups {
-		slices.SortFunc(g.Rows, compare)
-	}
 	slices.SortFunc(groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(order(a.Phase), order(b.Phase)), strings.Compare(a.Phase, b.Phase),
 			strings.Compare(a.Loop, b.Loop), cmp.Compare(a.Offered, b.Offered))
 	})
+	broken := map[string][]string{} // by strategy, the headings of groups
+	for _, g := range groups {
+		slices.SortFunc(g.Rows, compare)
+		for _, s := range g.Rows {
+			if s.Invalid() {
+				broken[s.Strategy] = append(broken[s.Strategy], g.Phase+", "+g.Loop+" loop")
+			}
+		}
+	}
+	for _, g := range groups {
+		for i := range g.Rows {
+			g.Rows[i].Elsewhere = broken[g.Rows[i].Strategy]
+		}
+	}
 	return groups
 }
 

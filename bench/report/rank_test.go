@@ -1,7 +1,9 @@
 package report_test
 
 import (
+	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,6 +55,23 @@ func TestRanking(t *testing.T) {
 				t.Errorf("ranking (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A strategy that breaks its word in one phase is no better in the others, and a
+// generator that was late says little of the server.
+func TestRemarksTellWhatARowAloneDoesNot(t *testing.T) {
+	broken, late := spike("a", 1), spike("b", 1)
+	broken.Faults = []string{"it lied"}
+	late.GeneratorBehind = late.Classes[report.ClassSold].P99 * 2
+	var b bytes.Buffer
+	if err := (&report.Report{Rows: []report.Row{hit("a", 1, 100), hit("b", 1, 90), broken, late}}).WriteTables(&b, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"INVALID in: spike, open loop", "generator late by up to"} {
+		if n := strings.Count(b.String(), want); n != 1 {
+			t.Errorf("got %q %d times, want once:\n%s", want, n, b.String())
+		}
 	}
 }
 

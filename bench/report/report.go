@@ -81,6 +81,9 @@ type Row struct {
 	Lacks         []string `json:"lacks"`  // duties that the strategy does not do
 	Faults        []string `json:"faults"` // any makes the row INVALID
 	GeneratorBusy float64  `json:"generator_busy"`
+	// GeneratorBehind is by how many ms the generator itself was late at worst, in an
+	// open loop: such a run says less about the server than it seems to.
+	GeneratorBehind float64 `json:"generator_behind_ms"`
 }
 
 // Quantiles are a latency distribution in ms.

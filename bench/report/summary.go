@@ -13,6 +13,8 @@ type Summary struct {
 	Repeats int
 	// Low and High are the least and the greatest throughput of a repeat.
 	Low, High float64
+	// Elsewhere are the other phases and loads in which the strategy is INVALID.
+	Elsewhere []string
 }
 
 // Summarise takes together the rows that differ only in their repeat. The result keeps
@@ -60,6 +62,7 @@ func summarise(rows []Row) Summary {
 		*f(&s.Row) = slices.Max(each(rows, func(r Row) int64 { return *f(&r) }))
 	}
 	s.Rate = median(each(rows, func(r Row) float64 { return r.Rate }))
+	s.GeneratorBehind = slices.Max(each(rows, func(r Row) float64 { return r.GeneratorBehind }))
 	s.GeneratorBusy = slices.Max(each(rows, func(r Row) float64 { return r.GeneratorBusy }))
 	s.Classes = medianClasses(rows)
 	s.CPU = medians(rows, func(r Row) map[string]float64 { return r.CPU })

@@ -61,6 +61,7 @@ func (v *faults) row(where string, r Row) {
 	v.number(where+": rate", r.Rate)
 	v.number(where+": offered", r.Offered)
 	v.number(where+": generator_busy", r.GeneratorBusy)
+	v.number(where+": generator_behind_ms", r.GeneratorBehind)
 	for _, process := range sortedKeys(r.CPU) {
 		v.number(where+": cpu_us of "+process, r.CPU[process])
 	}

@@ -148,9 +148,11 @@ func (s Summary) remarks() []string {
 		add(n.count > 0, "%s %s", thousands(n.count), n.what)
 	}
 	add(s.GeneratorBusy >= Saturated, "generator saturated")
+	add(s.Loop == LoopOpen && s.GeneratorBehind > s.Decisive().P99, "generator late by up to %s ms", decimal(s.GeneratorBehind))
 	add(s.Dropped > 0, "%s requests dropped", thousands(s.Dropped))
 	add(s.Loop == LoopOpen && !s.kept() && !s.Invalid(), "did not keep up")
 	add(s.Durability != "", "durability: %s", s.Durability)
+	add(len(s.Elsewhere) > 0 && !s.Invalid(), "INVALID in: %s", strings.Join(s.Elsewhere, "; "))
 	add(len(s.Lacks) > 0, "lacks: %s", strings.Join(s.Lacks, "; "))
 	return all
 }

@@ -3,6 +3,7 @@ package strategy
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -18,11 +19,14 @@ var Broken = []Entry{
 	broken("early-sold-out", "says sold out while tickets are left", breaks{earlySoldOut: true}),
 	broken("sells-to-ghosts", "gives tickets to buyers who never came", breaks{ghosts: true}),
 	broken("hides-orders", "tells a buyer sold out who has the last ticket", breaks{hides: true}),
+	broken("forgets-buyers", "sells to a buyer who asks again", breaks{forgets: true}),
+	broken("dates-back", "says sold out early, and hides it by the times of its orders", breaks{earlySoldOut: true, datesBack: true}),
+	broken("falls", "ends its process after some requests, and", breaks{falls: true}),
 	broken("doubles", "makes two orders for one buyer", breaks{doubles: true}),
 }
 
 // breaks are the promises that a ledger in memory breaks.
-type breaks struct{ oversells, losesAcks, earlySoldOut, doubles, ghosts, hides bool }
+type breaks struct{ oversells, losesAcks, earlySoldOut, doubles, ghosts, hides, forgets, datesBack, falls bool }
 
 // often is every which time it does: a fault that needs no luck to be met, in a
 // sale of some dozen tickets, and is no more than a fault.
@@ -44,6 +48,7 @@ type memory struct {
 	breaks breaks
 	mu     sync.Mutex
 	sales  map[string]*counts
+	asked  int
 }
 
 // counts are a sale's.
@@ -79,7 +84,10 @@ func (m *memory) Buy(_ context.Context, name, buyer string) (Outcome, string, er
 	if c == nil {
 		return Undecided, "", sale.ErrNoSale
 	}
-	if id, ok := c.buyers[buyer]; ok {
+	if m.asked++; m.breaks.falls && m.asked > 30*often {
+		os.Exit(3)
+	}
+	if id, ok := c.buyers[buyer]; ok && !m.breaks.forgets {
 		return Replayed, id, nil
 	}
 	if c.stock <= 0 && !(m.breaks.oversells && c.due()) || m.breaks.earlySoldOut && c.due() {
@@ -89,6 +97,9 @@ func (m *memory) Buy(_ context.Context, name, buyer string) (Outcome, string, er
 		c.sell("ghost of " + buyer)
 	}
 	id := c.sell(buyer)
+	if m.breaks.datesBack {
+		c.orders[len(c.orders)-1].At = time.Time{}
+	}
 	switch {
 	case m.breaks.hides && c.stock == 0 && len(c.orders) > 1:
 		return SoldOut, "", nil

@@ -244,6 +244,18 @@ func TestMissingSaleKey(t *testing.T) {
 	if got := s.buy(t, "ann"); got.code != "store-unavailable" {
 		t.Errorf("got %+v, want store-unavailable", got)
 	}
+	const order = "/orders/0192f0c1-0000-7000-8000-000000000000"
+	for _, path := range []string{"/orders/mine", order} {
+		if got := s.ask(t, http.MethodGet, "/v1/sales/demo"+path, "ann", ""); got.code != "store-unavailable" {
+			t.Errorf("%s: got %+v, want store-unavailable", path, got)
+		}
+	}
+	// Operators hear what Redis says, of a read as of a refund.
+	for method, path := range map[string]string{http.MethodGet: order, http.MethodPost: order + "/refund"} {
+		if _, err := s.AdminCall(s.ctx, method, "/admin/v1/sales/demo"+path, nil); err == nil || !strings.Contains(err.Error(), "sale-unknown") {
+			t.Errorf("operator's %s: got %v, want sale-unknown", method, err)
+		}
+	}
 	if !ready(s.Nodes[0]) {
 		t.Error("one broken sale takes the node out of the upstream")
 	}

@@ -125,7 +125,8 @@ func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, l
 
 // Order returns the record of an order, whosever it is, or [sale.ErrNoOrder].
 func (s *Store) Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error) {
-	record, err := s.get(ctx, keysOf(id).orders, string(order))
+	k := keysOf(id)
+	record, err := s.get(ctx, k.sale, k.orders, string(order))
 	if err != nil {
 		return sale.Order{}, err
 	}
@@ -135,25 +136,37 @@ func (s *Store) Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale
 
 // OrderOf returns the buyer's live order, or [sale.ErrNoOrder].
 func (s *Store) OrderOf(ctx context.Context, id sale.ID, buyer sale.Buyer) (sale.Order, error) {
-	order, err := s.get(ctx, keysOf(id).buyers, string(buyer))
+	k := keysOf(id)
+	order, err := s.get(ctx, k.sale, k.buyers, string(buyer))
 	if err != nil {
 		return sale.Order{}, err
 	}
 	return s.Order(ctx, id, sale.OrderID(order))
 }
 
-func (s *Store) get(ctx context.Context, key, field string) (string, error) {
+// get reads one field of a sale's key. A missing field is no order only while
+// the sale itself is there: a lost one says nothing about its orders. Both are
+// asked at one instant, or a sale that vanishes or returns between the two
+// would pass for one without the order.
+func (s *Store) get(ctx context.Context, saleKey, key, field string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	value, err := s.client.HGet(ctx, key, field).Result()
-	if errors.Is(err, redis.Nil) {
-		return "", sale.ErrNoOrder
-	}
-	if err != nil {
+	var there *redis.IntCmd
+	var value *redis.StringCmd
+	_, err := s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		there, value = p.Exists(ctx, saleKey), p.HGet(ctx, key, field)
+		return nil
+	})
+	switch {
+	case err == nil:
+		return value.Val(), nil
+	case !errors.Is(err, redis.Nil):
 		// A read has no outcome to lose: whatever went wrong, ask again.
 		return "", fmt.Errorf("hget: %w: %w", sale.ErrUnavailable, err)
+	case there.Val() == 0:
+		return "", noSale("hget")
 	}
-	return value, nil
+	return "", sale.ErrNoOrder
 }
 
 // Sales returns the ids of every sale, in no order. Ids that no sale could

@@ -1,0 +1,59 @@
+package remotestock_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// TestAnOrderOfALostSaleIsNotUnknown: while Redis had lost a sale its buyers
+// heard that they have no such order, and were free to believe it.
+func TestAnOrderOfALostSaleIsNotUnknown(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	open(t, s, newSale("s", 10))
+	mine := claim("ann", 1)
+	if _, err := committer(t, s, "s").Decide(mine); err != nil {
+		t.Fatal(err)
+	}
+	reads := map[string]func(order sale.OrderID, buyer sale.Buyer) (sale.Order, error){
+		"by its id":    func(order sale.OrderID, _ sale.Buyer) (sale.Order, error) { return s.Order(ctx, "s", order) },
+		"by its buyer": func(_ sale.OrderID, buyer sale.Buyer) (sale.Order, error) { return s.OrderOf(ctx, "s", buyer) },
+	}
+	for name, read := range reads {
+		if o, err := read(mine.Order, "ann"); err != nil || o.ID != mine.Order {
+			t.Errorf("%s: got %v, %v, want the order", name, o.ID, err)
+		}
+		if _, err := read("none", "nobody"); !errors.Is(err, sale.ErrNoOrder) || errors.Is(err, sale.ErrUnavailable) {
+			t.Errorf("%s, another: got %v, want %v alone", name, err, sale.ErrNoOrder)
+		}
+	}
+	client.FlushAll(ctx)
+	_, refund := s.Refund(ctx, "s", mine.Order)
+	for name, read := range reads {
+		_, err := read(mine.Order, "ann")
+		for _, want := range []error{sale.ErrNoSale, sale.ErrUnavailable} {
+			if !errors.Is(err, want) || !errors.Is(refund, want) {
+				t.Errorf("%s, in a lost sale: got %v and for a refund %v, want both to be %q", name, err, refund, want)
+			}
+		}
+		if errors.Is(err, sale.ErrNoOrder) {
+			t.Errorf("%s, in a lost sale: got %v, want nothing said about the order", name, err)
+		}
+	}
+	t.Run("but what is left of one is told", func(t *testing.T) {
+		open(t, s, newSale("s", 10))
+		if _, err := committer(t, s, "s").Decide(mine); err != nil {
+			t.Fatal(err)
+		}
+		client.Del(ctx, remotestock.Keys("s")[0])
+		for name, read := range reads {
+			if o, err := read(mine.Order, "ann"); err != nil || o.ID != mine.Order {
+				t.Errorf("%s: got %v, %v, want the order", name, o.ID, err)
+			}
+		}
+	})
+}

@@ -106,6 +106,26 @@ func TestADefinitionIsRefusedWithEveryFault(t *testing.T) {
 	}
 }
 
+// A sale whose total was forgotten opened, and was sold out at once.
+func TestATotalIsNeverGuessed(t *testing.T) {
+	for name, body := range map[string]string{
+		"left out": `{"id":"s","title":"t","currency":"EUR"}`, "null": `{"id":"s","title":"t","currency":"EUR","total":null}`,
+	} {
+		s := &stock{}
+		a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", body)
+		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
+		if detail := a.document["detail"].(string); !strings.Contains(detail, "total is missing") || len(s.calls) != 0 {
+			t.Errorf("%s: got %q and calls %q, want that the total is missing, and no call", name, detail, s.calls)
+		}
+	}
+	t.Run("and 0 is one", func(t *testing.T) {
+		a := ask(t, serve(t, &stock{}, nil), "POST", "/admin/v1/sales", `{"id":"s","title":"t","currency":"EUR","total":0}`)
+		if a.StatusCode != http.StatusCreated {
+			t.Errorf("got %s %s, want 201", a.Status, a.text)
+		}
+	})
+}
+
 func TestABodyIsBounded(t *testing.T) {
 	s := &stock{}
 	server := serve(t, s, nil)

@@ -261,8 +261,8 @@ func TestFailuresAreToldApart(t *testing.T) {
 	}{
 		"no such order":   {sale.ErrNoOrder, http.StatusNotFound, "order-unknown"},
 		"no such payment": {fmt.Errorf("settle: %w", sale.ErrNoPayment), http.StatusNotFound, "payment-unknown"},
-		"no such sale":    {fmt.Errorf("survey: %w (%w)", sale.ErrNoSale, sale.ErrUnavailable), http.StatusNotFound, "sale-unknown"},
-		"a conflict":      {fmt.Errorf("sale s exists: %w", sale.ErrConflict), http.StatusConflict, "conflict"},
+		"no such sale":    {sale.NoSale("survey"), http.StatusNotFound, "sale-unknown"},
+		"a conflict":      {sale.Conflict("sale s exists"), http.StatusConflict, "conflict"},
 		"Redis away":      {fmt.Errorf("open: %w", sale.ErrUnavailable), http.StatusServiceUnavailable, "store-unavailable"},
 		"a lost answer":   {fmt.Errorf("open: %w", sale.ErrUnknown), http.StatusServiceUnavailable, "outcome-unknown"},
 		"something else":  {errors.New("a bug"), http.StatusInternalServerError, "internal"},

@@ -113,11 +113,11 @@ func TestRefunding(t *testing.T) {
 	})
 	t.Run("tells the conflict where the order was not paid", func(t *testing.T) {
 		s := &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Receipt, error) {
-			return sale.Receipt{Order: paidOrder(o)}, fmt.Errorf("order is held: %w", sale.ErrConflict)
+			return sale.Receipt{Order: paidOrder(o)}, sale.Conflict("order is held")
 		}}
 		a := ask(t, serve(t, s, nil), "POST", theOrder+"/refund", "")
 		wantProblem(t, a, http.StatusConflict, "conflict")
-		if a.document["detail"] != "order is held: conflict" {
+		if a.document["detail"] != "order is held" {
 			t.Errorf("got detail %v, want the state that forbids it", a.document["detail"])
 		}
 	})
@@ -178,11 +178,11 @@ func TestSettling(t *testing.T) {
 	})
 	t.Run("tells the conflict where no refund is due", func(t *testing.T) {
 		server, logged := serveLogged(t, &stock{settle: func(sale.ID, sale.PaymentID) (sale.Payment, error) {
-			return payments()[0], fmt.Errorf("payment is applied: %w", sale.ErrConflict)
+			return payments()[0], sale.Conflict("payment is applied")
 		}})
 		a := ask(t, server, "POST", "/admin/v1/sales/s/refunds/pay_1", `{"state":"settled"}`)
 		wantProblem(t, a, http.StatusConflict, "conflict")
-		if a.document["detail"] != "payment is applied: conflict" {
+		if a.document["detail"] != "payment is applied" {
 			t.Errorf("got detail %v, want the state that forbids it", a.document["detail"])
 		}
 		if got := logged.Len(); got != 0 {

@@ -154,7 +154,7 @@ func TestAPaymentFails(t *testing.T) {
 		reason any
 	}{
 		"for an order that is unknown":    {sale.ErrNoOrder, buyerapi.OrderUnknown, nil},
-		"told before and otherwise":       {fmt.Errorf("told before: %w", sale.ErrConflict), buyerapi.PaymentConflict, "told before: conflict"},
+		"told before and otherwise":       {sale.Conflict("told before"), buyerapi.PaymentConflict, "told before"},
 		"while the store is unavailable":  {fmt.Errorf("resolve: %w", sale.ErrUnavailable), buyerapi.StoreUnavailable, nil},
 		"where the store lost the sale":   {fmt.Errorf("%w (%w)", sale.ErrNoSale, sale.ErrUnavailable), buyerapi.StoreUnavailable, nil},
 		"unknown when its answer is lost": {fmt.Errorf("resolve: %w", sale.ErrUnknown), buyerapi.PaymentUnknown, nil},

@@ -125,7 +125,7 @@ func (r *recovery) shut(ctx context.Context) (inRedis bool, err error) {
 	case err != nil:
 		return false, err
 	case !d.Closed && !r.options.Live:
-		return true, fmt.Errorf("the sale is in Redis and not closed: close it first, or say that a live sale may be recovered: %w", sale.ErrConflict)
+		return true, sale.Conflict("the sale is in Redis and not closed: close it first, or say that a live sale may be recovered")
 	}
 	if err := r.stock.SetClosed(ctx, r.id, true); err != nil {
 		return true, err
@@ -259,10 +259,10 @@ func (r *recovery) restore(ctx context.Context) (Report, error) {
 // fit refuses a book that would have tickets sold twice.
 func (r *recovery) fit(b sale.Book) error {
 	if b.Unreadable > 0 && !r.options.Incomplete {
-		return fmt.Errorf("%d entries of the sale were set aside as unreadable, and what they tell of would be lost: look at the table unreadable, then say that an incomplete book may be restored: %w", b.Unreadable, sale.ErrConflict)
+		return sale.Conflict("%d entries of the sale were set aside as unreadable, and what they tell of would be lost: look at the table unreadable, then say that an incomplete book may be restored", b.Unreadable)
 	}
 	if c := b.Counters(); !c.Conserved() {
-		return fmt.Errorf("the ledger's orders take more tickets than there are (total %d, held %d, paid %d): %w", c.Total, c.Held, c.Paid, sale.ErrConflict)
+		return sale.Conflict("the ledger's orders take more tickets than there are (total %d, held %d, paid %d)", c.Total, c.Held, c.Paid)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 		return false, classify("open", err)
 	}
 	if word == "differs" {
-		return false, fmt.Errorf("sale %s exists with another definition: %w", d.ID, sale.ErrConflict)
+		return false, sale.Conflict("sale %s exists with another definition", d.ID)
 	}
 	// Written last, and again where an earlier opening died in between.
 	if err := s.client.SAdd(ctx, salesKey, string(d.ID)).Err(); err != nil {
@@ -50,8 +50,8 @@ func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string
 		return 0, classify("restock", err)
 	}
 	if word == "refused" {
-		return total, fmt.Errorf("total stays %d: key used for another delta, or the change would reach below held and paid or above %d: %w",
-			total, sale.MaxTotal, sale.ErrConflict)
+		return total, sale.Conflict("total stays %d: key used for another delta, or the change would reach below held and paid or above %d",
+			total, sale.MaxTotal)
 	}
 	return total, nil
 }

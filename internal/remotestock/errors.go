@@ -62,17 +62,11 @@ func classify(what string, err error) error {
 	case err == nil:
 		return nil
 	case strings.HasPrefix(err.Error(), "NOSALE"):
-		return noSale(what)
+		return sale.NoSale(what)
 	case ran(err):
 		return fmt.Errorf("%s: %w: %w", what, sale.ErrUnknown, err)
 	}
 	return fmt.Errorf("%s: %w: %w", what, sale.ErrUnavailable, err)
-}
-
-// noSale is the error of every call that found no sale. Whoever knows that there
-// is one, because it sells it, sees that Redis has lost it.
-func noSale(what string) error {
-	return fmt.Errorf("%s: %w (%w)", what, sale.ErrNoSale, sale.ErrUnavailable)
 }
 
 // healthy says whether the breaker should take a call as a success: whatever

@@ -57,3 +57,11 @@ func TestAnOrderOfALostSaleIsNotUnknown(t *testing.T) {
 		}
 	})
 }
+
+// TestASaleThatNeverWasIsNoOutage: its operator heard that the store is unavailable, too.
+func TestASaleThatNeverWasIsNoOutage(t *testing.T) {
+	s, _ := newStore(t, server.Addr(), "n1")
+	if _, err := s.Survey(context.Background(), "never"); err == nil || err.Error() != "read: no such sale" {
+		t.Errorf("got %v, want no more than that there is no such sale", err)
+	}
+}

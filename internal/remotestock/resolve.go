@@ -74,9 +74,9 @@ func (r reply) receipt(order sale.OrderID) (sale.Receipt, error) {
 	case "already":
 		receipt.Replayed = true
 	case "refused":
-		err = fmt.Errorf("order is %s: %w", o.State, sale.ErrConflict)
+		err = sale.Conflict("order is %s", o.State)
 	case "differs":
-		err = fmt.Errorf("this payment or message was told of before, with another content: %w", sale.ErrConflict)
+		err = sale.Conflict("this payment or message was told of before, with another content")
 	default:
 		err = fmt.Errorf("%w: resolve said %q", ErrReply, word)
 	}
@@ -104,7 +104,7 @@ func (s *Store) Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) 
 	switch {
 	case err != nil:
 	case word == "refused":
-		return p, fmt.Errorf("payment is %s: %w", p.State, sale.ErrConflict)
+		return p, sale.Conflict("payment is %s", p.State)
 	case word != "done" && word != "already":
 		err = fmt.Errorf("%w: settle said %q", ErrReply, word)
 	}

@@ -41,7 +41,7 @@ func (s *Store) Restore(ctx context.Context, id sale.ID, r sale.Records) error {
 	switch {
 	case len(raw) == 1 && raw[0] == "done":
 	case len(raw) == 1 && raw[0] == "open":
-		return fmt.Errorf("sale %s is not closed: %w", id, sale.ErrConflict)
+		return sale.Conflict("sale %s is not closed", id)
 	case len(raw) == 1 && raw[0] == "undrained":
 		return fmt.Errorf("sale %s has events that the ledger lacks: %w", id, sale.ErrStale)
 	default:

@@ -164,7 +164,7 @@ func (s *Store) get(ctx context.Context, saleKey, key, field string) (string, er
 		// A read has no outcome to lose: whatever went wrong, ask again.
 		return "", fmt.Errorf("hget: %w: %w", sale.ErrUnavailable, err)
 	case there.Val() == 0:
-		return "", noSale("hget")
+		return "", sale.NoSale("hget")
 	}
 	return "", sale.ErrNoOrder
 }

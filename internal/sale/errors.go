@@ -1,6 +1,9 @@
 package sale
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Infrastructure errors. Whoever wraps them keeps the cause with %w.
 var (
@@ -27,3 +30,25 @@ var (
 	// plan anew. Returned by remotestock.
 	ErrStale = errors.New("planned for an older stock generation")
 )
+
+// Conflict is an [ErrConflict] that says what stands in the way and no more:
+// operators, buyers and payment providers read it.
+func Conflict(format string, args ...any) error {
+	return because{fmt.Sprintf(format, args...), []error{ErrConflict}}
+}
+
+// NoSale is an [ErrNoSale] where Redis was asked, and by whom in its text. It is
+// an [ErrUnavailable] too, for whoever knows that there is such a sale: then its
+// data are lost. Its text leaves that open.
+func NoSale(what string) error {
+	return because{what + ": " + ErrNoSale.Error(), []error{ErrNoSale, ErrUnavailable}}
+}
+
+// because is an error of several kinds that keeps their names out of its text.
+type because struct {
+	text  string
+	kinds []error
+}
+
+func (b because) Error() string   { return b.text }
+func (b because) Unwrap() []error { return b.kinds }

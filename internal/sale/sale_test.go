@@ -49,9 +49,9 @@ func TestValidate(t *testing.T) {
 
 		"a voucher of the highest worth": {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Voucher, sale.MaxAmount }, ""},
 		"a voucher worth more":           {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Voucher, sale.MaxAmount+1 }, "face value 1000000000000001: want 0 to 1000000000000000"},
-		"a voucher worth nothing":        {func(s *sale.Sale) { s.Kind = sale.Voucher }, "face value 0: want one for a voucher"},
-		"a ticket with a face value":     {func(s *sale.Sale) { s.FaceValue = 1 }, "face value 1: want one for a voucher, and none for a ticket"},
-		"a product with a face value":    {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Product, 1 }, "and none for a product"},
+		"a voucher worth nothing":        {func(s *sale.Sale) { s.Kind = sale.Voucher }, "face value: a voucher needs one above 0"},
+		"a ticket with a face value":     {func(s *sale.Sale) { s.FaceValue = 1 }, "face value 1: only a voucher has one, not a ticket"},
+		"a product with a face value":    {func(s *sale.Sale) { s.Kind, s.FaceValue = sale.Product, 1 }, "only a voucher has one, not a product"},
 		"a negative face value":          {func(s *sale.Sale) { s.FaceValue = -1 }, "face value -1: want 0 to"},
 
 		"the longest rules":    {func(s *sale.Sale) { s.Rules = rules }, ""},

@@ -20,7 +20,7 @@ type curl struct {
 
 func parseCurl(t *testing.T, greeting string) *curl {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^ +curl -i (http://[^/]+)(\S+) -H '(\S+): ([^']+)' -d '([^']+)' -H '(\S+): ([^']+)'$`).FindStringSubmatch(greeting)
+	found := regexp.MustCompile(`(?m)^ +curl -s (http://[^/]+)(\S+) -H '(\S+): ([^']+)' -d '([^']+)' -H '(\S+): ([^']+)' -w '\\n' \| tee order.json$`).FindStringSubmatch(greeting)
 	if found == nil {
 		t.Fatalf("got no curl command in:\n%s", greeting)
 	}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -157,21 +160,48 @@ type facts struct {
 // endpoint is one member's metrics.
 type endpoint struct{ name, url string }
 
+// greet prints commands that work as they stand, in their order: none has a
+// place to fill in, and each is spelled as this tool was started.
 func (d *dev) greet(c *console, f facts, signed, payer string, took time.Duration) error {
+	tool := spelled(os.Args[0])
 	text := fmt.Sprintf("%d tickets are on sale at %d nodes, after %.1f s. Buy one:\n\n", d.Tickets, d.Nodes, took.Seconds()) +
-		"  curl -i " + f.front + "/v1/sales/" + demoSale + "/orders -H 'Content-Type: application/json' -d '{\"quantity\":1}'" +
-		" -H 'Authorization: Bearer " + signed + "'\n\n" +
-		"Pay for what that prints, with all of it or with its id:\n\n" +
-		"  curl -d @order.json " + payer + "\n" +
-		"  onsale pay ORDER" + d.payFlags(f.front) + "\n\n" +
+		"  curl -s " + f.front + "/v1/sales/" + demoSale + "/orders -H 'Content-Type: application/json' -d '{\"quantity\":1}'" +
+		" -H 'Authorization: Bearer " + signed + "' -w '\\n' | tee order.json\n\n" +
+		"Pay for it, one way or the other. A second payment is a refund that is due:\n\n" +
+		"  curl -s -d @order.json " + payer + "\n" +
+		"  " + tool + " pay \"$(cut -d'\"' -f4 order.json)\"" + d.payFlags(f.front) + "\n\n" +
 		"buyers   " + f.front + "/v1/sales/" + demoSale + "\n" +
 		"admin    curl -H 'Authorization: Bearer " + f.token + "' " + f.admin + "/admin/v1/sales/" + demoSale + "\n"
 	for _, m := range f.metrics {
 		text += "metrics  " + m.url + "  " + m.name + "\n"
 	}
-	text += "tokens   onsale token --buyers 1000" + d.keysFlag() + "\n\n" + f.honesty + "\nCtrl-C ends the sale and audits it.\n"
+	text += "tokens   " + tool + " token --buyers 1000" + d.keysFlag() + "\n" +
+		"audit    " + tool + " audit " + demoSale + storeFlags(f.stores) + "\n\n" + f.honesty + "\nCtrl-C ends the sale and audits it.\n"
 	_, err := fmt.Fprint(c.out, text)
 	return err
+}
+
+// spelled is the tool as whoever started it can start it again. What go run
+// builds is gone, or renamed, by then.
+func spelled(arg0 string) string {
+	for part := range strings.SplitSeq(filepath.ToSlash(arg0), "/") {
+		if strings.HasPrefix(part, "go-build") {
+			return "go run ./cmd/onsale"
+		}
+	}
+	if strings.ContainsAny(arg0, " \t") {
+		return strconv.Quote(arg0)
+	}
+	return arg0
+}
+
+// storeFlags are what audit has to be told to find this site's stores.
+func storeFlags(at cluster.StoreFlags) string {
+	flags := " --redis-addr " + strings.Join(at.Redis.Addrs, ",")
+	if at.Database.URL != "" {
+		flags += " --database-url '" + at.Database.URL + "'"
+	}
+	return flags
 }
 
 // payFlags are what pay has to be told to find this site.

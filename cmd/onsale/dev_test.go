@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,16 @@ func testDev(t *testing.T, honesty string, members, rows []string, flags ...stri
 			t.Errorf("members with metrics (-want +got):\n%s", diff)
 		}
 	})
+	t.Run("the printed audit finds the stores", func(t *testing.T) {
+		found := regexp.MustCompile(`(?m)^audit +go run ./cmd/onsale (.+)$`).FindStringSubmatch(greeting)
+		if found == nil {
+			t.Fatalf("got no audit command in:\n%s", greeting)
+		}
+		out, err := finished(t, strings.Fields(strings.ReplaceAll(found[1], "'", ""))...)
+		if err != nil || !regexp.MustCompile(`\bdemo\W+redis\W+300\W+0\W+298\W+2\b`).MatchString(out) || strings.Contains(out, "ledger") != slices.Contains(flags, "--real") {
+			t.Errorf("got %v and:\n%s\nwant all that was sold, beside the ledger where there is one", err, out)
+		}
+	})
 	t.Run("it says what it is", func(t *testing.T) {
 		if !strings.Contains(greeting, honesty) || strings.Contains(greeting, "no PostgreSQL") {
 			t.Errorf("got:\n%s\nwant %q, and no word of a PostgreSQL that is missing", greeting, honesty)
@@ -174,6 +185,17 @@ func TestDevThatCanNotStart(t *testing.T) {
 			t.Errorf("got error %v, want one that says interrupted", err)
 		}
 	})
+}
+
+func TestTheToolIsSpelledAsItWasStarted(t *testing.T) {
+	for arg0, want := range map[string]string{
+		"onsale": "onsale", "bin/onsale": "bin/onsale", "/opt/my tools/onsale": `"/opt/my tools/onsale"`,
+		"/tmp/go-build42/b001/exe/onsale": "go run ./cmd/onsale", "/root/.cache/go-build/ab/abcd-d/onsale": "go run ./cmd/onsale",
+	} {
+		if got := spelled(arg0); got != want {
+			t.Errorf("%s: got %s, want %s", arg0, got, want)
+		}
+	}
 }
 
 func TestDevWithoutPostgreSQLSaysSo(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -40,7 +41,7 @@ func idOf(t *testing.T, order string) string {
 
 // testProvider posts an order to the provider that the greeting names, as curl does.
 func testProvider(t *testing.T, client *http.Client, greeting, order string) {
-	found := regexp.MustCompile(`(?m)^ +curl -d @order.json (\S+)$`).FindStringSubmatch(greeting)
+	found := regexp.MustCompile(`(?m)^ +curl -s -d @order.json (\S+)$`).FindStringSubmatch(greeting)
 	if found == nil {
 		t.Fatalf("got no provider in:\n%s", greeting)
 	}
@@ -87,17 +88,26 @@ func testProvider(t *testing.T, client *http.Client, greeting, order string) {
 
 // testPay runs the pay command that the greeting names.
 func testPay(t *testing.T, greeting, order string) {
-	found := regexp.MustCompile(`(?m)^ +onsale pay ORDER --front (\S+) --secrets (".*")$`).FindStringSubmatch(greeting)
+	found := regexp.MustCompile(`(?m)^ +go run ./cmd/onsale pay ("\$\(.*order.json\)") --front (\S+) --secrets (".*")$`).FindStringSubmatch(greeting)
 	if found == nil {
 		t.Fatalf("got no pay command in:\n%s", greeting)
 	}
-	secrets, err := strconv.Unquote(found[2])
+	// The shell takes the order's id from the file that the command before has made.
+	shell := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+found[1])
+	shell.Dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(shell.Dir, "order.json"), []byte(order+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := shell.Output(); err != nil || string(got) != idOf(t, order) {
+		t.Errorf("got the order %q, %v from %s, want %s", got, err, found[1], idOf(t, order))
+	}
+	secrets, err := strconv.Unquote(found[3])
 	if err != nil {
 		t.Fatal(err)
 	}
 	pay := func(t *testing.T, more ...string) (string, error) {
 		t.Helper()
-		return finished(t, append([]string{"pay", idOf(t, order), "--front", found[1], "--secrets", secrets}, more...)...)
+		return finished(t, append([]string{"pay", idOf(t, order), "--front", found[2], "--secrets", secrets}, more...)...)
 	}
 	wantError := func(t *testing.T, out string, err error, words ...string) {
 		t.Helper()

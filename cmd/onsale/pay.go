@@ -27,7 +27,22 @@ type pay struct {
 	Payment  string        `help:"The payment's id; without it each run is a new payment."`
 	Front    string        `default:"http://127.0.0.1:8080" help:"Where buyers arrive."`
 	Secrets  string        `default:"${secrets}" type:"path" help:"File with the provider's secret that dev saved."`
-	Wait     time.Duration `default:"30s" help:"How long to try."`
+	Wait     time.Duration `default:"30s" help:"How long to try, both for the price and for the payment."`
+}
+
+// askEvery is the wait before a site that gave no price is asked again.
+const askEvery = 250 * time.Millisecond
+
+// Validate reports every fault at once, or nil.
+func (p *pay) Validate() error {
+	var faults []error
+	if u, err := url.Parse(p.Front); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		faults = append(faults, fmt.Errorf("--front %q: want an address such as %s", p.Front, defaultFront))
+	}
+	if p.Quantity < 1 || p.Quantity > sale.MaxLimit {
+		faults = append(faults, fmt.Errorf("--quantity %d: want 1 to %d", p.Quantity, sale.MaxLimit))
+	}
+	return errors.Join(faults...)
 }
 
 // Run pays, and prints what the site answered. A payment that did not pay the
@@ -49,7 +64,7 @@ func (p *pay) Run(ctx context.Context, c *console) error {
 	d := payment.Data{
 		Payment: sale.PaymentID(p.Payment), Sale: sale.ID(p.Sale), Order: sale.OrderID(p.Order), Amount: p.Amount, Currency: p.Currency,
 	}
-	if err := p.price(ctx, &d); err != nil {
+	if err := p.price(ctx, c, &d); err != nil {
 		return err
 	}
 	a, err := payer.Pay(ctx, d)
@@ -67,7 +82,8 @@ func (p *pay) Run(ctx context.Context, c *console) error {
 }
 
 // price asks the site for what was not said: the order's amount and currency.
-func (p *pay) price(ctx context.Context, d *payment.Data) error {
+// A site that is away or in trouble is asked again, until ctx ends.
+func (p *pay) price(ctx context.Context, c *console, d *payment.Data) error {
 	if d.Amount >= 0 && d.Currency != "" {
 		return nil
 	}
@@ -78,25 +94,49 @@ func (p *pay) price(ctx context.Context, d *payment.Data) error {
 	if err != nil {
 		return fmt.Errorf("--front: %w", err)
 	}
+	var last error
+	for {
+		again, err := p.ask(ctx, address, d)
+		if !again {
+			return err
+		}
+		if last == nil {
+			c.say(fmt.Sprintf("%v; trying on for up to %v", err, p.Wait))
+		}
+		// What ctx cut short says nothing of the site.
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-time.After(askEvery):
+		case <-ctx.Done():
+			return fmt.Errorf("the price was not to be had within %v: %w", p.Wait, last)
+		}
+	}
+}
+
+// ask asks for the price once, and says whether to ask again.
+func (p *pay) ask(ctx context.Context, address string, d *payment.Data) (again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return fmt.Errorf("--front: %w", err)
+		return false, fmt.Errorf("--front: %w", err)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("no answer from the site, does `onsale dev` run? %w", err)
+		return true, fmt.Errorf("no answer from the site, does `onsale dev` run? %w", err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	if err != nil {
-		return err
+		return true, fmt.Errorf("the site broke off its answer: %w", err)
 	}
 	var s struct {
 		Price    int64
 		Currency string
 	}
 	if answer.StatusCode != http.StatusOK || json.Unmarshal(body, &s) != nil {
-		return fmt.Errorf("sale %s: the site answers %s: %s", p.Sale, answer.Status, body)
+		again = answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError
+		return again, fmt.Errorf("sale %s: the site answers %s: %s", p.Sale, answer.Status, body)
 	}
 	if d.Amount < 0 {
 		d.Amount = s.Price * int64(p.Quantity)
@@ -104,7 +144,7 @@ func (p *pay) price(ctx context.Context, d *payment.Data) error {
 	if d.Currency == "" {
 		d.Currency = s.Currency
 	}
-	return nil
+	return false, nil
 }
 
 // newPayer makes the provider of a site, which tells the console of its retries.

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"onsale/internal/payment"
@@ -169,15 +171,17 @@ func TestPayThatCanNotPay(t *testing.T) {
 		want []string
 	}{
 		"without a secret leads to dev":        {[]string{order, "--secrets", secret + "-else"}, []string{"onsale dev", secret + "-else"}},
-		"with a site that is away says so":     {[]string{order, "--front", nowhere}, []string{"no answer from the site"}},
+		"with a site that is away says so":     {[]string{order, "--front", nowhere, "--wait", "300ms"}, []string{"no answer from the site", "300ms", "connection refused"}},
 		"without an order":                     {nil, []string{"expected \"<order>\"", "--help"}},
 		"of something that is no order":        {[]string{"order", "--amount", "1", "--currency", "EUR"}, []string{"order: want a UUID"}},
 		"of something that is no sale":         {[]string{order, "--sale", "A/../B"}, []string{"sale id"}},
 		"with a currency that is none":         {[]string{order, "--amount", "1", "--currency", "euro"}, []string{"currency: want three capital letters"}},
 		"with a payment's id that can't be":    {[]string{order, "--amount", "1", "--currency", "EUR", "--payment", "a b"}, []string{"payment id"}},
-		"with a front that is no address":      {[]string{order, "--front", "http://a b"}, []string{"payer url"}},
+		"with a front that is no address":      {[]string{order, "--front", "http://a b"}, []string{"--front"}},
+		"with a front that lacks http://":      {[]string{order, "--front", "127.0.0.1:8080"}, []string{"--front", "http://127.0.0.1:8080"}},
+		"for no ticket":                        {[]string{order, "--quantity", "0"}, []string{"--quantity 0"}},
 		"with several faults names all":        {[]string{"order", "--amount", "1", "--currency", "euro"}, []string{"order: want", "currency: want"}},
-		"with a site that stays away gives up": {[]string{order, "--amount", "1", "--currency", "EUR", "--front", nowhere, "--wait", "300ms"}, []string{payment.ErrUndelivered.Error()}},
+		"with a site that stays away gives up": {[]string{order, "--amount", "1", "--currency", "EUR", "--front", nowhere, "--wait", "300ms"}, []string{payment.ErrUndelivered.Error(), "connection refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := finished(t, append([]string{"pay", "--secrets", secret}, test.args...)...)
@@ -187,6 +191,43 @@ func TestPayThatCanNotPay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// pay gave up at once where the site was in trouble for a moment, and when its time was up
+// it told nothing of what it had been answered.
+func TestPayWaitsForASiteInTrouble(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := payment.NewSecret().Save(secret); err != nil {
+		t.Fatal(err)
+	}
+	// Each path answers 503 so often before it answers well.
+	begin := func(prices, payments int64) string {
+		var asked, paid atomic.Int64
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			count, trouble, good := &asked, prices, `{"price":4200,"currency":"EUR"}`
+			if r.Method == http.MethodPost {
+				count, trouble, good = &paid, payments, `{"outcome":"paid"}`
+			}
+			if count.Add(1) <= trouble {
+				http.Error(w, "store-unavailable", http.StatusServiceUnavailable)
+				return
+			}
+			_, _ = io.WriteString(w, good)
+		}))
+		t.Cleanup(s.Close)
+		t.Cleanup(http.DefaultClient.CloseIdleConnections)
+		return s.URL
+	}
+	const order = "01890000-0000-7000-8000-000000000000"
+	if out, err := finished(t, "pay", order, "--secrets", secret, "--front", begin(1, 1)); err != nil || !strings.Contains(out, "paid") {
+		t.Errorf("got %v and %q, want it paid", err, out)
+	}
+	for name, front := range map[string]string{"no price": begin(1000, 0), "no payment": begin(0, 1000)} {
+		_, err := finished(t, "pay", order, "--secrets", secret, "--front", front, "--wait", "500ms")
+		if err == nil || !strings.Contains(err.Error(), "503 Service Unavailable") {
+			t.Errorf("%s: got %v, want the last answer in it", name, err)
+		}
 	}
 }
 

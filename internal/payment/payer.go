@@ -76,7 +76,7 @@ type Answer struct {
 //
 // The error wraps ErrUndelivered where the attempts are used up, where the server asks
 // for a longer wait than the configured one, and where ctx ended; then it wraps ctx's
-// error too. The answer is that of the last attempt even so. Data that could not be
+// error too. It tells why the last attempt that was not cut short failed. The answer is that of the last attempt even so. Data that could not be
 // meant is refused with its faults, and nothing is sent.
 func (p *Payer) Pay(ctx context.Context, d Data) (Answer, error) {
 	if d.Payment == "" {
@@ -87,16 +87,21 @@ func (p *Payer) Pay(ctx context.Context, d Data) (Answer, error) {
 		return a, err
 	}
 	body := d.encode(time.Now())
+	var last error
 	for backoff := p.cfg.Backoff; ; backoff = min(2*backoff, p.cfg.MaxWait) {
 		a.Attempts++
 		asked, reason := p.send(ctx, &a, body)
 		if reason == nil {
 			return a, nil
 		}
+		// An attempt that ctx cut short says nothing of the server; the one before may.
+		if ctx.Err() == nil || last == nil {
+			last = reason
+		}
 		wait := max(jitter(backoff), asked)
 		switch {
 		case ctx.Err() != nil:
-			return a, undelivered(a, ctx.Err())
+			return a, undelivered(a, ended(ctx, last))
 		case a.Attempts == p.cfg.Attempts:
 			return a, undelivered(a, reason)
 		case wait > p.cfg.MaxWait:
@@ -106,9 +111,17 @@ func (p *Payer) Pay(ctx context.Context, d Data) (Answer, error) {
 			p.hooks.Retrying(a.Attempts, reason, wait)
 		}
 		if !pause(ctx, wait) {
-			return a, undelivered(a, ctx.Err())
+			return a, undelivered(a, ended(ctx, last))
 		}
 	}
+}
+
+// ended is ctx's error with why the attempts went on until then.
+func ended(ctx context.Context, last error) error {
+	if errors.Is(last, ctx.Err()) {
+		return last
+	}
+	return fmt.Errorf("%w; the last time: %w", ctx.Err(), last)
 }
 
 func undelivered(a Answer, reason error) error {

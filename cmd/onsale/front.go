@@ -13,14 +13,18 @@ import (
 )
 
 // front leads buyers to the nodes of a view, in place of Nginx and by its
-// rules: weighted turns, one retry on another node, and no header that only
-// the edge may set. It has no cache, no limits and no timeouts to defend.
+// rules: weighted turns, up to three tries, each on another node, and no header
+// that only the edge may set. It has no cache, no limits and no timeouts to defend.
 type front struct {
 	view   func() sale.View
 	turns  *turns
 	client *fasthttp.Client
 	server *fasthttp.Server
 }
+
+// maxTries is as many as Nginx has, see nginx/proxy.conf: two nodes may be dead
+// at once.
+const maxTries = 3
 
 // frontDrain bounds how long buyers under way may take at the end.
 const frontDrain = 3 * time.Second
@@ -73,8 +77,8 @@ func (f *front) run(ctx context.Context, l net.Listener) error {
 	return <-served
 }
 
-// serve hands one request to a node, and to another one where the first does
-// not answer: a purchase sent twice is one order.
+// serve hands one request to a node, and to another one where that does not
+// answer: a purchase sent again is one order.
 func (f *front) serve(ctx *fasthttp.RequestCtx) {
 	request := fasthttp.AcquireRequest()
 	defer fasthttp.ReleaseRequest(request)
@@ -87,13 +91,13 @@ func (f *front) serve(ctx *fasthttp.RequestCtx) {
 	request.Header.Set("X-Forwarded-For", ctx.RemoteIP().String())
 	request.UseHostHeader = true
 
-	answered, tries := false, 0
-	for passed := ""; !answered && tries < 2; tries++ {
-		node, ok := f.turns.next(f.known(), passed)
+	answered, passed := false, make([]string, 0, maxTries)
+	for !answered && len(passed) < maxTries {
+		node, ok := f.turns.next(f.known(), passed...)
 		if !ok {
 			break
 		}
-		passed = node.Name
+		passed = append(passed, node.Name)
 		request.URI().SetHost(node.Address)
 		answered = f.client.Do(request, &ctx.Response) == nil
 	}
@@ -106,7 +110,7 @@ func (f *front) serve(ctx *fasthttp.RequestCtx) {
 	h.Del("X-Accel-Expires")
 	h.Del("X-Request-Id")
 	h.Del("Onsale-Retried")
-	if tries > 1 {
+	if len(passed) > 1 {
 		h.Set("Onsale-Retried", "1")
 	}
 }

@@ -42,13 +42,19 @@ func TestFrontTriesAnotherNode(t *testing.T) {
 			}
 		})
 	}
-	t.Run("once", func(t *testing.T) {
+	t.Run("where two are dead", func(t *testing.T) {
+		e := lead(t, sale.View{dead(t, "a", 100), dead(t, "b", 100), node(t, "c", 1, named("c"))})
+		if answer, body := e.order(t); answer.StatusCode != http.StatusOK || body[:1] != "c" || answer.Header.Get("Onsale-Retried") != "1" {
+			t.Errorf("got %d %q, want 200 of c, retried", answer.StatusCode, body)
+		}
+	})
+	t.Run("twice", func(t *testing.T) {
 		var asked atomic.Int64
 		broken := func(w http.ResponseWriter, r *http.Request) { asked.Add(1); hangUp(w, r) }
-		e := lead(t, sale.View{node(t, "a", 1, broken), node(t, "b", 1, broken), node(t, "c", 1, broken)})
+		e := lead(t, sale.View{node(t, "a", 1, broken), node(t, "b", 1, broken), node(t, "c", 1, broken), node(t, "d", 1, broken)})
 		answer, _ := e.order(t)
-		if answer.StatusCode != http.StatusBadGateway || asked.Load() != 2 {
-			t.Errorf("got %d after %d tries, want 502 after 2", answer.StatusCode, asked.Load())
+		if answer.StatusCode != http.StatusBadGateway || asked.Load() != 3 {
+			t.Errorf("got %d after %d tries, want 502 after 3", answer.StatusCode, asked.Load())
 		}
 	})
 	t.Run("but not because of an answer", func(t *testing.T) {
@@ -73,7 +79,7 @@ func TestFrontWithoutANodeThatAnswers(t *testing.T) {
 		view    sale.View
 		retried string
 	}{
-		"says so, and that it tried twice, where all are dead": {sale.View{dead(t, "a", 1), dead(t, "b", 1)}, "1"},
+		"says so, and that it tried again, where all are dead": {sale.View{dead(t, "a", 1), dead(t, "b", 1)}, "1"},
 		"says so where the only one is dead":                   {sale.View{dead(t, "a", 1)}, ""},
 		"says so where none is known":                          {nil, ""},
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync"
 
 	"onsale/internal/sale"
@@ -20,14 +21,14 @@ type turns struct {
 
 func newTurns() *turns { return &turns{earned: map[string]int{}} }
 
-// next is the node whose turn it is, passing over the one named; ok is false
+// next is the node whose turn it is, passing over those named; ok is false
 // where that leaves none.
-func (t *turns) next(nodes sale.View, passed string) (picked sale.Node, ok bool) {
+func (t *turns) next(nodes sale.View, passed ...string) (picked sale.Node, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := 0
 	for _, n := range nodes {
-		if n.Name == passed {
+		if slices.Contains(passed, n.Name) {
 			continue
 		}
 		t.earned[n.Name] += n.Weight

@@ -34,12 +34,12 @@ race: deps ## Run the concurrent packages' tests COUNT (20) times over
 	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout=60m $(CONCURRENT)
 
 .PHONY: bench
-bench: deps ## Measure: allocations, costs beside a bare server, the ledger, and whole sales while parts of them die, audited
+bench: deps ## Measure: allocations, the ledger, whole sales while parts of them die, audited, and costs beside a bare server
 	$(GO) test -run '^$$' -bench 'Take|SoldOut|Verify' -benchmem ./internal/localstock ./internal/buyerapi
 	$(GO) test -run '^$$' -bench . ./internal/ledger
-	$(GO) run ./bench ratios
 	$(GO) run ./bench headline
 	$(GO) run ./bench orders
+	$(GO) run ./bench ratios
 
 # A compose file can't make secrets, and none are shipped. The folder is its
 # owner's alone; the files can be read by all, because in a container a mounted

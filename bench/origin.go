@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -64,11 +65,35 @@ func machine() string {
 	return fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
-// commit is the source's, with + where it was changed since.
+// commit is the source's, with + where it was changed since. A compiled bench
+// knows its own, wherever it runs; go run stamps none, and runs in its source.
 func commit(ctx context.Context) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if stamped := stampedCommit(info.Settings); stamped != "" {
+			return stamped
+		}
+	}
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty=+", "--abbrev=12").Output()
 	if err != nil {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// stampedCommit is what the compiler wrote down, as git describe would say it;
+// empty where it wrote nothing.
+func stampedCommit(settings []debug.BuildSetting) (revision string) {
+	changed := ""
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = "+"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + changed
 }

@@ -27,6 +27,7 @@ type worker struct {
 	acks                       []generator.Ack
 	soldOut                    map[generator.SoldOut]int64
 	doubled, forgotten, gaveUp []string
+	undecided                  []string
 	troubles                   []trouble
 	latency                    *hdrhistogram.Histogram
 	decisions                  map[generator.Class]*generator.Latency
@@ -56,6 +57,9 @@ type told struct {
 func (w *worker) serve(ctx context.Context, n int, token string, due time.Time) {
 	t, ok := w.decide(ctx, token)
 	switch {
+	case !ok && ctx.Err() != nil:
+		w.undecided = append(w.undecided, buyerName(n))
+		return
 	case !ok:
 		w.gaveUp = append(w.gaveUp, buyerName(n))
 		return
@@ -74,6 +78,7 @@ func (w *worker) serve(ctx context.Context, n int, token string, due time.Time) 
 		again, ok = w.find(ctx, token)
 	}
 	switch {
+	case !ok && ctx.Err() != nil: // the repetition was interrupted, and says nothing
 	case !ok || again.order == "":
 		w.forgotten = append(w.forgotten, buyerName(n))
 	case again.order != t.order:

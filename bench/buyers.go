@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/cheggaaa/pb/v3"
 	"github.com/mattn/go-isatty"
@@ -37,6 +38,7 @@ func startBuyers(ctx context.Context, l *load) (*buyers, error) {
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = farewell
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
@@ -45,9 +47,23 @@ func startBuyers(ctx context.Context, l *load) (*buyers, error) {
 	b := &buyers{cmd: cmd, in: in, lines: bufio.NewScanner(out), out: l.Out}
 	say(fmt.Sprintf("signing %d tokens", l.Buyers))
 	if !b.lines.Scan() || b.lines.Text() != "ready" {
-		return nil, fmt.Errorf("the buyers did not get ready: %w", cmd.Wait())
+		in.Close()
+		return nil, fmt.Errorf("the buyers did not get ready: %w", errors.Join(ctx.Err(), cmd.Wait()))
 	}
 	return b, nil
+}
+
+// farewell is how long the process may take to write what it saw, once it was
+// told to stop: no request waits longer than 15 seconds for its answer.
+const farewell = 30 * time.Second
+
+// stop ends a process that was started and is not wanted any more; after finish
+// there is nothing to stop.
+func (b *buyers) stop() {
+	if b.cmd.ProcessState == nil {
+		_ = b.cmd.Process.Kill() // it may have ended by itself
+		_ = b.cmd.Wait()         // and nobody asks how
+	}
 }
 
 // start lets them loose.
@@ -57,7 +73,7 @@ func (b *buyers) start() error {
 }
 
 // finish follows their progress, with a bar where a person watches, and
-// returns what they saw.
+// returns what they saw, also where an interruption cut it short.
 func (b *buyers) finish(total int) (*seen, error) {
 	var bar *pb.ProgressBar
 	if isatty.IsTerminal(os.Stderr.Fd()) {
@@ -72,7 +88,7 @@ func (b *buyers) finish(total int) (*seen, error) {
 	if bar != nil {
 		bar.Finish()
 	}
-	if err := b.cmd.Wait(); err != nil {
+	if err := b.cmd.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return nil, err
 	}
 	raw, err := os.ReadFile(b.out)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,7 @@ type crowd struct {
 	buyers   int
 	inOutage int
 	told     map[sale.OrderID]sale.State
+	unheard  int // purchases without an answer: each may have made an order
 	reasons  map[string]int
 	errs     []error
 }
@@ -66,8 +68,14 @@ type document struct {
 	Code     string       `json:"code"`
 }
 
-// run returns once every hold was made and every client is done with its own.
-func (c *crowd) run(ctx context.Context, clients int) error {
+// unsure is what a client remembers of an order of which it asked something
+// without hearing an answer.
+const unsure = sale.State("unsure")
+
+// run returns once every hold was made and every client is done with its own. A
+// client that fails leaves, and its failure is one of the faults. When ctx ends
+// no hold is made any more, and whoever is being served is served to the end.
+func (c *crowd) run(ctx context.Context, clients int) {
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
@@ -77,9 +85,7 @@ func (c *crowd) run(ctx context.Context, clients int) error {
 					return
 				}
 				if err := c.live(ctx, buyer); err != nil {
-					c.mu.Lock()
-					c.errs = append(c.errs, err)
-					c.mu.Unlock()
+					c.failed(err)
 					return
 				}
 			}
@@ -87,7 +93,45 @@ func (c *crowd) run(ctx context.Context, clients int) error {
 	}
 	group.Wait()
 	c.late.Wait()
-	return errors.Join(append(c.errs, ctx.Err())...)
+}
+
+func (c *crowd) failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.errs = append(c.errs, err)
+}
+
+// faults are the clients' failures, the first few in words.
+func (c *crowd) faults() (faults []string) {
+	const shown = 5
+	for i, err := range c.errs {
+		if i == shown {
+			return append(faults, fmt.Sprintf("%d more clients failed", len(c.errs)-shown))
+		}
+		faults = append(faults, "a client failed: "+err.Error())
+	}
+	return faults
+}
+
+// settle puts what the clients were told beside what Redis and the ledger keep.
+func (c *crowd) settle(a cluster.Audited, r *ordersResult) {
+	for id, told := range c.told {
+		r.Told[string(told)]++
+		same := func(o sale.Order) bool {
+			return o.State == told || told == unsure || r.Interrupted && told == sale.StateExpired && o.State == sale.StateHeld
+		}
+		inRedis, ok := a.Orders[id]
+		kept, ok2 := a.Book.Orders[id]
+		switch {
+		case !ok || !ok2:
+			r.Lost++
+		case !same(inRedis) || !same(kept):
+			r.Contradicted++
+		}
+	}
+	if n := len(a.Book.Orders); n < len(c.told) || n > len(c.told)+c.unheard {
+		r.Faults = append(r.Faults, fmt.Sprintf("the ledger has %d orders, the clients were told of %d", n, len(c.told)))
+	}
 }
 
 // next takes one of the holds to be made.
@@ -139,11 +183,11 @@ func (c *crowd) live(ctx context.Context, buyer string) error {
 		}
 	case n < 75: // a payment that comes when the hold has expired
 		c.late.Go(func() {
-			sleep(ctx, c.hold+3*time.Second)
+			if sleep(ctx, c.hold+3*time.Second); ctx.Err() != nil {
+				return
+			}
 			if err := c.pay(ctx, o, false, false); err != nil {
-				c.mu.Lock()
-				c.errs = append(c.errs, err)
-				c.mu.Unlock()
+				c.failed(err)
 			}
 		})
 	}
@@ -158,6 +202,9 @@ func (c *crowd) buy(ctx context.Context, buyer string) (document, error) {
 		err = fmt.Errorf("buying: %d %s", status, o.Code)
 	}
 	if err != nil {
+		c.mu.Lock()
+		c.unheard++
+		c.mu.Unlock()
 		return o, err
 	}
 	c.tell(o.ID, sale.StateExpired)
@@ -174,6 +221,7 @@ func (c *crowd) buy(ctx context.Context, buyer string) (document, error) {
 func (c *crowd) pay(ctx context.Context, o document, twice, back bool) error {
 	outcome, err := c.send(ctx, o)
 	if err != nil {
+		c.tell(o.ID, unsure)
 		return err
 	}
 	if outcome != "paid" {
@@ -190,7 +238,8 @@ func (c *crowd) pay(ctx context.Context, o document, twice, back bool) error {
 		}
 	}
 	if back {
-		if _, err := c.cluster.AdminCall(ctx, http.MethodPost, "/admin/v1/sales/"+saleID+"/orders/"+string(o.ID)+"/refund", nil); err != nil {
+		if err := c.refund(ctx, o); err != nil {
+			c.tell(o.ID, unsure)
 			return err
 		}
 		c.tell(o.ID, sale.StateRefunded)
@@ -198,7 +247,38 @@ func (c *crowd) pay(ctx context.Context, o document, twice, back bool) error {
 	return nil
 }
 
+// patience is how long a client asks again that finds the site unavailable, as a
+// client would: the documented 503s, and connections that break, come to pass.
+const patience = 10 * time.Second
+
+// patiently is the time for one thing that a client asks for. An interruption
+// does not cut it off: its outcome would not be known.
+func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), patience)
+}
+
+// refund asks until it is done; refunding twice is no error. Who is refused
+// finally is refused after all the patience too, and it is a fault then.
+func (c *crowd) refund(ctx context.Context, o document) (err error) {
+	ctx, cancel := patiently(ctx)
+	defer cancel()
+	for {
+		_, rerr := c.cluster.AdminCall(ctx, http.MethodPost, "/admin/v1/sales/"+saleID+"/orders/"+string(o.ID)+"/refund", nil)
+		if rerr == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("refunding: %w", cmp.Or(err, rerr))
+		}
+		err = rerr
+		sleep(ctx, 200*time.Millisecond)
+	}
+}
+
+// send pays; the payer asks again by itself.
 func (c *crowd) send(ctx context.Context, o document) (outcome string, err error) {
+	ctx, cancel := patiently(ctx)
+	defer cancel()
 	a, err := c.payer.Pay(ctx, payment.Data{Sale: saleID, Order: o.ID, Amount: o.Amount, Currency: "EUR"})
 	if err != nil {
 		return "", err
@@ -219,6 +299,7 @@ func (c *crowd) cancel(ctx context.Context, buyer string, o document) error {
 	status, got, err := c.ask(ctx, http.MethodDelete, "/v1/sales/"+saleID+"/orders/"+string(o.ID), buyer, "")
 	switch {
 	case err != nil:
+		c.tell(o.ID, unsure)
 		return err
 	case status == http.StatusOK:
 		c.tell(o.ID, sale.StateCancelled)
@@ -235,14 +316,17 @@ func (c *crowd) ask(ctx context.Context, method, path, buyer, body string) (stat
 	if err != nil {
 		return 0, d, err
 	}
-	for range 5 {
-		var r *http.Request
-		if r, err = http.NewRequestWithContext(ctx, method, c.cluster.Front()+path, bytes.NewReader([]byte(body))); err != nil {
-			return 0, d, err
+	ctx, cancel := patiently(ctx)
+	defer cancel()
+	for ctx.Err() == nil {
+		r, rerr := http.NewRequestWithContext(ctx, method, c.cluster.Front()+path, bytes.NewReader([]byte(body)))
+		if rerr != nil {
+			return 0, d, rerr
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
-		var answer *http.Response
-		if answer, err = c.client.Do(r); err != nil {
+		answer, rerr := c.client.Do(r)
+		if rerr != nil {
+			err = cmp.Or(err, rerr) // the first says why; the last is that the patience ended
 			sleep(ctx, 50*time.Millisecond)
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -28,41 +29,56 @@ type headline struct {
 	HTML        string `help:"File for a page that opens offline: latencies, cost, and the stock of every node over time." type:"path"`
 	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 	Keep        string `help:"Folder to keep data and logs in; without it they are removed." type:"path"`
+
+	begun func() // called when the first buyer comes, for tests; may be nil
 }
 
 const saleID = "headline"
 
-// Run starts the cluster, sells, and audits.
+// Validate reports every fault at once, or nil.
+func (h *headline) Validate() error {
+	var w wants
+	w.positive("--buyers", h.Buyers)
+	w.that(h.Tickets >= 1, "--tickets", h.Tickets, "at least 1")
+	w.positive("--nodes", h.Nodes)
+	w.positive("--connections", h.Connections)
+	w.that(h.Rate >= 0 && !math.IsInf(h.Rate, 0), "--rate", h.Rate, "buyers a second, or 0 for as fast as they are answered")
+	h.validate(&w, h.Nodes)
+	w.programs(h.Binaries)
+	return errors.Join(w...)
+}
+
+// Run starts the cluster, sells, and audits, also what an interrupted run sold.
 func (h *headline) Run(ctx context.Context) error {
-	if err := h.validate(h.Nodes); err != nil {
+	if err := creatable(h.JSON, h.HTML); err != nil {
 		return err
 	}
 	c, err := cluster.Start(ctx, cluster.Options{Nodes: h.Nodes, Allocators: 1, Ledgers: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: say})
 	if err != nil {
 		return err
 	}
-	result, err := h.sell(ctx, c)
+	result, drain, err := h.sell(ctx, c)
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
 	}
 	if result == nil {
 		return err
 	}
-	if werr := printJSON(result, h.JSON); werr != nil {
-		return werr
+	err = errors.Join(err, printJSON(result, h.JSON))
+	if h.HTML != "" {
+		outlived, cancel := outliving(ctx)
+		defer cancel()
+		err = errors.Join(err, h.page(outlived, result, drain))
 	}
-	if err == nil && len(result.Faults) > 0 {
-		err = errBroken
-	}
-	return err
+	return ended(err, result.Interrupted, result.Faults, result.Unshown)
 }
 
 // sell runs the buyers and the faults side by side, and returns what came out,
 // also of a run that was interrupted.
-func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, error) {
+func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, *drainWatch, error) {
 	store, closeStore, err := connect(c.Redis.Addr())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer closeStore()
 	b, err := startBuyers(ctx, &load{
@@ -70,20 +86,24 @@ func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, error
 		Buyers: h.Buyers, Connections: h.Connections, Rate: h.Rate, Repeat: 10, Patience: 30 * time.Second,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	defer b.stop()
 	m := newMeter(c)
 	story := newStory(h.faults, c, store, m, h.Tickets)
 	if err := story.open(ctx, adminapi.Definition{ID: saleID, Title: "Headline", Currency: "EUR", Price: 4200, Total: h.Tickets, HoldSeconds: 3600}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	say(fmt.Sprintf("%d buyers come for %d tickets", h.Buyers, h.Tickets))
 	if err := settleMemory(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	story.start = time.Now()
 	if err := b.start(); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if h.begun != nil {
+		h.begun()
 	}
 	drain := drainWatch{start: story.start}
 	var serr error
@@ -96,22 +116,22 @@ func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, error
 		watchers.Go(func() { drain.follow(watching, store) })
 	}
 	seen, err := b.finish(h.Buyers)
+	interrupted := ctx.Err() != nil
 	cancel()
 	watchers.Wait()
 	if err != nil {
-		err = fmt.Errorf("buyers: %w", err)
+		return nil, nil, errors.Join(fmt.Errorf("buyers: %w", err), serr)
 	}
 	if serr != nil {
-		err = errors.Join(err, fmt.Errorf("faults: %w", serr))
+		serr = fmt.Errorf("faults: %w", serr)
 	}
-	if err != nil {
-		return nil, err
+	if interrupted {
+		story.unshown = nil // it was not given the time
 	}
-	r, err := h.audit(ctx, c, store, m, seen, story)
-	if err == nil && h.HTML != "" {
-		err = h.page(ctx, r, &drain)
-	}
-	return r, err
+	outlived, cancelAudit := outliving(ctx)
+	defer cancelAudit()
+	r, err := h.audit(outlived, c, store, m, seen, story, interrupted)
+	return r, &drain, errors.Join(serr, err)
 }
 
 // connect makes a store of the bench's own, for watching and auditing.

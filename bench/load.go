@@ -45,6 +45,7 @@ type seen struct {
 	Doubled     []string            `json:"doubled"`   // buyers whose repeated request named another order
 	Forgotten   []string            `json:"forgotten"` // buyers whose order was not found again
 	GaveUp      []string            `json:"gave_up"`   // buyers whose patience ended without a decision
+	Undecided   []string            `json:"undecided"` // buyers whom an interruption kept from a decision: they may have an order
 	Troubles    []trouble           `json:"troubles"`  // every 503
 	Seconds     float64             `json:"seconds"`
 	Millis      quantiles           `json:"latency_ms"`  // of the requests, from their sending
@@ -76,6 +77,9 @@ func (l *load) Run(ctx context.Context) error {
 		if tokens[i], err = issuer.Token(buyerName(i), time.Hour); err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 	fmt.Println("ready")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
@@ -95,7 +99,8 @@ func (l *load) Run(ctx context.Context) error {
 func buyerName(i int) string { return "buyer-" + strconv.Itoa(i) }
 
 // buy sends every buyer once, over so many workers, and tells of its progress
-// on standard output twenty times a second.
+// on standard output twenty times a second. When ctx ends nobody else comes, and
+// what was seen until then is returned.
 func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 	client := &fasthttp.HostClient{
 		Addr: l.Front[len("http://"):], MaxConns: l.Connections,
@@ -144,7 +149,7 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 			s := gather(workers, time.Since(start))
 			used, err := cluster.CPUTime(os.Getpid())
 			s.CPUSeconds = used - spent
-			return s, errors.Join(err, ctx.Err())
+			return s, err
 		case <-ticker.C:
 			fmt.Println(done.Load())
 		}
@@ -163,6 +168,7 @@ func gather(workers []*worker, took time.Duration) *seen {
 		s.Doubled = append(s.Doubled, w.doubled...)
 		s.Forgotten = append(s.Forgotten, w.forgotten...)
 		s.GaveUp = append(s.GaveUp, w.gaveUp...)
+		s.Undecided = append(s.Undecided, w.undecided...)
 		s.Troubles = append(s.Troubles, w.troubles...)
 		for k, n := range w.answers {
 			s.Answers[k] += n

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -41,9 +40,6 @@ func main() {
 		os.Exit(1)
 	}
 }
-
-// errBroken is returned by a run that measured, and found a promise broken.
-var errBroken = errors.New("a promise was broken, see the faults above")
 
 func run(ctx context.Context, args []string) error {
 	var c cli

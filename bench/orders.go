@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +12,7 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/cluster"
+	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
@@ -32,6 +31,8 @@ type orders struct {
 	JSON      string        `help:"File for the result." type:"path"`
 	Binaries  string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 	Keep      string        `help:"Folder to keep data and logs in; without it they are removed." type:"path"`
+
+	begun func() // called when the first client comes, for tests; may be nil
 }
 
 // ordersResult is what came out.
@@ -40,17 +41,19 @@ type ordersResult struct {
 	Machine string `json:"machine"`
 	Commit  string `json:"commit"`
 
+	Interrupted   bool           `json:"interrupted,omitempty"` // the figures are of the holds made by then, some of them not ended
 	Holds         int            `json:"holds"`
 	Told          map[string]int `json:"told"`            // orders by the last state that their client was told
 	Reasons       map[string]int `json:"refunds_due"`     // payments that bought nothing, by reason
 	InOutage      int            `json:"holds_in_outage"` // made while PostgreSQL was away
 	LedgerKills   int            `json:"ledger_kills"`
-	Lost          int            `json:"lost"`           // orders that Redis or the ledger does not have
-	Contradicted  int            `json:"contradicted"`   // orders whose state is not what the client was told
-	LedgerSeconds float64        `json:"ledger_seconds"` // from the last hold's end until the ledger had everything
-	Books         books          `json:"books"`
+	Lost          int            `json:"lost"`                     // orders that Redis or the ledger does not have
+	Contradicted  int            `json:"contradicted"`             // orders whose state is not what the client was told
+	LedgerSeconds float64        `json:"ledger_seconds,omitempty"` // from the last hold's end until the ledger had everything
+	Books         books          `json:"books,omitzero"`
 	Seconds       float64        `json:"seconds"`
-	Faults        []string       `json:"faults"`
+	Faults        []string       `json:"faults"`  // every broken promise, in words
+	Unshown       []string       `json:"unshown"` // what was asked for and did not come to happen
 }
 
 // books are the sale's counters, in Redis.
@@ -61,10 +64,26 @@ type books struct {
 	Paid      int64 `json:"paid"`
 }
 
-// Run starts the cluster, lets the clients loose, and audits.
+// Validate reports every fault at once, or nil.
+func (o *orders) Validate() error {
+	var w wants
+	w.positive("--orders", o.Orders)
+	w.positive("--clients", o.Clients)
+	w.that(o.For > 0, "--for", o.For, "more than 0")
+	w.that(o.Hold > 0, "--hold", o.Hold, "more than 0")
+	w.positive("--nodes", o.Nodes)
+	w.positive("--ledgers", o.Ledgers)
+	w.that(o.KillEvery > 0, "--kill-every", o.KillEvery, "more than 0")
+	w.that(o.Outage >= 0, "--outage", o.Outage, "a time that is not negative")
+	w.programs(o.Binaries)
+	return errors.Join(w...)
+}
+
+// Run starts the cluster, lets the clients loose, and audits, also what was told
+// until an interruption.
 func (o *orders) Run(ctx context.Context) error {
-	if o.Orders < 1 || o.Clients < 1 || o.Ledgers < 1 || o.KillEvery <= 0 || o.For <= 0 {
-		return errors.New("orders, clients, ledgers, --for and --kill-every must be positive")
+	if err := creatable(o.JSON); err != nil {
+		return err
 	}
 	c, err := cluster.Start(ctx, cluster.Options{
 		Nodes: o.Nodes, Allocators: 1, Ledgers: o.Ledgers, Binaries: o.Binaries, Dir: o.Keep, Progress: say,
@@ -76,16 +95,11 @@ func (o *orders) Run(ctx context.Context) error {
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
 	}
-	if err != nil {
+	if r == nil {
 		return err
 	}
-	if err := printJSON(r, o.JSON); err != nil {
-		return err
-	}
-	if len(r.Faults) > 0 {
-		return errBroken
-	}
-	return nil
+	err = errors.Join(err, printJSON(r, o.JSON))
+	return ended(err, r.Interrupted, r.Faults, r.Unshown)
 }
 
 func (o *orders) run(ctx context.Context, c *cluster.Cluster) (*ordersResult, error) {
@@ -98,6 +112,9 @@ func (o *orders) run(ctx context.Context, c *cluster.Cluster) (*ordersResult, er
 		return nil, err
 	}
 	say(fmt.Sprintf("%d clients make %d holds in %v", o.Clients, o.Orders, o.For))
+	if o.begun != nil {
+		o.begun()
+	}
 	begin := time.Now()
 	troubles, end := context.WithCancel(ctx)
 	defer end()
@@ -106,23 +123,20 @@ func (o *orders) run(ctx context.Context, c *cluster.Cluster) (*ordersResult, er
 	var killErr, outageErr error
 	trouble.Go(func() { kills, killErr = o.killLedgers(troubles, c) })
 	trouble.Go(func() { outageErr = o.stopPostgres(troubles, c, crowd) })
-	err = crowd.run(ctx, o.Clients)
+	crowd.run(ctx, o.Clients)
+	interrupted := ctx.Err() != nil
 	end()
 	trouble.Wait()
-	if err := errors.Join(err, killErr, outageErr); err != nil {
-		return nil, err
-	}
-	say("all holds are made; waiting for the last to end")
 	r := &ordersResult{
-		Command: command(), Machine: machine(), Commit: commit(ctx), Holds: o.Orders, Told: map[string]int{},
+		Command: command(), Machine: machine(), Commit: commit(context.WithoutCancel(ctx)), Interrupted: interrupted, Holds: len(crowd.told), Told: map[string]int{},
 		Reasons: crowd.reasons, InOutage: crowd.inOutage, LedgerKills: kills,
 	}
-	if err := o.compare(ctx, c, crowd, r); err != nil {
-		return nil, err
-	}
+	err = o.compare(ctx, c, crowd, r)
 	r.Seconds = time.Since(begin).Seconds()
-	o.judge(r)
-	return r, nil
+	if err == nil {
+		o.judge(r)
+	}
+	return r, errors.Join(killErr, outageErr, err)
 }
 
 // killLedgers kills one ledger after the other, and starts it again, as a
@@ -149,7 +163,7 @@ func (o *orders) stopPostgres(ctx context.Context, c *cluster.Cluster, clients *
 		return nil
 	}
 	if sleep(ctx, o.For/3); ctx.Err() != nil {
-		return errors.New("the clients were done before PostgreSQL was stopped: use a longer --for")
+		return nil // the judge says that nothing was sold meanwhile
 	}
 	if err := c.Postgres.Stop(10 * time.Second); err != nil {
 		return err
@@ -166,17 +180,45 @@ func (o *orders) stopPostgres(ctx context.Context, c *cluster.Cluster, clients *
 }
 
 // compare waits until every hold has ended and the ledger is done, and puts
-// what was told beside what is kept.
+// what was told beside what is kept. It does not wait for the holds of an
+// interrupted run: those left to expire may be held yet.
 func (o *orders) compare(ctx context.Context, c *cluster.Cluster, clients *crowd, r *ordersResult) error {
 	store, closeStore, err := connect(c.Redis.Addr())
 	if err != nil {
 		return err
 	}
 	defer closeStore()
+	if !r.Interrupted {
+		err := o.awaitEnds(ctx, store)
+		if r.Interrupted = ctx.Err() != nil; err != nil && !r.Interrupted {
+			return err
+		}
+	}
+	last := time.Now()
+	ctx, cancel := outliving(ctx)
+	defer cancel()
+	if _, err := awaitLedger(ctx, store); err != nil {
+		return err
+	}
+	if !r.Interrupted {
+		r.LedgerSeconds = time.Since(last).Seconds()
+	}
+	a, err := cluster.Audit(ctx, c.Stores(), saleID, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	r.Books, r.Faults = books(a.Counters), slices.Concat(r.Faults, a.Faults, clients.faults())
+	clients.settle(a, r)
+	return nil
+}
+
+// awaitEnds returns once no hold is left.
+func (o *orders) awaitEnds(ctx context.Context, store *remotestock.Store) error {
+	say("all holds are made; waiting for the last to end")
 	for end := time.Now().Add(o.Hold + 30*time.Second); ; {
 		survey, err := store.Survey(ctx, saleID)
 		if err == nil && survey.Counters.Held == 0 {
-			break
+			return nil
 		}
 		if time.Now().After(end) {
 			return errors.Join(fmt.Errorf("%d holds have not ended", survey.Counters.Held), err)
@@ -185,31 +227,6 @@ func (o *orders) compare(ctx context.Context, c *cluster.Cluster, clients *crowd
 			return ctx.Err()
 		}
 	}
-	last := time.Now()
-	if _, err := awaitLedger(ctx, store); err != nil {
-		return err
-	}
-	r.LedgerSeconds = time.Since(last).Seconds()
-	a, err := cluster.Audit(ctx, c.Stores(), saleID, zap.NewNop())
-	if err != nil {
-		return err
-	}
-	r.Books, r.Faults = books(a.Counters), a.Faults
-	for id, told := range clients.told {
-		r.Told[string(told)]++
-		inRedis, ok := a.Orders[id]
-		kept, ok2 := a.Book.Orders[id]
-		switch {
-		case !ok || !ok2:
-			r.Lost++
-		case inRedis.State != told || kept.State != told:
-			r.Contradicted++
-		}
-	}
-	if n := len(a.Book.Orders); n != len(clients.told) {
-		r.Faults = append(r.Faults, fmt.Sprintf("the ledger has %d orders, the clients were told of %d", n, len(clients.told)))
-	}
-	return nil
 }
 
 // judge lists what breaks a promise, and what the run should have shown and did not.
@@ -217,32 +234,22 @@ func (o *orders) judge(r *ordersResult) {
 	if r.Lost > 0 || r.Contradicted > 0 {
 		r.Faults = append(r.Faults, fmt.Sprintf("%d orders were lost and %d contradict what was told, want none", r.Lost, r.Contradicted))
 	}
-	if r.Books.Held != 0 || !sale.Counters(r.Books).Conserved() {
+	if r.Books.Held != 0 && !r.Interrupted || !sale.Counters(r.Books).Conserved() {
 		r.Faults = append(r.Faults, fmt.Sprintf("the books are %+v, want nothing held and the stock conserved", r.Books))
+	}
+	slices.Sort(r.Faults)
+	if r.Interrupted {
+		return // it was not given the time
 	}
 	for _, state := range []sale.State{sale.StatePaid, sale.StateExpired, sale.StateCancelled, sale.StateRefunded} {
 		if r.Told[string(state)] == 0 {
-			r.Faults = append(r.Faults, fmt.Sprintf("no order was %s: the run shows nothing of it", state))
+			r.Unshown = append(r.Unshown, fmt.Sprintf("no order was %s: use more --orders", state))
 		}
 	}
-	if r.LedgerKills == 0 || o.Outage > 0 && r.InOutage == 0 {
-		r.Faults = append(r.Faults, "no ledger was killed, or nothing was sold while PostgreSQL was away: the run shows nothing of it")
+	if r.LedgerKills == 0 {
+		r.Unshown = append(r.Unshown, "no ledger was killed: use a longer --for, or a shorter --kill-every")
 	}
-	slices.Sort(r.Faults)
-}
-
-// printJSON prints a result, and saves it where asked.
-func printJSON(result any, file string) error {
-	raw, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return err
+	if o.Outage > 0 && r.InOutage == 0 {
+		r.Unshown = append(r.Unshown, "nothing was sold while PostgreSQL was away: use a longer --for, or more --orders")
 	}
-	raw = append(raw, '\n')
-	if file != "" {
-		if err := os.WriteFile(file, raw, 0o644); err != nil {
-			return err
-		}
-	}
-	_, err = os.Stdout.Write(raw)
-	return err
 }

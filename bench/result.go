@@ -21,10 +21,12 @@ type result struct {
 	Machine string `json:"machine"`
 	Commit  string `json:"commit"`
 
+	Interrupted bool `json:"interrupted,omitempty"` // the figures are of the buyers who had come by then
+
 	Tickets         int64            `json:"tickets"`
 	Sold            int64            `json:"sold"`             // tickets in live orders, in Redis
 	Oversold        int64            `json:"oversold"`         // sold above tickets
-	Unsold          int64            `json:"unsold"`           // left although buyers came for them
+	Unsold          int64            `json:"unsold"`           // left although buyers came for them; not known of an interrupted run
 	DuplicateOrders int64            `json:"duplicate_orders"` // second live orders of a buyer, or repeats that named another order
 	LostAcks        int64            `json:"lost_acks"`        // a buyer was told 201 or 200, and Redis or the ledger has no such order
 	UntoldOrders    int64            `json:"untold_orders"`    // live orders whose buyer was told something else
@@ -43,18 +45,20 @@ type result struct {
 	DeductCalls   int64 `json:"deduct_calls"`
 	ScriptCalls   int64 `json:"script_calls"` // all scripts, all nodes
 
-	Seconds   float64 `json:"seconds"`         // from the first buyer to the last answer
-	SoldOutAt float64 `json:"sold_out_second"` // from the first to the last ticket sold
+	Seconds   float64 `json:"seconds"`                   // from the first buyer to the last answer
+	SoldOutAt float64 `json:"sold_out_second,omitempty"` // from the first to the last ticket sold
 	// LedgerSeconds is from the last hold until the ledger had committed everything.
-	LedgerSeconds float64              `json:"ledger_seconds"`
-	Latency       quantiles            `json:"latency_ms"`  // of the requests, from their sending
-	Decision      map[string]quantiles `json:"decision_ms"` // from when a buyer was due to the definite answer, by what it was
-	CPU           map[string]float64   `json:"cpu_seconds"` // by kind of process; killed nodes until their death
+	LedgerSeconds float64              `json:"ledger_seconds,omitempty"`
+	Latency       quantiles            `json:"latency_ms,omitzero"` // of the requests, from their sending
+	Decision      map[string]quantiles `json:"decision_ms"`         // from when a buyer was due to the definite answer, by what it was
+	CPU           map[string]float64   `json:"cpu_seconds"`         // by kind of process; killed nodes until their death
 	BuyersCPU     float64              `json:"buyers_cpu_seconds"`
 	Events        []event              `json:"events"`
-	Faults        []string             `json:"faults"` // every broken promise, in words; empty: the audit passed
+	Faults        []string             `json:"faults"`  // every broken promise, in words; empty: the audit passed
+	Unshown       []string             `json:"unshown"` // what was asked for and did not come to happen
 
 	decisions map[generator.Class]*generator.Latency
+	undecided int64 // buyers whom an interruption kept from a decision
 }
 
 // ledgerBound is how many seconds after the last hold the ledger may be done.
@@ -64,7 +68,7 @@ const ledgerBound = 5
 var documented503 = []string{"busy", "store-unavailable", "outcome-unknown"}
 
 // audit puts what the buyers were told beside what Redis holds.
-func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotestock.Store, m *meter, s *seen, story *story) (*result, error) {
+func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotestock.Store, m *meter, s *seen, story *story, interrupted bool) (*result, error) {
 	behind, err := awaitLedger(ctx, store)
 	if err != nil {
 		return nil, err
@@ -82,12 +86,20 @@ func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotes
 		Command: command(), Machine: machine(), Commit: commit(ctx),
 		Tickets: h.Tickets, Sold: a.Sold(), Requests: s.Requests, Answers: s.Answers, LostAnswers: s.LostAnswers,
 		GaveUp: int64(len(s.GaveUp)), Seconds: s.Seconds, Latency: s.Millis, Events: story.events,
-		Decision: map[string]quantiles{}, BuyersCPU: s.CPUSeconds, decisions: s.Decisions,
+		Decision: map[string]quantiles{}, BuyersCPU: s.CPUSeconds, decisions: s.Decisions, undecided: int64(len(s.Undecided)),
 		HTTP503: map[string]int64{}, HTTP503Outside: map[string]int64{}, Faults: slices.Concat(a.Faults, story.failures),
-		Oversold: max(0, a.Sold()-h.Tickets), Unsold: max(0, min(h.Tickets, int64(h.Buyers))-a.Sold()),
-		SoldOutAt: soldOutAfter(levels), LedgerSeconds: story.lag.since(lastHold(a), behind),
+		Unshown: story.unshown, Interrupted: interrupted, Oversold: max(0, a.Sold()-h.Tickets), SoldOutAt: soldOutAfter(levels),
+	}
+	if !interrupted {
+		r.Unsold = max(0, min(h.Tickets, int64(h.Buyers))-a.Sold())
+	}
+	if len(a.Orders) > 0 {
+		r.LedgerSeconds = story.lag.since(lastHold(a), behind)
 	}
 	for class, l := range s.Decisions {
+		if l.Count() == 0 {
+			continue // nobody was told so
+		}
 		q := quantilesOf(l)
 		r.Decision[string(class)] = quantiles{q.P50, q.P95, q.P99, q.Max}
 	}
@@ -179,20 +191,20 @@ func lost(a cluster.Audited, s *seen) int64 {
 	return missing
 }
 
-// untold counts live orders that no buyer was told of. Whoever gave up was told
-// nothing, and may have one.
+// untold counts live orders that no buyer was told of. Whoever gave up or was
+// interrupted was told nothing, and may have one.
 func untold(a cluster.Audited, s *seen) int64 {
 	heard := map[sale.OrderID]bool{}
 	for _, k := range s.Acks {
 		heard[sale.OrderID(k.Order)] = true
 	}
-	gaveUp := map[sale.Buyer]bool{}
-	for _, b := range s.GaveUp {
-		gaveUp[sale.Buyer(b)] = true
+	toldNothing := map[sale.Buyer]bool{}
+	for _, b := range slices.Concat(s.GaveUp, s.Undecided) {
+		toldNothing[sale.Buyer(b)] = true
 	}
 	var hidden int64
 	for id, o := range a.Orders {
-		if o.State.Live() && !heard[id] && !gaveUp[o.Buyer] {
+		if o.State.Live() && !heard[id] && !toldNothing[o.Buyer] {
 			hidden++
 		}
 	}

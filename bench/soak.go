@@ -21,31 +21,51 @@ type soak struct {
 	KillEvery time.Duration `default:"15s" help:"Time between kills of a node, a ledger or an allocator."`
 	JSON      string        `help:"File for the result." type:"path"`
 	Binaries  string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+
+	begun func() // called when the first client comes, for tests; may be nil
 }
 
 // soakResult is what came out.
 type soakResult struct {
-	Command string             `json:"command"`
-	Machine string             `json:"machine"`
-	Commit  string             `json:"commit"`
+	Command     string `json:"command"`
+	Machine     string `json:"machine"`
+	Commit      string `json:"commit"`
+	Interrupted bool   `json:"interrupted,omitempty"` // the figures are of the holds made by then, some of them not ended
+
 	Seconds float64            `json:"seconds"`
 	Holds   int                `json:"holds"`
 	Kills   map[string]int     `json:"kills"` // by kind of process
 	Told    map[string]int     `json:"told"`
-	Growth  map[string]float64 `json:"growth"` // resident memory at the end : after a fifth of the run, of those that were never killed
+	Growth  map[string]float64 `json:"growth,omitempty"` // resident memory at the end : after a fifth of the run, of those that were never killed
 	Memory  map[string]int64   `json:"memory_bytes"`
-	Books   books              `json:"books"`
-	Faults  []string           `json:"faults"`
+	Books   books              `json:"books,omitzero"`
+	Faults  []string           `json:"faults"`  // every broken promise, in words
+	Unshown []string           `json:"unshown"` // what was asked for and did not come to happen
 }
 
 // maxGrowth is how much a node, an allocator or a ledger may have grown since a
 // fifth of the run: what they hold does not depend on how many were served.
 const maxGrowth = 1.5
 
-// Run soaks, and audits at the end.
+// Validate reports every fault at once, or nil.
+func (s *soak) Validate() error {
+	var w wants
+	w.that(s.For >= 5*time.Second, "--for", s.For, "at least 5s")
+	w.that(s.Rate > 0 && s.Rate <= maxRate, "--rate", s.Rate, fmt.Sprintf("more than 0 holds a second, and at most %d", maxRate))
+	w.positive("--clients", s.Clients)
+	w.that(s.Nodes >= 2, "--nodes", s.Nodes, "at least 2, as the first is never killed")
+	w.that(s.KillEvery > 0, "--kill-every", s.KillEvery, "more than 0")
+	w.programs(s.Binaries)
+	return errors.Join(w...)
+}
+
+// maxRate is more holds a second than one machine sells.
+const maxRate = 1_000_000
+
+// Run soaks, and audits at the end, also of a run that was interrupted.
 func (s *soak) Run(ctx context.Context) error {
-	if s.Nodes < 2 || s.Clients < 1 || s.Rate <= 0 || s.KillEvery <= 0 || s.For < 5*time.Second {
-		return errors.New("want at least two nodes, one client, rates above 0 and --for 5s")
+	if err := creatable(s.JSON); err != nil {
+		return err
 	}
 	c, err := cluster.Start(ctx, cluster.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 2, Binaries: s.Binaries, Progress: say})
 	if err != nil {
@@ -59,15 +79,12 @@ func (s *soak) Run(ctx context.Context) error {
 		return err
 	}
 	err = errors.Join(err, printJSON(r, s.JSON))
-	if err == nil && len(r.Faults) > 0 {
-		err = errBroken
-	}
-	return err
+	return ended(err, r.Interrupted, r.Faults, r.Unshown)
 }
 
 func (s *soak) run(ctx context.Context, c *cluster.Cluster) (*soakResult, error) {
 	hold := 5 * time.Second
-	holds := int(s.Rate * s.For.Seconds())
+	holds := max(1, int(s.Rate*s.For.Seconds()))
 	d := adminapi.Definition{ID: saleID, Title: "Soak", Currency: "EUR", Price: 4200, Total: int64(holds), Limit: 4, HoldSeconds: hold.Seconds()}
 	if err := c.Open(ctx, d); err != nil {
 		return nil, err
@@ -77,7 +94,10 @@ func (s *soak) run(ctx context.Context, c *cluster.Cluster) (*soakResult, error)
 		return nil, err
 	}
 	say(fmt.Sprintf("%d holds in %v", holds, s.For))
-	r := &soakResult{Command: command(), Machine: machine(), Commit: commit(ctx), Holds: holds, Told: map[string]int{}, Kills: map[string]int{}, Growth: map[string]float64{}, Memory: map[string]int64{}}
+	r := &soakResult{Command: command(), Machine: machine(), Commit: commit(ctx), Told: map[string]int{}, Kills: map[string]int{}, Growth: map[string]float64{}, Memory: map[string]int64{}}
+	if s.begun != nil {
+		s.begun()
+	}
 	begin := time.Now()
 	troubles, end := context.WithCancel(ctx)
 	defer end()
@@ -86,26 +106,43 @@ func (s *soak) run(ctx context.Context, c *cluster.Cluster) (*soakResult, error)
 	var early map[string]int64
 	trouble.Go(func() { killErr = s.kill(troubles, c, r.Kills) })
 	trouble.Go(func() {
-		sleep(troubles, s.For/5)
-		early, growErr = witnesses(c)
+		if sleep(troubles, s.For/5); troubles.Err() == nil {
+			early, growErr = witnesses(c)
+		}
 	})
-	err = crowd.run(ctx, s.Clients)
+	crowd.run(ctx, s.Clients)
+	r.Interrupted = ctx.Err() != nil
 	end()
 	trouble.Wait()
-	r.Seconds = time.Since(begin).Seconds()
-	if err := errors.Join(err, killErr, growErr); err != nil {
-		return r, err
+	r.Seconds, r.Holds = time.Since(begin).Seconds(), len(crowd.told)
+	err = errors.Join(killErr, growErr)
+	if r.Memory, growErr = witnesses(c); growErr != nil {
+		return r, errors.Join(err, growErr)
 	}
-	if r.Memory, err = witnesses(c); err != nil {
-		return r, err
-	}
+	s.judge(r, early)
+	return r, errors.Join(err, s.audit(ctx, c, crowd, r))
+}
+
+// judge looks at what has grown, and at what the run should have shown and did not.
+func (s *soak) judge(r *soakResult, early map[string]int64) {
 	for name, bytes := range r.Memory {
+		if early[name] == 0 {
+			continue // it ended before its first fifth was over
+		}
 		r.Growth[name] = float64(bytes) / float64(early[name])
 		if name != "redis" && name != "postgres" && r.Growth[name] > maxGrowth {
 			r.Faults = append(r.Faults, fmt.Sprintf("%s has grown to %.1f times what it was", name, r.Growth[name]))
 		}
 	}
-	return r, s.audit(ctx, c, crowd, r)
+	if r.Interrupted {
+		return // it was not given the time
+	}
+	if len(r.Kills) == 0 {
+		r.Unshown = append(r.Unshown, "nothing was killed: use a longer --for, or a shorter --kill-every")
+	}
+	if len(early) == 0 {
+		r.Unshown = append(r.Unshown, "the clients were done before the memory of a fifth of the run was known: use a longer --for")
+	}
 }
 
 // witnesses is the memory of those that are never killed.
@@ -150,11 +187,11 @@ func (s *soak) kill(ctx context.Context, c *cluster.Cluster, kills map[string]in
 // audit waits for the last holds to end, and compares everything.
 func (s *soak) audit(ctx context.Context, c *cluster.Cluster, crowd *crowd, r *soakResult) error {
 	o := &orders{Hold: crowd.hold}
-	compared := &ordersResult{Told: r.Told}
+	compared := &ordersResult{Told: r.Told, Interrupted: r.Interrupted}
 	if err := o.compare(ctx, c, crowd, compared); err != nil {
 		return err
 	}
-	r.Books = compared.Books
+	r.Books, r.Interrupted = compared.Books, compared.Interrupted
 	r.Faults = append(r.Faults, compared.Faults...)
 	if compared.Lost > 0 || compared.Contradicted > 0 {
 		r.Faults = append(r.Faults, fmt.Sprintf("%d orders were lost and %d contradict what was told", compared.Lost, compared.Contradicted))

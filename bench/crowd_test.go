@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"onsale/internal/cluster"
+	"onsale/internal/cluster/process"
+	"onsale/internal/sale"
+)
+
+// A documented 503 that lasts for some seconds is no failure of a client.
+func TestClientsOutlastA503(t *testing.T) {
+	var recovers time.Time
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if time.Now().Before(recovers) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		fmt.Fprint(w, `{"id":"o1","code":"outcome-unknown"}`)
+	}))
+	defer site.Close()
+	u, err := url.Parse(site.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	allocator, err := process.Start(t.TempDir(), "sleep", "sleep", []string{"60"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer allocator.Kill()
+	c := &crowd{
+		client: site.Client(), told: map[sale.OrderID]sale.State{},
+		cluster: &cluster.Cluster{Nginx: &process.Nginx{Port: port}, Issuer: cluster.NewIssuer(),
+			Allocators: []*cluster.Member{{Process: allocator, Admin: u.Host}}},
+	}
+	const away = 1500 * time.Millisecond
+	recovers = time.Now().Add(away)
+	if o, err := c.buy(t.Context(), "ann"); err != nil || o.ID != "o1" {
+		t.Errorf("buying: got %+v, %v, want the order", o, err)
+	}
+	recovers = time.Now().Add(away)
+	if err := c.refund(t.Context(), document{ID: "o1"}); err != nil {
+		t.Errorf("refunding: got %v", err)
+	}
+}
+
+// What one client failed with is a fault; the others' orders are compared all the same.
+func TestFailedClientsAreFaults(t *testing.T) {
+	c := &crowd{told: map[sale.OrderID]sale.State{"1": sale.StatePaid, "2": unsure, "3": sale.StateExpired}, unheard: 1}
+	for i := range 7 {
+		c.failed(errors.New(strconv.Itoa(i)))
+	}
+	if got := c.faults(); len(got) != 6 || got[0] != "a client failed: 0" || got[5] != "2 more clients failed" {
+		t.Errorf("got %q", got)
+	}
+	kept := map[sale.OrderID]sale.Order{
+		"1": {State: sale.StatePaid}, "2": {State: sale.StateRefunded}, "3": {State: sale.StateHeld}, "4": {State: sale.StateHeld},
+	}
+	a := cluster.Audited{Snapshot: sale.Snapshot{Records: sale.Records{Orders: kept}}, Book: &sale.Book{Records: sale.Records{Orders: kept}}}
+	r := &ordersResult{Told: map[string]int{}, Interrupted: true}
+	if c.settle(a, r); r.Lost != 0 || r.Contradicted != 0 || len(r.Faults) != 0 {
+		t.Errorf("interrupted: got %+v, want no fault", r)
+	}
+	r = &ordersResult{Told: map[string]int{}}
+	if c.settle(a, r); r.Contradicted != 1 {
+		t.Errorf("whole: got %d contradicted, want the hold that should have expired", r.Contradicted)
+	}
+	c.unheard = 0
+	if c.settle(a, r); len(r.Faults) != 1 {
+		t.Errorf("got %q, want the order that nobody asked for", r.Faults)
+	}
+}
+
+func TestSoakThatKilledNothingShowsNothing(t *testing.T) {
+	r := &soakResult{Memory: map[string]int64{"node": 100}, Growth: map[string]float64{}}
+	(&soak{}).judge(r, nil)
+	if len(r.Faults) != 0 || len(r.Unshown) != 2 || !slices.ContainsFunc(r.Unshown, func(s string) bool { return strings.Contains(s, "nothing was killed") }) {
+		t.Errorf("got the faults %q and unshown %q", r.Faults, r.Unshown)
+	}
+	r = &soakResult{Memory: map[string]int64{"node": 200}, Growth: map[string]float64{}, Kills: map[string]int{"node": 1}}
+	(&soak{}).judge(r, map[string]int64{"node": 100})
+	if len(r.Faults) != 1 || len(r.Unshown) != 0 || r.Growth["node"] != 2 {
+		t.Errorf("got the faults %q and unshown %q, growth %v, want one fault", r.Faults, r.Unshown, r.Growth)
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/procfs"
+)
+
+// interrupted runs a command whose context ends a while after it has begun, and
+// reads what it wrote. Nothing that it started may be left.
+func interrupted(t *testing.T, into any, command func(file string, begun func()) interface{ Run(context.Context) error }) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "out.json")
+	temporary, err := os.MkdirTemp("", "onsale-interrupted-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(temporary)
+	if err := os.Chmod(temporary, 0o755); err != nil { // PostgreSQL may be another user
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", temporary)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err = command(file, func() { time.AfterFunc(1500*time.Millisecond, cancel) }).Run(ctx)
+	if !errors.Is(err, errInterrupted) || errors.Is(err, errBroken) || errors.Is(err, errUnshown) {
+		t.Errorf("got %v, want %v and nothing else", err, errInterrupted)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(raw), `"interrupted": true`) {
+		t.Errorf("the result does not say that it was interrupted:\n%s", raw)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		t.Fatal(err)
+	}
+	nothingIsLeft(t, temporary)
+}
+
+// nothingIsLeft looks for our children, for processes that work in a folder,
+// and for what lies in it.
+func nothingIsLeft(t *testing.T, folder string) {
+	t.Helper()
+	all, err := procfs.AllProcs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		stat, err := p.Stat()
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		cwd, _ := p.Cwd() // another's can't be read
+		if stat.PPID == os.Getpid() || strings.HasPrefix(cwd, folder) {
+			t.Errorf("process %d (%s) is left", p.PID, stat.Comm)
+		}
+	}
+	left, err := os.ReadDir(folder)
+	if err != nil || len(left) > 0 {
+		t.Errorf("got %v, %v left in the temporary folder, want nothing", left, err)
+	}
+}
+
+func TestInterruptedHeadlineKeepsWhatItMeasured(t *testing.T) {
+	var r result
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &headline{Buyers: 20000, Tickets: 15000, Nodes: 2, Connections: 32, Rate: 500, faults: faults{Kill: 1},
+			JSON: file, HTML: filepath.Join(t.TempDir(), "page.html"), Binaries: binaries, begun: begun}
+	})
+	if r.Sold == 0 || r.Sold >= r.Tickets || r.Answers["201"] < r.Sold || r.Unsold != 0 || r.GaveUp != 0 || r.LedgerSeconds <= 0 || r.Latency.P50 == 0 {
+		t.Errorf("got %+v, want some sold, acknowledged and audited", r)
+	}
+}
+
+// Redis is away when the run is interrupted: it comes back for the audit.
+func TestInterruptedWhileRedisIsAway(t *testing.T) {
+	var r result
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &headline{Buyers: 20000, Tickets: 600, Nodes: 2, Connections: 32, Rate: 500, faults: faults{RestartRedis: true, Outage: time.Minute},
+			JSON: file, Binaries: binaries, begun: begun}
+	})
+	if r.Sold == 0 || len(r.Events) != 2 {
+		t.Errorf("got %d sold, and the events %v, want some and Redis back", r.Sold, r.Events)
+	}
+}
+
+func TestInterruptedOrdersKeepWhatTheyMeasured(t *testing.T) {
+	var r ordersResult
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &orders{Orders: 10000, Clients: 20, For: time.Minute, Hold: time.Minute, Nodes: 2, Ledgers: 2, KillEvery: time.Second,
+			Outage: 10 * time.Second, JSON: file, Binaries: binaries, begun: begun}
+	})
+	if r.Holds == 0 || r.Holds >= 10000 || r.Told["paid"] == 0 || r.LedgerKills == 0 || r.Books.Total == 0 {
+		t.Errorf("got %+v, want some holds, and the books", r)
+	}
+}
+
+func TestInterruptedSoakKeepsWhatItMeasured(t *testing.T) {
+	var r soakResult
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &soak{For: time.Hour, Rate: 100, Clients: 20, Nodes: 2, KillEvery: 500 * time.Millisecond, JSON: file, Binaries: binaries, begun: begun}
+	})
+	if r.Holds == 0 || r.Kills["node"] == 0 || r.Books.Total == 0 || len(r.Growth) > 0 {
+		t.Errorf("got %+v, want some holds and kills, the books, and nothing said of growth", r)
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"onsale/internal/cluster"
+)
+
+// How a run can end that measured something. What was measured is printed in each case.
+var (
+	errBroken      = errors.New("a promise was broken, see the faults above")
+	errUnshown     = errors.New("the run does not show all that was asked of it, see unshown above")
+	errInterrupted = errors.New("interrupted: what was measured until then is above")
+)
+
+// ended is the error of a run that ended so, nil for one that was whole and
+// clean. A broken promise and a thing that never came to happen are told apart:
+// the first is this project's fault, the second asks for another command line.
+func ended(err error, interrupted bool, faults, unshown []string) error {
+	errs := []error{err}
+	if interrupted {
+		errs = append(errs, errInterrupted)
+	}
+	if len(faults) > 0 {
+		errs = append(errs, errBroken)
+	}
+	if len(unshown) > 0 {
+		errs = append(errs, errUnshown)
+	}
+	return errors.Join(errs...)
+}
+
+// afterwards is how long an audit may take once its run is over.
+const afterwards = 2 * time.Minute
+
+// outliving is a context for what has to happen after an interruption too: the
+// audit of what was sold until then.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+}
+
+// creatable makes the files that are named, so that a path that can't be
+// written is found before the run and not after it. What a file holds stays.
+func creatable(files ...string) error {
+	var errs []error
+	for _, name := range files {
+		if name == "" {
+			continue
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err == nil {
+			err = f.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// printJSON prints a result, and saves it where asked. It prints first: a disk
+// that is full by then takes nothing away.
+func printJSON(result any, file string) error {
+	raw, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return err
+	}
+	raw = append(raw, '\n')
+	_, err = os.Stdout.Write(raw)
+	if file != "" {
+		err = errors.Join(err, os.WriteFile(file, raw, 0o644))
+	}
+	return err
+}
+
+// newTable is a table whose headers stay as they are written: upper case would
+// change units.
+func newTable(to *os.File) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(to)
+	t.Style().Format.Header = text.FormatDefault
+	return t
+}
+
+// wants collects what is wrong with a command line, so that all of it is told at once.
+type wants []error
+
+// that notes a flag whose value is not what is wanted.
+func (w *wants) that(ok bool, flag string, value any, want string) {
+	if !ok {
+		*w = append(*w, fmt.Errorf("%s %v: want %s", flag, value, want))
+	}
+}
+
+func (w *wants) positive(flag string, value int) { w.that(value >= 1, flag, value, "at least 1") }
+
+// programs notes a folder that lacks what a cluster is made of; none is fine.
+func (w *wants) programs(folder string) {
+	if folder == "" {
+		return
+	}
+	for _, name := range []string{"node", "allocator", "ledger"} {
+		info, err := os.Stat(filepath.Join(folder, name))
+		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+			w.that(false, "--binaries", folder, "a folder with the programs node, allocator and ledger (go build -o DIR/ ./cmd/...)")
+			return
+		}
+	}
+}
+
+// built returns a folder with the programs for all clusters of a run: the one
+// given, or else a new one that remove removes.
+func built(ctx context.Context, binaries string) (folder string, remove func(), err error) {
+	if binaries != "" {
+		return binaries, func() {}, nil
+	}
+	if folder, err = os.MkdirTemp("", "onsale-bin-"); err != nil {
+		return "", nil, err
+	}
+	remove = func() {
+		if err := os.RemoveAll(folder); err != nil {
+			say(err.Error())
+		}
+	}
+	say("building node, allocator and ledger")
+	if err := cluster.Build(ctx, folder); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return folder, remove, nil
+}

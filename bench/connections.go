@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"onsale/bench/generator"
 	"onsale/internal/adminapi"
 	"onsale/internal/audit"
@@ -28,30 +30,50 @@ type connections struct {
 	Count    int    `arg:"" default:"10000" help:"Idle keep-alive connections."`
 	JSON     string `help:"File for the result." type:"path"`
 	Binaries string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+
+	begun func() // called when the connections are open, for tests; may be nil
 }
 
 // connectionsResult is what came out.
 type connectionsResult struct {
-	Command    string         `json:"command"`
-	Machine    string         `json:"machine"`
-	Commit     string         `json:"commit"`
+	Command string `json:"command"`
+	Machine string `json:"machine"`
+	Commit  string `json:"commit"`
+
+	// What an interrupted run did not come to measure is left out.
+	Interrupted bool `json:"interrupted,omitempty"`
+
 	Count      int            `json:"connections"`
 	Sources    int            `json:"source_addresses"`
-	Seconds    float64        `json:"seconds_to_connect"`
+	Seconds    float64        `json:"seconds_to_connect,omitempty"`
 	Before     int64          `json:"node_memory_bytes_before"`
-	Idle       int64          `json:"node_memory_bytes_idle"`
-	Each       float64        `json:"bytes_a_connection"`
-	SaleSecond float64        `json:"seconds_to_sell"`
-	Statuses   map[string]int `json:"statuses"`
+	Idle       int64          `json:"node_memory_bytes_idle,omitempty"`
+	Each       float64        `json:"bytes_a_connection,omitempty"`
+	SaleSecond float64        `json:"seconds_to_sell,omitempty"`
+	Statuses   map[string]int `json:"statuses,omitempty"`
 	Tickets    int64          `json:"tickets"`
-	Sold       int64          `json:"sold"`
+	Sold       int64          `json:"sold,omitempty"`
 	Faults     []string       `json:"faults"`
+}
+
+// Validate reports every fault at once, or nil.
+func (c *connections) Validate() error {
+	var w wants
+	w.that(c.Count >= 1 && c.Count <= maxConnections, "connections", c.Count,
+		fmt.Sprintf("1 to %d, which is %d from each of %d source addresses", maxConnections, perSource, maxSources))
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil && c.Count <= maxConnections {
+		w.that(uint64(max(0, c.Count))+spareFiles <= files.Max, "connections", c.Count,
+			fmt.Sprintf("at most %d, as a process may open %d files here (ulimit -Hn)", files.Max-min(files.Max, spareFiles), files.Max))
+	}
+	w.programs(c.Binaries)
+	return errors.Join(w...)
 }
 
 // Run connects, measures, sells and audits.
 func (c *connections) Run(ctx context.Context) error {
-	if c.Count < 1 {
-		return errors.New("want at least one connection")
+	if err := creatable(c.JSON); err != nil {
+		return err
 	}
 	site, err := cluster.Start(ctx, cluster.Options{Nodes: 1, NoFront: true, Binaries: c.Binaries, Progress: say, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
@@ -61,25 +83,25 @@ func (c *connections) Run(ctx context.Context) error {
 	if cerr := site.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
 	}
-	if err != nil {
+	if r == nil {
 		return err
 	}
-	if err := printJSON(r, c.JSON); err != nil {
-		return err
+	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
+		err = nil // that it was cut off is all that it says
 	}
-	if len(r.Faults) > 0 {
-		return errBroken
-	}
-	return nil
+	err = errors.Join(err, printJSON(r, c.JSON))
+	return ended(err, r.Interrupted, r.Faults, nil)
 }
 
+// run returns what it measured also where it fails or is interrupted, nil where
+// that is nothing.
 func (c *connections) run(ctx context.Context, site *cluster.Cluster) (*connectionsResult, error) {
 	store, closeStore, err := connect(site.Redis.Addr())
 	if err != nil {
 		return nil, err
 	}
 	defer closeStore()
-	r := &connectionsResult{Command: command(), Machine: machine(), Commit: commit(ctx), Count: c.Count, Sources: sources(c.Count), Tickets: int64(c.Count / 2)}
+	r := &connectionsResult{Command: command(), Machine: machine(), Commit: commit(ctx), Count: c.Count, Sources: sources(c.Count), Tickets: int64(max(1, c.Count/2))}
 	d := adminapi.Definition{ID: saleID, Title: "Connections", Currency: "EUR", Total: r.Tickets, HoldSeconds: 3600}
 	definition, err := d.Sale()
 	if err != nil {
@@ -108,34 +130,50 @@ func (c *connections) run(ctx context.Context, site *cluster.Cluster) (*connecti
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill() // it may have ended by itself
+			_ = cmd.Wait()         // and nobody asks how
+		}
+	}()
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != "ready" {
-		return nil, fmt.Errorf("the buyers could not connect: %w", cmd.Wait())
+		return r, fmt.Errorf("the buyers could not connect: %w", errors.Join(in.Close(), cmd.Wait()))
 	}
 	r.Seconds = time.Since(begin).Seconds()
 	say(fmt.Sprintf("%d connections are open", c.Count))
-	sleep(ctx, 2*time.Second) // idle means idle
+	if c.begun != nil {
+		c.begun()
+	}
+	if sleep(ctx, 2*time.Second); ctx.Err() != nil { // idle means idle
+		return r, ctx.Err()
+	}
 	if r.Idle, err = resident(node.Pid()); err != nil {
-		return nil, err
+		return r, err
 	}
 	r.Each = float64(r.Idle-r.Before) / float64(c.Count)
 	begin = time.Now()
 	if _, err := io.WriteString(in, "go\n"); err != nil {
-		return nil, err
+		return r, err
 	}
-	if !lines.Scan() {
-		return nil, fmt.Errorf("the buyers did not answer: %w", cmd.Wait())
+	if lines.Scan() {
+		r.SaleSecond = time.Since(begin).Seconds()
+		err = json.Unmarshal(lines.Bytes(), &r.Statuses)
 	}
-	r.SaleSecond = time.Since(begin).Seconds()
-	if err := errors.Join(json.Unmarshal(lines.Bytes(), &r.Statuses), in.Close(), cmd.Wait()); err != nil {
-		return nil, err
+	if err := errors.Join(err, in.Close(), cmd.Wait()); err != nil && ctx.Err() == nil {
+		return r, fmt.Errorf("the buyers: %w", err)
 	}
-	snapshot, err := store.Snapshot(ctx, saleID)
+	outlived, cancel := outliving(ctx)
+	defer cancel()
+	snapshot, err := store.Snapshot(outlived, saleID)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	r.Sold, r.Faults = snapshot.Sold(), audit.Stock(snapshot)
-	if r.Sold != r.Tickets || r.Statuses["201"] != int(r.Tickets) || r.Statuses["409"] != c.Count-int(r.Tickets) {
+	if ctx.Err() != nil {
+		return r, nil // what the killed buyers were told is not known
+	}
+	if r.Sold == 0 || r.Sold != r.Tickets || r.Statuses["201"] != int(r.Tickets) || r.Statuses["409"] != c.Count-int(r.Tickets) {
 		r.Faults = append(r.Faults, fmt.Sprintf("sold %d of %d, answers %v: want a ticket or sold out for each of %d", r.Sold, r.Tickets, r.Statuses, c.Count))
 	}
 	return r, nil
@@ -144,6 +182,14 @@ func (c *connections) run(ctx context.Context, site *cluster.Cluster) (*connecti
 // perSource is how many connections one source address makes: well below the
 // ports that there are.
 const perSource = 5000
+
+// maxSources are the last bytes from 2 to 254.
+const maxSources = 253
+
+const maxConnections = perSource * maxSources
+
+// spareFiles is how many files a process may need beside its connections.
+const spareFiles = 200
 
 // sources is over how many addresses of 127.0.0.0/8 the connections are spread.
 func sources(count int) int { return max(3, (count+perSource-1)/perSource) }

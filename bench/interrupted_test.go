@@ -113,3 +113,37 @@ func TestInterruptedSoakKeepsWhatItMeasured(t *testing.T) {
 		t.Errorf("got %+v, want some holds and kills, the books, and nothing said of growth", r)
 	}
 }
+
+func TestInterruptedConnectionsKeepWhatTheyMeasured(t *testing.T) {
+	var r map[string]any
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &connections{Count: 200, JSON: file, Binaries: binaries, begun: begun}
+	})
+	if r["seconds_to_connect"] == nil || r["node_memory_bytes_idle"] != nil || r["sold"] != nil {
+		t.Errorf("got %v, want the time to connect, and nothing that was not measured", r)
+	}
+}
+
+func TestInterruptedScaleKeepsWhatItMeasured(t *testing.T) {
+	var r scaleResult
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &scale{Nodes: []int{1, 2}, PerNode: 16, Total: 32, Purchases: 500, JSON: file, Binaries: binaries, measured: begun}
+	})
+	if len(r.Rows) != 1 || r.Rows[0].Rate <= 0 {
+		t.Errorf("got %+v, want the one row that was measured", r.Rows)
+	}
+}
+
+func TestInterruptedRatiosKeepWhatTheyMeasured(t *testing.T) {
+	var r ratiosResult
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &ratios{Runs: 1000, Connections: 16, Requests: 1000, Purchases: 300, JSON: file, Binaries: binaries, measured: func(run int) {
+			if run == 1 {
+				begun()
+			}
+		}}
+	})
+	if r.Runs == 0 || r.Runs >= 1000 || len(r.Ratios) != 3 || len(r.Micros) != 4 {
+		t.Errorf("got %+v, want the ratios of the runs that were whole", r)
+	}
+}

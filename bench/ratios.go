@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,6 +28,9 @@ type ratios struct {
 	Requests    int    `default:"150000" help:"Sold-out and bare answers a run."`
 	Purchases   int    `default:"40000" help:"Purchases a run, each of another buyer."`
 	JSON        string `help:"File for the result." type:"path"`
+	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+
+	measured func(run int) // called after each run, for tests; may be nil
 }
 
 // variant is one thing measured.
@@ -61,17 +66,41 @@ func (r ratio) kept() bool {
 
 // ratiosResult is the whole outcome.
 type ratiosResult struct {
-	Command string             `json:"command"`
-	Machine string             `json:"machine"`
-	Commit  string             `json:"commit"`
-	Micros  map[string]float64 `json:"cpu_us_per_answer"` // medians
-	Rates   map[string]float64 `json:"answers_per_second"`
-	Again   map[string]int     `json:"runs_made_again"` // because Redis stalled
-	Ratios  []ratio            `json:"ratios"`
+	Command string `json:"command"`
+	Machine string `json:"machine"`
+	Commit  string `json:"commit"`
+
+	Interrupted bool `json:"interrupted,omitempty"` // the figures are of the runs that were whole by then
+
+	Runs   int                `json:"runs"`              // that were whole, which the ratios are of
+	Micros map[string]float64 `json:"cpu_us_per_answer"` // medians
+	Rates  map[string]float64 `json:"answers_per_second"`
+	Again  map[string]int     `json:"runs_made_again"` // because Redis stalled
+	Ratios []ratio            `json:"ratios"`
 }
 
-// Run measures and prints.
+// Validate reports every fault at once, or nil.
+func (r *ratios) Validate() error {
+	var w wants
+	w.positive("--runs", r.Runs)
+	w.positive("--connections", r.Connections)
+	w.positive("--requests", r.Requests)
+	w.positive("--purchases", r.Purchases)
+	w.programs(r.Binaries)
+	return errors.Join(w...)
+}
+
+// Run measures and prints, also the runs before an interruption.
 func (r *ratios) Run(ctx context.Context) error {
+	if err := creatable(r.JSON); err != nil {
+		return err
+	}
+	binaries, remove, err := built(ctx, r.Binaries)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	r.Binaries = binaries
 	grouped, err := r.site(ctx, nil)
 	if err != nil {
 		return err
@@ -110,21 +139,37 @@ func (r *ratios) Run(ctx context.Context) error {
 		{name: "purchase, one call a claim", addr: single.listen(), pids: []int{single.node(), single.cluster.Redis.Pid()},
 			sale: single.fresh(ctx, r.Purchases), orders: r.Purchases, status: 201},
 	}
+	whole, err := r.measure(ctx, g, variants)
+	interrupted := ctx.Err() != nil
+	if interrupted {
+		err = nil // that it was cut off is all that it says
+	}
+	outlived, cancel := outliving(ctx)
+	defer cancel()
+	unsold := 0 // by a run that was cut off
+	if whole < r.Runs {
+		unsold = 1
+	}
+	return errors.Join(err,
+		grouped.audit(outlived, variants[2].repeated+unsold),
+		single.audit(outlived, variants[3].repeated+unsold),
+		r.report(outlived, variants, whole, interrupted))
+}
+
+// measure makes every run, and returns how many are whole.
+func (r *ratios) measure(ctx context.Context, g *generator.Process, variants []*variant) (whole int, err error) {
 	for run := range r.Runs {
 		for _, i := range rand.Perm(len(variants)) {
 			if err := variants[i].measure(ctx, g, r.Connections, run); err != nil {
-				return err
+				return run, err
 			}
 		}
 		say(fmt.Sprintf("run %d of %d", run+1, r.Runs))
+		if r.measured != nil {
+			r.measured(run + 1)
+		}
 	}
-	if err := grouped.audit(ctx, variants[2].repeated); err != nil {
-		return err
-	}
-	if err := single.audit(ctx, variants[3].repeated); err != nil {
-		return err
-	}
-	return r.report(ctx, variants)
+	return r.Runs, nil
 }
 
 // attempts bounds how often one run is made again.
@@ -190,25 +235,29 @@ func cpuOf(pids []int) (sum float64, err error) {
 	return sum, nil
 }
 
-// report prints medians and ratios; a bound that is not kept is an error.
-func (r *ratios) report(ctx context.Context, v []*variant) error {
-	out := ratiosResult{Command: command(), Machine: machine(), Commit: commit(ctx), Micros: map[string]float64{}, Rates: map[string]float64{}, Again: map[string]int{}}
-	t := table.NewWriter()
-	t.SetOutputMirror(os.Stdout)
+// report prints medians, and ratios of the whole runs; a bound that is not kept
+// is an error.
+func (r *ratios) report(ctx context.Context, v []*variant, whole int, interrupted bool) error {
+	out := ratiosResult{Command: command(), Machine: machine(), Commit: commit(ctx), Interrupted: interrupted, Runs: whole, Micros: map[string]float64{}, Rates: map[string]float64{}, Again: map[string]int{}}
+	t := newTable(os.Stdout)
 	t.AppendHeader(table.Row{"answer", "CPU µs", "a second", "runs made again"})
 	for _, one := range v {
+		if len(one.micros) == 0 {
+			continue // the first run was cut off before
+		}
 		out.Micros[one.name], out.Rates[one.name] = median(one.micros), median(one.rates)
 		out.Again[one.name] = one.repeated
 		t.AppendRow(table.Row{one.name, fmt.Sprintf("%.1f", median(one.micros)), fmt.Sprintf("%.0f", median(one.rates)), one.repeated})
 	}
 	t.Render()
-	out.Ratios = []ratio{
-		ratioOf("sold out : bare, CPU", v[1].micros, v[0].micros, 1.15, false),
-		ratioOf("durable purchase : bare, CPU", v[2].micros, v[0].micros, 3.5, false),
-		ratioOf("group commit : one call a claim, tickets a second", v[2].rates, v[3].rates, 3, true),
+	if whole > 0 {
+		out.Ratios = []ratio{
+			ratioOf("sold out : bare, CPU", v[1].micros[:whole], v[0].micros[:whole], 1.15, false),
+			ratioOf("durable purchase : bare, CPU", v[2].micros[:whole], v[0].micros[:whole], 3.5, false),
+			ratioOf("group commit : one call a claim, tickets a second", v[2].rates[:whole], v[3].rates[:whole], 3, true),
+		}
 	}
-	t = table.NewWriter()
-	t.SetOutputMirror(os.Stdout)
+	t = newTable(os.Stdout)
 	t.AppendHeader(table.Row{"ratio", "median", "range", "bound", "kept"})
 	var missed []string
 	for _, one := range out.Ratios {
@@ -222,20 +271,22 @@ func (r *ratios) report(ctx context.Context, v []*variant) error {
 		}
 	}
 	t.Render()
-	fmt.Printf("%s\n%s, commit %s, medians of %d interleaved runs\n", out.Command, out.Machine, out.Commit, r.Runs)
+	fmt.Printf("%s\n%s, commit %s, medians of %d interleaved runs\n", out.Command, out.Machine, out.Commit, whole)
+	if whole < r.Runs {
+		fmt.Printf("NOT WHOLE: %d of %d runs were measured\n", whole, r.Runs)
+	}
+	var err error
 	if r.JSON != "" {
-		raw, err := json.MarshalIndent(out, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(r.JSON, append(raw, '\n'), 0o644); err != nil {
-			return err
-		}
+		err = save(r.JSON, func(to io.Writer) error {
+			e := json.NewEncoder(to)
+			e.SetIndent("", "  ")
+			return e.Encode(out)
+		})
 	}
 	if len(missed) > 0 {
-		return fmt.Errorf("beyond the bound: %s", strings.Join(missed, "; "))
+		err = errors.Join(err, fmt.Errorf("beyond the bound: %s", strings.Join(missed, "; ")))
 	}
-	return nil
+	return ended(err, interrupted, nil, nil)
 }
 
 func ratioOf(name string, a, b []float64, bound float64, atLeast bool) ratio {

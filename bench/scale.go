@@ -28,6 +28,8 @@ type scale struct {
 	Purchases int    `default:"100000" help:"Tickets, and buyers, of each run; a quarter of them warms the nodes up before."`
 	JSON      string `help:"File for the result." type:"path"`
 	Binaries  string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+
+	measured func() // called after each row, for tests; may be nil
 }
 
 // scaleRow is one run.
@@ -46,46 +48,86 @@ type scaleRow struct {
 	CPUAbove    float64            `json:"cpu_us_per_request_above_idle"` // what requests cost on top of that
 	NodeMemory  int64              `json:"node_memory_bytes"`             // mean resident memory of a node
 	Faults      []string           `json:"faults"`
+
+	warm bool // its figures are not shown
 }
 
 // scaleResult is the whole outcome. The exponents say how a figure grows with
 // the number of nodes: it is proportional to nodes to their power.
 type scaleResult struct {
-	Command   string             `json:"command"`
-	Machine   string             `json:"machine"`
-	Commit    string             `json:"commit"`
+	Command     string `json:"command"`
+	Machine     string `json:"machine"`
+	Commit      string `json:"commit"`
+	Interrupted bool   `json:"interrupted,omitempty"` // the rows are those that were whole by then
+
 	Rows      []scaleRow         `json:"rows"`
 	Exponents map[string]float64 `json:"exponents"` // least squares on logarithms, from 10 nodes on
 	Faults    []string           `json:"faults"`
 }
 
-// Run measures every node count with both kinds of connections.
-func (s *scale) Run(ctx context.Context) error {
-	if s.PerNode < 1 || s.Total < 1 || s.Purchases < 1 || len(s.Nodes) == 0 || slices.Min(s.Nodes) < 1 {
-		return errors.New("want node counts, connections and purchases of at least 1")
+// Validate reports every fault at once, or nil.
+func (s *scale) Validate() error {
+	var w wants
+	w.that(len(s.Nodes) > 0, "--nodes", s.Nodes, "at least one count")
+	for _, n := range s.Nodes {
+		w.positive("--nodes", n)
 	}
+	w.positive("--per-node", s.PerNode)
+	w.positive("--total", s.Total)
+	w.positive("--purchases", s.Purchases)
+	w.programs(s.Binaries)
+	return errors.Join(w...)
+}
+
+// Run measures every node count with both kinds of connections, and prints what
+// it has also where it is interrupted.
+func (s *scale) Run(ctx context.Context) error {
+	if err := creatable(s.JSON); err != nil {
+		return err
+	}
+	binaries, remove, err := built(ctx, s.Binaries)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	r := scaleResult{Command: command(), Machine: machine(), Commit: commit(ctx), Exponents: map[string]float64{}}
-	var err error
 	for _, n := range s.Nodes {
 		var rows []scaleRow
-		rows, err = s.at(ctx, n)
-		r.Rows = append(r.Rows, rows...)
+		rows, err = s.at(ctx, n, binaries)
+		for _, row := range rows {
+			for _, f := range row.Faults {
+				r.Faults = append(r.Faults, fmt.Sprintf("%d nodes, %d connections%s: %s", row.Nodes, row.Connections, warming(row.warm), f))
+			}
+		}
+		r.Rows = append(r.Rows, slices.DeleteFunc(rows, func(row scaleRow) bool { return row.warm })...)
 		if err != nil {
 			break
 		}
 	}
 	s.conclude(&r)
+	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
+		err = nil // that it was cut off is all that it says
+	}
+	if len(r.Rows)+len(r.Faults) == 0 {
+		return errors.Join(err, ctx.Err())
+	}
 	s.print(r)
 	err = errors.Join(err, printJSON(r, s.JSON))
-	if err == nil && len(r.Faults) > 0 {
-		err = errBroken
-	}
-	return err
+	return ended(err, r.Interrupted, r.Faults, nil)
 }
 
-// at measures one cluster.
-func (s *scale) at(ctx context.Context, nodes int) (rows []scaleRow, err error) {
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: nodes, Allocators: 1, Binaries: s.Binaries, Progress: say,
+// warming names the sale whose figures nobody sees, for its faults.
+func warming(warm bool) string {
+	if warm {
+		return ", warming up"
+	}
+	return ""
+}
+
+// at measures one cluster, and returns the rows that are whole, that of warming
+// up first: what breaks there is broken too.
+func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scaleRow, err error) {
+	c, err := cluster.Start(ctx, cluster.Options{Nodes: nodes, Allocators: 1, Binaries: binaries, Progress: say,
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
 		return nil, err
@@ -98,10 +140,11 @@ func (s *scale) at(ctx context.Context, nodes int) (rows []scaleRow, err error) 
 	defer g.Stop()
 	// New processes pay for their memory and their connections: a hundred nodes
 	// a hundred times, for a hundredth of the buyers each.
-	warm := scaleRow{Nodes: nodes, Connections: max(s.Total, s.PerNode*nodes)}
+	warm := scaleRow{warm: true, Nodes: nodes, Connections: max(s.Total, s.PerNode*nodes)}
 	if err := s.sell(ctx, c, g, "warm", max(1, s.Purchases/4), &warm); err != nil {
 		return nil, err
 	}
+	rows = append(rows, warm)
 	for _, perNode := range []bool{true, false} {
 		row := scaleRow{Nodes: nodes, PerNode: perNode, Connections: s.Total}
 		id := "in-all"
@@ -113,6 +156,9 @@ func (s *scale) at(ctx context.Context, nodes int) (rows []scaleRow, err error) 
 		}
 		rows = append(rows, row)
 		say(fmt.Sprintf("%d nodes, %d connections: %.0f purchases a second", nodes, row.Connections, row.Rate))
+		if s.measured != nil {
+			s.measured()
+		}
 	}
 	return rows, nil
 }
@@ -148,6 +194,9 @@ func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Proce
 	})
 	if err != nil {
 		return err
+	}
+	if run.Completed == 0 {
+		return fmt.Errorf("nothing was answered, errors %v", run.Errors)
 	}
 	cpuAfter, err := c.CPU()
 	if err != nil {
@@ -209,7 +258,8 @@ func idling(ctx context.Context, c *cluster.Cluster) (float64, error) {
 	return used / time.Since(begin).Seconds(), nil
 }
 
-// conclude fits the exponents, and collects the faults.
+// conclude fits the exponents. A figure that is not above zero, as noise makes
+// one of what is above idle, has no logarithm and is left out.
 func (s *scale) conclude(r *scaleResult) {
 	for _, perNode := range []bool{true, false} {
 		kind := map[bool]string{true: "equal per node", false: "equal in all"}[perNode]
@@ -221,21 +271,19 @@ func (s *scale) conclude(r *scaleResult) {
 		for name, of := range figures {
 			var x, y []float64
 			for _, row := range r.Rows {
-				if row.PerNode == perNode && row.Nodes >= 10 {
+				if row.PerNode == perNode && row.Nodes >= fitted && of(row) > 0 {
 					x, y = append(x, float64(row.Nodes)), append(y, of(row))
 				}
 			}
-			if len(x) > 1 {
+			if len(x) > 1 && slices.Min(x) < slices.Max(x) {
 				r.Exponents[name] = exponent(x, y)
 			}
 		}
 	}
-	for _, row := range r.Rows {
-		for _, f := range row.Faults {
-			r.Faults = append(r.Faults, fmt.Sprintf("%d nodes, %d connections: %s", row.Nodes, row.Connections, f))
-		}
-	}
 }
+
+// fitted is from how many nodes on a row counts for the exponents.
+const fitted = 10
 
 // exponent is the slope of log y over log x, by least squares.
 func exponent(x, y []float64) float64 {
@@ -249,12 +297,14 @@ func exponent(x, y []float64) float64 {
 }
 
 func (s *scale) print(r scaleResult) {
-	t := table.NewWriter()
-	t.SetOutputMirror(os.Stderr)
+	t := newTable(os.Stderr)
 	t.AppendHeader(table.Row{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "above idle", "idle CPU", "node memory MiB", "faults"})
 	for _, row := range r.Rows {
 		t.AppendRow(table.Row{row.Nodes, row.Connections, fmt.Sprintf("%.0f", row.Rate), fmt.Sprintf("%.3f", row.CallsClaim), row.Calls,
 			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPUAbove), fmt.Sprintf("%.2f", row.Idle), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), len(row.Faults)})
+	}
+	if len(r.Exponents) == 0 {
+		t.SetCaption("No exponents: they need at least two node counts from %d on.", fitted)
 	}
 	t.Render()
 }

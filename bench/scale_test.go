@@ -62,3 +62,20 @@ func TestSoakOutlastsItsKills(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// Noise makes figures that are not above zero: they must not cost the result.
+func TestExponentsLeaveOutWhatHasNoLogarithm(t *testing.T) {
+	r := scaleResult{Exponents: map[string]float64{}, Rows: []scaleRow{
+		{Nodes: 10, PerNode: true, CPUAll: 1, CPUAbove: -1, CallsClaim: 1},
+		{Nodes: 20, PerNode: true, CPUAll: 2, CPUAbove: 1, CallsClaim: 0},
+		{Nodes: 10, CPUAll: 1, CPUAbove: 1, CallsClaim: 1},
+		{Nodes: 10, CPUAll: 1, CPUAbove: 1, CallsClaim: 1},
+	}}
+	(&scale{}).conclude(&r)
+	if len(r.Exponents) != 1 || math.Abs(r.Exponents["cpu per request, equal per node"]-1) > 1e-9 {
+		t.Errorf("got %v, want that of the CPU alone, 1", r.Exponents)
+	}
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -28,7 +29,7 @@ type site struct {
 // site starts one; the sites share an issuer, so that tokens are signed once.
 func (r *ratios) site(ctx context.Context, issuer *cluster.Issuer, nodeArgs ...string) (*site, error) {
 	c, err := cluster.Start(ctx, cluster.Options{
-		Nodes: 1, NoFront: true, Issuer: issuer,
+		Nodes: 1, NoFront: true, Issuer: issuer, Binaries: r.Binaries,
 		// A rewrite of the log would fall into one variant's run and not the others'.
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"},
 		NodeArgs:  append(nodeArgs, "--drain-delay", "0s"), Progress: say,
@@ -37,8 +38,10 @@ func (r *ratios) site(ctx context.Context, issuer *cluster.Issuer, nodeArgs ...s
 		return nil, err
 	}
 	s := &site{cluster: c}
-	s.store, s.closing, err = connect(c.Redis.Addr())
-	return s, err
+	if s.store, s.closing, err = connect(c.Redis.Addr()); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return s, nil
 }
 
 func (s *site) close() {
@@ -62,13 +65,13 @@ func (s *site) fresh(ctx context.Context, tickets int) func(run int) (string, er
 }
 
 func (s *site) open(ctx context.Context, id string, total int64) error {
-	s.sales = append(s.sales, sale.ID(id))
 	_, err := s.store.Open(ctx, sale.Sale{
 		ID: sale.ID(id), Title: id, Kind: sale.Ticket, Currency: "EUR", Total: total, Limit: 1, HoldFor: time.Hour,
 	})
 	if err != nil {
 		return err
 	}
+	s.sales = append(s.sales, sale.ID(id))
 	return s.cluster.AwaitSale(ctx, id)
 }
 
@@ -137,18 +140,18 @@ func startBare(ctx context.Context, dir, answer string) (*process.Process, strin
 	if err != nil {
 		return nil, "", err
 	}
+	recorded, err := os.ReadFile(answer)
+	if err != nil {
+		return nil, "", err
+	}
 	addr := process.Loopback(port)
 	p, err := process.Start(dir, "bare", self, []string{"bare", "--listen", addr, "--answer", answer})
 	if err != nil {
 		return nil, "", err
 	}
-	recorded, err := os.ReadFile(answer)
-	if err != nil {
-		return nil, "", err
-	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return p, addr, p.Await(ctx, func() error {
+	err = p.Await(ctx, func() error {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			return err
@@ -167,6 +170,10 @@ func startBare(ctx context.Context, dir, answer string) (*process.Process, strin
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, "", errors.Join(err, p.Kill())
+	}
+	return p, addr, nil
 }
 
 func withoutDate(answer string) string {

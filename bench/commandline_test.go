@@ -1,0 +1,117 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Nothing is started where the command line can't be meant, and every fault is
+// named at once, with what is wanted.
+func TestImpossibleCommandLinesAreRefused(t *testing.T) {
+	elsewhere := filepath.Join(t.TempDir(), "bin")
+	const lacks = ": want a folder with the programs node, allocator and ledger"
+	for name, test := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"headline": {
+			[]string{"headline", "--buyers", "0", "--tickets", "0", "--nodes", "3", "--connections", "0", "--rate", "NaN", "--kill", "3",
+				"--outage=-1s", "--pause=-1s", "--binaries", elsewhere},
+			[]string{"--buyers 0: want at least 1", "--tickets 0: want at least 1", "--connections 0: want at least 1", "--rate NaN: want",
+				"--kill 3: want 0 to 2", "--outage -1s: want", "--pause -1s: want", "--binaries " + elsewhere + lacks},
+		},
+		"headline without nodes":         {[]string{"headline", "--nodes", "0", "--kill", "0"}, []string{"--nodes 0: want at least 1"}},
+		"headline at a negative rate":    {[]string{"headline", "--rate=-1", "--kill=-1"}, []string{"--rate -1: want", "--kill -1: want 0 to 4"}},
+		"headline that pauses unwatched": {[]string{"headline", "--pause", "1s", "--kill-allocators"}, []string{"--kill-allocators leaves nobody to plan"}},
+		"orders": {
+			[]string{"orders", "--orders", "0", "--clients", "0", "--for", "0s", "--hold", "0s", "--nodes", "0", "--ledgers", "0",
+				"--kill-every", "0s", "--outage=-1s", "--binaries", elsewhere},
+			[]string{"--orders 0: want at least 1", "--clients 0: want at least 1", "--for 0s: want more than 0", "--hold 0s: want more than 0",
+				"--nodes 0: want at least 1", "--ledgers 0: want at least 1", "--kill-every 0s: want more than 0", "--outage -1s: want", lacks},
+		},
+		"ratios": {
+			[]string{"ratios", "--runs", "0", "--connections", "0", "--requests", "0", "--purchases=-1", "--binaries", elsewhere},
+			[]string{"--runs 0: want at least 1", "--connections 0: want at least 1", "--requests 0: want at least 1", "--purchases -1: want at least 1", lacks},
+		},
+		"soak": {
+			[]string{"soak", "--for", "4s", "--rate", "NaN", "--clients", "0", "--nodes", "1", "--kill-every", "0s", "--binaries", elsewhere},
+			[]string{"--for 4s: want at least 5s", "--rate NaN: want more than 0", "--clients 0: want at least 1", "--nodes 1: want at least 2",
+				"--kill-every 0s: want more than 0", lacks},
+		},
+		"scale": {
+			[]string{"scale", "--nodes", "0,10", "--per-node", "0", "--total", "0", "--purchases", "0", "--binaries", elsewhere},
+			[]string{"--nodes 0: want at least 1", "--per-node 0: want at least 1", "--total 0: want at least 1", "--purchases 0: want at least 1", lacks},
+		},
+		"no connections":       {[]string{"connections", "0", "--binaries", elsewhere}, []string{"connections 0: want 1 to 1265000", lacks}},
+		"too many connections": {[]string{"connections", "1265001"}, []string{"connections 1265001: want 1 to 1265000, which is 5000 from each of 253 source addresses"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := run(t.Context(), test.args)
+			if err == nil {
+				t.Fatal("got no error")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got\n%v\nwant %q in it", err, want)
+				}
+			}
+			if got := len(strings.Split(err.Error(), "\n")); got != len(test.want) {
+				t.Errorf("got %d faults, want %d:\n%v", got, len(test.want), err)
+			}
+		})
+	}
+}
+
+// A path that can't be written is found before the run.
+func TestUnwritableOutputIsFoundFirst(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "no", "such", "folder")
+	for _, args := range [][]string{
+		{"headline", "--json", file}, {"headline", "--html", file}, {"orders", "--json", file}, {"ratios", "--json", file},
+		{"soak", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
+	} {
+		t.Run(args[0]+args[1], func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			err := run(t.Context(), append(args, "--binaries", binaries))
+			if err == nil || !strings.Contains(err.Error(), file) {
+				t.Errorf("got %v, want an error that names %s", err, file)
+			}
+			if started, _ := os.ReadDir(os.Getenv("TMPDIR")); len(started) > 0 {
+				t.Errorf("got %v: a cluster was started", started)
+			}
+		})
+	}
+}
+
+func TestWhatAFileHoldsStaysUntilThereIsAResult(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "out.json")
+	if err := os.WriteFile(file, []byte("an earlier result"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := creatable("", file); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(file); string(got) != "an earlier result" || err != nil {
+		t.Errorf("got %q, %v, want what it held", got, err)
+	}
+}
+
+func TestEveryEndHasItsOwnWord(t *testing.T) {
+	for name, test := range map[string]struct {
+		interrupted     bool
+		faults, unshown []string
+		want            string
+	}{
+		"broken":      {faults: []string{"oversold"}, want: errBroken.Error()},
+		"unshown":     {unshown: []string{"nothing was killed"}, want: errUnshown.Error()},
+		"interrupted": {interrupted: true, want: errInterrupted.Error()},
+	} {
+		if err := ended(nil, test.interrupted, test.faults, test.unshown); err == nil || err.Error() != test.want {
+			t.Errorf("%s: got %v, want %s", name, err, test.want)
+		}
+	}
+	if err := ended(nil, false, nil, nil); err != nil {
+		t.Errorf("got %v of a clean run, want nil", err)
+	}
+}

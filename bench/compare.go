@@ -37,13 +37,15 @@ type compare struct {
 
 // Validate reports every fault at once, or nil.
 func (c *compare) Validate() error {
-	var faults []error
-	if c.Repeats < 1 || c.Connections < 1 || c.Warmth < 1 || c.For < 100*time.Millisecond {
-		faults = append(faults, errors.New("want at least one repeat, one connection, one request to warm up with, and --for 100ms"))
+	var faults wants
+	faults.positive("--repeats", c.Repeats)
+	faults.that(c.Connections >= 1 && c.Connections <= generator.MaxConnections, "--connections", c.Connections, fmt.Sprintf("1 to %d", generator.MaxConnections))
+	faults.that(c.Warmth >= 1 && c.Warmth < maxBuyers, "--warmth", c.Warmth, fmt.Sprintf("1 to %d", maxBuyers-first))
+	faults.that(c.For >= 100*time.Millisecond && c.For <= time.Minute, "--for", c.For, "100ms to 1m")
+	for flag, rate := range map[string]float64{"--rate": c.Rate, "--crowd": c.Crowd} {
+		faults.that(rate > 0 && rate*c.For.Seconds() < maxBuyers, flag, rate, fmt.Sprintf("above 0, and below %d buyers within --for", maxBuyers))
 	}
-	if c.Rate <= 0 || c.Crowd <= 0 {
-		faults = append(faults, errors.New("want rates above 0"))
-	}
+	faults.programs(c.Binaries)
 	for _, name := range c.Only {
 		if name != ours && !slices.ContainsFunc(strategy.All, func(e strategy.Entry) bool { return e.Name == name }) {
 			faults = append(faults, fmt.Errorf("no strategy is called %s: there are %s", name, strings.Join(names(), ", ")))
@@ -68,6 +70,9 @@ const maxBuyers = 400_000
 func (c *compare) Run(ctx context.Context) error {
 	if c.Quick {
 		c.Repeats, c.For = 1, 1200*time.Millisecond
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return err
 	}
 	entries := slices.DeleteFunc(slices.Concat(strategy.All, c.extra), func(e strategy.Entry) bool {
 		return len(c.Only) > 0 && !slices.Contains(c.Only, e.Name)
@@ -164,9 +169,6 @@ func (c *compare) measure(ctx context.Context, f *field, r *report.Report) error
 // write prints the tables and saves the report.
 func (c *compare) write(r *report.Report) error {
 	if err := r.WriteTables(os.Stdout, ours); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return err
 	}
 	pictures, err := r.WriteSVG(c.Out)

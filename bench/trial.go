@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -201,9 +200,6 @@ func (t *trial) profile(ctx context.Context, repeat int) (wait func() error) {
 
 // fetch saves what the URL answers.
 func fetch(ctx context.Context, url, file string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err

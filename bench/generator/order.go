@@ -46,9 +46,9 @@ func (o Order) buyer(request int) int {
 // open reports whether requests are sent on schedule.
 func (o Order) open() bool { return o.Rate > 0 }
 
-// maxConnections leaves a server's address some of the 28,000 ports that Linux has
+// MaxConnections is the most that one run may have. It leaves a server's address some of the 28,000 ports that Linux has
 // for connections to it, for those that are being closed.
-const maxConnections = 20_000
+const MaxConnections = 20_000
 
 // maxRate is more than one thread can send.
 const maxRate = 1_000_000
@@ -67,7 +67,7 @@ func (o Order) Validate() error {
 	check(o.First >= 0, "first buyer %d: want at least 0", o.First)
 	check(o.Requests > 0, "requests %d: want at least 1", o.Requests)
 	check(o.Again == 0 || o.Again > 1, "again %d: want 0, or 2 and more", o.Again)
-	check(o.Connections > 0 && o.Connections <= maxConnections, "connections %d: want 1 to %d", o.Connections, maxConnections)
+	check(o.Connections > 0 && o.Connections <= MaxConnections, "connections %d: want 1 to %d", o.Connections, MaxConnections)
 	check(o.Rate >= 0 && o.Rate <= maxRate, "rate %v: want 0 to %d a second", o.Rate, maxRate)
 	check(!o.open() || o.Late > 0, "late %v: want more than 0 in an open loop", o.Late)
 	check(o.Timeout > 0, "timeout %v: want more than 0", o.Timeout)

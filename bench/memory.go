@@ -26,13 +26,15 @@ func settleMemory() error {
 }
 
 // resident is the memory in bytes of a process and its children, PostgreSQL's of
-// which there is one a connection. A page that several share counts in parts (PSS).
+// which there is one a connection. What they share counts once: with each of them
+// all would be too much, and in parts (PSS) one would grow where another ends.
 func resident(pid int) (sum int64, err error) {
 	procs, err := procfs.AllProcs()
 	if err != nil {
 		return 0, err
 	}
 	found := false
+	var shared uint64 // by the one that shares most
 	for _, p := range procs {
 		stat, err := p.Stat()
 		if err != nil || p.PID != pid && stat.PPID != pid {
@@ -43,10 +45,11 @@ func resident(pid int) (sum int64, err error) {
 			continue
 		}
 		found = found || p.PID == pid
-		sum += int64(maps.Pss)
+		sum += int64(maps.PrivateClean + maps.PrivateDirty)
+		shared = max(shared, maps.SharedClean+maps.SharedDirty)
 	}
 	if !found {
 		return 0, fmt.Errorf("no process %d", pid)
 	}
-	return sum, nil
+	return sum + int64(shared), nil
 }

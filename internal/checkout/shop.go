@@ -160,7 +160,7 @@ func (s *Shop) follow(err error) {
 		return
 	}
 	if ready {
-		s.log.Info("ready: Redis answers")
+		s.log.Info("Redis answers, its sales are known")
 	} else {
 		s.log.Error("not ready: Redis does not answer", zap.Error(err))
 	}

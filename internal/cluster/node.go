@@ -232,6 +232,11 @@ func (n *Node) open(parts *group) error {
 	parts.run("buyers' API", func(context.Context) error { return n.server.Serve(buyerapi.Patient(buyers)) })
 	parts.run("gossip", n.gossip.Run)
 	n.serving.Store(true)
+	select {
+	case <-n.gossip.Started():
+	case <-parts.running.Done(): // gossip found its port taken, and says so
+		return nil
+	}
 	n.log.Info("node is up", zap.String("listen", buyers.Addr().String()), zap.String("admin", n.config.Admin))
 	return nil
 }

@@ -1,11 +1,15 @@
 package cluster
 
 import (
+	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/remotestock"
 )
@@ -35,5 +39,34 @@ func TestEveryCallHasAConnection(t *testing.T) {
 				t.Errorf("got a pool of %d, want %d to %d", got, test.least, test.most)
 			}
 		})
+	}
+}
+
+// A node said that it is up, and then that its gossip port is taken.
+func TestANodeIsUpOnceItHasItsPorts(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys.json")
+	if err := NewIssuer().Save(keys); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	core, logs := observer.New(zap.InfoLevel)
+	n, err := NewNode(NodeConfig{
+		Name: "n1", Listen: "127.0.0.1:0", Advertise: "127.0.0.1:9", Admin: "127.0.0.1:0", Weight: 1, TokenKeys: keys, Audience: Audience, Batch: 1, Calls: 1,
+		Redis: RedisFlags{Addrs: []string{miniredis.RunT(t).Addr()}}, Gossip: GossipFlags{Bind: taken.Addr().String()},
+	}, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "gossip on "+taken.Addr().String()) {
+		t.Errorf("got %v, want an error that names the port", err)
+	}
+	for _, line := range logs.All() {
+		if strings.Contains(line.Message, "is up") || strings.Contains(line.Message, "ready") {
+			t.Errorf("got the line %q of a node that never was", line.Message)
+		}
 	}
 }

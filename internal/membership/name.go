@@ -61,6 +61,7 @@ type Name struct {
 	ttl      time.Duration
 	log      *zap.Logger
 	away     bool // Redis did not answer the last call; Acquire's and then Run's
+	taken    bool // it was this instance's at least once; Acquire's and then Run's
 }
 
 // NewName returns the guard of the node's name. It does not call Redis.
@@ -138,12 +139,16 @@ func (n *Name) hold(ctx context.Context) (bool, error) {
 		return false, ctx.Err()
 	}
 	switch {
+	case err != nil && !n.away && !n.taken:
+		n.log.Warn("Redis does not answer, so the node name can't be taken yet; trying on", zap.Error(err))
+	case err == nil && n.away && !n.taken:
+		n.log.Info("Redis answers, so the node name can be asked for")
 	case err != nil && !n.away:
 		n.log.Warn("node name can't be renewed; trying on", zap.Error(err))
 	case err == nil && n.away:
 		n.log.Info("node name can be renewed again")
 	}
-	n.away = err != nil
+	n.away, n.taken = err != nil, n.taken || held
 	return held, err
 }
 

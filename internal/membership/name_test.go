@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -245,7 +246,8 @@ func TestAcquireWaitsForRedis(t *testing.T) {
 	server := startRedis(t)
 	client := server.client(t)
 	server.stop()
-	n := testName(client, zap.NewNop())
+	core, logs := observer.New(zapcore.DebugLevel)
+	n := testName(client, zap.New(core))
 
 	ctx, cancel := context.WithTimeout(t.Context(), testTTL)
 	defer cancel()
@@ -255,5 +257,14 @@ func TestAcquireWaitsForRedis(t *testing.T) {
 	server.start(t)
 	if err := n.Acquire(t.Context()); err != nil {
 		t.Fatalf("got %v, want nil", err)
+	}
+	// It said that the name can't be renewed, which nobody had taken.
+	var got []string
+	for _, line := range logs.All() {
+		got = append(got, line.Message)
+	}
+	want := []string{"Redis does not answer, so the node name can't be taken yet; trying on", "Redis answers, so the node name can be asked for"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got the lines %q, want %q", got, want)
 	}
 }

@@ -229,14 +229,15 @@ func (n *Node) open(parts *group) error {
 	if err != nil {
 		return fmt.Errorf("buyers' API: %w", err)
 	}
-	parts.run("buyers' API", func(context.Context) error { return n.server.Serve(buyerapi.Patient(buyers)) })
 	parts.run("gossip", n.gossip.Run)
-	n.serving.Store(true)
 	select {
 	case <-n.gossip.Started():
-	case <-parts.running.Done(): // gossip found its port taken, and says so
-		return nil
+	case <-parts.running.Done():
+		// Its port may be taken. A server told to end before it serves would serve for ever.
+		return buyers.Close()
 	}
+	parts.run("buyers' API", func(context.Context) error { return n.server.Serve(buyerapi.Patient(buyers)) })
+	n.serving.Store(true)
 	n.log.Info("node is up", zap.String("listen", buyers.Addr().String()), zap.String("admin", n.config.Admin))
 	return nil
 }

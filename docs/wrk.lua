@@ -17,7 +17,13 @@ end
 
 function init()
   statuses, tokens = {}, {}
-  for line in io.lines(os.getenv('TOKENS') or 'tokens') do tokens[#tokens + 1] = line end
+  local name = os.getenv('TOKENS') or 'tokens'
+  local file = io.open(name)
+  if file then
+    for line in file:lines() do tokens[#tokens + 1] = line end
+    file:close()
+  end
+  if #tokens == 0 then error('no tokens in ' .. name .. ': make some with "onsale token --buyers 100000 > ' .. name .. '"') end
   next_token = first
 end
 

@@ -32,7 +32,7 @@ type NodeConfig struct {
 	Admin     string `default:":9081" env:"ONSALE_ADMIN" help:"host:port of health, metrics and profiles; keep it private."`
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
-	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens."`
+	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens; make secrets makes one."`
 	Webhooks  string `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
 	Audience  string `default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name."`
 

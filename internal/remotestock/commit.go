@@ -47,11 +47,15 @@ func (c CommitConfig) Validate() error {
 	if c.Batch < 1 || c.Batch > 1000 {
 		faults = append(faults, fmt.Errorf("commit: batch %d: want 1 to 1000", c.Batch))
 	}
-	if c.Calls < 1 || c.Queue < 1 {
-		faults = append(faults, errors.New("commit: calls and queue must be positive"))
+	for what, n := range map[string]int{"calls": c.Calls, "queue": c.Queue} {
+		if n < 1 {
+			faults = append(faults, fmt.Errorf("commit: %s %d: want at least 1", what, n))
+		}
 	}
-	if c.Patience < time.Millisecond || c.Pause < time.Millisecond {
-		faults = append(faults, errors.New("commit: patience and pause must be at least 1ms"))
+	for what, d := range map[string]time.Duration{"patience": c.Patience, "pause": c.Pause} {
+		if d < time.Millisecond {
+			faults = append(faults, fmt.Errorf("commit: %s %v: want at least 1ms", what, d))
+		}
 	}
 	return errors.Join(faults...)
 }

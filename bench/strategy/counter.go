@@ -56,11 +56,14 @@ func (c counter) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 		}
 		return o, order, err
 	}
-	left, err := c.client.Decr(ctx, stock).Result()
-	if err != nil {
+	// An order is dated by when its ticket was taken: from then on it is not in the
+	// stock, and what others are told rests on that, not on its record.
+	p := c.client.Pipeline()
+	left, taken := p.Decr(ctx, stock), p.Time(ctx)
+	if _, err := p.Exec(ctx); err != nil {
 		return Undecided, "", asked("decr", err)
 	}
-	if left < 0 {
+	if left.Val() < 0 {
 		_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			p.Incr(ctx, stock)
 			p.HDel(ctx, buyers, buyer)
@@ -73,7 +76,7 @@ func (c counter) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 	}
 	id := newID().String()
 	_, err = c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.XAdd(ctx, &redis.XAddArgs{Stream: orders, Values: []string{"order", id, "buyer", buyer}})
+		p.XAdd(ctx, &redis.XAddArgs{Stream: orders, Values: []any{"order", id, "buyer", buyer, takenField, taken.Val().UnixMilli()}})
 		p.HSet(ctx, buyers, buyer, id)
 		return nil
 	})

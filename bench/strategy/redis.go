@@ -81,7 +81,12 @@ func (s *store) Remaining(ctx context.Context, name string) (int64, error) {
 // page is how many orders one call reads: Redis does nothing else meanwhile.
 const page = 5_000
 
-// Orders implements Strategy. A record's time is its place in the stream.
+// takenField is in the record of an order whose ticket was taken before the record
+// was made, and says when, in Unix milliseconds.
+const takenField = "taken"
+
+// Orders implements Strategy. A record's time is its place in the stream, unless it
+// names another.
 func (s *store) Orders(ctx context.Context, name string) ([]Order, error) {
 	if _, err := s.Remaining(ctx, name); err != nil {
 		return nil, err
@@ -112,6 +117,9 @@ func order(e redis.XMessage) (Order, error) {
 	id, _ := e.Values["order"].(string)
 	buyer, _ := e.Values["buyer"].(string)
 	millis, _, _ := strings.Cut(e.ID, "-")
+	if taken, ok := e.Values[takenField].(string); ok {
+		millis = taken
+	}
 	at, err := strconv.ParseInt(millis, 10, 64)
 	if err != nil || id == "" || buyer == "" {
 		return Order{}, fmt.Errorf("entry %s is no order: %v", e.ID, e.Values)

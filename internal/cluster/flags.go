@@ -34,7 +34,7 @@ type GossipFlags struct {
 	Bind      string        `default:"0.0.0.0:7946" env:"ONSALE_GOSSIP_BIND" help:"host:port for gossip, UDP and TCP."`
 	Advertise string        `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, where Bind does not say."`
 	Seeds     []string      `env:"ONSALE_GOSSIP_SEEDS" help:"host:port of some members, for instance of the allocators."`
-	Probe     time.Duration `default:"200ms" env:"ONSALE_GOSSIP_PROBE" help:"How often a member checks another one; a crash is known after about five times as long, and news is sent four times as often. Longer where many members share few processors."`
+	Probe     time.Duration `default:"200ms" env:"ONSALE_GOSSIP_PROBE" help:"How often a member checks another one; a crash is known after about five times as long. Longer where many members share few processors."`
 	KeyFile   string        `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with 16, 24 or 32 bytes in base64 that encrypt all gossip."`
 }
 
@@ -42,9 +42,6 @@ func (f GossipFlags) config(name string, role membership.Role) (membership.Confi
 	c := membership.DefaultConfig()
 	c.Name, c.Role, c.Bind, c.Advertise, c.Seeds = name, role, f.Bind, f.Advertise, f.Seeds
 	if f.Probe != 0 {
-		// News keep their pace beside the probes: they wake a member up more
-		// often than anything else, so where probes are rare they are, too.
-		c.Gossip = max(f.Probe/(c.Probe/c.Gossip), time.Millisecond)
 		c.Probe = f.Probe
 	}
 	if f.KeyFile != "" {

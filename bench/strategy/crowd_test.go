@@ -180,8 +180,16 @@ func TestBrokenStrategiesBreakWhatTheySay(t *testing.T) {
 		"loses-acks":     {"books", "lost"}, // nobody is told sold out for it: the stock was counted down
 		"early-sold-out": {"early"},
 		"doubles":        {"duplicate"},
+		"forgets-buyers": {"changed", "duplicate"},
+		"dates-back":     {"early"},
+		// Only who counts what buyers were told sees these: the harness's own audit.
+		"sells-to-ghosts": nil,
+		"hides-orders":    nil,
 	}
 	for _, entry := range append(Broken, sound) {
+		if entry.Name == "falls" {
+			continue // it would take this process with it
+		}
 		t.Run(entry.Name, func(t *testing.T) {
 			s, err := entry.Make(t.Context(), Config{})
 			if err != nil {

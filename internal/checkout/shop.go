@@ -33,8 +33,10 @@ type Config struct {
 	// the group commit sends it again for as long.
 	Patience time.Duration
 	// Stale is the age of the last reading past which the node is not ready.
-	// Raising it keeps a node without Redis in the upstream; lowering it below
-	// two polls drops nodes for one lost reply.
+	// Raising it keeps a node without Redis in the upstream; lowering it has a
+	// short outage of Redis change every node's readiness twice, which takes a
+	// crowd of nodes seconds to tell each other, and gains nothing: there is no
+	// node to lead buyers to. Below two polls, one lost reply drops a node.
 	Stale time.Duration
 	// Expire is how many overdue holds one call ends at most.
 	Expire int
@@ -44,7 +46,7 @@ type Config struct {
 // DefaultConfig is the design's.
 func DefaultConfig() Config {
 	return Config{
-		Poll: 500 * time.Millisecond, Patience: 2 * time.Second, Stale: 1500 * time.Millisecond,
+		Poll: 500 * time.Millisecond, Patience: 2 * time.Second, Stale: 3 * time.Second,
 		Expire: 100, Local: localstock.DefaultConfig(),
 	}
 }

@@ -79,7 +79,7 @@ func (m *members) learn(n *memberlist.Node) {
 	}
 	p.meta, p.known = told, true
 	m.tell(event{kind: kind, name: n.Name, meta: told})
-	m.publish()
+	m.publish(n.Name, p)
 }
 
 // NotifyLeave implements memberlist.EventDelegate. memberlist calls it for
@@ -100,7 +100,7 @@ func (m *members) NotifyLeave(n *memberlist.Node) {
 		kind = left
 	}
 	m.tell(event{kind: kind, name: n.Name, meta: p.meta})
-	m.publish()
+	m.publish(n.Name, nil)
 }
 
 // NotifyConflict implements memberlist.ConflictDelegate: a live member's name
@@ -135,17 +135,24 @@ func (m *members) tell(e event) {
 	}
 }
 
-// publish renders the view, and signals if it differs. The caller holds mu.
-func (m *members) publish() {
-	view := make(sale.View, 0, len(m.byName))
-	for name, p := range m.byName {
-		if p.known && p.meta.Role == RoleNode {
-			view = append(view, p.meta.node(name))
-		}
-	}
-	slices.SortFunc(view, func(a, b sale.Node) int { return strings.Compare(a.Name, b.Name) })
-	if slices.Equal(view, *m.view.Load()) {
+// publish puts one member's state into the view, and signals if that differs. p is
+// nil where it has gone. Only its own place changes: a hundred members that hear of
+// each other's changes would spend more on sorting than on hearing. The caller
+// holds mu.
+func (m *members) publish(name string, p *member) {
+	old := *m.view.Load()
+	i, found := slices.BinarySearchFunc(old, name, func(n sale.Node, name string) int { return strings.Compare(n.Name, name) })
+	var view sale.View
+	switch belongs := p != nil && p.known && p.meta.Role == RoleNode; {
+	case belongs && found && old[i] == p.meta.node(name), !belongs && !found:
 		return
+	case belongs && found:
+		view = slices.Clone(old)
+		view[i] = p.meta.node(name)
+	case belongs:
+		view = slices.Insert(slices.Clone(old), i, p.meta.node(name))
+	default:
+		view = slices.Delete(slices.Clone(old), i, i+1)
 	}
 	m.view.Store(&view)
 	notify(m.changed)

@@ -27,7 +27,7 @@ check: deps ## Look for faults without running: format, vet, staticcheck, go.mod
 
 .PHONY: test
 test: deps ## Run every test under the race detector, in random order
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -shuffle=on -timeout=20m ./...
 
 .PHONY: race
 race: deps ## Run the concurrent packages' tests COUNT (20) times over

@@ -149,7 +149,7 @@ func (c *compare) measure(ctx context.Context, f *field, r *report.Report) error
 			}
 			row, curve, err := t.run(ctx, s.phase, repeat+1)
 			if ctx.Err() != nil {
-				return errors.Join(ctx.Err(), err)
+				return ctx.Err() // err only says what the interruption came to
 			}
 			if err != nil {
 				t.fallen(r, s.phase, repeat+1, err)

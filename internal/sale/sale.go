@@ -96,6 +96,23 @@ type Sale struct {
 	Closed    bool          // closed by the operator, whatever the window says
 }
 
+// fields are the definition's in records: Redis's hash and its stream. Total is
+// what the sale was opened with. A field that is added must be optional.
+var fields = []field{
+	text("id", func(s *Sale) *ID { return &s.ID }),
+	text("title", func(s *Sale) *string { return &s.Title }),
+	text("kind", func(s *Sale) *Kind { return &s.Kind }),
+	number("price", 1, func(s *Sale) *int64 { return &s.Price }),
+	text("currency", func(s *Sale) *string { return &s.Currency }),
+	number("opened", 1, func(s *Sale) *int64 { return &s.Total }),
+	number("opens", 1, func(s *Sale) *Instant { return &s.Opens }),
+	number("closes", 1, func(s *Sale) *Instant { return &s.Closes }),
+	number("limit", 1, func(s *Sale) *int { return &s.Limit }),
+	number("hold", time.Millisecond, func(s *Sale) *time.Duration { return &s.HoldFor }),
+	number("face", 1, func(s *Sale) *int64 { return &s.FaceValue }),
+	optional(text("rules", func(s *Sale) *string { return &s.Rules })),
+}
+
 // Bounds of a definition. They keep every counter inside what a Lua number
 // (a double) counts exactly, and every batch inside what Redis unpacks.
 const (

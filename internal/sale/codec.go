@@ -1,0 +1,99 @@
+package sale
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// field is one field of a definition in records: a name and a text. The names
+// are those of Redis, where they last longer than any version of this program.
+type field struct {
+	name   string
+	encode func(*Sale) string
+	decode func(*Sale, string) error
+	// optional: a record may lack it, and then it is what no text is.
+	optional bool
+}
+
+// text is a field that is kept as it is.
+func text[T ~string](name string, at func(*Sale) *T) field {
+	return field{
+		name:   name,
+		encode: func(s *Sale) string { return string(*at(s)) },
+		decode: func(s *Sale, v string) error { *at(s) = T(v); return nil },
+	}
+}
+
+// number is a field that is kept in decimal, in units of so much.
+func number[T ~int | ~int64](name string, unit T, at func(*Sale) *T) field {
+	return field{
+		name:   name,
+		encode: func(s *Sale) string { return strconv.FormatInt(int64(*at(s)/unit), 10) },
+		decode: func(s *Sale, v string) error {
+			n, err := strconv.ParseInt(v, 10, 64)
+			if err != nil {
+				return fmt.Errorf("the definition's %s is no number: %q", name, clip(v))
+			}
+			*at(s) = T(n) * unit
+			return nil
+		},
+	}
+}
+
+// optional makes a field one that older records lack. Its zero value is kept as
+// no text, so that whatever compares two records takes a missing field for it.
+// A number is optional from its first version on or never: "0" differs from "".
+func optional(f field) field {
+	zero := f.encode(&Sale{})
+	encode, decode := f.encode, f.decode
+	f.optional = true
+	f.encode = func(s *Sale) string {
+		if v := encode(s); v != zero {
+			return v
+		}
+		return ""
+	}
+	f.decode = func(s *Sale, v string) error {
+		if v == "" {
+			v = zero
+		}
+		return decode(s, v)
+	}
+	return f
+}
+
+// FieldNames are the names of a definition's fields in records.
+func FieldNames() []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// Encode is the definition as records keep it: names and values in turn. It
+// leaves out Closed, which is no part of what a sale was opened as.
+func (s Sale) Encode() []string {
+	pairs := make([]string, 0, 2*len(fields))
+	for _, f := range fields {
+		pairs = append(pairs, f.name, f.encode(&s))
+	}
+	return pairs
+}
+
+// DecodeSale is the inverse of Encode. value looks a field up by its name; it
+// may know names of a later version. The error names every field at fault.
+func DecodeSale(value func(name string) (string, bool)) (Sale, error) {
+	var s Sale
+	var faults []error
+	for _, f := range fields {
+		v, ok := value(f.name)
+		if !ok && !f.optional {
+			faults = append(faults, fmt.Errorf("the definition lacks %s", f.name))
+			continue
+		}
+		faults = append(faults, f.decode(&s, v))
+	}
+	return s, errors.Join(faults...)
+}

@@ -3,23 +3,27 @@
 --
 -- KEYS  1 {sale}  2 {sale}:plan
 -- ARGV  1 node, or '*' for everybody's shares  2 the plan generation it knows
--- reply the header; then id title kind price currency total opens closes limit
---       hold face rules closed held paid; then, for '*', the stock generation of the plan
+--       then the names of the fields of {sale} that are wanted
+-- reply the header; then a list, the names and values in turn of those that {sale}
+--       has; then, for '*', the stock generation of the plan
 --       and for each node: name, slice, buffer, tickets claimed
 -- keeps nothing: it writes nothing
 
 local sale, failure = books()
 if not sale then return failure end
 local known = tonumber(ARGV[2])
-if not known then return redis.error_reply('BADCALL read wants node and generation') end
+if not known or #ARGV < 3 then return redis.error_reply('BADCALL read wants node, generation and names') end
 
 local reply = header(sale, ARGV[1], known)
-local fields = redis.call('HMGET', KEYS[1], 'id', 'title', 'kind', 'price', 'currency', 'total',
-  'opens', 'closes', 'limit', 'hold', 'face', 'rules', 'closed', 'held', 'paid')
-for i, value in ipairs(fields) do
-  if not value then return redis.error_reply('BROKEN ' .. KEYS[1] .. ' lacks a field of its definition') end
-  reply[6 + i] = value
+local names, fields = {}, {}
+for i = 3, #ARGV do names[i - 2] = ARGV[i] end
+for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
+  if value then
+    fields[#fields + 1] = names[i]
+    fields[#fields + 1] = value
+  end
 end
+reply[7] = fields
 
 if ARGV[1] == '*' then
   local flat, claimed, stock = redis.call('HGETALL', KEYS[2]), {}, '0'

@@ -14,9 +14,8 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 	if err := d.Validate(); err != nil {
 		return false, err
 	}
-	r, err := s.ask(ctx, openScript, keysOf(d.ID).all,
-		string(d.ID), d.Title, string(d.Kind), d.Price, d.Currency, d.Total,
-		int64(d.Opens), int64(d.Closes), d.Limit, d.HoldFor.Milliseconds(), d.FaceValue, d.Rules, flag(d.Closed))
+	args := append([]any{flag(d.Closed), d.Total}, definitionArgs(d)...)
+	r, err := s.ask(ctx, openScript, keysOf(d.ID).all, args...)
 	if err != nil {
 		return false, err
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -161,36 +160,4 @@ func about(e *sale.Event, what string, fields []string) error {
 		return nil
 	}
 	return fmt.Errorf("%w: event %q", ErrReply, what)
-}
-
-// parseSale reads a definition from names and values, as open writes them to
-// the sale's hash and to its stream. Total is what it was opened with.
-func parseSale(fields []string) (sale.Sale, error) {
-	values := make(map[string]string, len(fields)/2)
-	for i := 0; i+1 < len(fields); i += 2 {
-		values[fields[i]] = fields[i+1]
-	}
-	var errs []error
-	text := func(name string) string {
-		v, ok := values[name]
-		if !ok {
-			errs = append(errs, fmt.Errorf("%w: the definition lacks %s", ErrReply, name))
-		}
-		return v
-	}
-	number := func(name string) int64 {
-		n, err := strconv.ParseInt(text(name), 10, 64)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%w: the definition's %s is no number", ErrReply, name))
-		}
-		return n
-	}
-	d := sale.Sale{
-		ID: sale.ID(text("id")), Title: text("title"), Kind: sale.Kind(text("kind")), Price: number("price"),
-		Currency: text("currency"), Total: number("opened"), Opens: sale.Instant(number("opens")),
-		Closes: sale.Instant(number("closes")), Limit: int(number("limit")),
-		HoldFor:   time.Duration(number("hold")) * time.Millisecond,
-		FaceValue: number("face"), Rules: text("rules"), Closed: text("closed") == "1",
-	}
-	return d, errors.Join(errs...)
 }

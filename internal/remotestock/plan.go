@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"onsale/internal/sale"
 )
@@ -12,34 +11,34 @@ import (
 // Read is a node's poll: the sale's definition and a reading.
 func (s *Store) Read(ctx context.Context, id sale.ID, known sale.Generation) (sale.Sale, sale.Reading, error) {
 	k := keysOf(id)
-	r, err := s.ask(ctx, readScript, k.all[:2], s.node, int64(known))
+	r, err := s.ask(ctx, readScript, k.all[:2], append([]any{s.node, int64(known)}, bookNames...)...)
 	if err != nil {
 		return sale.Sale{}, sale.Reading{}, err
 	}
 	d, _, err := r.definition()
-	return d, r.reading, classify("read", err)
+	return d, r.reading, err
 }
 
 // Survey reads all that planning needs, in one script: definition, books, and
 // every node's share of the plan with what it has claimed.
 func (s *Store) Survey(ctx context.Context, id sale.ID) (sale.Survey, error) {
 	k := keysOf(id)
-	r, err := s.ask(ctx, readScript, k.all[:2], "*", 0)
+	r, err := s.ask(ctx, readScript, k.all[:2], append([]any{"*", 0}, bookNames...)...)
 	if err != nil {
 		return sale.Survey{}, err
 	}
 	v := sale.Survey{Reading: r.reading}
 	if v.Sale, v.Counters, err = r.definition(); err != nil {
-		return v, classify("read", err)
+		return v, err
 	}
 	// The allotment in this header is that of a node named '*'.
 	v.Reading.Allotment = sale.Allotment{}
-	planned, err := r.number(definitionLength)
+	planned, err := r.number(1)
 	if err != nil {
 		return v, classify("read", err)
 	}
 	v.Planned = sale.Generation(planned)
-	for i := definitionLength + 1; i < len(r.rest); i += 4 {
+	for i := 2; i < len(r.rest); i += 4 {
 		var share sale.Share
 		var errs [4]error
 		share.Node, errs[0] = r.text(i)
@@ -78,31 +77,4 @@ func (s *Store) WritePlan(ctx context.Context, id sale.ID, token, stock sale.Gen
 		return 0, classify("plan", fmt.Errorf("%w: plan said %q", ErrReply, word))
 	}
 	return r.reading.Plan, nil
-}
-
-// definitionLength is how many elements of read's reply describe the sale.
-const definitionLength = 15
-
-// definition reads id title kind price currency total opens closes limit hold
-// face rules closed held paid.
-func (r reply) definition() (sale.Sale, sale.Counters, error) {
-	var errs []error
-	text := func(i int) string {
-		s, err := r.text(i)
-		errs = append(errs, err)
-		return s
-	}
-	number := func(i int) int64 {
-		n, err := r.number(i)
-		errs = append(errs, err)
-		return n
-	}
-	d := sale.Sale{
-		ID: sale.ID(text(0)), Title: text(1), Kind: sale.Kind(text(2)), Price: number(3), Currency: text(4),
-		Total: number(5), Opens: sale.Instant(number(6)), Closes: sale.Instant(number(7)),
-		Limit: int(number(8)), HoldFor: time.Duration(number(9)) * time.Millisecond,
-		FaceValue: number(10), Rules: text(11), Closed: number(12) == 1,
-	}
-	c := sale.Counters{Total: d.Total, Remaining: r.reading.Remaining, Held: number(13), Paid: number(14)}
-	return d, c, errors.Join(errs...)
 }

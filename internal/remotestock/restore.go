@@ -24,11 +24,8 @@ func (s *Store) Restore(ctx context.Context, id sale.ID, r sale.Records) error {
 		return fmt.Errorf("restore: %w: %w", sale.ErrUnavailable, err)
 	}
 	d, c := r.Sale, r.Counters()
-	args := append(counts,
-		"id", string(d.ID), "title", d.Title, "kind", string(d.Kind), "price", d.Price, "currency", d.Currency, "opened", r.Opened,
-		"opens", int64(d.Opens), "closes", int64(d.Closes), "limit", d.Limit, "hold", d.HoldFor.Milliseconds(),
-		"face", d.FaceValue, "rules", d.Rules,
-		"total", c.Total, "remaining", c.Remaining, "held", c.Held, "paid", c.Paid)
+	d.Total = r.Opened
+	args := append(append(counts, definitionArgs(d)...), "total", c.Total, "remaining", c.Remaining, "held", c.Held, "paid", c.Paid)
 	for key, delta := range r.Restocks {
 		args = append(args, "change:"+key, delta)
 	}

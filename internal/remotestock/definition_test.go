@@ -1,0 +1,161 @@
+package remotestock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// recorded is the definition of which testdata/definition-c6403fa.txt is the record.
+var recorded = sale.Sale{
+	ID: "spring-vouchers", Title: "Gutschein \xff\x00é \"A\"", Kind: sale.Voucher, Price: 7500, Currency: "EUR", FaceValue: 10_000,
+	Rules: "Once.\n<Только> раз", Total: 100, Opens: 1_700_000_000_123, Closes: 1_800_000_000_456, Limit: 4,
+	HoldFor: 90*time.Second + 250*time.Millisecond, Closed: true,
+}
+
+// record reads the sale's hash and the first entry of its stream, as the version of
+// commit c6403fa wrote them for a sale of 100 tickets that was restocked by 20.
+func record(t *testing.T) (hash, entry []string) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/definition-c6403fa.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		var key, name, value string
+		if _, err := fmt.Sscanf(line, "%s %q %q", &key, &name, &value); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if key == "hash" {
+			hash = append(hash, name, value)
+		} else {
+			entry = append(entry, name, value)
+		}
+	}
+	return hash, entry
+}
+
+func TestASaleOfTheLastVersionIsRead(t *testing.T) {
+	for name, addr := range map[string]string{"a real Redis": server.Addr(), "the embedded one": miniredis.RunT(t).Addr()} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			s, client := newStore(t, addr, "n1")
+			hash, entry := record(t)
+			keys, now := remotestock.Keys(recorded.ID), recorded
+			client.HSet(ctx, keys[0], hash)
+			client.Do(ctx, append([]any{"XADD", keys[5], "*"}, anys(entry)...)...)
+			now.Total = 120
+
+			got, _, err := s.Read(ctx, recorded.ID, 0)
+			if diff := cmp.Diff(now, got); err != nil || diff != "" {
+				t.Errorf("read: got %v (-want +got):\n%s", err, diff)
+			}
+			survey, err := s.Survey(ctx, recorded.ID)
+			if diff := cmp.Diff(now, survey.Sale); err != nil || diff != "" {
+				t.Errorf("survey: got %v (-want +got):\n%s", err, diff)
+			}
+			snapshot, err := s.Snapshot(ctx, recorded.ID)
+			if diff := cmp.Diff(now, snapshot.Sale); err != nil || diff != "" || snapshot.Opened != 100 {
+				t.Errorf("snapshot: got %d opened, %v (-want +got):\n%s", snapshot.Opened, err, diff)
+			}
+			if len(snapshot.Stream) != 1 || snapshot.Stream[0].Fault != "" {
+				t.Fatalf("got the stream %+v, want one sound entry", snapshot.Stream)
+			}
+			if diff := cmp.Diff(&recorded, snapshot.Stream[0].Opened); diff != "" {
+				t.Errorf("stream (-want +got):\n%s", diff)
+			}
+			t.Run("and opening it again changes nothing", func(t *testing.T) {
+				before := client.HGetAll(ctx, keys[0]).Val()
+				if created, err := s.Open(ctx, recorded); err != nil || created {
+					t.Errorf("got %v, %v, want it there already", created, err)
+				}
+				if diff := cmp.Diff(before, client.HGetAll(ctx, keys[0]).Val()); diff != "" {
+					t.Errorf("hash (-before +after):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestASaleIsWrittenAsTheLastVersionDid: nodes of both versions sell beside each other.
+func TestASaleIsWrittenAsTheLastVersionDid(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, recorded)
+	if _, err := s.Restock(ctx, recorded.ID, 20, "spring, second batch"); err != nil {
+		t.Fatal(err)
+	}
+	hash, entry := record(t)
+	keys := remotestock.Keys(recorded.ID)
+	got := client.HGetAll(ctx, keys[0]).Val()
+	for i := 0; i < len(hash); i += 2 {
+		if name := hash[i]; name != "stock" && got[name] != hash[i+1] {
+			t.Errorf("hash: got %s %q, want %q", name, got[name], hash[i+1])
+		}
+	}
+	first := client.XRange(ctx, keys[5], "-", "+").Val()[0].Values
+	for i := 2; i < len(entry); i += 2 {
+		if name := entry[i]; first[name] != entry[i+1] {
+			t.Errorf("entry: got %s %q, want %q", name, first[name], entry[i+1])
+		}
+	}
+}
+
+func TestAnyOtherFieldIsAnotherDefinition(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, recorded)
+	key := remotestock.Keys(recorded.ID)[0]
+	good := client.HGetAll(ctx, key).Val()
+	for _, name := range sale.FieldNames() {
+		client.HSet(ctx, key, name, good[name]+"0")
+		if _, err := s.Open(ctx, recorded); !errors.Is(err, sale.ErrConflict) {
+			t.Errorf("another %s: got %v, want ErrConflict", name, err)
+		}
+		client.HSet(ctx, key, good)
+	}
+	again := recorded
+	again.Closed = false // an operator's doing, and no part of the definition
+	if created, err := s.Open(ctx, again); err != nil || created {
+		t.Errorf("the same: got %v, %v, want it there already", created, err)
+	}
+}
+
+func TestASaleThatLacksAFieldIsUnavailable(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, recorded)
+	key := remotestock.Keys(recorded.ID)[0]
+	for field, garbage := range map[string]string{"title": "", "currency": "", "price": "many", "face": "1.5"} {
+		good := client.HGet(ctx, key, field).Val()
+		if client.HDel(ctx, key, field); garbage != "" {
+			client.HSet(ctx, key, field, garbage)
+		}
+		_, _, err := s.Read(ctx, recorded.ID, 0)
+		_, err2 := s.Survey(ctx, recorded.ID)
+		for _, err := range []error{err, err2} {
+			if !errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown) || !strings.Contains(err.Error(), field) {
+				t.Errorf("%s %q: got %v, want ErrUnavailable that names it", field, garbage, err)
+			}
+		}
+		client.HSet(ctx, key, field, good)
+	}
+}
+
+func anys(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, text := range texts {
+		out[i] = text
+	}
+	return out
+}

@@ -32,30 +32,19 @@ func (s *Store) Book(ctx context.Context, id sale.ID) (sale.Book, error) {
 }
 
 func readSale(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) error {
-	rows, err := tx.Query(ctx, `
-SELECT title, kind, price, currency, face_value, rules, per_buyer, hold_ms, opens_at, closes_at, opened_total, closed
-FROM sales WHERE id = $1`, id)
+	rows, err := tx.Query(ctx, definitionSQL, id)
 	if err != nil {
 		return err
 	}
-	var title, rules []byte
-	var hold int64
-	var opens, closes *time.Time
 	d, known := &b.Sale, false
-	into := []any{&title, &d.Kind, &d.Price, &d.Currency, &d.FaceValue, &rules, &d.Limit, &hold, &opens, &closes, &b.Opened, &d.Closed}
+	into := append([]any{&d.Closed}, values(d)...)
 	if _, err := pgx.ForEachRow(rows, into, func() error { known = true; return nil }); err != nil {
 		return err
 	}
 	if !known {
 		return sale.ErrNoSale
 	}
-	d.ID, d.Title, d.Rules, d.HoldFor = id, string(title), string(rules), time.Duration(hold)*time.Millisecond
-	if opens != nil {
-		d.Opens = instant(*opens)
-	}
-	if closes != nil {
-		d.Closes = instant(*closes)
-	}
+	d.ID, b.Opened = id, d.Total
 	return nil
 }
 

@@ -20,14 +20,6 @@ const (
 INSERT INTO readers AS r (sale, token) VALUES ($1, $2)
 ON CONFLICT (sale) DO UPDATE SET token = excluded.token WHERE r.token <= excluded.token`
 
-	openedSQL = `
-INSERT INTO sales AS s (id, title, kind, price, currency, face_value, rules, per_buyer, hold_ms, opens_at, closes_at, opened_total, closed, closed_changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-ON CONFLICT (id) DO UPDATE SET title = NULL
-WHERE (s.title, s.kind, s.price, s.currency, s.face_value, s.rules, s.per_buyer, s.hold_ms, s.opens_at, s.closes_at, s.opened_total)
-	IS DISTINCT FROM (excluded.title, excluded.kind, excluded.price, excluded.currency, excluded.face_value, excluded.rules,
-		excluded.per_buyer, excluded.hold_ms, excluded.opens_at, excluded.closes_at, excluded.opened_total)`
-
 	knownSQL = `SELECT true FROM sales WHERE id = $1`
 
 	closedSQL = `UPDATE sales SET closed = $2, closed_changed_at = $3 WHERE id = $1 AND closed_changed_at <= $3`
@@ -93,8 +85,7 @@ func statements(id sale.ID, token sale.Generation, b Batch) (*pgx.Batch, error) 
 		return nil
 	})
 	if d := b.Opened; d != nil {
-		p.Queue(openedSQL, id, []byte(d.Title), string(d.Kind), d.Price, d.Currency, d.FaceValue, []byte(d.Rules), d.Limit,
-			d.HoldFor.Milliseconds(), nullable(d.Opens), nullable(d.Closes), d.Total, d.Closed, b.OpenedAt.Time())
+		p.Queue(openedSQL, append([]any{id, d.Closed, b.OpenedAt.Time()}, values(d)...)...)
 	}
 	p.Queue(knownSQL, id).QueryRow(func(row pgx.Row) error {
 		var known bool
@@ -172,13 +163,4 @@ func queuePayments(p *pgx.Batch, id sale.ID, payments []PaymentChange) error {
 	}
 	p.Queue(paymentsSQL, id, ids, messages, orders, amounts, currencies, states, reasons, heard, changed)
 	return nil
-}
-
-// nullable is NULL for an instant that a sale does not have.
-func nullable(at sale.Instant) *time.Time {
-	if at == 0 {
-		return nil
-	}
-	t := at.Time()
-	return &t
 }

@@ -46,6 +46,23 @@ func (d Definition) Sale() (sale.Sale, error) {
 	return s, nil
 }
 
+// newDefinition is the inverse of Sale.
+func newDefinition(s sale.Sale) Definition {
+	d := Definition{
+		ID: string(s.ID), Title: s.Title, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
+		FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
+	}
+	if s.Opens != 0 {
+		t := s.Opens.Time()
+		d.OpensAt = &t
+	}
+	if s.Closes != 0 {
+		t := s.Closes.Time()
+		d.ClosesAt = &t
+	}
+	return d
+}
+
 // Status is a sale with its books and its plan.
 type Status struct {
 	Definition
@@ -125,23 +142,11 @@ func newPayment(p sale.Payment) Payment {
 }
 
 func newStatus(v sale.Survey) Status {
-	s := v.Sale
 	d := Status{
-		Definition: Definition{
-			ID: string(s.ID), Title: s.Title, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
-			FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
-		},
-		Remaining: v.Counters.Remaining, Held: v.Counters.Held, Paid: v.Counters.Paid,
+		Definition: newDefinition(v.Sale),
+		Remaining:  v.Counters.Remaining, Held: v.Counters.Held, Paid: v.Counters.Paid,
 		RedisTime: v.Reading.At.Time(), StockGeneration: v.Reading.Stock, PlanGeneration: v.Reading.Plan,
 		Plan: []Share{},
-	}
-	if s.Opens != 0 {
-		t := s.Opens.Time()
-		d.OpensAt = &t
-	}
-	if s.Closes != 0 {
-		t := s.Closes.Time()
-		d.ClosesAt = &t
 	}
 	for _, share := range v.Shares {
 		d.Plan = append(d.Plan, Share(share))

@@ -66,7 +66,7 @@ func startRecords(t *testing.T) *records {
 // sell opens a sale of so many tickets at 1.00 EUR.
 func (r *records) sell(t *testing.T, id string, tickets int64) {
 	t.Helper()
-	d := adminapi.Definition{ID: id, Title: "Sale of " + id, Currency: "EUR", Price: 100, Total: tickets, Limit: 4}
+	d := adminapi.Definition{ID: id, Title: "Sale of " + id, Subtitle: "An evening", Currency: "EUR", Price: 100, Total: tickets, Limit: 4}
 	if err := r.Open(r.ctx, d); err != nil {
 		t.Fatal(err)
 	}

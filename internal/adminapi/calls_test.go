@@ -38,8 +38,10 @@ func TestASaleIsShown(t *testing.T) {
 func TestAVoucherIsShownWithItsWorthAndItsTerms(t *testing.T) {
 	v := survey("s")
 	v.Sale.Kind, v.Sale.FaceValue, v.Sale.Rules = sale.Voucher, 10_000, "Once.\n<Только> раз"
+	v.Sale.Subtitle = "Für <zwei>"
 	want := status("s")
 	want["kind"], want["face_value"], want["rules"] = "voucher", json.Number("10000"), v.Sale.Rules
+	want["subtitle"] = v.Sale.Subtitle
 	a := ask(t, serve(t, &stock{survey: func(sale.ID) (sale.Survey, error) { return v, nil }}, nil), "GET", "/admin/v1/sales/s", "")
 	if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
@@ -63,13 +65,14 @@ func TestASaleIsCreatedAsWritten(t *testing.T) {
 	var got sale.Sale
 	s := &stock{open: func(d sale.Sale) (bool, error) { got = d; return false, nil }}
 	a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", `{"id":"s","title":"Concert","kind":"voucher","price":4950,"currency":"EUR","total":100,
-		"face_value":10000,"rules":"Once.\n<Только> раз","opens_at":"2042-05-01T14:00:00+02:00","closes_at":"2042-05-01T13:00:00Z",
+		"subtitle":"Für <zwei>","face_value":10000,"rules":"Once.\n<Только> раз","opens_at":"2042-05-01T14:00:00+02:00","closes_at":"2042-05-01T13:00:00Z",
 		"limit":4,"hold_seconds":1.5,"closed":true}`)
 	if a.StatusCode != http.StatusOK {
 		t.Errorf("got %s, want 200 for a sale that exists", a.Status)
 	}
 	want := survey("s").Sale
 	want.Kind, want.FaceValue, want.Rules, want.Closed = sale.Voucher, 10_000, "Once.\n<Только> раз", true
+	want.Subtitle = "Für <zwei>"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("definition (-want +got):\n%s", diff)
 	}
@@ -79,9 +82,9 @@ func TestADefinitionIsRefusedWithEveryFault(t *testing.T) {
 	s := &stock{}
 	server := serve(t, s, nil)
 	a := ask(t, server, "POST", "/admin/v1/sales", `{"id":"No!","title":"","kind":"x","price":-1,"currency":"euro","face_value":-1,
-		"rules":"`+strings.Repeat("x", sale.MaxRulesLength+1)+`","total":-1,"opens_at":"2042-05-01T12:00:00Z","closes_at":"2042-05-01T11:00:00Z","limit":-1,"hold_seconds":0.1}`)
+		"subtitle":"`+strings.Repeat("x", sale.MaxTitleLength+1)+`","rules":"`+strings.Repeat("x", sale.MaxRulesLength+1)+`","total":-1,"opens_at":"2042-05-01T12:00:00Z","closes_at":"2042-05-01T11:00:00Z","limit":-1,"hold_seconds":0.1}`)
 	wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-	for _, fault := range []string{"sale id", "title", "kind", "price", "face value", "rules", "currency", "total", "limit", "hold time", "closes must be after opens"} {
+	for _, fault := range []string{"sale id", "title: want 1", "subtitle", "kind", "price", "face value", "rules", "currency", "total", "limit", "hold time", "closes must be after opens"} {
 		if !strings.Contains(a.document["detail"].(string), fault) {
 			t.Errorf("got %q, want the fault of %s in it", a.document["detail"], fault)
 		}

@@ -14,6 +14,7 @@ import (
 type Definition struct {
 	ID          string     `json:"id"`
 	Title       string     `json:"title"`
+	Subtitle    string     `json:"subtitle,omitempty"`
 	Kind        string     `json:"kind"` // ticket (the default), voucher or product
 	Price       int64      `json:"price"`
 	Currency    string     `json:"currency"`
@@ -30,7 +31,7 @@ type Definition struct {
 // Sale checks the definition and fills in the defaults.
 func (d Definition) Sale() (sale.Sale, error) {
 	s := sale.Sale{
-		ID: sale.ID(d.ID), Title: d.Title, Kind: sale.Kind(cmp.Or(d.Kind, string(sale.Ticket))),
+		ID: sale.ID(d.ID), Title: d.Title, Subtitle: d.Subtitle, Kind: sale.Kind(cmp.Or(d.Kind, string(sale.Ticket))),
 		Price: d.Price, Currency: d.Currency, FaceValue: d.FaceValue, Rules: d.Rules, Total: d.Total, Limit: cmp.Or(d.Limit, 1),
 		HoldFor: time.Duration(cmp.Or(d.HoldSeconds, 600) * float64(time.Second)).Truncate(time.Millisecond), Closed: d.Closed,
 	}
@@ -49,7 +50,7 @@ func (d Definition) Sale() (sale.Sale, error) {
 // newDefinition is the inverse of Sale.
 func newDefinition(s sale.Sale) Definition {
 	d := Definition{
-		ID: string(s.ID), Title: s.Title, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
+		ID: string(s.ID), Title: s.Title, Subtitle: s.Subtitle, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
 		FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
 	}
 	if s.Opens != 0 {

@@ -22,6 +22,8 @@ func TestLedger(t *testing.T) {
 		"with another price": {func(_ *sale.Snapshot, b *sale.Book) { b.Sale.Price++ },
 			[]string{`the sale is \{.* Price:1000 .*\} in Redis, and \{.* Price:1001 .*\} in the ledger`}},
 		"with other terms": {func(_ *sale.Snapshot, b *sale.Book) { b.Sale.Rules = "No refunds." }, []string{`the sale is .*`}},
+		"with another subtitle": {func(_ *sale.Snapshot, b *sale.Book) { b.Sale.Subtitle = "An evening" },
+			[]string{`the sale is \{.* Subtitle: .*\} in Redis, and \{.* Subtitle:An evening .*\} in the ledger`}},
 		"with another end": {func(_ *sale.Snapshot, b *sale.Book) { b.Sale.Closes = noon.Add(1) }, []string{`the sale is .*`}},
 		"with a sale that is closed there": {func(_ *sale.Snapshot, b *sale.Book) { b.Sale.Closed = true },
 			[]string{`the sale is \{.* Closed:false\} in Redis, and \{.* Closed:true\} in the ledger`}},

@@ -90,6 +90,7 @@ func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
 type saleDocument struct {
 	ID         sale.ID    `json:"id"`
 	Title      string     `json:"title"`
+	Subtitle   string     `json:"subtitle,omitempty"`
 	Kind       sale.Kind  `json:"kind"`
 	Price      int64      `json:"price"`
 	Currency   string     `json:"currency"`
@@ -105,7 +106,7 @@ type saleDocument struct {
 
 func newSaleDocument(s *sale.Sale, state sale.Outcome, now sale.Instant, remaining int64) saleDocument {
 	d := saleDocument{
-		ID: s.ID, Title: s.Title, Kind: s.Kind, Price: s.Price, Currency: s.Currency,
+		ID: s.ID, Title: s.Title, Subtitle: s.Subtitle, Kind: s.Kind, Price: s.Price, Currency: s.Currency,
 		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit,
 		OpensAt: s.Opens.Time(), ServerTime: now.Time(), Remaining: remaining,
 	}

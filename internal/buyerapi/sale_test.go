@@ -35,6 +35,8 @@ func TestASaleIsShownToAnybody(t *testing.T) {
 		}, map[string]any{
 			"kind": "voucher", "face_value": json.Number("10000"), "rules": "Не для перепродажи.\n<b>\"Once\" & only</b> \u2028",
 		}},
+		"with a subtitle": {func(s *sale.Sale, _ *sale.Reading) { s.Subtitle = "An <evening>" },
+			map[string]any{"subtitle": "An <evening>"}},
 		"terms of a ticket": {func(s *sale.Sale, _ *sale.Reading) { s.Rules = "No refunds." },
 			map[string]any{"rules": "No refunds."}},
 	} {

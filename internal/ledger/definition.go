@@ -21,6 +21,7 @@ type column struct {
 // opened with. Beside them a row has its id, and whether it is closed since when.
 var columns = []column{
 	{"title", func(d *sale.Sale) any { return (*octets)(&d.Title) }},
+	{"subtitle", func(d *sale.Sale) any { return (*octets)(&d.Subtitle) }},
 	{"kind", func(d *sale.Sale) any { return &d.Kind }},
 	{"price", func(d *sale.Sale) any { return &d.Price }},
 	{"currency", func(d *sale.Sale) any { return &d.Currency }},

@@ -2,9 +2,15 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"io/fs"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"onsale/internal/sale"
 )
@@ -53,5 +59,57 @@ func TestAnyOtherFieldIsAContradiction(t *testing.T) {
 		if err := s.Commit(context.Background(), id, 1, Fold([]sale.Event{opened(other)})); !errors.Is(err, ErrRefused) {
 			t.Errorf("another %s: got %v, want %v", name, err, ErrRefused)
 		}
+	}
+}
+
+// recordedSQL is a sale as the version before subtitles wrote it.
+const recordedSQL = `
+INSERT INTO sales (id, title, kind, price, currency, face_value, rules, per_buyer, hold_ms, opens_at, closes_at, opened_total, closed, closed_changed_at)
+VALUES ('spring', 'Voucher', 'voucher', 7500, 'EUR', 10000, 'Once.', 4, 90250, '2023-11-14 22:13:20.123Z', NULL, 100, true, '2023-11-14 22:13:20.001Z')`
+
+// TestASaleOfTheLastVersionIsKnown: its database is migrated, and its opening may still
+// stand in the stream, without the fields that came since.
+func TestASaleOfTheLastVersionIsKnown(t *testing.T) {
+	ctx, to := context.Background(), database(t)
+	s := openStore(t, to)
+	migrateTo(t, to, 1)
+	if _, err := s.pool.Exec(ctx, recordedSQL); err != nil {
+		t.Fatal(err)
+	}
+	if err := Migrate(ctx, to); err != nil {
+		t.Fatal(err)
+	}
+	d := sale.Sale{
+		ID: "spring", Title: "Voucher", Kind: sale.Voucher, Price: 7500, Currency: "EUR", FaceValue: 10_000, Rules: "Once.", Total: 100,
+		Opens: 1_700_000_000_123, Limit: 4, HoldFor: 90_250 * time.Millisecond, Closed: true,
+	}
+	wantRecords(t, s, d.ID, applied(opened(d)))
+	commit(t, s, d.ID, opened(d))
+	wantRecords(t, s, d.ID, applied(opened(d)))
+	t.Run("and a ledger of that version still records", func(t *testing.T) {
+		if _, err := s.pool.Exec(ctx, strings.Replace(recordedSQL, "'spring'", "'summer'", 1)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// migrateTo makes the schema of an older version.
+func migrateTo(t *testing.T, url string, version int64) {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(context.Background(), version); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -74,6 +74,13 @@ func TestASaleOfTheLastVersionIsRead(t *testing.T) {
 			if diff := cmp.Diff(&recorded, snapshot.Stream[0].Opened); diff != "" {
 				t.Errorf("stream (-want +got):\n%s", diff)
 			}
+			t.Run("and has no subtitle, which a definition with one differs from", func(t *testing.T) {
+				with := recorded
+				with.Subtitle = "An evening"
+				if _, err := s.Open(ctx, with); !errors.Is(err, sale.ErrConflict) {
+					t.Errorf("got %v, want ErrConflict", err)
+				}
+			})
 			t.Run("and opening it again changes nothing", func(t *testing.T) {
 				before := client.HGetAll(ctx, keys[0]).Val()
 				if created, err := s.Open(ctx, recorded); err != nil || created {
@@ -149,6 +156,28 @@ func TestASaleThatLacksAFieldIsUnavailable(t *testing.T) {
 			}
 		}
 		client.HSet(ctx, key, field, good)
+	}
+}
+
+func TestASubtitleIsKept(t *testing.T) {
+	ctx := context.Background()
+	s, _ := newStore(t, server.Addr(), "n1")
+	d := recorded
+	d.Subtitle = "Für <zwei>"
+	open(t, s, d)
+	got, _, err := s.Read(ctx, d.ID, 0)
+	if diff := cmp.Diff(d, got); err != nil || diff != "" {
+		t.Errorf("read: got %v (-want +got):\n%s", err, diff)
+	}
+	snapshot := wantClean(t, s, d.ID)
+	if diff := cmp.Diff(d, snapshot.Sale); diff != "" {
+		t.Errorf("snapshot (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(&d, snapshot.Stream[0].Opened); diff != "" {
+		t.Errorf("stream (-want +got):\n%s", diff)
+	}
+	if _, err := s.Open(ctx, recorded); !errors.Is(err, sale.ErrConflict) {
+		t.Errorf("opened again without it: got %v, want ErrConflict", err)
 	}
 }
 

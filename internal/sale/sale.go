@@ -81,6 +81,7 @@ func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i-j) * time
 type Sale struct {
 	ID       ID
 	Title    string
+	Subtitle string // may be empty
 	Kind     Kind
 	Price    int64  // in the currency's minor unit
 	Currency string // ISO 4217, such as "EUR"
@@ -111,6 +112,7 @@ var fields = []field{
 	number("hold", time.Millisecond, func(s *Sale) *time.Duration { return &s.HoldFor }),
 	number("face", 1, func(s *Sale) *int64 { return &s.FaceValue }),
 	optional(text("rules", func(s *Sale) *string { return &s.Rules })),
+	optional(text("subtitle", func(s *Sale) *string { return &s.Subtitle })),
 }
 
 // Bounds of a definition. They keep every counter inside what a Lua number
@@ -118,7 +120,7 @@ var fields = []field{
 const (
 	MaxTotal       = 1_000_000_000
 	MaxLimit       = 1_000
-	MaxTitleLength = 200
+	MaxTitleLength = 200   // bytes, of title and subtitle alike
 	MaxRulesLength = 2_000 // bytes; every node reads them with every poll
 	MaxAmount      = 1e15  // in minor units, of one order: Price × Limit
 	MaxHoldFor     = 30 * 24 * time.Hour
@@ -139,6 +141,7 @@ func (s Sale) Validate() error {
 	_, err := ParseID(string(s.ID))
 	check(err == nil, "%w", err)
 	check(s.Title != "" && len(s.Title) <= MaxTitleLength, "title: want 1 to %d bytes, got %d", MaxTitleLength, len(s.Title))
+	check(len(s.Subtitle) <= MaxTitleLength && utf8.ValidString(s.Subtitle), "subtitle: want at most %d bytes of UTF-8, got %d", MaxTitleLength, len(s.Subtitle))
 	check(s.Kind == Ticket || s.Kind == Voucher || s.Kind == Product, "kind %q: want ticket, voucher or product", s.Kind)
 	check(s.Price >= 0 && s.Price <= MaxAmount/int64(max(1, s.Limit)), "price %d: want 0 to %d minor units, divided by the limit", s.Price, int64(MaxAmount))
 	check(s.FaceValue >= 0 && s.FaceValue <= MaxAmount, "face value %d: want 0 to %d minor units", s.FaceValue, int64(MaxAmount))

@@ -35,6 +35,11 @@ func TestValidate(t *testing.T) {
 		"a longer title":              {func(s *sale.Sale) { s.Title = long + "x" }, "title: want 1 to 200 bytes, got 201"},
 		"a title of fewer characters": {func(s *sale.Sale) { s.Title = strings.Repeat("ж", 101) }, "title: want 1 to 200 bytes, got 202"},
 
+		"no subtitle":              {func(s *sale.Sale) { s.Subtitle = "" }, ""},
+		"the longest subtitle":     {func(s *sale.Sale) { s.Subtitle = long }, ""},
+		"a longer subtitle":        {func(s *sale.Sale) { s.Subtitle = long + "x" }, "subtitle: want at most 200 bytes of UTF-8, got 201"},
+		"a subtitle that is bytes": {func(s *sale.Sale) { s.Subtitle = "\xff" }, "subtitle: want at most 200 bytes of UTF-8, got 1"},
+
 		"no kind":      {func(s *sale.Sale) { s.Kind = "" }, `kind "": want ticket, voucher or product`},
 		"another kind": {func(s *sale.Sale) { s.Kind = "Ticket" }, `kind "Ticket": want ticket, voucher or product`},
 

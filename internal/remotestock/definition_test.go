@@ -188,3 +188,25 @@ func anys(texts []string) []any {
 	}
 	return out
 }
+
+// TestARestoredSaleKeepsWhatItWasOpenedWith: its total is of now, and has been restocked.
+func TestARestoredSaleKeepsWhatItWasOpenedWith(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, recorded)
+	if _, err := s.Restock(ctx, recorded.ID, 20, "more"); err != nil {
+		t.Fatal(err)
+	}
+	before := wantClean(t, s, recorded.ID)
+	client.Del(ctx, remotestock.Keys(recorded.ID)[5]) // a ledger has all of it
+	if err := s.Restore(ctx, recorded.ID, before.Records); err != nil {
+		t.Fatal(err)
+	}
+	after := wantClean(t, s, recorded.ID)
+	if diff := cmp.Diff(before.Records, after.Records); diff != "" {
+		t.Errorf("records (-before +after):\n%s", diff)
+	}
+	if created, err := s.Open(ctx, recorded); err != nil || created {
+		t.Errorf("opened again: got %v, %v, want it there already", created, err)
+	}
+}

@@ -1,6 +1,7 @@
 // Package lua holds the scripts that Redis runs, one a file, each opening
-// with its keys, arguments, reply and the invariant that it keeps. The package
-// exists because go:embed can't reach a parent folder.
+// with its keys, arguments, reply and the invariant that it keeps, and the one
+// way to call them: [Script]. The package exists because go:embed can't reach a
+// parent folder.
 package lua
 
 import _ "embed"

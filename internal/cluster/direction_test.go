@@ -40,7 +40,7 @@ var fences = []struct {
 	tests   bool
 }{
 	{"github.com/valyala/fasthttp", []string{"internal/buyerapi", "cmd", "bench", "internal/cluster"}, false},
-	{"github.com/redis/go-redis", []string{"internal/remotestock", "internal/membership", "internal/ledger", "internal/cluster", "bench"}, true},
+	{"github.com/redis/go-redis", []string{"lua", "internal/remotestock", "internal/membership", "internal/ledger", "internal/cluster", "bench"}, true},
 	{"github.com/hashicorp/memberlist", []string{"internal/membership"}, false},
 	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, false},
 	{"github.com/jackc/pgx", []string{"internal/ledger", "bench"}, false},

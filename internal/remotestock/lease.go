@@ -42,7 +42,7 @@ func (l *Lease) Release(ctx context.Context) error {
 func (l *Lease) run(ctx context.Context, ttl time.Duration) (sale.Generation, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.call)
 	defer cancel()
-	raw, err := leaseScript.call(ctx, l.client, []string{l.key}, []any{l.holder, ttl.Milliseconds()})
+	raw, err := leaseScript.Call(ctx, l.client, []string{l.key}, []any{l.holder, ttl.Milliseconds()})
 	if err != nil {
 		return 0, false, classify("lease", err)
 	}
@@ -85,7 +85,7 @@ func (r *Roll) Leave(ctx context.Context) error {
 func (r *Roll) run(ctx context.Context, ttl time.Duration) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.call)
 	defer cancel()
-	raw, err := rollScript.call(ctx, r.client, []string{r.key}, []any{r.member, ttl.Milliseconds()})
+	raw, err := rollScript.Call(ctx, r.client, []string{r.key}, []any{r.member, ttl.Milliseconds()})
 	if err != nil {
 		return 0, classify("roll", err)
 	}

@@ -31,7 +31,7 @@ func (s *Store) Restore(ctx context.Context, id sale.ID, r sale.Records) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	raw, err := restoreScript.call(ctx, s.client, slices.Concat(k.all, rebuilt), args)
+	raw, err := restoreScript.Call(ctx, s.client, slices.Concat(k.all, rebuilt), args)
 	if err != nil {
 		return classify("restore", err)
 	}

@@ -17,7 +17,7 @@ func (s *Store) Snapshot(ctx context.Context, id sale.ID) (sale.Snapshot, error)
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	k := keysOf(id)
-	raw, err := snapshotScript.call(ctx, s.client, []string{k.sale, k.buyers, k.orders, k.deadlines, k.events, k.payments}, nil)
+	raw, err := snapshotScript.Call(ctx, s.client, []string{k.sale, k.buyers, k.orders, k.deadlines, k.events, k.payments}, nil)
 	if err != nil {
 		return sale.Snapshot{}, fmt.Errorf("snapshot: %w: %w", sale.ErrUnavailable, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/sale"
+	"onsale/lua"
 )
 
 // Hooks are called as things happen; nil fields are not called.
@@ -60,25 +61,25 @@ func New(client redis.UniversalClient, node string, config Config, hooks Hooks, 
 
 // call runs a sale's script through the breaker and parses its header. The
 // error is raw: see ran and classify.
-func (s *Store) call(ctx context.Context, sc *script, claims int, keys []string, args []any) (reply, error) {
+func (s *Store) call(ctx context.Context, sc *lua.Script, claims int, keys []string, args []any) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	sent := time.Now()
-	raw, err := s.breaker.Execute(func() ([]any, error) { return sc.call(ctx, s.client, keys, args) })
+	raw, err := s.breaker.Execute(func() ([]any, error) { return sc.Call(ctx, s.client, keys, args) })
 	var r reply
 	if err == nil {
 		r, err = parse(raw, sent)
 	}
 	if s.hooks.Called != nil {
-		s.hooks.Called(sc.name, claims, time.Since(sent), err)
+		s.hooks.Called(sc.Name, claims, time.Since(sent), err)
 	}
 	return r, err
 }
 
 // ask is call for everything but claims: the error is classified.
-func (s *Store) ask(ctx context.Context, sc *script, keys []string, args ...any) (reply, error) {
+func (s *Store) ask(ctx context.Context, sc *lua.Script, keys []string, args ...any) (reply, error) {
 	r, err := s.call(ctx, sc, 0, keys, args)
-	return r, classify(sc.name, err)
+	return r, classify(sc.Name, err)
 }
 
 // Draw asks for a share of what remains, for a node of the given weight among

@@ -41,8 +41,8 @@ var (
 	restore string
 	//go:embed lease.lua
 	lease string
-	//go:embed roll.lua
-	roll string
+	//go:embed registry.lua
+	registry string
 )
 
 // The scripts as Redis gets them. Those of a sale begin with the prelude, except
@@ -61,5 +61,5 @@ var (
 	Snapshot = snapshot
 	Restore  = restore
 	Lease    = lease
-	Roll     = roll
+	Registry = registry
 )

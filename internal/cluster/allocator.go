@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/lease"
 	"onsale/internal/membership"
 	"onsale/internal/rebalance"
 	"onsale/internal/remotestock"
@@ -77,15 +78,18 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 	if a.admin, err = adminapi.New(store, a.gossip.View, strings.TrimSpace(string(token)), a.log); err != nil {
 		return nil, err
 	}
-	return a, a.wire(store, redisConfig, meters)
+	return a, a.wire(store, meters)
 }
 
-func (a *Allocator) wire(store *remotestock.Store, redisConfig remotestock.Config, meters *telemetry.Allocator) error {
+func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) error {
 	plan := rebalance.DefaultConfig()
 	plan.Tolerate = a.config.Tolerate
 	a.relay = newRelay(a.gossip)
-	lease := remotestock.NewLease(a.client, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime, redisConfig.Call)
-	a.loop = rebalance.New(a.relay.reader(), store, lease, plan, rebalance.Hooks{
+	mine := lease.New(a.client, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime)
+	holder := func(report func(error)) rebalance.Holder {
+		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
+	}
+	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, rebalance.Hooks{
 		Planned: func(id sale.ID, _ sale.Generation, r rebalance.Reason, _ int) { meters.Planned(string(id), string(r)) },
 		Leading: meters.Leading,
 		Expired: func(id sale.ID, holds int) { meters.Expired(string(id), holds) },

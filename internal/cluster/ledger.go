@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"onsale/internal/lease"
 	"onsale/internal/ledger"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -77,8 +78,8 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	meters := l.metrics.NewLedger()
 	return ledger.New(
 		remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{}, l.log),
-		remotestock.NewRoll(l.client, "ledger", me, c.LeaseTime, redisConfig.Call),
-		func(id sale.ID) ledger.Lease { return readerLease(l.client, id, me, c.LeaseTime, redisConfig.Call) },
+		lease.NewRegistry(l.client, "ledger").Member(me, "", c.LeaseTime),
+		func(id sale.ID, report func(error)) ledger.Holder { return readerHolder(l.client, id, me, c, report) },
 		l.store, c, ledger.Hooks{
 			Lag:     func(id sale.ID, entries int64, age time.Duration) { meters.Lag(string(id), entries, age) },
 			Reading: func(id sale.ID, reading bool) { meters.Reading(string(id), reading) },
@@ -90,9 +91,10 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 		}, l.log)
 }
 
-// readerLease is the lease of whoever reads a sale's stream: a ledger, or a recovery.
-func readerLease(client redis.UniversalClient, id sale.ID, holder string, ttl, call time.Duration) *remotestock.Lease {
-	return remotestock.NewLease(client, "ledger:"+string(id), holder, ttl, call)
+// readerHolder holds the lease of whoever reads a sale's stream: a ledger, or a recovery.
+func readerHolder(client redis.UniversalClient, id sale.ID, name string, c ledger.Config, report func(error)) *lease.Holder {
+	mine := lease.New(client, "ledger:"+string(id), name, c.LeaseTime)
+	return lease.NewHolder(mine, lease.Config{TTL: c.LeaseTime, Renew: c.LeaseTime / 3, Call: c.Call, Finish: c.Commit}, report)
 }
 
 // Run reads until ctx ends. It returns an error where it could not start, or a

@@ -30,8 +30,10 @@ func Recover(ctx context.Context, at StoreFlags, id sale.ID, o RecoverOptions, p
 	c := ledger.DefaultConfig()
 	c.Call = s.config.Call
 	c.LeaseTime = max(c.LeaseTime, 2*c.Call)
-	lease := readerLease(s.client, id, "recover/"+uuid.NewString(), c.LeaseTime, time.Second)
-	return ledger.Recover(ctx, stock{s.Store}, s.ledger, s.Store, lease, id, c, o, progress)
+	quick := c
+	quick.Call = time.Second // a lease is one small call, unlike what a recovery reads
+	holder := readerHolder(s.client, id, "recover/"+uuid.NewString(), quick, func(error) {})
+	return ledger.Recover(ctx, stock{s.Store}, s.ledger, s.Store, holder, id, c, o, progress)
 }
 
 // stock is Redis as a recovery sees it.

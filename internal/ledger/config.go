@@ -12,7 +12,7 @@ type Config struct {
 	// orders. Raised: more memory, and more work to repeat after a failure. Lowered: more
 	// commits, each of which waits for PostgreSQL's disk.
 	Entries int
-	// Look is how often the ledger enlists, lists the sales, measures their backlogs and
+	// Look is how often the ledger registers, lists the sales, measures their backlogs and
 	// shares the sales with the other ledgers. Raised: new sales, and those of a ledger that
 	// died, wait longer for a reader. Lowered: a few more calls a sale.
 	Look time.Duration

@@ -8,12 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"onsale/internal/lease"
 	"onsale/internal/sale"
 )
 
 var errDown = errors.New("down")
 
-// redis is Redis as far as ledgers can see it: streams, leases and the roll. One lock makes
+// redis is Redis as far as ledgers can see it: streams, leases and the registry. One lock makes
 // each call atomic, as a script is.
 type redis struct {
 	// before, if set, runs ahead of each call, outside the lock; its error is the call's.
@@ -28,8 +29,8 @@ type redis struct {
 	serial  int
 	leases  map[sale.ID]holder
 	token   sale.Generation
-	roll    map[string]time.Time
-	reads   []string // "after" of every read
+	members map[string]time.Time // of the registry
+	reads   []string             // "after" of every read
 }
 
 type holder struct {
@@ -41,7 +42,7 @@ type holder struct {
 func newRedis() *redis {
 	return &redis{
 		streams: map[sale.ID][]sale.Event{}, records: map[sale.ID]*sale.Records{},
-		leases: map[sale.ID]holder{}, roll: map[string]time.Time{}, token: 10,
+		leases: map[sale.ID]holder{}, members: map[string]time.Time{}, token: 10,
 	}
 }
 
@@ -161,17 +162,17 @@ func (r *redis) Snapshot(ctx context.Context, id sale.ID) (s sale.Snapshot, err 
 	return s, err
 }
 
-// member is one ledger's view of the roll.
+// member is one ledger's view of Redis.
 type member struct {
 	*redis
 	name string
 	ttl  time.Duration
 }
 
-func (m member) Enlist(ctx context.Context) (n int, err error) {
-	err = m.call(ctx, OpRoll, "", func() error {
-		m.roll[m.name] = time.Now().Add(m.ttl)
-		for _, until := range m.roll {
+func (m member) Register(ctx context.Context) (n int, err error) {
+	err = m.call(ctx, OpRegistry, "", func() error {
+		m.members[m.name] = time.Now().Add(m.ttl)
+		for _, until := range m.members {
 			if time.Now().Before(until) {
 				n++
 			}
@@ -182,12 +183,29 @@ func (m member) Enlist(ctx context.Context) (n int, err error) {
 }
 
 func (m member) Leave(ctx context.Context) error {
-	return m.call(ctx, OpRoll, "", func() error { delete(m.roll, m.name); return nil })
+	return m.call(ctx, OpRegistry, "", func() error { delete(m.members, m.name); return nil })
+}
+
+// acquirer is a lease.Acquirer of function fields.
+type acquirer struct {
+	acquire func(ctx context.Context) (sale.Generation, bool, error)
+	release func(ctx context.Context) error
+}
+
+func (a acquirer) Acquire(ctx context.Context) (sale.Generation, bool, error) { return a.acquire(ctx) }
+func (a acquirer) Release(ctx context.Context) error                          { return a.release(ctx) }
+
+// holds makes the member's holder of a sale's lease.
+func (m member) holds(cfg Config) Leases {
+	return func(id sale.ID, report func(error)) Holder {
+		c := lease.Config{TTL: cfg.LeaseTime, Renew: cfg.LeaseTime / 3, Call: cfg.Call, Finish: cfg.Commit}
+		return lease.NewHolder(m.claim(id), c, report)
+	}
 }
 
 // claim is one ledger's view of one sale's lease.
-func (m member) claim(id sale.ID) Lease {
-	return lease{
+func (m member) claim(id sale.ID) lease.Acquirer {
+	return acquirer{
 		acquire: func(ctx context.Context) (token sale.Generation, held bool, err error) {
 			err = m.call(ctx, OpLease, id, func() error {
 				h := m.leases[id]

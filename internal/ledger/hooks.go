@@ -11,7 +11,7 @@ type Op string
 
 // The calls, by what they ask.
 const (
-	OpRoll     Op = "roll"     // Redis: which ledgers run
+	OpRegistry Op = "registry" // Redis: which ledgers run
 	OpSales    Op = "sales"    // Redis: which sales there are
 	OpLease    Op = "lease"    // Redis: whose a sale is
 	OpBacklog  Op = "backlog"  // Redis: what waits in a stream

@@ -12,27 +12,41 @@ import (
 	"onsale/internal/sale"
 )
 
-// Roll is the list of the ledgers that run.
-type Roll interface {
-	// Enlist says that this ledger runs, and returns how many do. It is to be repeated well
-	// within its time to live.
-	Enlist(ctx context.Context) (ledgers int, err error)
-	// Leave strikes this ledger off.
+// Registry knows the ledgers that run.
+type Registry interface {
+	// Register records that this ledger runs, and returns how many do. It must be repeated
+	// well within its time to live.
+	Register(ctx context.Context) (ledgers int, err error)
+	// Leave removes this ledger.
 	Leave(ctx context.Context) error
 }
+
+// Holder holds the lease that picks one reader of a sale.
+type Holder interface {
+	// Try asks for the lease once. If it is held, Hold must follow.
+	Try(ctx context.Context) (held bool, err error)
+	// Hold runs do while it renews the lease, and releases it afterwards. Both contexts that
+	// do gets are done when the lease is lost, and sale.ErrLeaseLost is then the error. Where
+	// ctx is done first, work outlives stop for the time that one transaction may take.
+	Hold(ctx context.Context, do func(stop, work context.Context, token sale.Generation) error) error
+}
+
+// Leases makes this ledger's holder of a sale's lease. report receives the result of every
+// renewal and of the release, nil included.
+type Leases func(id sale.ID, report func(error)) Holder
 
 // Ledger reads its share of all sales' streams into a store. Any number of ledgers may run:
 // each takes its share of the sales, and what a dead one leaves is taken over by the others.
 type Ledger struct {
-	stream  Stream
-	roll    Roll
-	lease   func(sale.ID) Lease
-	store   *Store
-	cfg     Config
-	hooks   Hooks
-	log     *zap.Logger
-	journal *journal
-	watch   watch
+	stream   Stream
+	registry Registry
+	leases   Leases
+	store    *Store
+	cfg      Config
+	hooks    Hooks
+	log      *zap.Logger
+	journal  *journal
+	watch    watch
 
 	// The rest belongs to the goroutine of Run.
 
@@ -46,13 +60,13 @@ type reading struct {
 	done     chan struct{} // closed once its lease is released
 }
 
-// New wires a ledger of a valid configuration, or returns the configuration's faults. lease
-// makes this ledger's view of a sale's lease. It starts nothing.
-func New(stream Stream, roll Roll, lease func(sale.ID) Lease, store *Store, cfg Config, hooks Hooks, log *zap.Logger) (*Ledger, error) {
+// New wires a ledger of a valid configuration, or returns the configuration's faults. It
+// starts nothing.
+func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Config, hooks Hooks, log *zap.Logger) (*Ledger, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Ledger{stream: stream, roll: roll, lease: lease, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
+	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
 	l.journal = newJournal(log, l.hooks)
 	l.watch.sights = map[sale.ID]sight{}
 	l.readings = map[sale.ID]*reading{}
@@ -60,7 +74,7 @@ func New(stream Stream, roll Roll, lease func(sale.ID) Lease, store *Store, cfg 
 }
 
 // Run reads until ctx is done. It then finishes the batches under way, releases its leases,
-// leaves the roll and returns nil. Failures are reported and outlived, never returned.
+// leaves the registry and returns nil. Failures are reported and outlived, never returned.
 func (l *Ledger) Run(ctx context.Context) error {
 	var children sync.WaitGroup
 	children.Go(func() { l.measure(ctx) })
@@ -77,15 +91,15 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.Call)
 	defer cancel()
-	l.journal.note(OpRoll, "", l.roll.Leave(rest))
+	l.journal.note(OpRegistry, "", l.registry.Leave(rest))
 	return nil
 }
 
 // look lists the sales and brings what this ledger reads to its share of them. Where Redis
 // does not answer, everything stays as it is.
 func (l *Ledger) look(ctx context.Context) {
-	ledgers, err := l.enlist(ctx)
-	if l.noteRedis(ctx, OpRoll, "", err); err != nil {
+	ledgers, err := l.register(ctx)
+	if l.noteRedis(ctx, OpRegistry, "", err); err != nil {
 		return
 	}
 	ids, err := l.sales(ctx)
@@ -100,10 +114,10 @@ func (l *Ledger) look(ctx context.Context) {
 	l.share(ctx, ledgers)
 }
 
-func (l *Ledger) enlist(ctx context.Context) (int, error) {
+func (l *Ledger) register(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
 	defer cancel()
-	return l.roll.Enlist(ctx)
+	return l.registry.Register(ctx)
 }
 
 func (l *Ledger) sales(ctx context.Context) ([]sale.ID, error) {
@@ -144,45 +158,47 @@ func (l *Ledger) share(ctx context.Context, ledgers int) {
 		if l.readings[id] != nil {
 			continue
 		}
-		t := &tenure{id: id, lease: l.lease(id), cfg: l.cfg, journal: l.journal}
-		held, err := t.take(ctx)
+		holder := l.leases(id, func(err error) { l.journal.note(OpLease, id, err) })
+		held, err := holder.Try(ctx)
 		if l.noteRedis(ctx, OpLease, id, err); err != nil {
 			misses++
 		}
 		if held {
-			l.begin(ctx, t)
+			l.begin(ctx, id, holder)
 			active++
 		}
 	}
 }
 
 // begin starts to read a sale whose lease is held.
-func (l *Ledger) begin(ctx context.Context, t *tenure) {
+func (l *Ledger) begin(ctx context.Context, id sale.ID, holder Holder) {
 	stop, cancel := context.WithCancel(ctx)
 	r := &reading{stop: cancel, done: make(chan struct{})}
-	l.readings[t.id] = r
+	l.readings[id] = r
 	go func() {
 		defer close(r.done)
 		defer cancel()
-		l.read(stop, t)
+		l.read(stop, id, holder)
 	}()
 }
 
-// read serves one tenure, from a lease got to its end by loss, fence or stop.
-func (l *Ledger) read(stop context.Context, t *tenure) {
-	name := zap.String("sale", string(t.id))
-	l.log.Info("reading", name, zap.Int64("token", int64(t.token)))
-	l.hooks.Reading(t.id, true)
-	r := &reader{id: t.id, token: t.token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal}
-	token := int64(t.token)
-	err := t.during(stop, r.run)
-	l.journal.leave(t.id)
-	l.hooks.Reading(t.id, false)
-	if errors.Is(err, errLost) || errors.Is(err, sale.ErrFenced) {
-		l.log.Warn("no longer reading", name, zap.Int64("token", token), zap.NamedError("cause", err))
+// read reads the sale for as long as the lease is held: to its loss, a fence or stop.
+func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder) {
+	log := l.log.With(zap.String("sale", string(id)))
+	err := holder.Hold(stop, func(stop, work context.Context, token sale.Generation) error {
+		log = log.With(zap.Int64("token", int64(token)))
+		log.Info("reading")
+		l.hooks.Reading(id, true)
+		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal}
+		return r.run(stop, work)
+	})
+	l.journal.leave(id)
+	l.hooks.Reading(id, false)
+	if errors.Is(err, sale.ErrLeaseLost) || errors.Is(err, sale.ErrFenced) {
+		log.Warn("no longer reading", zap.NamedError("cause", err))
 		return
 	}
-	l.log.Info("no longer reading", name, zap.Int64("token", token))
+	log.Info("no longer reading")
 }
 
 // Ready reports whether PostgreSQL and Redis have both answered within the last few looks.

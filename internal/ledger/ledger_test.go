@@ -56,7 +56,7 @@ func TestLedgersShareTheSales(t *testing.T) {
 	<-b.ended
 	b.ended <- nil
 	r.with(func() {
-		r.roll["b"] = time.Now().Add(cfg.LeaseTime)
+		r.members["b"] = time.Now().Add(cfg.LeaseTime)
 		for i, id := range ids[:2] {
 			r.leases[id] = holder{"b", sale.Generation(1_000 + i), time.Now().Add(cfg.LeaseTime)}
 		}
@@ -74,8 +74,8 @@ func TestLedgersShareTheSales(t *testing.T) {
 		if held := r.holders(); len(held) != 0 {
 			t.Errorf("got leases %v, want none", held)
 		}
-		if _, on := r.roll["a"]; on {
-			t.Error("got a stopped ledger on the roll, want it struck off")
+		if _, on := r.members["a"]; on {
+			t.Error("got a stopped ledger in the registry, want it removed")
 		}
 		if diff := cmp.Diff(map[sale.ID]bool{ids[0]: false, ids[1]: false, ids[2]: false, ids[3]: false, ids[4]: false}, a.reading); diff != "" {
 			t.Errorf("reading (-want +got):\n%s", diff)

@@ -220,8 +220,8 @@ func TestStopFinishesTheBatchUnderWay(t *testing.T) {
 	if held := r.holders(); len(held) != 0 {
 		t.Errorf("got leases %v, want none", held)
 	}
-	if len(r.roll) != 0 {
-		t.Errorf("got %v on the roll, want nobody", r.roll)
+	if len(r.members) != 0 {
+		t.Errorf("got %v in the registry, want nobody", r.members)
 	}
 }
 

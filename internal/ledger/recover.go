@@ -55,8 +55,8 @@ func (r Report) String() string {
 }
 
 // Recover rebuilds a sale's Redis state from the ledger: it closes the sale, sees to it that
-// the ledger has every event of its stream, and restores Redis from the book. lease is the one
-// that the ledgers take for the sale, under a holder's name of its own. progress is told each
+// the ledger has every event of its stream, and restores Redis from the book. holder is
+// one more holder of the lease that the ledgers take for the sale. progress is told each
 // step in words.
 //
 // Events may come while it works, as holds expire and payments arrive after the closing. So
@@ -66,10 +66,9 @@ func (r Report) String() string {
 // It returns [sale.ErrConflict] where the sale is not closed or the book is not fit to be
 // restored, [sale.ErrNoSale] where neither Redis nor the ledger knows the sale, and whatever
 // kept the stream from being emptied.
-func Recover(ctx context.Context, stock Stock, store *Store, stream Stream, lease Lease, id sale.ID, cfg Config, o RecoverOptions, progress func(string)) (Report, error) {
-	r := &recovery{stock: stock, store: store, stream: stream, id: id, cfg: cfg, options: o, progress: progress}
+func Recover(ctx context.Context, stock Stock, store *Store, stream Stream, holder Holder, id sale.ID, cfg Config, o RecoverOptions, progress func(string)) (Report, error) {
+	r := &recovery{stock: stock, store: store, stream: stream, holder: holder, id: id, cfg: cfg, options: o, progress: progress}
 	r.journal = newJournal(zap.NewNop(), Hooks{}.filled())
-	r.tenure = &tenure{id: id, lease: lease, cfg: cfg, journal: r.journal}
 	if err := errors.Join(cfg.Validate(), faulty(o.Wait > 0, "wait %v: want more than 0", o.Wait)); err != nil {
 		return Report{}, err
 	}
@@ -84,7 +83,7 @@ type recovery struct {
 	stock    Stock
 	store    *Store
 	stream   Stream
-	tenure   *tenure
+	holder   Holder
 	journal  *journal
 	id       sale.ID
 	cfg      Config
@@ -143,8 +142,8 @@ func (r *recovery) try(ctx context.Context, deadline time.Time) (report Report, 
 	if !mine { // the ledger that reads the sale has emptied its stream, and reads on
 		return r.restore(ctx)
 	}
-	err = r.tenure.during(ctx, func(stop, work context.Context) error {
-		if err := r.drain(work, deadline); err != nil {
+	err = r.holder.Hold(ctx, func(stop, work context.Context, token sale.Generation) error {
+		if err := r.drain(work, token, deadline); err != nil {
 			return err
 		}
 		report, err = r.restore(stop)
@@ -160,7 +159,7 @@ func (r *recovery) try(ctx context.Context, deadline time.Time) (report Report, 
 // the stream.
 func (r *recovery) takeOver(ctx context.Context, deadline time.Time) (mine bool, err error) {
 	for told := false; ; told = true {
-		held, err := r.tenure.take(ctx)
+		held, err := r.holder.Try(ctx)
 		if err == nil && held {
 			return true, nil
 		}
@@ -193,9 +192,9 @@ func (r *recovery) recorded(ctx context.Context) bool {
 }
 
 // drain commits what waits, with the reader of every ledger, until nothing does.
-func (r *recovery) drain(work context.Context, deadline time.Time) error {
+func (r *recovery) drain(work context.Context, token sale.Generation, deadline time.Time) error {
 	r.progress("taking the stream into the ledger")
-	reader := &reader{id: r.id, token: r.tenure.token, stream: r.stream, store: r.store, cfg: r.cfg, hooks: Hooks{}.filled(), journal: r.journal}
+	reader := &reader{id: r.id, token: token, stream: r.stream, store: r.store, cfg: r.cfg, hooks: Hooks{}.filled(), journal: r.journal}
 	wait := r.cfg.RetryMin
 	for {
 		stop, cancel := context.WithDeadline(work, deadline)

@@ -53,7 +53,7 @@ func (m member) run(t testing.TB, store *Store, cfg Config) *running {
 		Unreadable: func(_ sale.ID, n int) { l.with(func() { l.aside += n }) },
 	}
 	var err error
-	if l.Ledger, err = New(m, m, m.claim, store, cfg, hooks, zap.New(core)); err != nil {
+	if l.Ledger, err = New(m, m, m.holds(cfg), store, cfg, hooks, zap.New(core)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

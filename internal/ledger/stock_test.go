@@ -75,7 +75,7 @@ func (s *stock) recover(t *testing.T, store *Store, m member, o RecoverOptions) 
 		o.Wait = 10 * time.Second
 	}
 	var said []string
-	report, err := Recover(t.Context(), s, store, s, m.claim(s.id), s.id, quick(), o, func(step string) { said = append(said, step) })
+	report, err := Recover(t.Context(), s, store, s, m.holds(quick())(s.id, func(error) {}), s.id, quick(), o, func(step string) { said = append(said, step) })
 	if held := s.holders()["a"]; len(held) != 0 {
 		t.Errorf("got leases %v afterwards, want none", held)
 	}

@@ -13,7 +13,7 @@ type Config struct {
 	// sales, while nodes draw for themselves. Lowered: two calls a sale and
 	// one for the list come more often.
 	Tick time.Duration
-	// Coalesce is how long after a gossip signal the stewards are woken. Raised:
+	// Coalesce is how long after a gossip signal the planners are woken. Raised:
 	// a dead node's share stays planned longer. Lowered: a burst of signals,
 	// such as a rack going dark, takes several plans.
 	Coalesce time.Duration

@@ -22,12 +22,12 @@ func sellOut(t *testing.T, nodes int, total int64, next func(sold int64) int) in
 	view := weighted(weights...)
 	s := newStore(map[sale.ID]int64{"demo": total})
 	lows := 0
-	loop := New(newMembers(view...), s, nil, DefaultConfig(), Hooks{Planned: func(_ sale.ID, _ sale.Generation, reason Reason, _ int) {
+	loop := New(newMembers(view...), s, noHolder, DefaultConfig(), Hooks{Planned: func(_ sale.ID, _ sale.Generation, reason Reason, _ int) {
 		if reason == Low {
 			lows++
 		}
 	}}, zap.NewNop())
-	d := newSteward("demo", loop, 1, func() { t.Error("got fenced") })
+	d := newPlanner("demo", loop, 1, func() { t.Error("got fenced") })
 	b := s.books["demo"]
 	d.look(t.Context())
 	for sold := int64(0); sold < total; sold++ {
@@ -64,8 +64,8 @@ func TestOneLookSettlesASale(t *testing.T) {
 		plans := 0
 		cfg := DefaultConfig()
 		cfg.Tolerate = rapid.IntRange(-1, 4).Draw(t, "tolerate")
-		loop := New(m, s, nil, cfg, Hooks{Planned: func(sale.ID, sale.Generation, Reason, int) { plans++ }}, zap.NewNop())
-		d := newSteward("demo", loop, 1, func() { t.Error("got fenced") })
+		loop := New(m, s, noHolder, cfg, Hooks{Planned: func(sale.ID, sale.Generation, Reason, int) { plans++ }}, zap.NewNop())
+		d := newPlanner("demo", loop, 1, func() { t.Error("got fenced") })
 		b := s.books["demo"]
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
 			disturb(t, m, b)

@@ -4,11 +4,11 @@
 // [Plan] is the arithmetic: slices proportional to weight, and buffers so that
 // any k nodes can vanish and the rest still hold enough to sell everything.
 // [Loop] is the allocator's part: of several allocators the one with the fenced
-// lease serves a term; in it each sale has a steward that surveys it, decides
+// lease leads; while it does, each sale has a planner that surveys it, decides
 // whether a new plan is due, writes it, and expires overdue holds.
 //
-//	gossip ── changed ──> term ── wake ──> steward ── survey, decide, plan, expire ──> Stock
-//	lease  ── token ───────^                └── one per sale, so a stuck sale delays only itself
+//	gossip ── changed ──> leader ── wake ──> planner ── survey, decide, plan, expire ──> Stock
+//	lease  ── token ────────^                 └── one per sale, so a stuck sale delays only itself
 //
 // # Invariant
 //

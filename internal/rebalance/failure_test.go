@@ -24,7 +24,7 @@ func TestStuckSaleDelaysNoOther(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(m, s, newRegistry(), DefaultConfig()).start(t)
+		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		pass(5*time.Second + 10*time.Millisecond)
 
@@ -64,7 +64,7 @@ func TestStuckListingDelaysNoPlan(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(m, s, newRegistry(), DefaultConfig()).start(t)
+		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		pass(time.Second)
 		stuck.Store(true)
@@ -82,7 +82,7 @@ func TestStuckListingDelaysNoPlan(t *testing.T) {
 func TestLostAnswerOfAPlanIsNotPlannedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(map[sale.ID]int64{"demo": 100})
-		a := newAllocator(newMembers(selling("a", "b")...), answerless{s}, newRegistry(), DefaultConfig()).start(t)
+		a := newAllocator(newMembers(selling("a", "b")...), answerless{s}, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		pass(5 * time.Second)
 		if got := s.count(OpPlan, "demo"); got != 1 {
@@ -114,7 +114,7 @@ func TestListedSaleWithoutBooksIsTold(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(newMembers(selling("a")...), s, newRegistry(), cfg).start(t)
+		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(archiving*cfg.Tick - time.Millisecond)
 		if got := a.failures(OpSurvey); got != 0 {
@@ -141,7 +141,7 @@ func TestEndlessReturnsAreBounded(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(newMembers(selling("a")...), s, newRegistry(), cfg).start(t)
+		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(10*cfg.Tick - time.Millisecond)
 		if got, want := s.count(OpPlan, "demo"), 10*planTries; got != want {
@@ -164,7 +164,7 @@ func TestStoreAwayAndBack(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(m, s, newRegistry(), DefaultConfig())
+		a := newAllocator(m, s, newRecord(), DefaultConfig())
 		a.lease.before = func(context.Context) error { return s.before(t.Context(), OpLease, "") }
 		a.start(t)
 		defer a.stop()
@@ -172,8 +172,8 @@ func TestStoreAwayAndBack(t *testing.T) {
 		down.Store(true)
 		m.fail("b")
 		pass(10 * time.Second)
-		if got := a.terms(); !slices.Equal(got, []bool{true, false}) {
-			t.Errorf("got terms %v while the store is away, want it not leading", got)
+		if got := a.led(); !slices.Equal(got, []bool{true, false}) {
+			t.Errorf("got leading %v while the store is away, want it not leading", got)
 		}
 
 		from := time.Now()

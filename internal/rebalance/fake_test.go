@@ -220,33 +220,33 @@ func selling(names ...string) []sale.Node {
 	return nodes
 }
 
-// registry is the lease's place in the store; each loop holds a ticket of it.
-type registry struct {
+// record is the lease as the store has it.
+type record struct {
 	ttl time.Duration
 
 	mu     sync.Mutex
-	holder *lease
+	holder *acquirer
 	token  sale.Generation
 	until  time.Time
 }
 
-// lease is one allocator's side of the registry.
-type lease struct {
-	registry *registry
+// acquirer is one allocator's view of the lease.
+type acquirer struct {
+	record   *record
 	before   func(ctx context.Context) error // its error is the call's
 	acquired int
 }
 
-func (l *lease) Acquire(ctx context.Context) (sale.Generation, bool, error) {
-	l.registry.mu.Lock()
-	defer l.registry.mu.Unlock()
+func (l *acquirer) Acquire(ctx context.Context) (sale.Generation, bool, error) {
+	l.record.mu.Lock()
+	defer l.record.mu.Unlock()
 	l.acquired++
 	if l.before != nil {
 		if err := l.before(ctx); err != nil {
 			return 0, false, err
 		}
 	}
-	r := l.registry
+	r := l.record
 	free := !time.Now().Before(r.until)
 	if !free && r.holder != l {
 		return r.token, false, nil
@@ -258,9 +258,9 @@ func (l *lease) Acquire(ctx context.Context) (sale.Generation, bool, error) {
 	return r.token, true, nil
 }
 
-func (l *lease) Release(ctx context.Context) error {
-	l.registry.mu.Lock()
-	defer l.registry.mu.Unlock()
+func (l *acquirer) Release(ctx context.Context) error {
+	l.record.mu.Lock()
+	defer l.record.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -269,14 +269,14 @@ func (l *lease) Release(ctx context.Context) error {
 			return err
 		}
 	}
-	if l.registry.holder == l {
-		l.registry.until = time.Now()
+	if l.record.holder == l {
+		l.record.until = time.Now()
 	}
 	return nil
 }
 
 // seize gives the lease to a stranger for d.
-func (r *registry) seize(d time.Duration) {
+func (r *record) seize(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.token++

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"onsale/internal/lease"
 	"onsale/internal/sale"
 )
 
@@ -21,7 +22,7 @@ var errDown = errors.New("the store is down")
 // allocator is a loop under test and what its hooks and log said.
 type allocator struct {
 	loop  *Loop
-	lease *lease
+	lease *acquirer
 	logs  *observer.ObservedLogs
 	stop  func() // cancels Run and waits for its return
 
@@ -38,16 +39,19 @@ type plan struct {
 	at     time.Time
 }
 
-// newAllocator makes a loop with a lease of its own on registry.
-func newAllocator(m Members, s Stock, r *registry, cfg Config) *allocator {
+// newAllocator makes a loop with a view of its own of the lease.
+func newAllocator(m Members, s Stock, r *record, cfg Config) *allocator {
 	core, logs := observer.New(zapcore.InfoLevel)
-	a := &allocator{lease: &lease{registry: r}, logs: logs, failed: make(map[Op]int)}
+	a := &allocator{lease: &acquirer{record: r}, logs: logs, failed: make(map[Op]int)}
 	note := func(take func()) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		take()
 	}
-	a.loop = New(m, s, a.lease, cfg, Hooks{
+	holder := func(report func(error)) Holder {
+		return lease.NewHolder(a.lease, lease.Config{TTL: cfg.LeaseTime, Renew: cfg.LeaseRenew, Call: cfg.Call}, report)
+	}
+	a.loop = New(m, s, holder, cfg, Hooks{
 		Planned: func(id sale.ID, _ sale.Generation, reason Reason, _ int) {
 			note(func() { a.plans = append(a.plans, plan{id, reason, time.Now()}) })
 		},
@@ -57,6 +61,9 @@ func newAllocator(m Members, s Stock, r *registry, cfg Config) *allocator {
 	}, zap.New(core))
 	return a
 }
+
+// noHolder is for tests of planners, which need no lease.
+func noHolder(func(error)) Holder { return nil }
 
 // start runs the loop until stop or the end of the test.
 func (a *allocator) start(t *testing.T) *allocator {
@@ -98,7 +105,7 @@ func (a *allocator) after(t *testing.T, id sale.ID, from time.Time) time.Duratio
 	return a.plans[i].at.Sub(from)
 }
 
-func (a *allocator) terms() []bool {
+func (a *allocator) led() []bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.leading)
@@ -113,8 +120,8 @@ func (a *allocator) failures(op Op) int {
 // logged counts the lines with message.
 func (a *allocator) logged(message string) int { return a.logs.FilterMessage(message).Len() }
 
-// newRegistry is a free lease of the default length.
-func newRegistry() *registry { return &registry{ttl: DefaultConfig().LeaseTime} }
+// newRecord is a free lease of the default length.
+func newRecord() *record { return &record{ttl: DefaultConfig().LeaseTime} }
 
 // pass lets fake time go by, and everything that is due in it happen.
 func pass(d time.Duration) {

@@ -82,11 +82,11 @@ func (j *journal) note(ctx context.Context, op Op, err error) {
 }
 
 // archiving is for how many looks a sale may be missing before the next
-// listing leaves it out and dismisses its steward.
+// listing leaves it out and stops its planner.
 const archiving = 3
 
 // archived reports whether err is what archiving a sale looks like to its
-// steward. One that is missing for longer, yet listed, has lost its books.
+// planner. One that is missing for longer, yet listed, has lost its books.
 func (j *journal) archived(err error) bool {
 	if !errors.Is(err, sale.ErrNoSale) {
 		return false

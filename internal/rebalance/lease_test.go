@@ -15,7 +15,7 @@ import (
 func one(t *testing.T) (*allocator, *store, *members) {
 	m := newMembers(selling("a", "b", "c")...)
 	s := newStore(map[sale.ID]int64{"demo": 100})
-	a := newAllocator(m, s, newRegistry(), DefaultConfig()).start(t)
+	a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 	pass(1010 * time.Millisecond)
 	return a, s, m
 }
@@ -24,10 +24,10 @@ func TestLostLeaseStopsPlanningUntilRegained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, s, m := one(t)
 		defer a.stop()
-		a.lease.registry.seize(3 * time.Second)
+		a.lease.record.seize(3 * time.Second)
 		pass(DefaultConfig().LeaseRenew)
-		if got := a.terms(); !slices.Equal(got, []bool{true, false}) {
-			t.Fatalf("got terms %v, want the first one over", got)
+		if got := a.led(); !slices.Equal(got, []bool{true, false}) {
+			t.Fatalf("got leading %v, want the first one over", got)
 		}
 		before, surveys := s.count(OpPlan, ""), s.count(OpSurvey, "")
 		m.fail("b")
@@ -41,8 +41,8 @@ func TestLostLeaseStopsPlanningUntilRegained(t *testing.T) {
 
 		from := time.Now()
 		pass(2 * time.Second)
-		if got := a.terms(); !slices.Equal(got, []bool{true, false, true}) {
-			t.Fatalf("got terms %v, want a second one", got)
+		if got := a.led(); !slices.Equal(got, []bool{true, false, true}) {
+			t.Fatalf("got leading %v, want a second one", got)
 		}
 		if got := a.planned("demo", from); !slices.Equal(got, []Reason{Membership}) {
 			t.Errorf("got plans %v, want what the lost time held back", got)
@@ -53,15 +53,15 @@ func TestLostLeaseStopsPlanningUntilRegained(t *testing.T) {
 	})
 }
 
-func TestNewTokenEndsTheTerm(t *testing.T) {
+func TestNewTokenEndsTheLeadership(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, _ := one(t)
 		defer a.stop()
 		// The lease was a stranger's between two renewals, and is free again.
-		a.lease.registry.seize(0)
+		a.lease.record.seize(0)
 		pass(2 * time.Second)
-		if got := a.terms(); !slices.Equal(got, []bool{true, false, true}) {
-			t.Errorf("got terms %v, want a second one", got)
+		if got := a.led(); !slices.Equal(got, []bool{true, false, true}) {
+			t.Errorf("got leading %v, want a second one", got)
 		}
 	})
 }
@@ -71,38 +71,38 @@ func TestRenewalsThatFail(t *testing.T) {
 	outage := func(t *testing.T, length time.Duration) *allocator {
 		a, _, _ := one(t)
 		var down atomic.Bool
-		a.lease.registry.mu.Lock()
+		a.lease.record.mu.Lock()
 		a.lease.before = func(context.Context) error {
 			if down.Load() {
 				return errDown
 			}
 			return nil
 		}
-		a.lease.registry.mu.Unlock()
+		a.lease.record.mu.Unlock()
 		down.Store(true)
 		pass(length)
 		down.Store(false)
 		return a
 	}
-	t.Run("once leave the term as it is", func(t *testing.T) {
+	t.Run("once change nothing", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := outage(t, cfg.LeaseRenew)
 			defer a.stop()
 			pass(5 * time.Second)
-			if got := a.terms(); !slices.Equal(got, []bool{true}) {
-				t.Errorf("got terms %v, want one", got)
+			if got := a.led(); !slices.Equal(got, []bool{true}) {
+				t.Errorf("got leading %v, want one", got)
 			}
 			if got := a.logged("store call fails"); got != 1 {
 				t.Errorf("got %d log lines about it, want 1", got)
 			}
 		})
 	})
-	t.Run("end it before the lease lapses", func(t *testing.T) {
+	t.Run("end it when the lease lapses", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := outage(t, cfg.LeaseTime)
 			defer a.stop()
-			if got := a.terms(); !slices.Equal(got, []bool{true, false}) {
-				t.Errorf("got terms %v, want the first one over", got)
+			if got := a.led(); !slices.Equal(got, []bool{true, false}) {
+				t.Errorf("got leading %v, want the first one over", got)
 			}
 		})
 	})
@@ -115,8 +115,8 @@ func TestFencedLeaderStepsDownAndMayLeadAgain(t *testing.T) {
 		s.with(func() { s.books["demo"].fence = 2 })
 		m.fail("b")
 		pass(50 * time.Millisecond)
-		if got := a.terms(); !slices.Equal(got, []bool{true, false}) {
-			t.Fatalf("got terms %v right after the fence, want the first one over", got)
+		if got := a.led(); !slices.Equal(got, []bool{true, false}) {
+			t.Fatalf("got leading %v right after the fence, want the first one over", got)
 		}
 		written := s.count(OpPlan, "")
 		if written != 2 {
@@ -124,8 +124,8 @@ func TestFencedLeaderStepsDownAndMayLeadAgain(t *testing.T) {
 		}
 		from := time.Now()
 		pass(2 * time.Second)
-		if got := a.terms(); !slices.Equal(got, []bool{true, false, true}) {
-			t.Errorf("got terms %v, want a second one under a new token", got)
+		if got := a.led(); !slices.Equal(got, []bool{true, false, true}) {
+			t.Errorf("got leading %v, want a second one under a new token", got)
 		}
 		if got := a.planned("demo", from); !slices.Equal(got, []Reason{Membership}) {
 			t.Errorf("got plans %v, want the one that was fenced off", got)
@@ -136,15 +136,15 @@ func TestFencedLeaderStepsDownAndMayLeadAgain(t *testing.T) {
 func TestTwoAllocators(t *testing.T) {
 	cfg := DefaultConfig()
 	pair := func(t *testing.T) (first, second *allocator, s *store, m *members) {
-		r := newRegistry()
+		r := newRecord()
 		m = newMembers(selling("a", "b", "c")...)
 		s = newStore(map[sale.ID]int64{"demo": 100})
 		first = newAllocator(m, s, r, cfg).start(t)
 		pass(time.Millisecond)
 		second = newAllocator(newMembers(selling("a", "b", "c")...), s, r, cfg).start(t)
 		pass(10 * time.Second)
-		if len(first.terms()) != 1 || len(second.terms()) != 0 {
-			t.Fatalf("got terms %v and %v, want the first to lead alone", first.terms(), second.terms())
+		if len(first.led()) != 1 || len(second.led()) != 0 {
+			t.Fatalf("got leading %v and %v, want the first to lead alone", first.led(), second.led())
 		}
 		return first, second, s, m
 	}
@@ -154,8 +154,8 @@ func TestTwoAllocators(t *testing.T) {
 			defer second.stop()
 			first.stop()
 			pass(cfg.LeaseRenew)
-			if got := second.terms(); !slices.Equal(got, []bool{true}) {
-				t.Errorf("got terms %v, want the second leading", got)
+			if got := second.led(); !slices.Equal(got, []bool{true}) {
+				t.Errorf("got leading %v, want the second leading", got)
 			}
 			pass(10 * time.Second)
 			if got := s.count(OpPlan, "demo"); got != 1 {
@@ -167,13 +167,13 @@ func TestTwoAllocators(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			first, second, _, _ := pair(t)
 			defer second.stop()
-			first.lease.registry.mu.Lock()
+			first.lease.record.mu.Lock()
 			first.lease.before = func(context.Context) error { return errDown }
-			first.lease.registry.mu.Unlock()
+			first.lease.record.mu.Unlock()
 			first.stop()
 			pass(cfg.LeaseTime + cfg.LeaseRenew)
-			if got := second.terms(); !slices.Equal(got, []bool{true}) {
-				t.Errorf("got terms %v, want the second leading", got)
+			if got := second.led(); !slices.Equal(got, []bool{true}) {
+				t.Errorf("got leading %v, want the second leading", got)
 			}
 		})
 	})
@@ -185,9 +185,9 @@ func TestTwoAllocators(t *testing.T) {
 			// The first is cut off from the lease but believes, until its next
 			// renewal, that it leads; the second got the lease and has planned.
 			second.loop.members.(*members).fail("b")
-			first.lease.registry.mu.Lock()
-			first.lease.registry.holder, first.lease.registry.token = second.lease, 2
-			first.lease.registry.mu.Unlock()
+			first.lease.record.mu.Lock()
+			first.lease.record.holder, first.lease.record.token = second.lease, 2
+			first.lease.record.mu.Unlock()
 			s.with(func() { s.books["demo"].fence = 2 })
 			m.fail("c")
 			pass(40 * time.Millisecond)
@@ -195,11 +195,11 @@ func TestTwoAllocators(t *testing.T) {
 				t.Errorf("got plan %d, want the stale leader's refused", got)
 			}
 			pass(5 * time.Second)
-			if got := second.terms(); !slices.Equal(got, []bool{true}) {
-				t.Errorf("got the second's terms %v, want it leading", got)
+			if got := second.led(); !slices.Equal(got, []bool{true}) {
+				t.Errorf("got the second's leading %v, want it leading", got)
 			}
-			if got := first.terms(); !slices.Equal(got, []bool{true, false}) {
-				t.Errorf("got the first's terms %v, want it to have stepped down", got)
+			if got := first.led(); !slices.Equal(got, []bool{true, false}) {
+				t.Errorf("got the first's leading %v, want it to have stepped down", got)
 			}
 		})
 	})
@@ -210,11 +210,11 @@ func TestRunEnds(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a, _, _ := one(t)
 			a.stop()
-			if got := a.lease.registry.until; got.After(time.Now()) {
+			if got := a.lease.record.until; got.After(time.Now()) {
 				t.Errorf("got the lease held until %v, want it released", got)
 			}
-			if got := a.terms(); !slices.Equal(got, []bool{true, false}) {
-				t.Errorf("got terms %v, want the last word to be false", got)
+			if got := a.led(); !slices.Equal(got, []bool{true, false}) {
+				t.Errorf("got leading %v, want the last word to be false", got)
 			}
 			if got := a.failed; len(got) != 0 {
 				t.Errorf("got failures %v, want none: stopping is no failure", got)
@@ -226,7 +226,7 @@ func TestRunEnds(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			s := newStore(nil)
-			a := newAllocator(newMembers(), s, newRegistry(), DefaultConfig())
+			a := newAllocator(newMembers(), s, newRecord(), DefaultConfig())
 			if err := a.loop.Run(ctx); err != nil {
 				t.Errorf("got error %v, want nil", err)
 			}
@@ -249,7 +249,7 @@ func TestRunEnds(t *testing.T) {
 				}
 				return nil
 			}
-			a := newAllocator(newMembers(selling("a")...), s, newRegistry(), DefaultConfig()).start(t)
+			a := newAllocator(newMembers(selling("a")...), s, newRecord(), DefaultConfig()).start(t)
 			pass(100 * time.Millisecond)
 			from := time.Now()
 			a.stop()

@@ -2,7 +2,6 @@ package rebalance
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,32 +35,36 @@ type Stock interface {
 	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
 }
 
-// Lease is held by one allocator at a time.
-type Lease interface {
-	// Acquire takes the lease or renews it. The token rises with each new
-	// holder; held is false while another allocator has the lease.
-	Acquire(ctx context.Context) (token sale.Generation, held bool, err error)
-	// Release gives the lease up; without it, it does nothing.
-	Release(ctx context.Context) error
+// Holder holds the lease of the one allocator that leads.
+type Holder interface {
+	// Campaign tries until the lease is held, and Hold must follow. It returns
+	// ctx's error if ctx is done before.
+	Campaign(ctx context.Context) error
+	// Hold runs do while it renews the lease, and releases it afterwards. The
+	// token rises with each new holder. Both contexts that do gets are done
+	// when the lease is lost, and sale.ErrLeaseLost is then the error.
+	Hold(ctx context.Context, do func(stop, work context.Context, token sale.Generation) error) error
 }
-
-// errLost ends a term whose lease lapsed, or passed to another and back.
-var errLost = errors.New("the lease was lost")
 
 // Loop plans all sales while it holds the lease, and waits for it otherwise.
 // Any number of loops may run against one store.
 type Loop struct {
 	members Members
 	stock   Stock
-	lease   Lease
+	holder  Holder
 	cfg     Config
 	hooks   Hooks
 	log     *zap.Logger
 }
 
-// New wires a loop; cfg must be valid. It starts nothing.
-func New(members Members, stock Stock, lease Lease, cfg Config, hooks Hooks, log *zap.Logger) *Loop {
-	return &Loop{members: members, stock: stock, lease: lease, cfg: cfg, hooks: hooks.filled(), log: log}
+// New wires a loop; cfg must be valid. holder makes its holder of the lease;
+// report receives the result of every call for the lease, nil included. It
+// starts nothing.
+func New(members Members, stock Stock, holder func(report func(error)) Holder, cfg Config, hooks Hooks, log *zap.Logger) *Loop {
+	l := &Loop{members: members, stock: stock, cfg: cfg, hooks: hooks.filled(), log: log}
+	journal := newJournal(log, l.hooks)
+	l.holder = holder(func(err error) { journal.note(context.Background(), OpLease, err) })
+	return l
 }
 
 // Run leads whenever it can, until ctx is done; it then gives the lease up and
@@ -70,11 +73,13 @@ func New(members Members, stock Stock, lease Lease, cfg Config, hooks Hooks, log
 func (l *Loop) Run(ctx context.Context) error {
 	changed := l.members.Changed()
 	for {
-		g, ok := l.campaign(ctx)
-		if !ok {
+		if err := l.holder.Campaign(ctx); err != nil {
 			return nil
 		}
-		l.lead(ctx, g, changed)
+		// Whatever ended it, Hold has released the lease, and the next try is due.
+		_ = l.holder.Hold(ctx, func(stop, _ context.Context, token sale.Generation) error {
+			return l.lead(stop, token, changed)
+		})
 		// The pause keeps a store that contradicts itself (lease granted,
 		// plan fenced) from being asked in a tight circle.
 		if !pause(ctx, l.cfg.LeaseRenew) {
@@ -83,51 +88,18 @@ func (l *Loop) Run(ctx context.Context) error {
 	}
 }
 
-// grant is a lease held: its token, and when the call that got it was sent.
-// Counted from then, it never seems to last longer here than in the store.
-type grant struct {
-	token sale.Generation
-	sent  time.Time
-}
-
-// campaign tries for the lease until it is held; false means ctx is done.
-func (l *Loop) campaign(ctx context.Context) (grant, bool) {
-	journal := newJournal(l.log, l.hooks)
-	for ctx.Err() == nil {
-		g, held, err := l.acquire(ctx)
-		journal.note(ctx, OpLease, err)
-		if err == nil && held {
-			return g, true
-		}
-		pause(ctx, l.cfg.LeaseRenew)
-	}
-	return grant{}, false
-}
-
-// lead serves one term: from a lease got to its end by loss, fence or ctx.
-func (l *Loop) lead(ctx context.Context, g grant, changed <-chan struct{}) {
-	l.log.Info("leading", zap.Int64("token", int64(g.token)))
+// lead leads under one token, until the lease is lost, a newer leader has
+// written, or ctx is done; it returns the cause.
+func (l *Loop) lead(ctx context.Context, token sale.Generation, changed <-chan struct{}) error {
+	l.log.Info("leading", zap.Int64("token", int64(token)))
 	l.hooks.Leading(true)
-	served, end := context.WithCancelCause(ctx)
+	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	t := &term{Loop: l, grant: g, changed: changed, end: end}
-	t.run(served)
+	leader := &leader{Loop: l, token: token, changed: changed, end: end}
+	leader.run(ctx)
 	l.hooks.Leading(false)
-	l.log.Info("no longer leading", zap.Int64("token", int64(g.token)), zap.NamedError("cause", context.Cause(served)))
-
-	// Released also after a loss or a fence: if the store still counts the
-	// lease as ours, the next holder, perhaps this one, must get a new token.
-	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.Call)
-	defer cancel()
-	newJournal(l.log, l.hooks).note(rest, OpLease, l.lease.Release(rest))
-}
-
-func (l *Loop) acquire(ctx context.Context) (grant, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
-	defer cancel()
-	sent := time.Now()
-	token, held, err := l.lease.Acquire(ctx)
-	return grant{token: token, sent: sent}, held, err
+	l.log.Info("no longer leading", zap.Int64("token", int64(token)), zap.NamedError("cause", context.Cause(ctx)))
+	return context.Cause(ctx)
 }
 
 // pause waits for d; false means ctx was done first.

@@ -29,7 +29,7 @@ func TestDeadNodeLeavesThePlanWithinFiftyMilliseconds(t *testing.T) {
 		m := newMembers(selling("a", "b", "c")...)
 		s := newStore(map[sale.ID]int64{"one": 100, "two": 100})
 		s.before = slow(5 * time.Millisecond)
-		a := newAllocator(m, s, newRegistry(), DefaultConfig()).start(t)
+		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		pass(1010 * time.Millisecond) // off the tick's beat, so that only the signal can be the cause
 
@@ -50,7 +50,7 @@ func TestDeadNodeLeavesThePlanWithinFiftyMilliseconds(t *testing.T) {
 func TestBurstOfSignals(t *testing.T) {
 	run := func(t *testing.T, step time.Duration) (a *allocator, from time.Time) {
 		m := newMembers(selling("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")...)
-		a = newAllocator(m, newStore(map[sale.ID]int64{"demo": 1000}), newRegistry(), DefaultConfig()).start(t)
+		a = newAllocator(m, newStore(map[sale.ID]int64{"demo": 1000}), newRecord(), DefaultConfig()).start(t)
 		defer func() { a.stop() }()
 		pass(1010 * time.Millisecond)
 		from = time.Now()
@@ -86,7 +86,7 @@ func TestQuietSaleIsPlannedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMembers(selling("a", "b")...)
 		s := newStore(map[sale.ID]int64{"demo": 100})
-		a := newAllocator(m, s, newRegistry(), DefaultConfig()).start(t)
+		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		from := time.Now()
 		pass(time.Minute)
@@ -109,7 +109,7 @@ func TestStockIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		s := newStore(map[sale.ID]int64{"demo": 100})
-		a := newAllocator(newMembers(selling("a", "b")...), s, newRegistry(), cfg).start(t)
+		a := newAllocator(newMembers(selling("a", "b")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(time.Second)
 
@@ -128,7 +128,7 @@ func TestSalesComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		s := newStore(map[sale.ID]int64{"old": 100})
-		a := newAllocator(newMembers(selling("a")...), s, newRegistry(), cfg).start(t)
+		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(time.Second)
 
@@ -157,7 +157,7 @@ func TestOverdueHolds(t *testing.T) {
 		cfg := DefaultConfig()
 		s := newStore(map[sale.ID]int64{"demo": 2000})
 		s.before = slow(time.Millisecond)
-		a := newAllocator(newMembers(selling("a")...), s, newRegistry(), cfg).start(t)
+		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(1010 * time.Millisecond)
 		s.with(func() {
@@ -209,7 +209,7 @@ func TestHoldsThatRunOutOneByOneAreGathered(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(newMembers(selling("a")...), s, newRegistry(), cfg).start(t)
+		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(10*cfg.Tick - time.Millisecond)
 		if got := s.count(OpExpire, "demo"); got != 10 {
@@ -225,7 +225,7 @@ func TestNobodySelling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMembers(sale.Node{Name: "a", Weight: 1})
 		s := newStore(map[sale.ID]int64{"one": 100, "two": 100})
-		a := newAllocator(m, s, newRegistry(), DefaultConfig()).start(t)
+		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		pass(5 * time.Second)
 		if got := s.count(OpPlan, ""); got != 0 {

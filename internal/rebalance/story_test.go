@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 
 // TestStories plays testdata/*.txt. A story is blocks of commands, a line of
 // dashes and what the commands print; # begins a comment. They run against a
-// steward and a fake store, so they cover what the loop does with one sale, short
+// planner and a fake store, so they cover what the loop does with one sale, short
 // of time passing. A command's words are in its method on story.
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -75,14 +75,14 @@ func tell(t *testing.T, text string) string {
 	return strings.Join(told, "\n") + "\n"
 }
 
-// story is one sale, its nodes and the steward that looks after it.
+// story is one sale, its nodes and the planner that looks after it.
 type story struct {
 	t       *testing.T
 	members *members
 	store   *store
 	cfg     Config
 	token   sale.Generation
-	steward *steward
+	planner *planner
 	amid    []int64 // what returns just before each next plan arrives
 	printed []string
 }
@@ -105,7 +105,7 @@ func newStory(t *testing.T) *story {
 // takeOver seats a new leader, who knows nothing of the one before.
 func (s *story) takeOver() {
 	s.token++
-	loop := New(s.members, s.store, nil, s.cfg, Hooks{
+	loop := New(s.members, s.store, noHolder, s.cfg, Hooks{
 		Planned: func(_ sale.ID, plan sale.Generation, reason Reason, _ int) {
 			s.print("%s: plan %d", reason, plan)
 			s.printPlan()
@@ -113,7 +113,7 @@ func (s *story) takeOver() {
 		Expired: func(_ sale.ID, holds int) { s.print("expired %d", holds) },
 		Failed:  func(op Op, err error) { s.print("%s failed: %v", op, err) },
 	}, zap.NewNop())
-	s.steward = newSteward(storySale, loop, s.token, func() { s.print("fenced") })
+	s.planner = newPlanner(storySale, loop, s.token, func() { s.print("fenced") })
 }
 
 func (s *story) book() *book { return s.store.books[storySale] }
@@ -140,7 +140,7 @@ func (s *story) play(line string) {
 		s.takeOver()
 	case "new-leader":
 		s.takeOver()
-	case "look": // the steward looks, and again as long as it wakes itself
+	case "look": // the planner looks, and again as long as it wakes itself
 		s.look()
 	case "plan?": // plan?: prints the plan with what was claimed under it
 		s.print("plan %d, remaining %d", s.book().plan, s.book().remaining)
@@ -219,9 +219,9 @@ func (s *story) trade(what string, args []string) {
 func (s *story) look() {
 	before := len(s.printed)
 	for again := true; again; {
-		s.steward.look(s.t.Context())
+		s.planner.look(s.t.Context())
 		select {
-		case <-s.steward.woken:
+		case <-s.planner.woken:
 		default:
 			again = false
 		}

@@ -163,7 +163,7 @@ func TestReadsOfAnotherShapeAreErrors(t *testing.T) {
 		"*8\r\n:1000\r\n:5\r\n:1\r\n:0\r\n:-1\r\n:0\r\n$4\r\nwhat\r\n$1\r\nx\r\n",
 	} {
 		f := startFake(t, func([]string) string { return reply })
-		s, client := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
+		s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
 		errs := map[string]error{}
 		_, _, errs["read"] = s.Read(ctx, "s", 0)
 		_, errs["survey"] = s.Survey(ctx, "s")
@@ -173,7 +173,6 @@ func TestReadsOfAnotherShapeAreErrors(t *testing.T) {
 		_, errs["plan"] = s.WritePlan(ctx, "s", 1, 1, []sale.Share{{Node: "n1"}})
 		_, errs["restock"] = s.Restock(ctx, "s", 1, "k")
 		_, errs["open"] = s.Open(ctx, newSale("s", 1))
-		_, _, errs["lease"] = remotestock.NewLease(client, "l", "me", time.Second, time.Second).Acquire(ctx)
 		for name, err := range errs {
 			if err == nil {
 				t.Errorf("%s on %q: got no error", name, reply)

@@ -16,6 +16,4 @@ var (
 	closeScript    = lua.NewScript("close", lua.Close)
 	snapshotScript = lua.NewScript("snapshot", lua.Snapshot)
 	restoreScript  = lua.NewScript("restore", lua.Restore)
-	leaseScript    = lua.NewScript("lease", lua.Lease)
-	rollScript     = lua.NewScript("roll", lua.Roll)
 )

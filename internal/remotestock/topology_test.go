@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"onsale/internal/cluster/process"
+	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
@@ -72,9 +73,11 @@ func sell(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id s
 	if got, err := c.Decide(claim("late", 1)); err != nil || got.Outcome != sale.Closed {
 		t.Errorf("claim on a closed sale: got %v, %v", got.Outcome, err)
 	}
-	lease := remotestock.NewLease(client, string(id), "me", time.Minute, 5*time.Second)
-	if _, held, err := lease.Acquire(ctx); err != nil || !held {
+	if _, held, err := lease.New(client, string(id), "me", time.Minute).Acquire(ctx); err != nil || !held {
 		t.Errorf("lease: got %v, %v, want held", held, err)
+	}
+	if n, err := lease.NewRegistry(client, string(id)).Member("me", "here", time.Minute).Register(ctx); err != nil || n != 1 {
+		t.Errorf("registry: got %d members, %v, want 1", n, err)
 	}
 	wantClean(t, s, id)
 }

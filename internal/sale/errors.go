@@ -26,6 +26,9 @@ var (
 	// ErrFenced: a later lease holder has already written; the caller must
 	// stop planning. Returned by remotestock.
 	ErrFenced = errors.New("fenced off by a newer lease")
+	// ErrLeaseLost: the lease ended, or passed to another; whatever was done
+	// under it must stop. Returned by lease.
+	ErrLeaseLost = errors.New("the lease was lost")
 	// ErrStale: stock returned after the caller read it; read again and
 	// plan anew. Returned by remotestock.
 	ErrStale = errors.New("planned for an older stock generation")

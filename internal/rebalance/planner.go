@@ -12,12 +12,12 @@ import (
 
 // planTries bounds how often a plan is made anew because stock returned
 // between survey and plan; past it the next tick tries, so that a wave of
-// returns can't keep a steward from expiring holds.
+// returns can't keep a planner from expiring holds.
 const planTries = 3
 
-// steward looks after one sale for one term. All its work happens in the one
+// planner keeps one sale planned under one token. All its work happens in the one
 // goroutine of run, one call at a time.
-type steward struct {
+type planner struct {
 	id      sale.ID
 	token   sale.Generation
 	members Members
@@ -26,40 +26,40 @@ type steward struct {
 	hooks   Hooks
 	log     *zap.Logger
 	journal *journal
-	fenced  func() // told that a newer leader has written
+	fenced  func() // called if a newer leader has written
 
-	// woken holds at most one signal. When it is full the steward is about to
+	// woken holds at most one signal. When it is full the planner is about to
 	// look anyway, and will then see everything, so more signals are dropped.
 	woken chan struct{}
 }
 
-func newSteward(id sale.ID, l *Loop, token sale.Generation, fenced func()) *steward {
+func newPlanner(id sale.ID, l *Loop, token sale.Generation, fenced func()) *planner {
 	log := l.log.With(zap.String("sale", string(id)))
-	return &steward{
+	return &planner{
 		id: id, token: token, members: l.members, stock: l.stock, cfg: l.cfg, hooks: l.hooks,
 		log: log, journal: newJournal(log, l.hooks), fenced: fenced, woken: make(chan struct{}, 1),
 	}
 }
 
 // run looks at once, on every tick and when woken, until ctx is done.
-func (s *steward) run(ctx context.Context) {
-	tick := time.NewTicker(s.cfg.Tick)
+func (p *planner) run(ctx context.Context) {
+	tick := time.NewTicker(p.cfg.Tick)
 	defer tick.Stop()
 	for {
-		s.look(ctx)
+		p.look(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-s.woken:
+		case <-p.woken:
 		}
 	}
 }
 
 // wake asks for a look soon. It never blocks.
-func (s *steward) wake() {
+func (p *planner) wake() {
 	select {
-	case s.woken <- struct{}{}:
+	case p.woken <- struct{}{}:
 	default:
 	}
 }
@@ -68,31 +68,31 @@ func (s *steward) wake() {
 // for what they returned. If the batch was full it wakes itself, so planning
 // has its turn between any two batches. After any other it waits for the tick,
 // lest holds that run out one by one make a plan each.
-func (s *steward) look(ctx context.Context) {
-	if s.replan(ctx) == 0 {
+func (p *planner) look(ctx context.Context) {
+	if p.replan(ctx) == 0 {
 		return
 	}
-	if ended, more := s.expire(ctx); ended > 0 {
-		s.replan(ctx)
+	if ended, more := p.expire(ctx); ended > 0 {
+		p.replan(ctx)
 		if more {
-			s.wake()
+			p.wake()
 		}
 	}
 }
 
 // replan is rebalance, tried again while stock returns in between. It returns
-// how many tickets are held, and 0 once fenced off: the term is over then.
-func (s *steward) replan(ctx context.Context) (held int64) {
-	held, err := s.rebalance(ctx)
+// how many tickets are held, and 0 once fenced off: this one no longer leads then.
+func (p *planner) replan(ctx context.Context) (held int64) {
+	held, err := p.rebalance(ctx)
 	for try := 1; errors.Is(err, sale.ErrStale) && try < planTries; try++ {
-		held, err = s.rebalance(ctx)
+		held, err = p.rebalance(ctx)
 	}
 	switch {
 	case errors.Is(err, sale.ErrFenced):
-		s.fenced()
+		p.fenced()
 		return 0
 	case errors.Is(err, sale.ErrStale):
-		s.journal.note(ctx, OpPlan, err)
+		p.journal.note(ctx, OpPlan, err)
 	}
 	return held
 }
@@ -101,52 +101,52 @@ func (s *steward) replan(ctx context.Context) (held int64) {
 // many tickets are held, 0 without a survey. Errors are noted here, save
 // sale.ErrStale and sale.ErrFenced, which say more about the caller's luck
 // than about the store.
-func (s *steward) rebalance(ctx context.Context) (held int64, err error) {
-	v, err := s.survey(ctx)
+func (p *planner) rebalance(ctx context.Context) (held int64, err error) {
+	v, err := p.survey(ctx)
 	if err != nil {
 		return 0, err
 	}
-	nodes := s.members.View().Selling()
-	if reason, due := decide(nodes, v, s.cfg); due {
-		err = s.plan(ctx, v, nodes, reason)
+	nodes := p.members.View().Selling()
+	if reason, due := decide(nodes, v, p.cfg); due {
+		err = p.plan(ctx, v, nodes, reason)
 	}
 	return v.Counters.Held, err
 }
 
-func (s *steward) survey(ctx context.Context) (sale.Survey, error) {
-	call, cancel := context.WithTimeout(ctx, s.cfg.Call)
+func (p *planner) survey(ctx context.Context) (sale.Survey, error) {
+	call, cancel := context.WithTimeout(ctx, p.cfg.Call)
 	defer cancel()
-	v, err := s.stock.Survey(call, s.id)
-	s.journal.note(ctx, OpSurvey, err)
+	v, err := p.stock.Survey(call, p.id)
+	p.journal.note(ctx, OpSurvey, err)
 	return v, err
 }
 
-func (s *steward) plan(ctx context.Context, v sale.Survey, nodes sale.View, reason Reason) error {
-	call, cancel := context.WithTimeout(ctx, s.cfg.Call)
+func (p *planner) plan(ctx context.Context, v sale.Survey, nodes sale.View, reason Reason) error {
+	call, cancel := context.WithTimeout(ctx, p.cfg.Call)
 	defer cancel()
-	shares := Plan(nodes, v.Reading.Remaining, Tolerance(len(nodes), s.cfg.Tolerate))
-	plan, err := s.stock.WritePlan(call, s.id, s.token, v.Reading.Stock, shares)
+	shares := Plan(nodes, v.Reading.Remaining, Tolerance(len(nodes), p.cfg.Tolerate))
+	plan, err := p.stock.WritePlan(call, p.id, p.token, v.Reading.Stock, shares)
 	if errors.Is(err, sale.ErrStale) || errors.Is(err, sale.ErrFenced) {
 		return err
 	}
-	s.journal.note(ctx, OpPlan, err)
+	p.journal.note(ctx, OpPlan, err)
 	if err != nil {
 		return err
 	}
-	s.log.Debug("planned", zap.Int64("generation", int64(plan)), zap.String("reason", string(reason)), zap.Int("nodes", len(nodes)))
-	s.hooks.Planned(s.id, plan, reason, len(nodes))
+	p.log.Debug("planned", zap.Int64("generation", int64(plan)), zap.String("reason", string(reason)), zap.Int("nodes", len(nodes)))
+	p.hooks.Planned(p.id, plan, reason, len(nodes))
 	return nil
 }
 
 // expire ends one batch of overdue holds: how many, and whether more wait.
-func (s *steward) expire(ctx context.Context) (ended int, more bool) {
-	call, cancel := context.WithTimeout(ctx, s.cfg.Call)
+func (p *planner) expire(ctx context.Context) (ended int, more bool) {
+	call, cancel := context.WithTimeout(ctx, p.cfg.Call)
 	defer cancel()
-	ended, more, _, err := s.stock.Expire(call, s.id, 0, s.cfg.ExpireBatch)
-	s.journal.note(ctx, OpExpire, err)
+	ended, more, _, err := p.stock.Expire(call, p.id, 0, p.cfg.ExpireBatch)
+	p.journal.note(ctx, OpExpire, err)
 	if err != nil || ended == 0 {
 		return 0, false
 	}
-	s.hooks.Expired(s.id, ended)
+	p.hooks.Expired(p.id, ended)
 	return ended, more
 }

@@ -1,0 +1,59 @@
+package lease
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"onsale/internal/sale"
+	"onsale/lua"
+)
+
+var (
+	leaseScript    = lua.NewScript("lease", lua.Lease)
+	registryScript = lua.NewScript("registry", lua.Registry)
+)
+
+// Lease is one holder's view of a lease in Redis.
+type Lease struct {
+	client lua.Client
+	name   string
+	holder string
+	ttl    time.Duration
+}
+
+// New names a lease; holder must be unique to this process. Whoever holds it
+// must acquire it again well within ttl.
+func New(client lua.Client, name, holder string, ttl time.Duration) *Lease {
+	return &Lease{client: client, name: name, holder: holder, ttl: ttl}
+}
+
+// Acquire takes or renews the lease. held is false where another has it. The
+// token is the same as long as the lease is held without a break.
+func (l *Lease) Acquire(ctx context.Context) (token sale.Generation, held bool, err error) {
+	return l.run(ctx, l.ttl)
+}
+
+// Release gives the lease up, so that another need not wait for its end. It is
+// no error where another holds it.
+func (l *Lease) Release(ctx context.Context) error {
+	_, _, err := l.run(ctx, 0)
+	return err
+}
+
+func (l *Lease) key() string { return "onsale:lease:" + l.name }
+
+func (l *Lease) run(ctx context.Context, ttl time.Duration) (token sale.Generation, held bool, err error) {
+	raw, err := leaseScript.Call(ctx, l.client, []string{l.key()}, []any{l.holder, ttl.Milliseconds()})
+	if err != nil {
+		return 0, false, fmt.Errorf("lease %s: %w", l.name, err)
+	}
+	if len(raw) == 4 {
+		token, ok := raw[1].(int64)
+		holder, ok2 := raw[3].(string)
+		if ok && ok2 {
+			return sale.Generation(token), holder == l.holder, nil
+		}
+	}
+	return 0, false, fmt.Errorf("lease %s: reply %v has the wrong shape", l.name, raw)
+}

@@ -56,6 +56,21 @@ func (n network) reachable(listen string) (string, error) {
 	return "", errors.Join(errors.New("this machine has no address that others could reach: say --advertise host:port"), noRoute)
 }
 
+// beside is where others reach a second port of a process. Where this machine
+// has no address of its own to offer, the host at which they reach the first
+// one stands in.
+func (n network) beside(listen, first string) string {
+	if reached, err := n.reachable(listen); err == nil {
+		return reached
+	}
+	host, _, err1 := net.SplitHostPort(first)
+	_, port, err2 := net.SplitHostPort(listen)
+	if err1 != nil || err2 != nil {
+		return listen // listening will fail, and say why
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // dialable reports whether others might reach the address. Nobody has to have
 // IPv6: who wants it says so.
 func dialable(ip net.IP) bool { return ip.To4() != nil && ip.IsGlobalUnicast() }

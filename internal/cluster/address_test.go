@@ -73,6 +73,25 @@ func TestReachable(t *testing.T) {
 	})
 }
 
+func TestBeside(t *testing.T) {
+	eth0 := running("203.0.113.7")
+	for name, test := range map[string]struct {
+		on                  network
+		listen, first, want string
+	}{
+		"an address given is kept":                     {machine("203.0.113.7", eth0), "127.0.0.1:9081", "203.0.113.7:8081", "127.0.0.1:9081"},
+		"no address is this machine's":                 {machine("203.0.113.7", eth0), ":9081", "front.example:443", "203.0.113.7:9081"},
+		"and that of the first port where it has none": {machine(""), ":9081", "10.0.0.3:8081", "10.0.0.3:9081"},
+		"what nobody can listen on stays as it is":     {machine(""), "9081", "10.0.0.3:8081", "9081"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.on.beside(test.listen, test.first); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // The kernel's answer is one of this machine's own addresses, or none.
 func TestDefaultRouteIsOnALinkThatRuns(t *testing.T) {
 	ip, err := defaultRoute()

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/cluster"
-	"onsale/internal/membership"
+	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 )
 
@@ -76,20 +77,29 @@ func TestEmbeddedClusterKeepsNamesApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	acquire := func(name string) error { return membership.NewName(client, name, zap.NewNop()).Acquire(t.Context()) }
+	acquire := func(name string) error {
+		return lease.NewName(client, name, "127.0.0.1:1", zap.NewNop()).Acquire(t.Context())
+	}
 
-	t.Run("that of a node that lives is refused", func(t *testing.T) {
-		if err := acquire(e.Nodes[0].Name); !errors.Is(err, membership.ErrNameTaken) {
-			t.Errorf("got %v, want %v", err, membership.ErrNameTaken)
+	t.Run("and lists them with their admin addresses", func(t *testing.T) {
+		got, err := lease.Nodes(client).Members(t.Context())
+		if want := map[string]string{e.Nodes[0].Name: e.Nodes[0].Admin}; err != nil || !maps.Equal(got, want) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
 	})
-	t.Run("that of a node that died is free when its key has lapsed", func(t *testing.T) {
+	t.Run("that of a node that lives is refused", func(t *testing.T) {
+		if err := acquire(e.Nodes[0].Name); !errors.Is(err, lease.ErrNameTaken) {
+			t.Errorf("got %v, want %v", err, lease.ErrNameTaken)
+		}
+	})
+	t.Run("that of a node that died is free when its lease has ended", func(t *testing.T) {
 		if err := errors.Join(acquire("dead"), acquire("dead")); err != nil {
 			t.Errorf("got %v, want no error", err)
 		}
 	})
 	t.Run("and who loses its own ends the cluster", func(t *testing.T) {
-		if err := client.Set(t.Context(), "onsale:name:"+e.Nodes[0].Name, "another", 0).Err(); err != nil {
+		key := "onsale:lease:node:" + e.Nodes[0].Name
+		if err := client.HSet(t.Context(), key, "holder", "another", "until", time.Now().Add(time.Minute).UnixMilli()).Err(); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -97,8 +107,8 @@ func TestEmbeddedClusterKeepsNamesApart(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatal("got a cluster that goes on, want its end")
 		}
-		if err := e.Drain(); !errors.Is(err, membership.ErrNameLost) {
-			t.Errorf("got %v, want %v", err, membership.ErrNameLost)
+		if err := e.Drain(); !errors.Is(err, lease.ErrNameLost) {
+			t.Errorf("got %v, want %v", err, lease.ErrNameLost)
 		}
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"onsale/internal/buyerapi"
 	"onsale/internal/checkout"
+	"onsale/internal/lease"
 	"onsale/internal/localstock"
 	"onsale/internal/membership"
 	"onsale/internal/payment"
@@ -56,7 +57,7 @@ type Node struct {
 	plain   *zap.Logger // without the node's name, for those who add it themselves
 	client  redis.UniversalClient
 	gossip  *membership.Gossip
-	name    *membership.Name
+	name    *lease.Name
 	shop    *checkout.Shop
 	handler *buyerapi.Handler
 	server  *fasthttp.Server
@@ -105,7 +106,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	if n.gossip, err = membership.New(gossip, n.plain, membership.Hooks{}); err != nil {
 		return err
 	}
-	n.name = membership.NewName(n.client, n.config.Name, n.plain)
+	n.name = lease.NewName(n.client, n.config.Name, thisMachine.beside(n.config.Admin, gossip.Address), n.plain)
 	store := remotestock.New(n.client, n.config.Name, redisConfig, remotestock.Hooks{
 		Called:  func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
 		Decided: func(o sale.Outcome) { meters.Decided(int(o)) },

@@ -1,5 +1,4 @@
-// Package membership tells every process which nodes are alive, and keeps two
-// nodes from running under one name.
+// Package membership tells every process which nodes are alive.
 //
 // # Gossip
 //
@@ -27,12 +26,4 @@
 // The view is a hint. It may be late, and the two sides of a split see
 // different ones. What hangs on it (plans, buffers, Nginx's upstream) costs
 // refused Redis calls and round trips when it is wrong, never a ticket.
-//
-// # Names
-//
-// Plans give stock to names, so a second node under a live name would draw
-// from the first one's slice, and gossip notices it only as noise. A [Name]
-// is the guard: a Redis key that one instance holds and renews. It is a guard
-// against mistakes, not a lock that selling relies on: an instance that was
-// paused beyond the key's life finds out within a second of waking.
 package membership

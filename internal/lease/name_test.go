@@ -1,12 +1,10 @@
-package membership
+package lease
 
 import (
 	"context"
 	"errors"
-	"net"
-	"os/exec"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,70 +12,43 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"onsale/lua"
 )
 
-// testTTL keeps the tests short; everything else is derived from it.
-const testTTL = 500 * time.Millisecond
-
-// redisServer is a private server that can be stopped and started again,
-// without its data.
-type redisServer struct {
-	address string
-	dir     string
-	process *exec.Cmd
+func testName(client lua.Client, log *zap.Logger) *Name {
+	return newName(client, "node-1", "127.0.0.1:9081", testTTL, log)
 }
 
-func startRedis(t *testing.T) *redisServer {
+// heldBy is the instance that holds the name in Redis; empty where none does,
+// or where Redis does not answer.
+func heldBy(t *testing.T, client *redis.Client, n *Name) string {
 	t.Helper()
-	s := &redisServer{address: freeAddress(t), dir: t.TempDir()}
-	s.start(t)
-	t.Cleanup(s.stop)
-	return s
-}
-
-func (s *redisServer) start(t *testing.T) {
-	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatalf("redis-server is missing: apt-get install redis-server (%v)", err)
+	held, err := client.HMGet(t.Context(), n.lease.key(), "holder", "until").Result()
+	if err != nil || held[0] == nil {
+		return ""
 	}
-	host, port, err := net.SplitHostPort(s.address)
+	until, err := strconv.ParseInt(held[1].(string), 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.process = exec.Command(binary, "--bind", host, "--port", port, "--dir", s.dir,
-		"--save", "", "--appendonly", "no", "--logfile", filepath.Join(s.dir, "redis.log"))
-	if err := s.process.Start(); err != nil {
+	if now, err := client.Time(t.Context()).Result(); err != nil || now.UnixMilli() >= until {
+		return ""
+	}
+	return held[0].(string)
+}
+
+// give has another hold the name for a minute.
+func give(t *testing.T, client *redis.Client, n *Name, another string) {
+	t.Helper()
+	until := time.Now().Add(time.Minute).UnixMilli() // this machine's clock is the server's
+	if err := client.HSet(t.Context(), n.lease.key(), "holder", another, "token", 1, "until", until).Err(); err != nil {
 		t.Fatal(err)
 	}
-	client := s.client(t)
-	eventually(t, 10*time.Second, "redis-server answering", func() bool {
-		return client.Ping(t.Context()).Err() == nil
-	})
-}
-
-func (s *redisServer) stop() {
-	_ = s.process.Process.Kill() // fails when it was stopped before
-	_ = s.process.Wait()
-}
-
-func (s *redisServer) client(t *testing.T) *redis.Client {
-	t.Helper()
-	c := redis.NewClient(&redis.Options{
-		Addr: s.address, MaxRetries: -1, ContextTimeoutEnabled: true, DialTimeout: testTTL / 3,
-	})
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
-func testName(client redis.Scripter, log *zap.Logger) *Name {
-	n := NewName(client, "node-1", log)
-	n.ttl = testTTL
-	return n
 }
 
 // acquired is a name that this instance holds; nobody renews it yet.
-func acquired(t *testing.T, client redis.Scripter, log *zap.Logger) *Name {
+func acquired(t *testing.T, client lua.Client, log *zap.Logger) *Name {
 	t.Helper()
 	n := testName(client, log)
 	if err := n.Acquire(t.Context()); err != nil {
@@ -99,7 +70,7 @@ func running(t *testing.T, n *Name) (end func() error, done <-chan error) {
 
 func TestNameIsHeldByOneInstance(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t).client(t)
+	client := clientOf(t, startRedis(t))
 	first := acquired(t, client, zap.NewNop())
 	end, _ := running(t, first)
 
@@ -110,11 +81,11 @@ func TestNameIsHeldByOneInstance(t *testing.T) {
 			t.Fatalf("got %v, want %v", err, ErrNameTaken)
 		}
 		if took := time.Since(begin); took < testTTL {
-			t.Errorf("got a refusal after %v, want one after more than %v: a dead holder's key lives that long", took, testTTL)
+			t.Errorf("got a refusal after %v, want one after more than %v: a dead holder's lease lasts that long", took, testTTL)
 		}
 	})
 	t.Run("another name is free", func(t *testing.T) {
-		other := NewName(client, "node-2", zap.NewNop())
+		other := NewName(client, "node-2", "127.0.0.1:9082", zap.NewNop())
 		if err := other.Acquire(t.Context()); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
@@ -123,8 +94,8 @@ func TestNameIsHeldByOneInstance(t *testing.T) {
 		if err := end(); err != nil {
 			t.Fatalf("got %v, want nil", err)
 		}
-		if got := client.Exists(t.Context(), first.key).Val(); got != 0 {
-			t.Errorf("got %d keys left, want 0", got)
+		if got := heldBy(t, client, first); got != "" {
+			t.Errorf("got the name held by %q, want by nobody", got)
 		}
 		acquired(t, client, zap.NewNop())
 	})
@@ -132,29 +103,29 @@ func TestNameIsHeldByOneInstance(t *testing.T) {
 
 func TestNameOfAKilledInstanceIsFreeAfterItsTimeToLive(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t).client(t)
+	client := clientOf(t, startRedis(t))
 	acquired(t, client, zap.NewNop()) // and never renewed or released: killed
 	begin := time.Now()
 	acquired(t, client, zap.NewNop())
 	if took := time.Since(begin); took < testTTL/2 {
-		t.Errorf("got the name after %v, want it after the dead instance's key has lapsed", took)
+		t.Errorf("got the name after %v, want it after the dead instance's lease has ended", took)
 	}
 }
 
 func TestNameOfAPausedInstance(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t).client(t)
+	client := clientOf(t, startRedis(t))
 
 	t.Run("taken by another, is lost", func(t *testing.T) {
 		paused := acquired(t, client, zap.NewNop())
-		other := acquired(t, client, zap.NewNop()) // waits until the paused one's key lapses
+		other := acquired(t, client, zap.NewNop()) // waits until the paused one's lease ends
 		endOther, _ := running(t, other)
 		_, done := running(t, paused)
 		if err := ended(t, done); !errors.Is(err, ErrNameLost) {
 			t.Errorf("got %v, want %v", err, ErrNameLost)
 		}
-		if got := client.Get(t.Context(), other.key).Val(); got != other.instance {
-			t.Errorf("got the key held by %q, want by the other, %q", got, other.instance)
+		if got := heldBy(t, client, other); got != other.lease.holder {
+			t.Errorf("got the name held by %q, want by the other, %q", got, other.lease.holder)
 		}
 		if err := endOther(); err != nil {
 			t.Fatalf("got %v, want nil", err)
@@ -162,36 +133,34 @@ func TestNameOfAPausedInstance(t *testing.T) {
 	})
 	t.Run("lapsed but free, is taken again", func(t *testing.T) {
 		paused := acquired(t, client, zap.NewNop())
-		if err := client.Del(t.Context(), paused.key).Err(); err != nil {
+		if err := client.Del(t.Context(), paused.lease.key()).Err(); err != nil {
 			t.Fatal(err)
 		}
 		end, _ := running(t, paused)
-		eventually(t, 5*time.Second, "the key back", func() bool {
-			return client.Get(t.Context(), paused.key).Val() == paused.instance
+		eventually(t, 5*time.Second, "the name back", func() bool {
+			return heldBy(t, client, paused) == paused.lease.holder
 		})
 		if err := end(); err != nil {
 			t.Fatalf("got %v, want nil", err)
 		}
 	})
-	t.Run("stopped after it was lost, leaves the other's key alone", func(t *testing.T) {
+	t.Run("stopped after it was lost, leaves the other's alone", func(t *testing.T) {
 		paused := acquired(t, client, zap.NewNop())
-		if err := client.Set(t.Context(), paused.key, "another", time.Minute).Err(); err != nil {
-			t.Fatal(err)
-		}
+		give(t, client, paused, "another")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := paused.Run(ctx); err != nil {
 			t.Fatalf("got %v, want nil", err)
 		}
-		if got := client.Get(t.Context(), paused.key).Val(); got != "another" {
-			t.Errorf("got the key held by %q, want by another", got)
+		if got := heldBy(t, client, paused); got != "another" {
+			t.Errorf("got the name held by %q, want by another", got)
 		}
 	})
 }
 
 func TestNameIsRenewedForAsLongAsItRuns(t *testing.T) {
 	t.Parallel()
-	client := startRedis(t).client(t)
+	client := clientOf(t, startRedis(t))
 	n := acquired(t, client, zap.NewNop())
 	end, done := running(t, n)
 	look := time.NewTicker(testTTL / 50)
@@ -202,8 +171,8 @@ func TestNameIsRenewedForAsLongAsItRuns(t *testing.T) {
 		case err := <-done:
 			t.Fatalf("got %v, want a renewal", err)
 		}
-		if got := client.Get(t.Context(), n.key).Val(); got != n.instance {
-			t.Fatalf("got the key held by %q, want by %q all the time", got, n.instance)
+		if got := heldBy(t, client, n); got != n.lease.holder {
+			t.Fatalf("got the name held by %q, want by %q all the time", got, n.lease.holder)
 		}
 	}
 	if err := end(); err != nil {
@@ -214,21 +183,25 @@ func TestNameIsRenewedForAsLongAsItRuns(t *testing.T) {
 func TestNameOutlivesARedisThatRestartsWithoutData(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
-	client := server.client(t)
+	client := clientOf(t, server)
 	core, logs := observer.New(zapcore.DebugLevel)
 	n := acquired(t, client, zap.New(core))
 	end, done := running(t, n)
 
-	server.stop()
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, 5*time.Second, "the outage logged", func() bool { return logs.Len() > 0 })
-	server.start(t)
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, 5*time.Second, "the name back", func() bool {
 		select {
 		case err := <-done:
 			t.Fatalf("got %v, want Run to go on", err)
 		default:
 		}
-		return client.Get(t.Context(), n.key).Val() == n.instance
+		return heldBy(t, client, n) == n.lease.holder
 	})
 	eventually(t, 5*time.Second, "the recovery logged", func() bool {
 		return logs.FilterMessage("node name can be renewed again").Len() == 1
@@ -244,8 +217,10 @@ func TestNameOutlivesARedisThatRestartsWithoutData(t *testing.T) {
 func TestAcquireWaitsForRedis(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
-	client := server.client(t)
-	server.stop()
+	client := clientOf(t, server)
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
 	core, logs := observer.New(zapcore.DebugLevel)
 	n := testName(client, zap.New(core))
 
@@ -254,7 +229,9 @@ func TestAcquireWaitsForRedis(t *testing.T) {
 	if err := n.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v, want %v: an outage must not look like a taken name", err, context.DeadlineExceeded)
 	}
-	server.start(t)
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := n.Acquire(t.Context()); err != nil {
 		t.Fatalf("got %v, want nil", err)
 	}

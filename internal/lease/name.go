@@ -1,4 +1,4 @@
-package membership
+package lease
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+
+	"onsale/lua"
 )
 
 var (
 	// ErrNameTaken: another live instance holds the name. Returned by
-	// Name.Acquire, after it has waited for longer than a dead one's key lives.
+	// Name.Acquire, after it has waited for longer than a dead one's lease lasts.
 	ErrNameTaken = errors.New("the node name is held by another live instance")
 	// ErrNameLost: another instance took the name while this one was paused or
 	// cut off; this one must stop. Returned by Name.Run.
@@ -25,59 +26,46 @@ var (
 // process or Redis lets another instance take it.
 const nameTTL = 3 * time.Second
 
-// holdScript claims a name and renews it alike, so that neither ever touches
-// another instance's key, a vanished key is simply claimed again, and a call
-// whose answer was lost can be repeated.
+// Name holds a node's name by a lease of three seconds that is renewed three
+// times in that span, and keeps the node in the registry [Nodes] meanwhile.
+// First Acquire, then Run.
 //
-//	KEYS[1] the name    ARGV[1] instance    ARGV[2] time to live, milliseconds
-//	reply: 1 the name is this instance's, 0 it is another's
-var holdScript = redis.NewScript(`
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then
-  return 0
-end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-`)
-
-// releaseScript deletes the key only if it is still this instance's.
-//
-//	KEYS[1] the name    ARGV[1] instance
-//	reply: 1 released, 0 it was not this instance's
-var releaseScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  return redis.call('DEL', KEYS[1])
-end
-return 0
-`)
-
-// Name holds a node's name by a Redis key that lives for three seconds and is
-// renewed three times in that span. First Acquire, then Run.
+// Unlike a [Holder], it does not stop when the lease ends: as long as no other
+// instance has taken the name, nothing is lost.
 type Name struct {
-	client   redis.Scripter
-	node     string
-	key      string
-	instance string // this process's, so that a restart is another instance
-	ttl      time.Duration
-	log      *zap.Logger
-	away     bool // Redis did not answer the last call; Acquire's and then Run's
-	taken    bool // it was this instance's at least once; Acquire's and then Run's
+	lease  *Lease
+	member *Member
+	node   string
+	ttl    time.Duration
+	log    *zap.Logger
+
+	// The rest belongs to Acquire, and then to Run.
+
+	away     bool // Redis did not answer the last call
+	taken    bool // the name was this instance's at least once
+	unlisted bool // the last registration failed
 }
 
-// NewName returns the guard of the node's name. It does not call Redis.
-func NewName(client redis.Scripter, node string, log *zap.Logger) *Name {
+// NewName returns the guard of the node's name, which the registry then lists
+// with its admin address. It does not call Redis.
+func NewName(client lua.Client, node, admin string, log *zap.Logger) *Name {
+	return newName(client, node, admin, nameTTL, log)
+}
+
+func newName(client lua.Client, node, admin string, ttl time.Duration, log *zap.Logger) *Name {
+	// This process's, so that a restart is another instance.
+	instance := uuid.NewString()
 	return &Name{
-		client:   client,
-		node:     node,
-		key:      "onsale:name:" + node,
-		instance: uuid.NewString(),
-		ttl:      nameTTL,
-		log:      log.With(zap.String("node", node)),
+		lease:  New(client, "node:"+node, instance, ttl),
+		member: Nodes(client).Member(node, admin, ttl),
+		node:   node,
+		ttl:    ttl,
+		log:    log.With(zap.String("node", node)),
 	}
 }
 
 // Acquire returns once this instance holds the name. A name that another
-// instance holds is asked for again until a dead one's key would have lapsed;
+// instance holds is asked for again until a dead one's lease would have ended;
 // then the error is ErrNameTaken. While Redis does not answer, Acquire keeps
 // asking. When ctx ends it returns ctx's error.
 func (n *Name) Acquire(ctx context.Context) error {
@@ -126,15 +114,15 @@ func (n *Name) Run(ctx context.Context) error {
 	}
 }
 
-// patience is what a dead instance's key may still live, and a second more.
+// patience is what a dead instance's lease may still last, and a second more.
 func (n *Name) patience() time.Duration { return n.ttl + n.ttl/3 }
 
-// hold claims or renews the name and reports whether it is this instance's.
-// It logs when Redis stops and resumes answering.
+// hold claims or renews the name and reports whether it is this instance's. If
+// it is, the registry gets the node. It logs when Redis stops and resumes answering.
 func (n *Name) hold(ctx context.Context) (bool, error) {
 	call, cancel := context.WithTimeout(ctx, n.ttl/3)
 	defer cancel()
-	held, err := holdScript.Run(call, n.client, []string{n.key}, n.instance, n.ttl.Milliseconds()).Bool()
+	_, held, err := n.lease.Acquire(call)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -149,15 +137,35 @@ func (n *Name) hold(ctx context.Context) (bool, error) {
 		n.log.Info("node name can be renewed again")
 	}
 	n.away, n.taken = err != nil, n.taken || held
+	if held {
+		n.register(ctx)
+	}
 	return held, err
 }
 
-// release gives the name back at once. Should that fail it lapses by itself,
-// and a successor waits a little longer.
+// register puts the node into the registry. Who holds the name sells, also
+// while the registry does not list it.
+func (n *Name) register(ctx context.Context) {
+	call, cancel := context.WithTimeout(ctx, n.ttl/3)
+	defer cancel()
+	_, err := n.member.Register(call)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil && !n.unlisted:
+		n.log.Warn("node can't be registered, so operators can't find its admin port; trying on", zap.Error(err))
+	case err == nil && n.unlisted:
+		n.log.Info("node is registered again")
+	}
+	n.unlisted = err != nil
+}
+
+// release gives the name back at once, and leaves the registry. Should that
+// fail both lapse by themselves, and a successor waits a little longer.
 func (n *Name) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, n.ttl/3)
 	defer cancel()
-	if err := releaseScript.Run(ctx, n.client, []string{n.key}, n.instance).Err(); err != nil {
+	if err := errors.Join(n.member.Leave(ctx), n.lease.Release(ctx)); err != nil {
 		n.log.Warn("node name not released; it lapses by itself", zap.Error(err))
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"onsale/internal/adminapi"
@@ -72,12 +71,6 @@ func (m *Member) Start() (err error) {
 	m.Process, err = process.Start(m.dir, m.Name, m.path, m.args, m.env...)
 	return err
 }
-
-// Pause stops the process in its tracks (SIGSTOP).
-func (m *Member) Pause() error { return m.Signal(syscall.SIGSTOP) }
-
-// Resume lets a paused process go on (SIGCONT).
-func (m *Member) Resume() error { return m.Signal(syscall.SIGCONT) }
 
 // Running reports whether the process has not ended.
 func (m *Member) Running() bool {

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -132,59 +129,48 @@ func TestStandaloneRedis(t *testing.T) {
 }
 
 func TestRedisCluster(t *testing.T) {
-	ctx := context.Background()
-	r := startRedis(t, "--cluster-enabled", "yes")
-	plain := redis.NewClient(&redis.Options{Addr: r.Addr()})
-	defer plain.Close()
-	if err := plain.ClusterAddSlotsRange(ctx, 0, 16383).Err(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "cluster_state:ok", func() bool {
-		return plain.Do(ctx, "set", "probe", "1").Err() == nil
-	})
-	s, client := newStore(t, r.Addr(), "n1", func(c *remotestock.Config) { c.Cluster = true })
+	c := startCluster(t)
+	s, client := newStore(t, "", "n1", func(config *remotestock.Config) { config.Addrs, config.Cluster = c.Addrs(), true })
 	sell(t, s, client, "cluster-a")
 	sell(t, s, client, "cluster-b")
 }
 
-func TestSentinel(t *testing.T) {
-	ctx := context.Background()
-	master := startRedis(t)
-	dir := t.TempDir()
-	port, err := process.FreePort()
+// startCluster starts a Redis Cluster that the test may torment.
+func startCluster(t testing.TB) *process.RedisCluster {
+	t.Helper()
+	c, err := process.StartRedisCluster(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	conf := filepath.Join(dir, "sentinel.conf")
-	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor tickets 127.0.0.1 %d 1\n", port, dir, master.Port)
-	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	path, err := process.Find("redis-server", "redis-server")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sentinel, err := process.Start(dir, "sentinel", path, []string{conf, "--sentinel"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sentinel.Kill()
-	addr := "127.0.0.1:" + strconv.Itoa(port)
-	plain := redis.NewSentinelClient(&redis.Options{Addr: addr})
-	defer plain.Close()
-	eventually(t, "sentinel knows the master", func() bool {
-		got, err := plain.GetMasterAddrByName(ctx, "tickets").Result()
-		return err == nil && len(got) == 2
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	})
-	s, client := newStore(t, addr, "n1", func(c *remotestock.Config) { c.Master = "tickets" })
+	return c
+}
+
+func TestSentinel(t *testing.T) {
+	r, err := process.StartSentinels(t.Context(), t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s, client := newStore(t, "", "n1", func(c *remotestock.Config) { c.Addrs, c.Master = r.Addrs(), process.SentinelMaster })
 	sell(t, s, client, "sentinel")
 
-	// The master goes on selling without its Sentinel.
-	if err := sentinel.Kill(); err != nil {
-		t.Fatal(err)
+	// The master goes on selling without its Sentinels.
+	for _, sentinel := range r.Sentinels {
+		if err := sentinel.Kill(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	sell(t, s, client, "unwatched")
-	if err := master.Kill(); err != nil {
+	if err := r.Servers[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
 	c := committer(t, s, "unwatched", patience(200*time.Millisecond))

@@ -79,6 +79,12 @@ func (p *Process) Signal(s syscall.Signal) error {
 	return nil
 }
 
+// Pause stops the child where it is (SIGSTOP).
+func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused child go on (SIGCONT).
+func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
+
 // Kill ends the child with SIGKILL and waits for it.
 func (p *Process) Kill() error {
 	err := p.Signal(syscall.SIGKILL)

@@ -16,31 +16,47 @@ import (
 type Redis struct {
 	*Process
 	Port int
-	dir  string
+	dir  string // of the log
+	data string
 	args []string
 }
 
 // StartRedis starts redis-server on a free port with its data below dir.
 // Extra arguments come last and win.
 func StartRedis(ctx context.Context, dir string, extra ...string) (*Redis, error) {
-	port, err := FreePort()
+	r, err := newRedis(dir, extra...)
 	if err != nil {
 		return nil, err
 	}
-	data := filepath.Join(dir, "redis-"+strconv.Itoa(port))
-	if err := os.MkdirAll(data, 0o755); err != nil {
-		return nil, err
-	}
-	r := &Redis{Port: port, dir: dir, args: append([]string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", data,
-		"--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no",
-		"--maxmemory-policy", "noeviction", "--save", "",
-	}, extra...)}
 	if err := r.Restart(ctx); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
+
+// newRedis makes what StartRedis starts. The server has a configuration file,
+// which is empty: what another program tells it to become, such as a replica,
+// it can note there (CONFIG REWRITE) and is again after a restart.
+func newRedis(dir string, extra ...string) (*Redis, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Join(dir, "redis-"+strconv.Itoa(port))
+	if err := os.MkdirAll(name, 0o755); err != nil {
+		return nil, err
+	}
+	r := &Redis{Port: port, dir: dir, data: name}
+	r.args = append([]string{
+		r.file(), "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", name,
+		"--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no",
+		"--maxmemory-policy", "noeviction", "--save", "",
+	}, extra...)
+	return r, os.WriteFile(r.file(), nil, 0o644)
+}
+
+// file is the server's configuration file, beside its data.
+func (r *Redis) file() string { return r.data + ".conf" }
 
 // Restart starts the server again on its own port and disk, after Kill or Stop.
 func (r *Redis) Restart(ctx context.Context) error {
@@ -57,6 +73,24 @@ func (r *Redis) Restart(ctx context.Context) error {
 		return errors.Join(err, r.Kill())
 	}
 	return nil
+}
+
+// RestartEmpty is Restart on a disk that has lost everything but the server's
+// configuration, and its identity in a Redis Cluster.
+func (r *Redis) RestartEmpty(ctx context.Context) error {
+	entries, err := os.ReadDir(r.data)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == "nodes.conf" {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(r.data, e.Name())); err != nil {
+			return err
+		}
+	}
+	return r.Restart(ctx)
 }
 
 // Addr is the server's host:port.

@@ -84,17 +84,22 @@ type Shop struct {
 	log    *zap.Logger
 
 	desks  atomic.Pointer[map[sale.ID]*Desk] // replaced, never changed
-	polled atomic.Pointer[time.Time]         // when the last good poll ended
+	polled atomic.Pointer[time.Time]         // the oldest of the last answers about the sales that sell
 	ready  atomic.Bool
 	first  chan struct{}    // closed by the first good poll
 	broken map[sale.ID]bool // sales whose last read failed, so that each is logged once; Run owns it
+
+	// answered is when Redis last answered about a listed sale, if only that it is
+	// broken. The sales of a Redis Cluster are on several masters, so an answer about
+	// one says nothing about another. Run owns it.
+	answered map[sale.ID]time.Time
 }
 
 // NewShop makes a shop that knows nothing until Run has polled once. remote
 // makes the group commit of a sale; weight says this node's weight and that of
 // all selling nodes, for draws.
 func NewShop(store Store, remote func(sale.ID, *Desk) Remote, weight func() (own, all int), config Config, hooks Hooks, log *zap.Logger) *Shop {
-	s := &Shop{store: store, remote: remote, weight: weight, config: config, hooks: hooks, log: log, broken: map[sale.ID]bool{}, first: make(chan struct{})}
+	s := &Shop{store: store, remote: remote, weight: weight, config: config, hooks: hooks, log: log, broken: map[sale.ID]bool{}, answered: map[sale.ID]time.Time{}, first: make(chan struct{})}
 	s.desks.Store(&map[sale.ID]*Desk{})
 	return s
 }
@@ -123,13 +128,6 @@ func (s *Shop) Now() (now sale.Instant, ok bool) {
 // tell buyers that there is no such sale.
 func (s *Shop) Known() <-chan struct{} { return s.first }
 
-// Ready reports whether Redis has answered a poll recently enough to sell. A
-// node that was paused is not ready until it has read again.
-func (s *Shop) Ready() bool {
-	at := s.polled.Load()
-	return at != nil && time.Since(*at) <= s.config.Stale
-}
-
 // Run polls until ctx ends, and then waits for draws and claims under way.
 func (s *Shop) Run(ctx context.Context) error {
 	ticker := time.NewTicker(s.config.Poll)
@@ -148,31 +146,10 @@ func (s *Shop) Run(ctx context.Context) error {
 	}
 }
 
-// follow turns polls into readiness and logs each change once. One lost poll
-// is no outage: the node stays ready until the last good one is stale.
-func (s *Shop) follow(err error) {
-	if err == nil {
-		now := time.Now()
-		if s.polled.Swap(&now) == nil {
-			close(s.first)
-		}
-	}
-	ready := s.Ready()
-	if s.ready.Swap(ready) == ready {
-		return
-	}
-	if ready {
-		s.log.Info("Redis answers, its sales are known")
-	} else {
-		s.log.Error("not ready: Redis does not answer", zap.Error(err))
-	}
-	if s.hooks.Ready != nil {
-		s.hooks.Ready(ready)
-	}
-}
-
 // poll reads every sale once. Only Redis being away is an error: a sale that
-// is broken must not take the others out of the upstream.
+// is broken must not take the others out of the upstream. Before the first good
+// poll a sale that can't be reached is one, too: its buyers would get from this
+// node that there is no such sale.
 func (s *Shop) poll(ctx context.Context) error {
 	ids, err := s.store.Sales(ctx)
 	if err != nil {
@@ -190,10 +167,20 @@ func (s *Shop) poll(ctx context.Context) error {
 		})
 	}
 	group.Wait()
+	now := time.Now()
+	maps.DeleteFunc(s.answered, func(id sale.ID, _ time.Time) bool { return !slices.Contains(ids, id) })
 	for i, id := range ids {
 		s.note(id, errs[i])
+		_, listed := s.answered[id]
+		away := errors.Is(errs[i], sale.ErrUnreachable)
+		if !away || !listed {
+			s.answered[id] = now
+		}
+		if away && s.polled.Load() == nil {
+			err = errors.Join(err, errs[i])
+		}
 	}
-	return nil
+	return err
 }
 
 // note logs a sale that can't be read, and that it can again, once each.

@@ -142,6 +142,53 @@ func TestBrokenSaleLeavesTheNodeReady(t *testing.T) {
 	})
 }
 
+// In a Redis Cluster the list of the sales may be on a master that lives, and a sale
+// on one that is dead: its node stayed ready.
+func TestUnreachableSaleMakesTheNodeUnready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away, closed atomic.Bool
+		st := &store{
+			sales: func(context.Context) ([]sale.ID, error) { return []sale.ID{"far", "s"}, nil },
+			read: func(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Reading, error) {
+				if id == "far" && away.Load() {
+					return sale.Sale{}, sale.Reading{}, errors.Join(sale.ErrUnreachable, errAway)
+				}
+				d := definition(id)
+				d.Closed = id == "far" && closed.Load()
+				return d, planned(10, 0), nil
+			},
+		}
+		away.Store(true)
+		s := start(t, st, &remote{}, checkout.Hooks{})
+		defer s.ends(t)
+		want := func(after time.Duration, what string, ready bool) {
+			t.Helper()
+			time.Sleep(after)
+			synctest.Wait()
+			if got := s.Ready(); got != ready {
+				t.Errorf("%s: got ready %v, want %v", what, got, ready)
+			}
+		}
+		want(10*time.Second+250*time.Millisecond, "never read", false)
+		select {
+		case <-s.Known():
+			t.Error("the sales are known, want one to be missing")
+		default:
+		}
+		away.Store(false)
+		want(500*time.Millisecond, "read", true)
+		away.Store(true)
+		want(2500*time.Millisecond, "away for less than the time that makes it stale", true)
+		want(500*time.Millisecond, "away for longer", false)
+		away.Store(false)
+		want(500*time.Millisecond, "read again", true)
+		closed.Store(true)
+		want(500*time.Millisecond, "closed", true)
+		away.Store(true)
+		want(10*time.Second, "away, but closed", true)
+	})
+}
+
 func TestLocalHooksAreMadeForTheSale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ids []sale.ID

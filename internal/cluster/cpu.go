@@ -17,8 +17,10 @@ func (c *Cluster) CPU() (map[string]float64, error) {
 		used[kind] += t
 		return err
 	}
-	if err := add("redis", c.Redis.Pid()); err != nil {
-		return nil, err
+	for _, r := range c.servers() {
+		if err := add("redis", r.Pid()); err != nil {
+			return nil, err
+		}
 	}
 	if err := add("nginx", c.Nginx.Pid()); err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func start(t *testing.T, o cluster.Options) *site {
 			t.Error(err)
 		}
 	})
-	config := remotestock.DefaultConfig(c.Redis.Addr())
+	config := c.StoreConfig()
 	client, err := remotestock.Dial(config)
 	if err != nil {
 		t.Fatal(err)

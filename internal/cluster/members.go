@@ -68,7 +68,7 @@ func (c *Cluster) AddLedger() (*Member, error) {
 		return nil, err
 	}
 	m.Admin = process.Loopback(port)
-	m.args = []string{"--name", m.Name, "--admin", m.Admin, "--redis-addr", c.Redis.Addr()}
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin}, c.redis().args()...)
 	m.env = []string{"ONSALE_DATABASE_URL=" + c.Postgres.URL()}
 	c.Ledgers = append(c.Ledgers, m)
 	return m, m.Start()
@@ -106,7 +106,7 @@ func (c *Cluster) addresses(of ...*string) (gossip string, err error) {
 // common are the flags of every member. The first few members are everybody's
 // seeds: should all allocators die, the nodes still find each other.
 func (c *Cluster) common(gossip string) []string {
-	args := []string{"--redis-addr", c.Redis.Addr(), "--gossip-bind", gossip}
+	args := append(c.redis().args(), "--gossip-bind", gossip)
 	if c.options.Nodes > crowded {
 		args = append(args, "--gossip-probe", "1s")
 	}

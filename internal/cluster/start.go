@@ -20,26 +20,30 @@ import (
 
 // Options shape a cluster of real processes.
 type Options struct {
-	Nodes      int
-	Allocators int
-	Ledgers    int      // with a private PostgreSQL; 0: none of either, orders stay in Redis
-	Port       int      // of the front; 0 takes a free one
-	Binaries   string   // folder with node, allocator and ledger; empty builds them from this module
-	NodeArgs   []string // extra flags for every node
-	RedisArgs  []string // extra arguments for redis-server; they win
-	Dir        string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
-	Progress   func(string)
-	NoFront    bool           // no nginx: the nodes are asked directly
-	Issuer     *Issuer        // who signs buyers' tokens; nil makes a new one
-	Payments   payment.Secret // what the payment provider signs with; zero makes a new one
+	Nodes         int
+	Allocators    int
+	Ledgers       int      // with a private PostgreSQL; 0: none of either, orders stay in Redis
+	Port          int      // of the front; 0 takes a free one
+	Binaries      string   // folder with node, allocator and ledger; empty builds them from this module
+	NodeArgs      []string // extra flags for every node
+	Topology      Topology // of Redis
+	RedisReplicas int      // with Sentinels, at least 1
+	RedisArgs     []string // extra arguments for every redis-server; they win
+	Dir           string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
+	Progress      func(string)
+	NoFront       bool           // no nginx: the nodes are asked directly
+	Issuer        *Issuer        // who signs buyers' tokens; nil makes a new one
+	Payments      payment.Secret // what the payment provider signs with; zero makes a new one
 }
 
-// Cluster is a whole sale site on this machine: a private redis-server, nginx
+// Cluster is a whole sale site on this machine: private redis-servers, nginx
 // and PostgreSQL, allocators, ledgers and nodes, each a real process on loopback.
 type Cluster struct {
 	Dir        string
-	Redis      *process.Redis
-	Postgres   *process.Postgres // nil without ledgers
+	Redis      *process.Redis        // nil in all topologies but Standalone
+	Sentinels  *process.Sentinels    // nil in all but Sentinels
+	Shards     *process.RedisCluster // nil in all but Sharded
+	Postgres   *process.Postgres     // nil without ledgers
 	Nginx      *process.Nginx
 	Nodes      []*Member
 	Allocators []*Member
@@ -95,8 +99,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
-	c.progress("starting redis-server")
-	if c.Redis, err = process.StartRedis(ctx, c.Dir, o.RedisArgs...); err != nil {
+	if err := c.startRedis(ctx); err != nil {
 		return nil, err
 	}
 	if o.Ledgers > 0 {
@@ -186,7 +189,7 @@ func (c *Cluster) Front() string { return c.Nginx.URL() }
 
 // Stores says where the cluster keeps its records.
 func (c *Cluster) Stores() StoreFlags {
-	s := StoreFlags{Redis: RedisFlags{Addrs: []string{c.Redis.Addr()}}}
+	s := StoreFlags{Redis: c.redis()}
 	if c.Postgres != nil {
 		s.Database.URL = c.Postgres.URL()
 	}

@@ -45,10 +45,7 @@ func (c *Cluster) Close() error {
 		errs = append(errs, c.Postgres.Resume(), c.Postgres.Stop(10*time.Second))
 		c.Postgres = nil
 	}
-	if c.Redis != nil {
-		errs = append(errs, c.Redis.Signal(syscall.SIGCONT), c.Redis.Stop(10*time.Second))
-		c.Redis = nil
-	}
+	errs = append(errs, c.closeRedis())
 	if c.temporary {
 		errs = append(errs, os.RemoveAll(c.Dir))
 	}

@@ -102,5 +102,7 @@ func Dial(c Config) (redis.UniversalClient, error) {
 	if c.TLS {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return redis.NewUniversalClient(o), nil
+	client := redis.NewUniversalClient(o)
+	follow(client)
+	return client, nil
 }

@@ -8,10 +8,14 @@ import (
 	"onsale/internal/sale"
 )
 
-// Read is a node's poll: the sale's definition and a reading.
+// Read is a node's poll: the sale's definition and a reading. The error wraps
+// [sale.ErrUnreachable] too where no server answered that could have read it.
 func (s *Store) Read(ctx context.Context, id sale.ID, known sale.Generation) (sale.Sale, sale.Reading, error) {
 	k := keysOf(id)
 	r, err := s.ask(ctx, readScript, k.all[:2], append([]any{s.node, int64(known)}, bookNames...)...)
+	if unreachable(err) {
+		err = fmt.Errorf("%w: %w", sale.ErrUnreachable, err)
+	}
 	if err != nil {
 		return sale.Sale{}, sale.Reading{}, err
 	}

@@ -66,6 +66,9 @@ func (s *Store) call(ctx context.Context, sc *lua.Script, claims int, keys []str
 	defer cancel()
 	sent := time.Now()
 	raw, err := s.breaker.Execute(func() ([]any, error) { return sc.Call(ctx, s.client, keys, args) })
+	if tripped(err) {
+		refollow(s.client)
+	}
 	var r reply
 	if err == nil {
 		r, err = parse(raw, sent)

@@ -13,6 +13,10 @@ var (
 	// ErrUnknown: the call may have run and its answer was lost, and the
 	// claim's deadline passed before Redis said which. Returned by remotestock.
 	ErrUnknown = errors.New("the outcome is unknown")
+	// ErrUnreachable: no server answered that has the sale's records, which says
+	// nothing about them. It comes with one of the two above. Returned by
+	// remotestock for a poll.
+	ErrUnreachable = errors.New("no server answered")
 	// ErrNoSale: Redis has no such sale. Returned by remotestock.
 	ErrNoSale = errors.New("no such sale")
 	// ErrNoOrder: the sale has no such order, or it is another buyer's: the

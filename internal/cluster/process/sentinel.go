@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // SentinelMaster is the name by which Sentinels of this package know the master.
@@ -269,54 +267,4 @@ func (s *Sentinels) Close() error {
 	}
 	s.Sentinels, s.Servers = nil, nil
 	return errors.Join(errs...)
-}
-
-// ask sends one command on a connection of its own.
-func ask(ctx context.Context, addr string, args ...any) *redis.Cmd {
-	client := redis.NewClient(&redis.Options{
-		Addr: addr, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, DisableIdentity: true, Protocol: 2,
-		DialTimeout: time.Second, ReadTimeout: time.Second,
-	})
-	defer client.Close()
-	return client.Do(ctx, args...)
-}
-
-func replication(ctx context.Context, addr string) (string, error) {
-	return ask(ctx, addr, "info", "replication").Text()
-}
-
-// role is master or slave, or empty of a server that does not say.
-func role(ctx context.Context, addr string) string {
-	text, err := replication(ctx, addr)
-	if err != nil {
-		return ""
-	}
-	_, after, _ := strings.Cut(text, "role:")
-	word, _, _ := strings.Cut(after, "\r\n")
-	return word
-}
-
-// fields reads names and values in turn.
-func fields(raw any) map[string]string {
-	m := map[string]string{}
-	list, _ := raw.([]any)
-	for i := 0; i+1 < len(list); i += 2 {
-		m[fmt.Sprint(list[i])] = fmt.Sprint(list[i+1])
-	}
-	return m
-}
-
-func portOf(addr string) string {
-	_, port, _ := net.SplitHostPort(addr)
-	return port
-}
-
-// pause is the time between two looks.
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(10 * time.Millisecond):
-		return nil
-	}
 }

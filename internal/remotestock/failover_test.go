@@ -1,0 +1,112 @@
+package remotestock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// go-redis asks a Redis Cluster once a minute who serves which slot, and a call
+// that it must not retry tells it nothing: it dialled a dead master for up to a
+// minute after its replica had been promoted.
+func TestPromotedReplicaSellsWithinASecond(t *testing.T) {
+	c := startCluster(t)
+	s, _ := newStore(t, "", "n1", func(config *remotestock.Config) { config.Addrs, config.Cluster = c.Addrs(), true })
+	open(t, s, newSale("demo", 1_000_000))
+	key := remotestock.Keys("demo")[0]
+	master, err := c.MasterOf(t.Context(), key, c.Nodes[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last atomic.Int64 // when a claim was granted, in Unix nanoseconds
+	stop := sellSteadily(t, committer(t, s, "demo"), &last)
+	defer stop()
+	eventually(t, "tickets sell", func() bool { return last.Load() > 0 })
+	if err := master.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := c.AwaitPromotion(ctx, key, master); err != nil {
+		t.Fatal(err)
+	}
+	promoted := time.Now()
+	eventually(t, "tickets sell again", func() bool { return last.Load() > promoted.UnixNano() })
+	took := time.Since(promoted)
+	t.Logf("the first hold came %v after the promotion", took)
+	if took > time.Second {
+		t.Errorf("got the first hold %v after the promotion, want it within a second", took)
+	}
+}
+
+// sellSteadily has four clients claim one ticket after the other until stopped.
+func sellSteadily(t *testing.T, c *remotestock.Committer, last *atomic.Int64) (stop func()) {
+	t.Helper()
+	var next atomic.Int64
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			pace := time.NewTicker(5 * time.Millisecond)
+			defer pace.Stop()
+			for {
+				select {
+				case <-done:
+					return
+				case <-pace.C:
+				}
+				if d, err := c.Decide(claim(fmt.Sprint("buyer-", next.Add(1)), 1)); err == nil && d.Outcome == sale.Held {
+					last.Store(time.Now().UnixNano())
+				}
+			}
+		})
+	}
+	return sync.OnceFunc(func() {
+		close(done)
+		group.Wait()
+	})
+}
+
+// A node whose sale can't be reached leaves the upstream; one whose sale is broken
+// does not.
+func TestReadTellsUnreachableFromBroken(t *testing.T) {
+	r := startRedis(t)
+	s, client := newStore(t, r.Addr(), "n1")
+	open(t, s, newSale("demo", 10))
+	read := func(what string, unreachable bool) {
+		t.Helper()
+		_, _, err := s.Read(t.Context(), "demo", 0)
+		if err == nil || errors.Is(err, sale.ErrUnreachable) != unreachable {
+			t.Errorf("%s: got %v, want an error that is ErrUnreachable: %v", what, err, unreachable)
+		}
+	}
+	if err := client.HSet(t.Context(), remotestock.Keys("demo")[0], "remaining", "many").Err(); err != nil {
+		t.Fatal(err)
+	}
+	read("a counter that is no number", false)
+	if err := client.Del(t.Context(), remotestock.Keys("demo")[0]).Err(); err != nil {
+		t.Fatal(err)
+	}
+	read("a sale that is gone", false)
+	if err := r.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	read("a server that stands still", true)
+	if err := r.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for range remotestock.DefaultConfig("").TripAfter {
+		read("a server that is dead, and the breaker that opens", true)
+	}
+	read("an open breaker", true)
+	f := startFake(t, func([]string) string { return "*1\r\n:1\r\n" })
+	s, _ = newStore(t, f.addr(), "n1")
+	read("a reply of another shape", false)
+}

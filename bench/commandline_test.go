@@ -44,6 +44,12 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 			[]string{"scale", "--nodes", "0,10", "--per-node", "0", "--total", "0", "--purchases", "0", "--binaries", elsewhere},
 			[]string{"--nodes 0: want at least 1", "--per-node 0: want at least 1", "--total 0: want at least 1", "--purchases 0: want at least 1", lacks},
 		},
+		"failover": {
+			[]string{"failover", "--rounds", "0", "--replicas=-1,5", "--kinds", "burnt", "--tickets", "0", "--rate", "0", "--clients", "0", "--nodes", "0",
+				"--cost=-1s", "--binaries", elsewhere},
+			[]string{"--rounds 0: want at least 1", "--replicas -1: want 0 to 4", "--replicas 5: want 0 to 4", "--kinds burnt: want some of", "--tickets 0: want at least 1",
+				"--rate 0: want more than 0", "--clients 0: want at least 1", "--nodes 0: want at least 1", "--cost -1s: want", lacks},
+		},
 		"no connections":       {[]string{"connections", "0", "--binaries", elsewhere}, []string{"connections 0: want 1 to 1265000", lacks}},
 		"too many connections": {[]string{"connections", "1265001"}, []string{"connections 1265001: want 1 to 1265000, which is 5000 from each of 253 source addresses"}},
 	} {
@@ -69,7 +75,7 @@ func TestUnwritableOutputIsFoundFirst(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "no", "such", "folder")
 	for _, args := range [][]string{
 		{"headline", "--json", file}, {"headline", "--html", file}, {"orders", "--json", file}, {"ratios", "--json", file},
-		{"soak", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
+		{"soak", "--json", file}, {"failover", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
 	} {
 		t.Run(args[0]+args[1], func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())

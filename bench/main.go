@@ -18,6 +18,7 @@ import (
 type cli struct {
 	Headline    headline    `cmd:"" help:"Sell a whole sale through Nginx while nodes die, and audit it."`
 	Orders      orders      `cmd:"" help:"Pay, cancel, expire and refund orders while ledgers and PostgreSQL die, and compare all records."`
+	Failover    failover    `cmd:"" help:"Take the Redis master away in every way that there is, under Sentinels, and count what was acknowledged and is lost."`
 	Compare     compare     `cmd:"" help:"Sell by every strategy that everybody argues about, side by side, audited."`
 	Scale       scale       `cmd:"" help:"Sell the same sale over 1 to 100 nodes, and fit how costs grow."`
 	Soak        soak        `cmd:"" help:"Keep a site busy for long, while its parts die one after the other."`

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-func startSentinels(t *testing.T) *Sentinels {
+func startSentinels(t *testing.T, replicas int) *Sentinels {
 	t.Helper()
-	s, err := StartSentinels(t.Context(), t.TempDir(), 1)
+	s, err := StartSentinels(t.Context(), t.TempDir(), replicas)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func (s *Sentinels) settles(t *testing.T) {
 
 func TestSentinelsPromote(t *testing.T) {
 	t.Run("when the master is killed, and take it back as a replica", func(t *testing.T) {
-		s := startSentinels(t)
+		s := startSentinels(t, 1)
 		old := s.Servers[0]
 		set(t, old, "before")
 		s.settles(t)
@@ -75,8 +75,20 @@ func TestSentinelsPromote(t *testing.T) {
 			t.Errorf("the old master is a %s, want a slave", got)
 		}
 	})
+	t.Run("one of two replicas, and the other follows it", func(t *testing.T) {
+		s := startSentinels(t, 2)
+		old := s.Servers[0]
+		if err := old.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		s.promoted(t, old)
+		if err := old.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.settles(t)
+	})
 	t.Run("when the master stands still", func(t *testing.T) {
-		s := startSentinels(t)
+		s := startSentinels(t, 1)
 		old := s.Servers[0]
 		if err := old.Pause(); err != nil {
 			t.Fatal(err)
@@ -88,7 +100,7 @@ func TestSentinelsPromote(t *testing.T) {
 		s.settles(t)
 	})
 	t.Run("when the master is cut off, which its clients do not notice", func(t *testing.T) {
-		s := startSentinels(t)
+		s := startSentinels(t, 1)
 		old := s.Servers[0]
 		old.Cut()
 		now := s.promoted(t, old)
@@ -103,7 +115,7 @@ func TestSentinelsPromote(t *testing.T) {
 		}
 	})
 	t.Run("when they are asked to", func(t *testing.T) {
-		s := startSentinels(t)
+		s := startSentinels(t, 1)
 		old := s.Servers[0]
 		if err := s.Failover(t.Context()); err != nil {
 			t.Fatal(err)
@@ -116,7 +128,7 @@ func TestSentinelsPromote(t *testing.T) {
 // A master that is back before anybody takes it for dead is the master yet, and
 // what it has lost is lost on its replica as well.
 func TestMasterRestartedEmptyEmptiesItsReplica(t *testing.T) {
-	s := startSentinels(t)
+	s := startSentinels(t, 1)
 	master, replica := s.Servers[0], s.Servers[1]
 	set(t, master, "before")
 	s.settles(t)

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/valyala/fasthttp"
+	"golang.org/x/time/rate"
+
+	"onsale/bench/generator"
+	"onsale/internal/cluster"
+)
+
+// roundBuyers are the buyers of one round's sale: each wants one ticket, and asks
+// again after a 503 or a lost connection until it is told something definite.
+type roundBuyers struct {
+	cluster *cluster.Cluster
+	client  *fasthttp.HostClient
+	url     string
+	sale    string
+	pace    *rate.Limiter
+	next    atomic.Int64
+
+	mu      sync.Mutex
+	heard   map[string]bool // orders that are among acks: a buyer may be told twice of one
+	acks    []generator.Ack
+	times   []time.Time // of the acks
+	away    []time.Time // of every 503
+	soldOut bool
+	wrong   map[string]int          // answers that no buyer should get, by status and code
+	latency *hdrhistogram.Histogram // of acknowledged requests, in microseconds
+}
+
+// newRoundBuyers makes buyers who come at a rate a second; 0: as fast as they are answered.
+func newRoundBuyers(c *cluster.Cluster, id string, perSecond float64) *roundBuyers {
+	limit := rate.Inf
+	if perSecond > 0 {
+		limit = rate.Limit(perSecond)
+	}
+	return &roundBuyers{
+		cluster: c, sale: id, url: c.Front() + "/v1/sales/" + id + "/orders", pace: rate.NewLimiter(limit, 1), latency: newLatency(), heard: map[string]bool{}, wrong: map[string]int{},
+		client: &fasthttp.HostClient{
+			Addr: c.Front()[len("http://"):], MaxConns: 4096, ReadTimeout: 10 * time.Second, WriteTimeout: 5 * time.Second,
+			MaxIdemponentCallAttempts: 1, NoDefaultUserAgentHeader: true,
+		},
+	}
+}
+
+// run returns when ctx ends and nobody is being served any more, or when all is sold.
+func (b *roundBuyers) run(ctx context.Context, clients int) {
+	defer b.client.CloseIdleConnections()
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			for !b.done() && b.pace.Wait(ctx) == nil {
+				b.visit(ctx, fmt.Sprintf("%s-%d", b.sale, b.next.Add(1)))
+			}
+		})
+	}
+	group.Wait()
+}
+
+// visit is one buyer's.
+func (b *roundBuyers) visit(ctx context.Context, buyer string) {
+	token, err := b.cluster.Issuer.Token(buyer, time.Hour)
+	if err != nil {
+		say(err.Error())
+		return
+	}
+	for ctx.Err() == nil && !b.done() && !b.ask(buyer, token) {
+		sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+// ask sends the request once, and reports whether the answer was definite.
+func (b *roundBuyers) ask(buyer, token string) (definite bool) {
+	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(request)
+	defer fasthttp.ReleaseResponse(response)
+	request.SetRequestURI(b.url)
+	request.Header.SetMethod(http.MethodPost)
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.SetBodyString(`{"quantity":1}`)
+	sent := time.Now()
+	if err := b.client.Do(request, response); err != nil {
+		return false // whoever is not answered asks again
+	}
+	var d document
+	if err := json.Unmarshal(response.Body(), &d); err != nil {
+		return false
+	}
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch status := response.StatusCode(); {
+	case status == http.StatusCreated, status == http.StatusOK:
+		if !b.heard[string(d.ID)] {
+			b.heard[string(d.ID)] = true
+			b.acks, b.times = append(b.acks, generator.Ack{Buyer: buyer, Order: string(d.ID)}), append(b.times, now)
+		}
+		_ = b.latency.RecordValue(min(now.Sub(sent).Microseconds(), b.latency.HighestTrackableValue()))
+	case status == http.StatusServiceUnavailable:
+		b.away = append(b.away, now)
+		return false
+	case d.Code == "sold-out":
+		b.soldOut = true
+	default:
+		b.wrong[fmt.Sprintf("%d %s", status, d.Code)]++
+	}
+	return true
+}
+
+// done reports whether somebody was told that all is sold.
+func (b *roundBuyers) done() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.soldOut
+}
+
+// sold is how many were acknowledged, and when the last was.
+func (b *roundBuyers) sold() (n int, last time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n = len(b.times); n > 0 {
+		last = b.times[n-1]
+	}
+	return n, last
+}
+
+// again has the last buyers with an order ask for one again. Who has it is told of
+// the same one; whose order is lost would get another.
+func (b *roundBuyers) again(ctx context.Context, most int) {
+	b.mu.Lock()
+	last := slices.Clone(b.acks[max(0, len(b.acks)-most):])
+	b.mu.Unlock()
+	for _, k := range last {
+		b.visit(ctx, k.Buyer)
+	}
+}

@@ -25,6 +25,7 @@ var (
 		"internal/checkout":   {"internal/localstock"},
 		"internal/rebalance":  nil,
 		"internal/audit":      nil,
+		"internal/reconcile":  nil,
 		"internal/payment":    nil,
 	}
 	embedded = []string{"lua", "nginx", "web"}

@@ -64,6 +64,7 @@ const (
 	ReasonDoubled  Reason = "doubled"  // another payment had paid the order
 	ReasonAmount   Reason = "amount"   // not the order's amount or currency
 	ReasonRefunded Reason = "refunded" // an operator refunded the order
+	ReasonOrphan   Reason = "orphan"   // no record has the order, or its sale
 )
 
 // Payment is money that a provider took for an order, and what became of it.
@@ -76,6 +77,12 @@ type Payment struct {
 	State    PaymentState
 	Reason   Reason
 	At       Instant // when Redis heard of it
+}
+
+// Orphan is a payment for a sale that nobody knows. It is due to go back.
+type Orphan struct {
+	Sale ID
+	Payment
 }
 
 // Receipt is what became of a payment that was reported.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"onsale/internal/cluster"
@@ -100,10 +97,6 @@ func (f *failover) Run(ctx context.Context) error {
 	defer remove()
 	r := &failoverResult{Command: command(), Machine: machine(), Commit: commit(ctx), Records: unionRecords}
 	for _, replicas := range f.Replicas {
-		if replicas > 0 && !waits(ctx, binaries) {
-			r.Unshown = append(r.Unshown, fmt.Sprintf("%d replicas to wait for: the node has no flag %s", replicas, waitFlag))
-			continue
-		}
 		if err = f.at(ctx, replicas, binaries, r); err != nil || ctx.Err() != nil {
 			break
 		}
@@ -116,15 +109,6 @@ func (f *failover) Run(ctx context.Context) error {
 	return ended(errors.Join(err, printJSON(r, f.JSON)), r.Interrupted, r.Faults, r.Unshown)
 }
 
-// waitFlag is the node's flag for how many replicas to wait for.
-const waitFlag = "--redis-replicas"
-
-// waits reports whether the node has the flag.
-func waits(ctx context.Context, binaries string) bool {
-	help, _ := exec.CommandContext(ctx, filepath.Join(binaries, "node"), "--help").CombinedOutput()
-	return strings.Contains(string(help), waitFlag)
-}
-
 // at makes all rounds with so many replicas to wait for.
 func (f *failover) at(ctx context.Context, replicas int, binaries string, r *failoverResult) (err error) {
 	o := cluster.Options{
@@ -132,7 +116,7 @@ func (f *failover) at(ctx context.Context, replicas int, binaries string, r *fai
 		Binaries: binaries, NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
 	}
 	if replicas > 0 {
-		o.NodeArgs = append(o.NodeArgs, waitFlag, strconv.Itoa(replicas))
+		o.WaitReplicas = replicas
 		o.RedisArgs = []string{"--min-replicas-to-write", strconv.Itoa(replicas)}
 	}
 	c, err := cluster.Start(ctx, o)

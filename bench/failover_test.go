@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,31 +123,5 @@ func TestJudgeOfFailovers(t *testing.T) {
 		if got := judged(r); len(got) != 1 || !strings.Contains(got[0], want) || !strings.HasPrefix(got[0], "cut, 1 replicas: ") {
 			t.Errorf("got %q, want one fault with %q", got, want)
 		}
-	}
-}
-
-// What can't be measured yet is said to be so, and fails the run.
-func TestFailoverSaysThatTheNodeCanNotWait(t *testing.T) {
-	old := t.TempDir() // programs from before the flag
-	for _, name := range []string{"node", "allocator", "ledger"} {
-		if err := os.WriteFile(filepath.Join(old, name), []byte("#!/bin/sh\necho Usage: $0 --redis-addr=ADDR\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file := filepath.Join(t.TempDir(), "out.json")
-	err := run(t.Context(), []string{"failover", "--replicas", "1", "--json", file, "--binaries", old})
-	if !errors.Is(err, errUnshown) {
-		t.Errorf("got %v, want %v", err, errUnshown)
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r failoverResult
-	if err := json.Unmarshal(raw, &r); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(r.Unshown, func(s string) bool { return strings.Contains(s, waitFlag) }) {
-		t.Errorf("got %q, want the flag named", r.Unshown)
 	}
 }

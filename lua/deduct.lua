@@ -1,116 +1,117 @@
 -- deduct: the one place where tickets are sold. Decides every claim of a batch,
 -- in its order, all or nothing.
 --
--- KEYS  1 {sale}  2 {sale}:plan  3 {sale}:buyers (buyer -> live order id)
---       4 {sale}:orders (order id -> record)  5 {sale}:deadlines (zset)
---       6 {sale}:events (stream)
--- ARGV  1 node  2 the plan generation it knows, then for each claim:
---       order id, buyer, quantity, deadline in Redis milliseconds
--- reply the header, then for each claim an outcome and its detail:
---       held        record              known      record of this very order id
---       ordered     order id and record of the buyer's live order
---       late ''     closed ''     not-open ''     sold-out ''
---       not-enough  remaining
---       broken      what is wrong in Redis: this claim did not run
---       unreadable  what is wrong in Redis: this very order id is there
---       A record is "state quantity created expires buyer".
+-- ARGV  4 the earliest deadline of the claims, in Redis milliseconds, then the ids of
+--       all claims (16 bytes each), their buyers, and their quantities
+-- reply outcomes: a letter a claim
+--         h held     k known: this very order id    o ordered: the buyer has another
+--         l late     c closed    n not open    s sold out    m not enough: see remaining
+--         b broken: this claim did not run    u unreadable: this order id is there
+--       details: of every k and o the order, of every b and u what is wrong in Redis
+--       hold: for how long new holds are held, in milliseconds from now
 -- keeps P1 remaining >= 0 and the books balance; P2 one live order per buyer;
 --       P9 a claim sent again gets its first answer
 
-local sale, failure = books()
-if not sale then return failure end
+local b, failure = books()
+failure = failure or unrecorded(b)
+if failure then return failure end
 
-local known = tonumber(ARGV[2])
-local claims = (#ARGV - 2) / 4
-if not known or claims < 1 or claims ~= math.floor(claims) then
-  return redis.error_reply('BADCALL deduct wants node, generation and four arguments a claim')
+local argv = ARGV
+local deadline = tonumber(argv[4])
+local n = (#argv - 4) / 3
+if not deadline or n < 1 or n % 1 ~= 0 then
+  return redis.error_reply('BADCALL deduct wants a deadline, then ids, buyers and quantities')
 end
-
--- A batch repeats few quantities and deadlines, so each text is read once.
-local counts, pasts = {}, {}
-local function read(quantity, deadline)
-  if not counts[quantity] then
-    local n = string.match(quantity, '^[1-9]%d*$') and tonumber(quantity)
-    if not n or n > sale.limit then return false end
-    counts[quantity] = n
-  end
-  if pasts[deadline] == nil then
-    local at = tonumber(deadline)
-    if not at then return false end
-    pasts[deadline] = now > at
-  end
-  return true
+-- An ended order is removed ten seconds after its grant: a claim that may come later
+-- would sell again.
+if deadline > now + SETTLES then
+  return redis.error_reply('BADCALL deduct wants a deadline within ' .. SETTLES .. ' ms')
 end
-
-local ids, buyers = {}, {}
-for i = 1, claims do
-  local at = 4 * i - 1
-  local id, buyer = ARGV[at], ARGV[at + 1]
-  if id == '' or buyer == '' or not read(ARGV[at + 2], ARGV[at + 3]) then
-    return redis.error_reply('BADCALL claim ' .. i .. ' is malformed or above the limit')
-  end
-  ids[i], buyers[i] = id, buyer
-end
+local B, Q = 4 + n, 4 + 2 * n
 
 -- Every key is read before the first write: a key of a wrong type fails here,
 -- where nothing has been changed yet.
-local records = redis.call('HMGET', KEYS[4], unpack(ids))
-local lives = redis.call('HMGET', KEYS[3], unpack(buyers))
-redis.call('ZCARD', KEYS[5])
-redis.call('XLEN', KEYS[6])
-local reply, claimed = header(sale, ARGV[1], known)
+local records = redis.call('HMGET', KEYS[4], unpack(argv, 5, B))
+local lives = redis.call('HMGET', KEYS[3], unpack(argv, B + 1, Q))
+check_types()
+local own = own_share()
 
-local refused = shut(sale)
-local remaining, sold, written = sale.remaining, 0, 0
-local expires = int(now + sale.hold)
-local times = ' ' .. int(now) .. ' ' .. expires .. ' '
-local made, placed, orders, owners, deadlines = {}, {}, {}, {}, {}
+local LETTER = {closed = 'c', ['not-open'] = 'n', late = 'l'}
+local refused = LETTER[now > deadline and 'late' or refusal(b)]
+local remaining, sold, made = b.remaining, 0, 0
+local placed, ids, orders, owners, outcomes, details = {}, {}, {}, {}, {}, {}
 
--- A record that can't be read is the trouble of one claim, and no reply of a
+-- A batch repeats few quantities, so each text is read once: what it counts, and the
+-- terms of a new hold of so many.
+local counts, terms = {}, {}
+local function count(text)
+  local quantity = string.match(text, '^[1-9]%d*$') and tonumber(text)
+  if not quantity or quantity > b.limit then return nil end
+  counts[text], terms[text] = quantity, new_terms('h', quantity, now, b.hold)
+  return quantity
+end
+
+-- What is there already, or wrong, is the matter of one claim, and no reply of a
 -- wrong shape, which would leave the whole batch in doubt.
-local function readable(record) return string.match(record, '^%a+ %d+ %d+ %d+ .') end
+local function known(id, value)
+  local t = find(id, value)
+  if not t then return 'u', 'record of the order' end
+  return 'k', row(t)
+end
 
-local function decide(i)
-  local id, buyer, quantity = ids[i], buyers[i], counts[ARGV[4 * i + 1]]
-  local record = records[i] or made[id]
-  if record and not readable(record) then return 'unreadable', 'record of the order' end
-  if record then return 'known', record end
-  if pasts[ARGV[4 * i + 2]] then return 'late', '' end
-  if refused then return refused, '' end
-  local live = placed[buyer] or lives[i]
-  if live then
-    record = made[live] or redis.call('HGET', KEYS[4], live) or ''
-    if not readable(record) then return 'broken', 'buyer entry names no order that can be read' end
-    return 'ordered', live .. ' ' .. record
+local function ordered(buyer, entry)
+  local t = read_live(entry)
+  if not t then return 'b', 'record of the buyer\'s order' end
+  t.buyer = buyer
+  return 'o', row(t)
+end
+
+-- A claim that is twice in one batch is known the second time.
+local function twice(id, buyer, entry)
+  if string.sub(entry, 1, 16) == id then return 'k', buyer .. '\n' .. entry end
+  return 'o', buyer .. '\n' .. entry
+end
+
+for i = 1, n do
+  local id, buyer, text = argv[4 + i], argv[B + i], argv[Q + i]
+  local quantity = counts[text] or count(text)
+  if not quantity or #id ~= 16 or buyer == '' then
+    return redis.error_reply('BADCALL claim ' .. i .. ' is malformed or above the limit')
   end
-  if remaining == 0 then return 'sold-out', '' end
-  if remaining < quantity then return 'not-enough', int(remaining) end
-
-  record = 'held ' .. ARGV[4 * i + 1] .. times .. buyer
-  remaining, sold = remaining - quantity, sold + quantity
-  made[id], placed[buyer] = record, id
-  local n = written
-  orders[n + 1], orders[n + 2] = id, record
-  owners[n + 1], owners[n + 2] = buyer, id
-  deadlines[n + 1], deadlines[n + 2] = expires, id
-  written = n + 2
-  return 'held', record
+  local letter, detail
+  if records[i] then
+    letter, detail = known(id, records[i])
+  elseif placed[buyer] then
+    letter, detail = twice(id, buyer, placed[buyer])
+  elseif refused then
+    letter = refused
+  elseif lives[i] then
+    letter, detail = ordered(buyer, lives[i])
+  elseif remaining >= quantity then
+    letter = 'h'
+    remaining, sold, made = remaining - quantity, sold + quantity, made + 1
+    local entry, k = id .. terms[text], 2 * made
+    placed[buyer], ids[made] = entry, id
+    orders[k - 1], orders[k] = id, buyer
+    owners[k - 1], owners[k] = buyer, entry
+  elseif remaining == 0 then
+    letter = 's'
+  else
+    letter = 'm'
+  end
+  outcomes[i] = letter
+  if detail then details[#details + 1] = detail end
 end
 
-local head = #reply
-for i = 1, claims do
-  reply[head + 2 * i - 1], reply[head + 2 * i] = decide(i)
+if made > 0 then
+  local all = table.concat(ids)
+  b.remaining, b.held = remaining, b.held + sold
+  begin_event(b, 'held\n' .. all, {'remaining', int(remaining), 'held', int(b.held)})
+  write('HSET', KEYS[4], unpack(orders))
+  write('HSET', KEYS[3], unpack(owners))
+  write('ZADD', KEYS[5], int(now + b.hold), all)
+  -- Claims taken under an older plan are no part of this one's count.
+  if KNOWN == b.plan then write('HSET', KEYS[2], 'c:' .. NODE, int(own.claimed + sold)) end
+  end_event(b, {'held', table.concat(owners, '\n')})
 end
-
-if sold > 0 then
-  redis.call('HSET', KEYS[4], unpack(orders))
-  redis.call('HSET', KEYS[3], unpack(owners))
-  redis.call('ZADD', KEYS[5], unpack(deadlines))
-  redis.call('XADD', KEYS[6], '*', unpack(orders))
-  redis.call('HSET', KEYS[1], 'remaining', int(remaining), 'held', int(sale.held + sold))
-  -- Claims taken under an older plan are no part of this one's count. Nothing
-  -- may fail here any more, as HINCRBY would on a count that is no number.
-  if known == sale.plan then redis.call('HSET', KEYS[2], 'c:' .. ARGV[1], int(claimed + sold)) end
-  reply[2] = remaining
-end
-return reply
+return answer(header(b, own), 'outcomes', table.concat(outcomes), 'details', details, 'hold', b.hold)

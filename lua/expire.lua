@@ -1,20 +1,84 @@
 -- expire: ends holds whose payment deadline has passed, oldest first, in a
--- bounded batch. Any number of callers may run it: a hold ends once.
+-- bounded batch. Any number of callers may run it: a hold ends once. It also
+-- removes what ended holds and orders have left behind.
 --
--- KEYS  as in deduct
--- ARGV  1 node  2 the plan generation it knows  3 how many holds at most (1..1000)
--- reply the header, then how many holds ended and whether more may be overdue (1 or 0)
+-- ARGV  4 how many holds at most (1..1000)
+-- reply ended: how many holds; more: whether more may be overdue (1 or 0)
 -- keeps P7; and P5, as returned stock needs no daemon to sell again
 
-local sale, failure = books()
-if not sale then return failure end
-local known, limit = tonumber(ARGV[2]), tonumber(ARGV[3])
-if not known or not limit or limit < 1 or limit > 1000 then
-  return redis.error_reply('BADCALL expire wants node, generation and a batch of 1 to 1000')
+local b, failure = books()
+if not b then return failure end
+local limit = tonumber(ARGV[4])
+if not limit or limit < 1 or limit > 1000 then
+  return redis.error_reply('BADCALL expire wants a batch of 1 to 1000')
+end
+check_types()
+
+local BATCHES, SWEPT, SLACK = 8, 4, 1024
+
+-- The holds among the ids of one entry of the deadlines. Each is taken once, also
+-- where two entries name it: its stock would return twice.
+local function holds(ids, into, taken)
+  local values = redis.call('HMGET', KEYS[4], unpack(ids))
+  for i, id in ipairs(ids) do
+    local t = not taken[id] and find(id, values[i])
+    taken[id] = true
+    if t and t.state == 'h' then into[#into + 1] = t end
+  end
 end
 
-local overdue = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', int(now), 'LIMIT', '0', int(limit))
-local ended = release(sale, overdue, 'held', 'expired')
-local reply = header(sale, ARGV[1], known)
-reply[7], reply[8] = ended, (#overdue == limit) and 1 or 0
-return reply
+local function split(entry, from, to)
+  local ids = {}
+  for at = from, to, 16 do ids[#ids + 1] = string.sub(entry, at, at + 15) end
+  return ids
+end
+
+-- Takes dead ids out of a few entries at a time. Entries of the same millisecond may
+-- wait for the next round.
+local function sweep()
+  local from = redis.call('HGET', KEYS[1], 'swept') or '-inf'
+  local found = redis.call('ZRANGEBYSCORE', KEYS[5], from, '+inf', 'WITHSCORES', 'LIMIT', '0', int(SWEPT))
+  for i = 1, #found, 2 do
+    local entry, score, left, ids = found[i], found[i + 1], {}, {}
+    holds(split(entry, 1, #entry), left, {})
+    for k, t in ipairs(left) do ids[k] = t.id end
+    if 16 * #ids < #entry then
+      write('ZREM', KEYS[5], entry)
+      if #ids > 0 then write('ZADD', KEYS[5], score, table.concat(ids)) end
+    end
+    from = '(' .. score
+  end
+  if #found < 2 * SWEPT then
+    b.dead = 0
+    write('HSET', KEYS[1], 'swept', '-inf', 'dead', '0')
+  else
+    write('HSET', KEYS[1], 'swept', from)
+  end
+end
+
+local found = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', int(now), 'WITHSCORES', 'LIMIT', '0', int(BATCHES))
+local overdue, more, taken = {}, #found == 2 * BATCHES, 0
+local whole, rest, named = {}, nil, {}
+for i = 1, #found, 2 do
+  local entry, room = found[i], 16 * (limit - taken)
+  if room == 0 then
+    more = true
+    break
+  end
+  local to = math.min(#entry, room)
+  holds(split(entry, 1, to), overdue, named)
+  taken = taken + to / 16
+  whole[#whole + 1] = entry
+  if to < #entry then rest, more = {found[i + 1], string.sub(entry, to + 1)}, true end
+end
+b.dead = math.max(0, b.dead - (taken - #overdue))
+-- First, so that their stock has returned before they are out of the deadlines.
+local ended = release(b, overdue, 'h', 'e')
+if #whole > 0 then
+  if ended == 0 then write('HSET', KEYS[1], 'dead', int(b.dead)) end
+  write('ZREM', KEYS[5], unpack(whole))
+end
+if rest then write('ZADD', KEYS[5], rest[1], rest[2]) end
+if b.dead > b.held + SLACK then sweep() end
+remove_surplus(b, 100)
+return answer(header(b), 'ended', ended, 'more', more and 1 or 0)

@@ -4,62 +4,46 @@
 // parent folder.
 package lua
 
-import _ "embed"
+import "embed"
 
+//go:embed *.lua
+var files embed.FS
+
+// join puts files together. The folder is part of the program, so a file that is
+// missing is a broken build.
+func join(names ...string) string {
+	var source []byte
+	for _, name := range names {
+		text, err := files.ReadFile(name + ".lua")
+		if err != nil {
+			panic(err)
+		}
+		source = append(source, text...)
+	}
+	return string(source)
+}
+
+// The scripts as Redis gets them. Those of a sale begin with the prelude; what
+// several share comes before each.
 var (
-	//go:embed prelude.lua
-	prelude string
-	//go:embed release.lua
-	release string
-
-	//go:embed payment.lua
-	payment string
-
-	//go:embed open.lua
-	open string
-	//go:embed deduct.lua
-	deduct string
-	//go:embed resolve.lua
-	resolve string
-	//go:embed expire.lua
-	expire string
-	//go:embed draw.lua
-	draw string
-	//go:embed read.lua
-	read string
-	//go:embed plan.lua
-	plan string
-	//go:embed restock.lua
-	restock string
-	//go:embed close.lua
-	closeSale string
-	//go:embed settle.lua
-	settle string
-	//go:embed snapshot.lua
-	snapshot string
-	//go:embed restore.lua
-	restore string
-	//go:embed lease.lua
-	lease string
-	//go:embed registry.lua
-	registry string
-)
-
-// The scripts as Redis gets them. Those of a sale begin with the prelude, except
-// those that take no part in selling it; what several share comes before each.
-var (
-	Open     = prelude + open
-	Deduct   = prelude + deduct
-	Resolve  = prelude + payment + release + resolve
-	Expire   = prelude + release + expire
-	Draw     = prelude + draw
-	Read     = prelude + read
-	Plan     = prelude + plan
-	Restock  = prelude + restock
-	Close    = prelude + closeSale
-	Settle   = prelude + payment + settle
-	Snapshot = snapshot
-	Restore  = restore
-	Lease    = lease
-	Registry = registry
+	Open     = join("prelude", "chain", "open")
+	Deduct   = join("prelude", "chain", "order", "deduct")
+	Resolve  = join("prelude", "chain", "order", "payment", "release", "resolve")
+	Expire   = join("prelude", "chain", "order", "release", "expire")
+	Settle   = join("prelude", "chain", "payment", "settle")
+	Restock  = join("prelude", "chain", "restock")
+	Close    = join("prelude", "chain", "close")
+	Draw     = join("prelude", "draw")
+	Read     = join("prelude", "read")
+	Plan     = join("prelude", "plan")
+	Find     = join("prelude", "order", "find")
+	Shut     = join("prelude", "shut")
+	Page     = join("prelude", "page")
+	Forget   = join("prelude", "forget")
+	Archive  = join("prelude", "archive")
+	Snapshot = join("prelude", "snapshot")
+	Adopt    = join("adopt")
+	Rights   = join("rights")
+	Lease    = join("lease")
+	Registry = join("registry")
 )

@@ -1,41 +1,52 @@
 -- open: creates a sale, once. An existing one is never touched.
 --
--- KEYS  1 {sale}  2 {sale}:plan  3 {sale}:buyers  4 {sale}:orders
---       5 {sale}:deadlines  6 {sale}:events  7 {sale}:payments
--- ARGV  1 closed  2 total, then the definition: names and values in turn. They are
---       kept as they are; scripts read opens, closes, limit, hold, price and currency
--- reply the header, then:
+-- ARGV  4 life: random, of this opening  5 whether the site has a ledger, 1 or 0
+--       6 total  7 closed, then the definition: names and values in turn
+-- reply outcome:
 --       opened    this call created it
 --       exists    it is there with this very definition (its total as first opened)
 --       differs   it is there with another definition
+--       read, life
 -- keeps live stock is never overwritten; keys left by an earlier life of the
---       sale are an error, not a surprise
+--       sale are an error, not a surprise; and where the site has a ledger nothing
+--       sells before the ledger has recorded this life
 
-if #ARGV < 4 or #ARGV % 2 ~= 0 or not tonumber(ARGV[2]) then
-  return redis.error_reply('BADCALL open wants closed, total and the names and values of a definition')
+local OWN = 7
+if #ARGV < OWN + 2 or (#ARGV - OWN) % 2 ~= 0 or not tonumber(ARGV[6]) or ARGV[4] == '' then
+  return redis.error_reply('BADCALL open wants life, ledger, total, closed and the fields of a definition')
 end
 
 local outcome
 if redis.call('EXISTS', KEYS[1]) == 1 then
   outcome = 'exists'
-  for i = 3, #ARGV, 2 do
-    -- A field that is newer than the sale is missing there, which is no text here.
-    if (redis.call('HGET', KEYS[1], ARGV[i]) or '') ~= ARGV[i + 1] then outcome = 'differs' end
+  local names, given = {}, {}
+  for i = OWN + 1, #ARGV, 2 do
+    names[#names + 1], given[#given + 1] = ARGV[i], ARGV[i + 1]
   end
-elseif redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]) > 0 then
-  return redis.error_reply('BROKEN ' .. KEYS[1] .. ' is missing, but other keys of the sale are left: recover it, or archive them first')
+  local values = redis.call('HMGET', KEYS[1], unpack(names))
+  for i = 1, #names do
+    -- A field that an earlier version did not know was empty.
+    if (values[i] or '') ~= given[i] then outcome = 'differs' end
+  end
 else
+  for i = 2, 11 do
+    if redis.call('EXISTS', KEYS[i]) == 1 then
+      return redis.error_reply('BROKEN ' .. KEYS[1] .. ' is missing, but ' .. KEYS[i] .. ' is left: run onsale reconcile')
+    end
+  end
   outcome = 'opened'
   local definition = {}
-  for i = 3, #ARGV do definition[i - 2] = ARGV[i] end
-  redis.call('HSET', KEYS[1], 'total', ARGV[2], 'remaining', ARGV[2], 'held', '0', 'paid', '0',
-    'stock', int(now), 'plan', '0', 'fence', '0', 'closed', ARGV[1], unpack(definition))
+  for i = OWN + 1, #ARGV do definition[i - OWN] = ARGV[i] end
+  redis.call('HSET', KEYS[1], 'total', ARGV[6], 'remaining', ARGV[6], 'held', '0', 'paid', '0',
+    'stock', int(now), 'plan', '0', 'fence', '0', 'closed', ARGV[7], 'layout', int(LAYOUT), 'life', ARGV[4],
+    'ledger', ARGV[5], 'epoch', '1', 'read', '0', 'dead', '0', 'tap', '0', 'lost', '', unpack(definition))
+  local b = {seq = 0, link = ARGV[4], epoch = 1, ledger = tonumber(ARGV[5]), tap = 0}
   -- The whole definition: the ledger is where it survives.
-  redis.call('XADD', KEYS[6], '*', 'sale', 'opened ' .. ARGV[2] .. ' ' .. int(now), 'closed', ARGV[1], unpack(definition))
+  local fields = {'sale', 'opened', 'life', ARGV[4], 'closed', ARGV[7], unpack(definition)}
+  begin_event(b, payload(fields), {})
+  end_event(b, fields)
 end
 
-local sale, failure = books()
-if not sale then return failure end
-local reply = header(sale, '', 0)
-reply[7] = outcome
-return reply
+local b, failure = books()
+if not b then return failure end
+return answer(header(b), 'outcome', outcome, 'read', b.read, 'life', b.life)

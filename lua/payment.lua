@@ -1,6 +1,9 @@
--- payment: shared by the scripts that know payments; put between prelude and
--- script. A payment's record is "state reason amount currency at order message",
--- its reason '-' where no refund is due.
+-- payment: shared by the scripts that know payments; put between chain and
+-- script. {sale}:payments holds
+--   p:<payment> = its record     o:<order> = the payment applied to it
+--   m:<message> = the payment that the message named
+-- A record is "state reason amount currency at order message", its reason '-' where
+-- no refund is due. An order is named as the provider named it.
 
 local function payment_record(state, reason, amount, currency, at, order, message)
   return table.concat({state, reason, amount, currency, at, order, message}, ' ')

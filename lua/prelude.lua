@@ -1,56 +1,160 @@
--- prelude: what every script of a sale shares. It is put before each of them
--- and reads; it never writes.
+-- prelude: what every script of a sale shares. It is put before each of them. It
+-- writes one thing only: that the sale has lost data.
 --
--- KEYS[1] {sale}       hash: definition, counters (total remaining held paid),
---                      generations (stock plan), fence, closed
--- KEYS[2] {sale}:plan  hash: a:<node> = "slice buffer", c:<node> = tickets
---                      claimed under this plan, stock = what it was planned for
--- reply   every script answers its caller's next questions before they are
---         asked: {now, remaining, stock, plan, slice, buffer, ...}; slice is -1
---         unless the plan is newer than the caller's
--- keeps   remaining + held + paid = total, checked before anything is written
+-- KEYS   1 {sale}            hash: definition, counters (total remaining held paid),
+--                            generations (stock plan), fence, closed, and the
+--                            sale's chain, see chain.lua
+--        2 {sale}:plan       hash: a:<node> = "slice buffer", c:<node> = tickets
+--                            claimed under this plan, stock = what it was planned for
+--        3 {sale}:buyers     hash: buyer -> live order, see order.lua
+--        4 {sale}:orders     hash: order id -> buyer, or the ended order
+--        5 {sale}:deadlines  zset: the ids of holds of one deadline, by deadline
+--        6 {sale}:events     stream: what no ledger has committed yet
+--        7 {sale}:payments   hash, see payment.lua
+--        8 {sale}:links      string: the links of the last 4,096 events
+--        9 {sale}:past       hash: buyer -> ids of the buyer's last ended orders
+--       10 {sale}:surplus    list: ids of ended orders to be removed
+--       11 {sale}:tap        stream: a copy of new events, while somebody audits
+-- ARGV   1 node  2 the plan generation it knows  3 the highest mark of the chain
+--        that it has seen, "epoch seq link", or ''
+-- reply  names and values in turn. Every script answers its caller's next
+--        questions before they are asked: now, remaining, stock, plan, epoch, seq,
+--        link, and slice and buffer where the plan is newer than the caller's
+-- errors NOSALE   no such sale          LAYOUT  written by another version
+--        BROKEN   a record contradicts itself; nothing was written
+--        BADCALL  malformed arguments; nothing was written
+--        LOST     the sale has lost data that somebody has seen, and is shut until
+--                 it is reconciled; nothing was written but that
+--        UNRECORDED  the ledger has not recorded the sale yet; nothing was written
+--        TORN     the script failed after its first write
+-- keeps  remaining + held + paid = total, checked before anything is written
 --
 -- Numbers are doubles: all of ours stay far below 2^53, and int() prints them
 -- without an exponent.
+
+local LAYOUT, RING, LINK = 2, 4096, 12
 
 local function int(n) return string.format('%.0f', n) end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local NODE, KNOWN = ARGV[1], tonumber(ARGV[2])
 
 -- A generation rises also after data loss, because Redis time has moved on.
 local function next_generation(old) return math.max(old + 1, now) end
 
--- The sale's books as whole numbers, or nil and an error reply. It reads the
--- plan too, because some headers are made after writing: a plan key of a wrong
--- type must fail here, where nothing has been changed yet.
-local function books()
-  local names = {'total', 'remaining', 'held', 'paid', 'stock', 'plan', 'opens', 'closes', 'closed', 'hold', 'limit', 'fence'}
-  local values = redis.call('HMGET', KEYS[1], unpack(names))
+-- Writes after a script's first write go through here: an error from then on
+-- must not look like one that proves that nothing was written.
+local function write(...)
+  local done = redis.pcall(...)
+  if type(done) == 'table' and done.err then
+    error({err = 'TORN ' .. done.err})
+  end
+  return done
+end
+
+-- The link of an event of this epoch, or nil where it is out of the ring.
+local function link_at(sale, seq)
+  if seq == sale.seq then return sale.link end
+  if seq < 1 or seq > sale.seq or seq <= sale.seq - RING then return nil end
+  local from = (seq % RING) * LINK
+  return redis.call('GETRANGE', KEYS[8], int(from), int(from + LINK - 1))
+end
+
+-- Why the sale is not the one that somebody has seen, or nil. seen is a mark.
+local function behind(sale, seen)
+  if seen == '' then return nil end
+  local epoch, seq, link = string.match(seen, '^(%d+) (%d+) (%x+)$')
+  epoch, seq = tonumber(epoch), tonumber(seq)
+  if not seq then return nil, redis.error_reply('BADCALL a mark is malformed') end
+  if epoch < sale.epoch then return nil end
+  if epoch > sale.epoch then return 'epoch ' .. int(epoch) .. ' was seen, this is ' .. int(sale.epoch) end
+  if seq > sale.seq then return 'event ' .. int(seq) .. ' was seen, the last is ' .. int(sale.seq) end
+  local kept = link_at(sale, seq)
+  if kept and kept ~= link then return 'event ' .. int(seq) .. ' is another than was seen' end
+  return nil
+end
+
+local function lost(reason)
+  return redis.error_reply('LOST ' .. KEYS[1] .. ' ' .. reason)
+end
+
+local NUMBERS = {'total', 'remaining', 'held', 'paid', 'stock', 'plan', 'opens', 'closes', 'closed', 'hold', 'limit',
+  'fence', 'ledger', 'epoch', 'seq', 'read', 'dead', 'tap'}
+local TEXTS = {'link', 'life', 'lost', 'layout'}
+local FIELDS = {unpack(NUMBERS)}
+for i, name in ipairs(TEXTS) do FIELDS[#NUMBERS + i] = name end
+
+-- The sale's numbers, or nil and an error reply. It reads the plan too, because
+-- some headers are made after writing: a plan key of a wrong type must fail here,
+-- where nothing has been changed yet. anyway lets a sale through that is shut.
+local function books(anyway)
+  if not NODE or not KNOWN or not ARGV[3] then
+    return nil, redis.error_reply('BADCALL want node, plan generation and mark')
+  end
+  local values = redis.call('HMGET', KEYS[1], unpack(FIELDS))
   if not values[1] then
     return nil, redis.error_reply('NOSALE ' .. KEYS[1] .. ' is not in this Redis')
   end
   local b = {}
-  for i, name in ipairs(names) do
+  for i, name in ipairs(TEXTS) do b[name] = values[#NUMBERS + i] or '' end
+  if b.layout ~= int(LAYOUT) then
+    return nil, redis.error_reply('LAYOUT ' .. KEYS[1] .. ' was written by another version of onsale: run onsale reconcile')
+  end
+  for i, name in ipairs(NUMBERS) do
     b[name] = tonumber(values[i])
     if not b[name] or b[name] % 1 ~= 0 then
       return nil, redis.error_reply('BROKEN ' .. KEYS[1] .. ' has no whole number in ' .. name)
     end
   end
-  if b.stock < 1 or b.plan < 0 then
+  if b.stock < 1 or b.plan < 0 or b.epoch < 1 or b.seq < 1 then
     return nil, redis.error_reply('BROKEN ' .. KEYS[1] .. ' has an impossible generation')
   end
-  if b.remaining < 0 or b.held < 0 or b.paid < 0 or b.remaining + b.held + b.paid ~= b.total then
+  -- Who audits or reconciles the sale has to see what is wrong with it.
+  if not anyway and (b.remaining < 0 or b.held < 0 or b.paid < 0 or b.remaining + b.held + b.paid ~= b.total) then
     return nil, redis.error_reply('BROKEN ' .. KEYS[1] .. ' does not balance')
   end
   redis.call('HLEN', KEYS[2])
+  if b.lost == '' then
+    local reason, failure = behind(b, ARGV[3])
+    if failure then return nil, failure end
+    if reason then
+      redis.call('HSET', KEYS[1], 'lost', reason)
+      b.lost = reason
+    end
+  end
+  if b.lost ~= '' and not anyway then return nil, lost(b.lost) end
   return b
 end
 
+-- Fails where a key has a wrong type, for scripts that write: after the first
+-- write it would be too late. It reads with the commands that are used later, so
+-- that one which this user of Redis may not run fails here as well.
+local function check_types()
+  redis.call('HLEN', KEYS[3])
+  redis.call('HLEN', KEYS[4])
+  redis.call('ZCARD', KEYS[5])
+  redis.call('XLEN', KEYS[6])
+  redis.call('HLEN', KEYS[7])
+  redis.call('STRLEN', KEYS[8])
+  redis.call('HGET', KEYS[9], '')
+  redis.call('LRANGE', KEYS[10], '0', '0')
+  redis.call('XLEN', KEYS[11])
+end
+
 -- Why no claim passes now, or nil.
-local function shut(b)
+local function refusal(b)
   if b.closed == 1 or (b.closes > 0 and now >= b.closes) then return 'closed' end
   if now < b.opens then return 'not-open' end
+  return nil
+end
+
+-- An error where the site's ledger has not recorded the opening yet, or the sale's new
+-- epoch: until then nothing sells.
+local function unrecorded(b)
+  if b.ledger == 1 and b.read < 1 then
+    return redis.error_reply('UNRECORDED ' .. KEYS[1] .. ' sells once the ledger has recorded it')
+  end
   return nil
 end
 
@@ -64,16 +168,29 @@ local function share(allotted, claims)
   return tonumber(slice) or 0, tonumber(buffer) or 0, tonumber(claimed) or 0
 end
 
--- The opening of every reply, and what the node has claimed under the plan. The
--- allotment is what it may still claim: a node restarted under its name gets
--- what is left of its slice, then of its buffer.
-local function header(b, node, known)
-  local kept = redis.call('HMGET', KEYS[2], 'a:' .. node, 'c:' .. node)
+-- The caller's fields of the plan, read before anything is written.
+local function own_share()
+  local kept = redis.call('HMGET', KEYS[2], 'a:' .. NODE, 'c:' .. NODE)
   local slice, buffer, claimed = share(kept[1], kept[2])
-  local reply = {now, b.remaining, b.stock, b.plan, -1, 0}
-  if b.plan > known then
-    reply[5] = math.max(0, slice - claimed)
-    reply[6] = math.max(0, buffer - math.max(0, claimed - slice))
+  return {slice = slice, buffer = buffer, claimed = claimed}
+end
+
+-- The opening of every reply. The allotment is what the node may still claim: a
+-- node restarted under its name gets what is left of its slice, then of its buffer.
+local function header(b, own)
+  local reply = {'now', now, 'remaining', b.remaining, 'stock', b.stock, 'plan', b.plan,
+    'epoch', b.epoch, 'seq', b.seq, 'link', b.link}
+  if b.plan > KNOWN then
+    own = own or own_share()
+    reply[15], reply[16] = 'slice', math.max(0, own.slice - own.claimed)
+    reply[17], reply[18] = 'buffer', math.max(0, own.buffer - math.max(0, own.claimed - own.slice))
   end
-  return reply, claimed
+  return reply
+end
+
+-- Adds names and values to a reply.
+local function answer(reply, ...)
+  local n = #reply
+  for i = 1, select('#', ...) do reply[n + i] = (select(i, ...)) end
+  return reply
 end

@@ -1,45 +1,39 @@
--- read: the poll. What a node that sends no claims needs to know, and all that
--- the allocator needs to plan.
+-- read: the poll. What a node that sends no claims needs to know, and all that the
+-- allocator needs to plan.
 --
--- KEYS  1 {sale}  2 {sale}:plan
--- ARGV  1 node, or '*' for everybody's shares  2 the plan generation it knows
---       then the names of the fields of {sale} that are wanted
--- reply the header; then a list, the names and values in turn of those that {sale}
---       has; then, for '*', the stock generation of the plan
---       and for each node: name, slice, buffer, tickets claimed
--- keeps nothing: it writes nothing
+-- ARGV  1 a node, or '*' for everybody's shares, also of a sale that is shut
+--       4 ... the fields of {sale} that are wanted
+-- reply sale: names and values in turn, of those that are there; and for '*' planned:
+--       the stock generation of the plan; shares: for each node its name, slice, buffer
+--       and the tickets claimed; lost: why the sale is shut, or ''
+-- keeps nothing: it writes nothing but what the prelude does
 
-local sale, failure = books()
-if not sale then return failure end
-local known = tonumber(ARGV[2])
-if not known or #ARGV < 3 then return redis.error_reply('BADCALL read wants node, generation and names') end
+local everybody = ARGV[1] == '*'
+local b, failure = books(everybody)
+if not b then return failure end
 
-local reply = header(sale, ARGV[1], known)
-local names, fields = {}, {}
-for i = 3, #ARGV do names[i - 2] = ARGV[i] end
-for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
-  if value then
-    fields[#fields + 1] = names[i]
-    fields[#fields + 1] = value
+if #ARGV < 4 then return redis.error_reply('BADCALL read wants names of fields') end
+
+local values, fields = redis.call('HMGET', KEYS[1], unpack(ARGV, 4)), {}
+for i = 4, #ARGV do
+  local value = values[i - 3]
+  if value then fields[#fields + 1], fields[#fields + 2] = ARGV[i], value end
+end
+local reply = answer(header(b), 'sale', fields)
+if not everybody then return reply end
+
+local plan, claimed, shares, stock = redis.call('HGETALL', KEYS[2]), {}, {}, '0'
+for i = 1, #plan, 2 do
+  if plan[i] == 'stock' then stock = string.match(plan[i + 1], '^%d+$') or '0' end
+  local node = string.match(plan[i], '^c:(.+)$')
+  if node then claimed[node] = plan[i + 1] end
+end
+for i = 1, #plan, 2 do
+  local node = string.match(plan[i], '^a:(.+)$')
+  if node then
+    local n = #shares
+    shares[n + 1] = node
+    shares[n + 2], shares[n + 3], shares[n + 4] = share(plan[i + 1], claimed[node])
   end
 end
-reply[7] = fields
-
-if ARGV[1] == '*' then
-  local flat, claimed, stock = redis.call('HGETALL', KEYS[2]), {}, '0'
-  for i = 1, #flat, 2 do
-    if flat[i] == 'stock' then stock = string.match(flat[i + 1], '^%d+$') or '0' end
-    local node = string.match(flat[i], '^c:(.+)$')
-    if node then claimed[node] = flat[i + 1] end
-  end
-  reply[#reply + 1] = stock
-  for i = 1, #flat, 2 do
-    local node = string.match(flat[i], '^a:(.+)$')
-    if node then
-      local n = #reply
-      reply[n + 1] = node
-      reply[n + 2], reply[n + 3], reply[n + 4] = share(flat[i + 1], claimed[node])
-    end
-  end
-end
-return reply
+return answer(reply, 'planned', stock, 'shares', shares, 'lost', b.lost)

@@ -1,35 +1,53 @@
--- release: shared by the scripts that end live orders; put between prelude and
+-- release: shared by the scripts that end live orders; put between order and
 -- script. It reads first and writes last, so that a fault leaves everything as
 -- it was.
 --
--- KEYS  as in deduct
--- keeps P7: a record leaves its state once, its stock returns once, and a
+-- keeps P7: an order leaves its state once, its stock returns once, and a
 --       buyer's entry is removed only if it still names this order
 
--- Takes the named orders from one state (held or paid) to an ended one; skips
--- those that have left it, as their stock has returned already. news are fields
--- for the same stream entry. Returns how many it ended.
-local function release(sale, ids, from, to, news)
-  if #ids == 0 then return 0 end
-  local records = redis.call('HMGET', KEYS[4], unpack(ids))
-  redis.call('XLEN', KEYS[6])
-  local changed, owners, returned, ended = {}, {}, 0, 0
-  for i, id in ipairs(ids) do
-    local quantity, rest, buyer = string.match(records[i] or '', '^' .. from .. ' (%d+) (%d+ %d+ (.*))$')
-    if quantity then
-      ended, returned = ended + 1, returned + tonumber(quantity)
-      changed[2 * ended - 1], changed[2 * ended] = id, to .. ' ' .. quantity .. ' ' .. rest
-      if redis.call('HGET', KEYS[3], buyer) == id then owners[#owners + 1] = buyer end
-    end
+-- The field of {sale} that counts a live state.
+local COUNTER = {h = 'held', p = 'paid'}
+
+-- Orders as an event carries them.
+local function pairs_of(orders)
+  local flat = {}
+  for i, t in ipairs(orders) do flat[2 * i - 1], flat[2 * i] = t.buyer, t.id .. t.text end
+  return table.concat(flat, '\n')
+end
+
+-- Ends live orders that are all in state from (h or p). news are more fields of the
+-- same event. Terms come back changed.
+local function release(b, orders, from, to, news)
+  if #orders == 0 then return 0 end
+  local returned, ids, buyers, past, ended = 0, {}, {}, {}, {}
+  for i, t in ipairs(orders) do
+    returned = returned + t.quantity
+    t.text = terms_as(t, to)
+    t.state = to
+    ids[i], buyers[i] = t.id, t.buyer
+    past[t.buyer] = (past[t.buyer] or '') .. t.id
   end
-  redis.call('ZREM', KEYS[5], unpack(ids))
-  if ended == 0 then return 0 end
-  redis.call('HSET', KEYS[4], unpack(changed))
-  if #owners > 0 then redis.call('HDEL', KEYS[3], unpack(owners)) end
-  for _, field in ipairs(news or {}) do changed[#changed + 1] = field end
-  redis.call('XADD', KEYS[6], '*', unpack(changed))
-  sale.remaining, sale[from] = sale.remaining + returned, sale[from] - returned
-  sale.stock = next_generation(sale.stock)
-  redis.call('HSET', KEYS[1], 'remaining', int(sale.remaining), from, int(sale[from]), 'stock', int(sale.stock))
-  return ended
+  local fields = {'orders', pairs_of(orders), unpack(news or {})}
+  local counter = COUNTER[from]
+  b.remaining, b[counter] = b.remaining + returned, b[counter] - returned
+  b.stock = next_generation(b.stock)
+  begin_event(b, payload(fields), {'remaining', int(b.remaining), counter, int(b[counter]),
+    'stock', int(b.stock), 'dead', int(b.dead)})
+  for i, t in ipairs(orders) do
+    ended[2 * i - 1], ended[2 * i] = t.id, '\1' .. t.text .. pack(b.seq, 6) .. t.buyer
+  end
+  write('HSET', KEYS[4], unpack(ended))
+  write('HDEL', KEYS[3], unpack(buyers))
+  keep_past(past)
+  remove_surplus(b, 16)
+  end_event(b, fields)
+  return #orders
+end
+
+-- Takes one hold out of the deadlines where it stands alone; otherwise its place
+-- among others is dead, and swept later.
+local function drop_deadline(b, t)
+  if redis.call('ZSCORE', KEYS[5], t.id) then return true end
+  b.dead = b.dead + 1
+  return false
 end

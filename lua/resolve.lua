@@ -1,114 +1,119 @@
 -- resolve: takes one order through one transition. Whatever races, one wins.
 --
--- KEYS  as in deduct, and 7 {sale}:payments, a hash:
---       p:<payment> = its record     o:<order> = the payment applied to it
---       m:<message> = the payment that the message told of
--- ARGV  1 node  2 the plan generation it knows  3 order id, and then
+-- ARGV  4 order id, 16 bytes, or '' where it is no id of ours; then
 --       cancel, the buyer who asks
---       pay, payment, message, amount, currency
+--       pay, order as the provider names it, payment, message, amount, currency
 --       refund
--- reply the header, then an outcome, the order's record, and the payment's id and
---       record ('' where there is none):
+-- reply outcome; order: as in events, or ''; payment and record: '' where there is none
 --       done      this call made the transition
---       due       pay: it came too late, twice or as another amount, and was
---                 recorded as a refund that is due
+--       due       pay: it came too late, twice or as another amount, or for an order
+--                 that is not here, and was recorded as a refund that is due
 --       already   an earlier call did the same
 --       refused   the order is in a state that has no such transition
---       differs   pay: the payment or the message was told of before, otherwise
+--       differs   pay: the payment or the message came before with another content
 --       unknown   no such order, or another buyer's: the caller can't tell which
 -- keeps P7: an ended order never comes back to life; and no payment is taken twice
 --       or forgotten. A hold is paid as long as it is held: its deadline has passed
 --       only once expire has ended it, so that the two can't both win.
 
-local sale, failure = books()
-if not sale then return failure end
-local known = tonumber(ARGV[2])
-local arguments = {cancel = 5, pay = 8, refund = 4}
-if not known or ARGV[3] == '' or #ARGV ~= arguments[ARGV[4]] then
-  return redis.error_reply('BADCALL resolve wants node, generation, order, then cancel and buyer, pay and four words, or refund')
+local b, failure = books()
+if not b then return failure end
+local id, verb = ARGV[4], ARGV[5]
+local arguments = {cancel = 6, pay = 10, refund = 5}
+if #ARGV ~= arguments[verb] or (#id ~= 16 and not (id == '' and verb == 'pay')) then
+  return redis.error_reply('BADCALL resolve wants an order, then cancel and buyer, pay and five words, or refund')
 end
-if ARGV[4] == 'pay' and not (string.match(ARGV[5], '^%S+$') and string.match(ARGV[6], '^%S+$')
-    and string.match(ARGV[7], '^%d+$') and string.match(ARGV[8], '^%u+$')) then
-  return redis.error_reply('BADCALL resolve wants a payment, a message, an amount and a currency to pay')
+if verb == 'pay' and not (string.match(ARGV[6], '^%S+$') and string.match(ARGV[7], '^%S+$')
+    and string.match(ARGV[8], '^%S+$') and string.match(ARGV[9], '^%d+$') and string.match(ARGV[10], '^%u+$')) then
+  return redis.error_reply('BADCALL resolve wants an order, a payment, a message, an amount and a currency to pay')
 end
 
 -- Every key is read before the first write.
-local id = ARGV[3]
-local record = redis.call('HGET', KEYS[4], id) or ''
-local state, quantity, rest, buyer = string.match(record, '^(%a+) (%d+) (%d+ %d+ (.*))$')
-local applied = redis.call('HGET', KEYS[7], 'o:' .. id)
-local paid_by = applied and redis.call('HGET', KEYS[7], 'p:' .. applied) or ''
-local function named(payment, kept) return kept and kept ~= '' and payment .. ' ' .. kept or '' end
+check_types()
+local t, unreadable = nil, false
+if id ~= '' then t, unreadable = find(id, redis.call('HGET', KEYS[4], id)) end
+if unreadable then return redis.error_reply('BROKEN ' .. KEYS[4] .. ' has an order that can\'t be read') end
 local price = redis.call('HMGET', KEYS[1], 'price', 'currency')
 if not tonumber(price[1]) then return redis.error_reply('BROKEN ' .. KEYS[1] .. ' has no number in price') end
-redis.call('HLEN', KEYS[3])
-redis.call('ZCARD', KEYS[5])
-redis.call('XLEN', KEYS[6])
+
+-- An order's id as payments name it, and the payment applied to it.
+local function hex(binary)
+  local digits = string.gsub(binary, '.', function(c) return string.format('%02x', string.byte(c)) end)
+  return string.gsub(digits, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x+)$', '%1-%2-%3-%4-%5')
+end
+local function applied_to(order)
+  local payment = redis.call('HGET', KEYS[7], 'o:' .. order)
+  return payment, payment and redis.call('HGET', KEYS[7], 'p:' .. payment) or ''
+end
 
 local function cancel()
-  if buyer ~= ARGV[5] then return 'unknown', '', '' end
-  if state == 'cancelled' then return 'already', record, '' end
-  if state ~= 'held' then return 'refused', record, '' end
-  release(sale, {id}, 'held', 'cancelled')
-  return 'done', redis.call('HGET', KEYS[4], id), ''
+  if not t or t.buyer ~= ARGV[6] then return 'unknown' end
+  if t.state == 'c' then return 'already' end
+  if t.state ~= 'h' then return 'refused' end
+  local alone = drop_deadline(b, t)
+  release(b, {t}, 'h', 'c')
+  if alone then write('ZREM', KEYS[5], t.id) end
+  return 'done'
 end
 
 local function refund()
-  if state == 'refunded' then return 'already', record, named(applied, paid_by) end
-  if state ~= 'paid' then return 'refused', record, '' end
-  local p, news = read_payment(paid_by), nil
+  if not t then return 'unknown' end
+  local payment, record = applied_to((hex(id)))
+  if t.state == 'r' then return 'already', payment, record end
+  if t.state ~= 'p' then return 'refused' end
+  local p, news = read_payment(record), nil
   if p then
-    paid_by = payment_as(p, 'due', 'refunded')
-    redis.call('HSET', KEYS[7], 'p:' .. applied, paid_by)
-    news = {'payment:' .. applied, paid_by}
+    record = payment_as(p, 'due', 'refunded')
+    news = {'payment:' .. payment, record}
   end
-  release(sale, {id}, 'paid', 'refunded', news)
-  return 'done', redis.call('HGET', KEYS[4], id), named(applied, paid_by)
+  release(b, {t}, 'p', 'r', news)
+  if p then write('HSET', KEYS[7], 'p:' .. payment, record) end
+  return 'done', payment, record
+end
+
+-- Why the payment can't pay the order, or '-'.
+local function obstacle(amount, currency)
+  if not t then return 'orphan' end
+  if t.state == 'p' then return 'doubled' end
+  if t.state ~= 'h' then return 'late' end
+  if int(tonumber(price[1]) * t.quantity) ~= amount or price[2] ~= currency then return 'amount' end
+  return '-'
 end
 
 local function pay()
-  local payment, message, amount, currency = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-  local told = redis.call('HMGET', KEYS[7], 'p:' .. payment, 'm:' .. message)
-  if told[1] or told[2] then
-    local p = read_payment(told[1])
-    local same = p and p.order == id and p.amount == amount and p.currency == currency
-      and (not told[2] or told[2] == payment)
-    return same and 'already' or 'differs', record, named(payment, told[1])
+  local order, payment, message, amount, currency = unpack(ARGV, 6, 10)
+  local before = redis.call('HMGET', KEYS[7], 'p:' .. payment, 'm:' .. message)
+  if before[1] or before[2] then
+    local p = read_payment(before[1])
+    local same = p and p.order == order and p.amount == amount and p.currency == currency
+      and (not before[2] or before[2] == payment)
+    return same and 'already' or 'differs', before[1] and payment, before[1]
   end
 
-  local reason = '-'
-  if state == 'paid' then
-    reason = 'doubled'
-  elseif state ~= 'held' then
-    reason = 'late'
-  elseif int(tonumber(price[1]) * tonumber(quantity)) ~= amount or price[2] ~= currency then
-    reason = 'amount'
-  end
-
+  local reason = obstacle(amount, currency)
   if reason ~= '-' then
-    local due = payment_record('due', reason, amount, currency, int(now), id, message)
-    redis.call('HSET', KEYS[7], 'p:' .. payment, due, 'm:' .. message, payment)
-    redis.call('XADD', KEYS[6], '*', 'payment:' .. payment, due)
-    return 'due', record, named(payment, due)
+    local due = payment_record('due', reason, amount, currency, int(now), order, message)
+    local fields = {'payment:' .. payment, due}
+    begin_event(b, payload(fields), {})
+    write('HSET', KEYS[7], 'p:' .. payment, due, 'm:' .. message, payment)
+    end_event(b, fields)
+    return 'due', payment, due
   end
-  local taken = payment_record('applied', '-', amount, currency, int(now), id, message)
-  record = 'paid ' .. quantity .. ' ' .. rest
-  redis.call('HSET', KEYS[7], 'p:' .. payment, taken, 'm:' .. message, payment, 'o:' .. id, payment)
-  redis.call('HSET', KEYS[4], id, record)
-  redis.call('ZREM', KEYS[5], id)
-  redis.call('XADD', KEYS[6], '*', id, record, 'payment:' .. payment, taken)
-  local count = tonumber(quantity)
-  redis.call('HSET', KEYS[1], 'held', int(sale.held - count), 'paid', int(sale.paid + count))
-  return 'done', record, named(payment, taken)
+  local record = payment_record('applied', '-', amount, currency, int(now), order, message)
+  t.text = terms_as(t, 'p')
+  local fields = {'orders', t.buyer .. '\n' .. t.id .. t.text, 'payment:' .. payment, record}
+  local alone = drop_deadline(b, t)
+  begin_event(b, payload(fields), {'held', int(b.held - t.quantity), 'paid', int(b.paid + t.quantity), 'dead', int(b.dead)})
+  write('HSET', KEYS[7], 'p:' .. payment, record, 'm:' .. message, payment, 'o:' .. order, payment)
+  write('HSET', KEYS[3], t.buyer, t.id .. t.text)
+  if alone then write('ZREM', KEYS[5], t.id) end
+  end_event(b, fields)
+  return 'done', payment, record
 end
 
-local outcome, order, payment = 'unknown', '', ''
-if state then
-  if ARGV[4] == 'cancel' then outcome, order, payment = cancel()
-  elseif ARGV[4] == 'pay' then outcome, order, payment = pay()
-  else outcome, order, payment = refund() end
-end
-
-local reply = header(sale, ARGV[1], known)
-reply[7], reply[8], reply[9] = outcome, order, payment
-return reply
+local outcome, payment, record
+if verb == 'cancel' then outcome = cancel()
+elseif verb == 'pay' then outcome, payment, record = pay()
+else outcome, payment, record = refund() end
+local order = t and outcome ~= 'unknown' and row(t) or ''
+return answer(header(b), 'outcome', outcome, 'order', order, 'payment', payment or '', 'record', record or '')

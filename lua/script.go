@@ -35,22 +35,33 @@ func (once) NoRetry() bool { return true }
 // Call runs the script once: by digest, and in full where Redis does not have
 // it, which proves that the first attempt did not run. The error is go-redis's.
 func (s *Script) Call(ctx context.Context, client Client, keys []string, args []any) ([]any, error) {
-	reply, err := send(ctx, client, "evalsha", s.sha, keys, args)
-	if err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") {
-		reply, err = send(ctx, client, "eval", s.source, keys, args)
+	for _, full := range []bool{false, true} {
+		cmd := s.Command(ctx, full, keys, args)
+		err := client.Process(ctx, once{cmd})
+		switch {
+		case err == nil:
+			return cmd.Slice()
+		case full || !Missing(err):
+			return nil, err
+		}
 	}
-	return reply, err
+	panic("unreachable")
 }
 
-func send(ctx context.Context, client Client, verb, body string, keys []string, args []any) ([]any, error) {
+// Command is the script as a command: by digest, or in full. Whoever sends it by
+// digest sends it again in full where the error is [Missing].
+func (s *Script) Command(ctx context.Context, full bool, keys []string, args []any) *redis.Cmd {
+	verb, body := "evalsha", s.sha
+	if full {
+		verb, body = "eval", s.source
+	}
 	all := make([]any, 0, 3+len(keys)+len(args))
 	all = append(all, verb, body, len(keys))
 	for _, k := range keys {
 		all = append(all, k)
 	}
-	cmd := redis.NewCmd(ctx, append(all, args...)...)
-	if err := client.Process(ctx, once{cmd}); err != nil {
-		return nil, err
-	}
-	return cmd.Slice()
+	return redis.NewCmd(ctx, append(all, args...)...)
 }
+
+// Missing reports whether Redis does not have the script's digest: it did not run.
+func Missing(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

@@ -1,22 +1,39 @@
--- snapshot: all that Redis holds of a sale, at one instant, for audits and for a
--- ledger that does not know the sale yet. It checks nothing: it is asked when
--- something may be wrong.
--- Stands alone.
+-- snapshot: lets a caller read a sale in pieces while it sells, and know all of it
+-- as it was at one instant. From begin on, new events are copied to {sale}:tap; the
+-- caller scans the other keys in its own time, and then reads the copy to its end:
+-- an event brings orders and payments as they are since.
 --
--- KEYS  1 {sale}  2 {sale}:buyers  3 {sale}:orders  4 {sale}:deadlines
---       5 {sale}:events  6 {sale}:payments
--- reply {now, the hashes 1, 2, 3 as flat lists, the deadlines with their scores,
---       the stream's entries, the hash 6}
--- keeps nothing: it writes nothing. It takes as long as the sale is large: about
---       a tenth of a second for 100,000 orders, in which Redis does nothing else.
+-- ARGV  4 begin, for how many milliseconds events are copied
+--         page, the entry after which it begins or '', how many entries at most
+--         end, the reply's until
+-- reply outcome: done, or expired where events are no longer copied: begin again
+--       until: begin; last: begin, the last entry of the copy, or '0'
+--       entries: page
+--       sale: all fields of {sale}, of the same instant; lost: why it is shut, or ''
+-- keeps what it copies ends by itself
 
-local time = redis.call('TIME')
-return {
-  tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000),
-  redis.call('HGETALL', KEYS[1]),
-  redis.call('HGETALL', KEYS[2]),
-  redis.call('HGETALL', KEYS[3]),
-  redis.call('ZRANGE', KEYS[4], '0', '-1', 'WITHSCORES'),
-  redis.call('XRANGE', KEYS[5], '-', '+'),
-  redis.call('HGETALL', KEYS[6]),
-}
+local b, failure = books(true)
+if not b then return failure end
+local verb, outcome, reply = ARGV[4], 'done', {}
+check_types()
+if verb == 'begin' and tonumber(ARGV[5]) then
+  b.tap = math.max(b.tap, now + tonumber(ARGV[5]))
+  redis.call('HSET', KEYS[1], 'tap', int(b.tap))
+  local last = redis.call('XREVRANGE', KEYS[11], '+', '-', 'COUNT', '1')
+  reply = {'until', b.tap, 'last', last[1] and last[1][1] or '0'}
+elseif verb == 'page' and tonumber(ARGV[6]) then
+  if b.tap <= now then
+    outcome = 'expired'
+  else
+    reply = {'entries', redis.call('XRANGE', KEYS[11], '(' .. ARGV[5], '+', 'COUNT', ARGV[6])}
+  end
+elseif verb == 'end' and tonumber(ARGV[5]) then
+  -- Another caller may have begun since.
+  if b.tap <= tonumber(ARGV[5]) then
+    redis.call('HSET', KEYS[1], 'tap', '0')
+    redis.call('DEL', KEYS[11])
+  end
+else
+  return redis.error_reply('BADCALL snapshot wants begin, page or end')
+end
+return answer(header(b), 'outcome', outcome, 'lost', b.lost, 'sale', redis.call('HGETALL', KEYS[1]), unpack(reply))

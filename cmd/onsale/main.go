@@ -1,6 +1,6 @@
 // Command onsale is the operator's tool: it runs a whole sale site on one
 // machine for development, signs tokens for its buyers and pays for them, audits
-// sales, and recovers them from the ledger.
+// sales, and reconciles those that have lost data.
 package main
 
 import (
@@ -16,11 +16,12 @@ import (
 
 // commands are what the tool does, each in the file of its name.
 type commands struct {
-	Dev     dev      `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
-	Token   token    `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one a line."`
-	Pay     pay      `cmd:"" help:"Play the payment provider: tell the site that an order was paid."`
-	Audit   audit    `cmd:"" help:"Compare Redis and the ledger, of one sale or of all, to the ticket."`
-	Recover recovery `cmd:"" help:"Rebuild a sale's Redis state from the ledger."`
+	Dev       dev         `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
+	Token     token       `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one a line."`
+	Pay       pay         `cmd:"" help:"Play the payment provider: tell the site that an order was paid."`
+	Audit     audit       `cmd:"" help:"Compare Redis and the ledger, of one sale or of all, to the ticket."`
+	Archive   archive     `cmd:"" help:"Take sales out of Redis that are over; the ledger keeps them."`
+	Reconcile reconciling `cmd:"" help:"Put a sale together again that has lost data: in Redis, in its stream, or in the ledger."`
 }
 
 func main() {

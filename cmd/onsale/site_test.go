@@ -34,7 +34,7 @@ type records struct {
 func startRecords(t *testing.T) *records {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: 1, Allocators: 1, Ledgers: 1, NodeArgs: []string{"--drain-delay", "0s"}})
+	c, err := cluster.Start(ctx, cluster.Options{Nodes: 1, Allocators: 1, Ledgers: 1, NodeArgs: []string{"--drain-delay", "0s"}, LedgerArgs: []string{"--no-auto-reconcile"}})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func (r *records) admin(t *testing.T, path, body string, v any) {
 	}
 }
 
-// flags name the stores, as audit and recover want them.
+// flags name the stores, as audit and reconcile want them.
 func (r *records) flags(args ...string) []string {
 	return append(args, "--redis-addr", r.Redis.Addr(), "--database-url", r.Postgres.URL())
 }
@@ -173,10 +173,10 @@ func (r *records) sql(t *testing.T, statement string) {
 }
 
 // until has a buyer ask for a ticket until the answer is the one wanted.
-func (r *records) until(t *testing.T, buyer, what string, wanted func(status int) bool) {
+func (r *records) until(t *testing.T, id, buyer, what string, wanted func(status int) bool) {
 	t.Helper()
 	for limit := time.Now().Add(10 * time.Second); ; <-time.After(20 * time.Millisecond) {
-		status, text := r.buy(t, "demo", buyer, 1)
+		status, text := r.buy(t, id, buyer, 1)
 		if wanted(status) {
 			return
 		}

@@ -44,7 +44,44 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 		h.log.Info("sale opened", zap.String("sale", string(s.ID)), zap.Int64("total", s.Total))
 	}
 	w.Header().Set("Location", "/admin/v1/sales/"+string(s.ID))
-	return h.respond(w, r, status, s.ID)
+	v, err := h.recorded(r, s.ID)
+	if err != nil {
+		return err
+	}
+	if !v.Recorded {
+		h.log.Warn("sale does not sell until the ledger has recorded it", zap.String("sale", string(s.ID)))
+		w.Header().Set("Warning", `199 onsale "created, not selling until the ledger has recorded it"`)
+	}
+	h.write(w, status, "application/json", newStatus(v))
+	return nil
+}
+
+const (
+	// recordWait is for how long a creation waits for the ledger. Raised, operators wait
+	// longer on a ledger that is away; lowered, a slow one makes a needless warning.
+	recordWait = 5 * time.Second
+	recordPoll = 20 * time.Millisecond
+)
+
+// recorded waits until the ledger has recorded a sale, or has shut it: a sale that the
+// ledger knows already is never opened twice by accident.
+func (h *Handler) recorded(r *http.Request, id sale.ID) (v sale.Survey, err error) {
+	for deadline := time.Now().Add(h.wait); ; {
+		if v, err = h.stock.Survey(r.Context(), id); err != nil {
+			return v, err
+		}
+		if v.Lost != "" {
+			return v, sale.Conflict("sale %s was opened before, and Redis has lost it: %s. It is shut, and nothing sells. A ledger that reconciles by itself brings back what was sold within seconds; otherwise run onsale reconcile %s", id, v.Lost, id)
+		}
+		if v.Recorded || time.Now().After(deadline) {
+			return v, nil
+		}
+		select {
+		case <-r.Context().Done():
+			return v, r.Context().Err()
+		case <-time.After(recordPoll):
+		}
+	}
 }
 
 func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {

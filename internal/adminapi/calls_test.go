@@ -24,7 +24,7 @@ func status(id string) map[string]any {
 		"opens_at": "2042-05-01T12:00:00Z", "closes_at": "2042-05-01T13:00:00Z",
 		"limit": json.Number("4"), "hold_seconds": json.Number("1.5"), "closed": false,
 		"remaining": json.Number("60"), "held": json.Number("30"), "paid": json.Number("10"), "redis_time": "2042-05-01T12:00:01Z",
-		"stock_generation": json.Number("3"), "plan_generation": json.Number("7"), "plan": []any{share("n1", "2"), share("n2", "1")},
+		"stock_generation": json.Number("3"), "plan_generation": json.Number("7"), "recorded": true, "plan": []any{share("n1", "2"), share("n2", "1")},
 	}
 }
 

@@ -73,7 +73,12 @@ type Status struct {
 	RedisTime       time.Time       `json:"redis_time"`
 	StockGeneration sale.Generation `json:"stock_generation"`
 	PlanGeneration  sale.Generation `json:"plan_generation"`
-	Plan            []Share         `json:"plan"`
+	// Recorded: the ledger has recorded the opening, or there is none. Before, the sale
+	// does not sell.
+	Recorded bool `json:"recorded"`
+	// Lost is why the sale is shut until it is reconciled.
+	Lost string  `json:"lost,omitempty"`
+	Plan []Share `json:"plan"`
 }
 
 // Unreadable stands in a list for a sale that can't be read.
@@ -118,7 +123,7 @@ type Payment struct {
 	Amount   int64     `json:"amount"`
 	Currency string    `json:"currency"`
 	State    string    `json:"state"`            // applied, due or settled
-	Reason   string    `json:"reason,omitempty"` // why it is due: late, doubled, amount or refunded
+	Reason   string    `json:"reason,omitempty"` // why it is due: late, doubled, amount, refunded or orphan
 	At       time.Time `json:"at"`
 }
 
@@ -147,7 +152,7 @@ func newStatus(v sale.Survey) Status {
 		Definition: newDefinition(v.Sale),
 		Remaining:  v.Counters.Remaining, Held: v.Counters.Held, Paid: v.Counters.Paid,
 		RedisTime: v.Reading.At.Time(), StockGeneration: v.Reading.Stock, PlanGeneration: v.Reading.Plan,
-		Plan: []Share{},
+		Recorded: v.Recorded, Lost: v.Lost, Plan: []Share{},
 	}
 	for _, share := range v.Shares {
 		d.Plan = append(d.Plan, Share(share))

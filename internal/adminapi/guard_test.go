@@ -16,6 +16,7 @@ var routes = []struct{ method, path string }{
 	{"POST", "/admin/v1/sales/s/reopen"}, {"POST", "/admin/v1/sales/s/restock"}, {"GET", "/admin/v1/nodes"},
 	{"GET", "/admin/v1/sales/s/orders/" + string(anOrder)}, {"POST", "/admin/v1/sales/s/orders/" + string(anOrder) + "/refund"},
 	{"GET", "/admin/v1/sales/s/refunds"}, {"POST", "/admin/v1/sales/s/refunds/pay_1"},
+	{"GET", "/admin/v1/orphans"}, {"POST", "/admin/v1/orphans/pay_1"},
 }
 
 func TestNothingIsDoneWithoutTheToken(t *testing.T) {
@@ -59,6 +60,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		"/admin/v1/", "/admin/v1/x", "/admin/v1/sales/", "/admin/v1/sales/s/", "/admin/v1/sales/s/x", "/admin/v1/sales/s/close/x", "/admin/v1/nodes/n1",
 		"/admin/v1/sales/s/orders", "/admin/v1/sales/s/orders/", "/admin/v1/sales/s/orders/x/y", "/admin/v1/sales/s/orders/x/refund/y",
 		"/admin/v1/sales/s/refunds/", "/admin/v1/sales/s/refunds/x/y", "/admin/v1/sales/s/payments",
+		"/admin/v1/orphans/", "/admin/v1/orphans/x/y",
 	} {
 		wantProblem(t, ask(t, server, "GET", path, ""), http.StatusNotFound, "not-found")
 	}
@@ -66,6 +68,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		"/admin/v1/sales": "GET, POST", "/admin/v1/sales/s": "GET", "/admin/v1/sales/s/close": "POST", "/admin/v1/nodes": "GET",
 		"/admin/v1/sales/s/orders/x": "GET", "/admin/v1/sales/s/orders/x/refund": "POST",
 		"/admin/v1/sales/s/refunds": "GET", "/admin/v1/sales/s/refunds/x": "POST",
+		"/admin/v1/orphans": "GET", "/admin/v1/orphans/x": "POST",
 	} {
 		a := ask(t, server, "DELETE", path, "")
 		wantProblem(t, a, http.StatusMethodNotAllowed, "method-not-allowed")

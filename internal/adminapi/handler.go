@@ -1,6 +1,6 @@
 // Package adminapi is the operators' HTTP API, behind a bearer token: create,
 // list, show, close, reopen and restock sales, see and refund orders, settle
-// refunds that are due, and see the nodes. The allocator serves it on its admin port.
+// refunds that are due, also of payments for sales that nobody knows, and see the nodes. The allocator serves it on its admin port.
 package adminapi
 
 import (
@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -29,6 +30,8 @@ type Stock interface {
 	Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Receipt, error)
 	Payments(ctx context.Context, id sale.ID) ([]sale.Payment, error)
 	Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) (sale.Payment, error)
+	Orphans(ctx context.Context) ([]sale.Orphan, error)
+	SettleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error)
 }
 
 // maxBody bounds a request: a definition has some hundred bytes.
@@ -40,6 +43,7 @@ type Handler struct {
 	view  func() sale.View
 	token [sha256.Size]byte
 	log   *zap.Logger
+	wait  time.Duration // see recordWait
 }
 
 // New makes a handler. token is the operators' secret, at least 16 bytes.
@@ -47,7 +51,7 @@ func New(stock Stock, view func() sale.View, token string, log *zap.Logger) (*Ha
 	if len(token) < 16 {
 		return nil, fmt.Errorf("admin token: want at least 16 bytes, got %d", len(token))
 	}
-	return &Handler{stock: stock, view: view, token: sha256.Sum256([]byte(token)), log: log}, nil
+	return &Handler{stock: stock, view: view, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait}, nil
 }
 
 // Register adds the API's routes to a mux.
@@ -63,6 +67,8 @@ func (h *Handler) Register(mux *http.ServeMux) {
 		"POST /admin/v1/sales/{id}/orders/{order}/refund": h.refund,
 		"GET /admin/v1/sales/{id}/refunds":                h.refunds,
 		"POST /admin/v1/sales/{id}/refunds/{payment}":     h.settle,
+		"GET /admin/v1/orphans":                           h.orphans,
+		"POST /admin/v1/orphans/{payment}":                h.settleOrphan,
 		"GET /admin/v1/nodes":                             h.nodes,
 	}
 	methods := map[string][]string{}

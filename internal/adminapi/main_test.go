@@ -38,6 +38,10 @@ type stock struct {
 	payments  func(sale.ID) ([]sale.Payment, error)
 	settle    func(sale.ID, sale.PaymentID) (sale.Payment, error)
 	calls     []string
+
+	orphans      func() ([]sale.Orphan, error)
+	settleOrphan func(sale.PaymentID) (sale.Orphan, error)
+	wait         time.Duration // for the ledger; 0: as long as operators do
 }
 
 func (s *stock) Open(_ context.Context, d sale.Sale) (bool, error) {
@@ -112,6 +116,21 @@ func (s *stock) Settle(_ context.Context, id sale.ID, p sale.PaymentID) (sale.Pa
 	return s.settle(id, p)
 }
 
+func (s *stock) Orphans(context.Context) ([]sale.Orphan, error) {
+	if s.orphans == nil {
+		return nil, nil
+	}
+	return s.orphans()
+}
+
+func (s *stock) SettleOrphan(_ context.Context, p sale.PaymentID) (sale.Orphan, error) {
+	s.calls = append(s.calls, "settle orphan "+string(p))
+	if s.settleOrphan == nil {
+		return sale.Orphan{}, sale.ErrNoPayment
+	}
+	return s.settleOrphan(p)
+}
+
 // anOrder is the order that the operators of the tests speak of.
 const anOrder = sale.OrderID("01890a5d-ac96-774b-bcce-b302099a8057")
 
@@ -143,6 +162,7 @@ func survey(id sale.ID) sale.Survey {
 		},
 		Reading:  sale.Reading{At: noon.Add(time.Second), Remaining: 60, Stock: 3, Plan: 7},
 		Counters: sale.Counters{Total: 100, Remaining: 60, Held: 30, Paid: 10},
+		Recorded: true,
 		Shares:   []sale.Share{{Node: "n2", Slice: 30, Buffer: 15, Claimed: 1}, {Node: "n1", Slice: 30, Buffer: 15, Claimed: 2}},
 	}
 }
@@ -165,6 +185,9 @@ func serveWith(t *testing.T, s *stock, view sale.View, log *zap.Logger) *httptes
 	h, err := adminapi.New(s, func() sale.View { return view }, token, log)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.wait != 0 {
+		h.WaitForLedger(s.wait)
 	}
 	mux := http.NewServeMux()
 	h.Register(mux)

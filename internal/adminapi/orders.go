@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"fmt"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -54,12 +53,9 @@ func (h *Handler) refunds(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	state := sale.PaymentDue
-	if asked := r.URL.Query().Get("state"); asked != "" {
-		state = sale.PaymentState(asked)
-	}
-	if state != sale.PaymentDue && state != sale.PaymentSettled && state != sale.PaymentApplied {
-		return fmt.Errorf("%w: state %q: want due, settled or applied", errInput, state)
+	state, err := stateWanted(r)
+	if err != nil {
+		return err
 	}
 	// A sale without payments and no sale look alike in the payments' key.
 	if _, err := h.stock.Survey(r.Context(), id); err != nil {
@@ -85,18 +81,9 @@ func (h *Handler) settle(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	payment, err := sale.ParsePaymentID(r.PathValue("payment"))
+	payment, err := paymentToSettle(r)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errInput, err)
-	}
-	var change struct {
-		State string `json:"state"`
-	}
-	if err := decode(r, &change); err != nil {
 		return err
-	}
-	if change.State != string(sale.PaymentSettled) {
-		return fmt.Errorf("%w: state %q: want settled", errInput, change.State)
 	}
 	p, err := h.stock.Settle(r.Context(), id, payment)
 	if err != nil {

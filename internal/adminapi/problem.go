@@ -39,6 +39,8 @@ func classify(err error) (status int, code string) {
 		return http.StatusNotFound, "payment-unknown"
 	case errors.Is(err, sale.ErrConflict):
 		return http.StatusConflict, "conflict"
+	case errors.Is(err, sale.ErrLost):
+		return http.StatusServiceUnavailable, "sale-lost"
 	case errors.Is(err, sale.ErrUnavailable):
 		return http.StatusServiceUnavailable, "store-unavailable"
 	case errors.Is(err, sale.ErrUnknown):

@@ -52,12 +52,12 @@ func (h history) records() sale.Records {
 func (h history) snapshot(stream history) sale.Snapshot {
 	s := sale.Snapshot{
 		Records: h.records(), At: h[len(h)-1].At + 1, Buyers: map[sale.Buyer]sale.OrderID{},
-		Deadlines: map[sale.OrderID]sale.Instant{}, Stream: stream,
+		Live: map[sale.OrderID]sale.Buyer{}, Deadlines: map[sale.OrderID]sale.Instant{}, Stream: stream,
 	}
 	s.Counters = s.Records.Counters()
 	for id, o := range s.Orders {
 		if o.State.Live() {
-			s.Buyers[o.Buyer] = id
+			s.Buyers[o.Buyer], s.Live[id] = id, o.Buyer
 		}
 		if o.State == sale.StateHeld {
 			s.Deadlines[id] = o.Expires

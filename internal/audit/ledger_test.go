@@ -49,6 +49,13 @@ func TestLedger(t *testing.T) {
 			[]string{`order a is held in Redis and held in the ledger with what is in flight`}},
 		"with an order that Redis lost": {func(s *sale.Snapshot, _ *sale.Book) { delete(s.Orders, "a") },
 			[]string{`order a is held in the ledger alone`}},
+		"with ended orders that Redis has removed": {func(s *sale.Snapshot, _ *sale.Book) {
+			for id, o := range s.Orders {
+				if !o.State.Live() {
+					delete(s.Orders, id)
+				}
+			}
+		}, nil},
 
 		"without a payment": {func(_ *sale.Snapshot, b *sale.Book) { delete(b.Payments, "pb"); delete(b.PaymentsChanged, "pb") },
 			[]string{`payment pb is applied in Redis, not in the ledger, and not in flight`}},

@@ -9,10 +9,10 @@ import (
 
 // put adds an order to a snapshot whose books know it.
 func put(s *sale.Snapshot, o sale.Order) {
-	if _, known := s.Orders[o.ID]; known {
-		delete(s.Deadlines, o.ID)
-	}
 	s.Orders[o.ID] = o
+	if o.State.Live() {
+		s.Live[o.ID] = o.Buyer
+	}
 	if o.State == sale.StateHeld {
 		s.Deadlines[o.ID] = o.Expires
 	}
@@ -45,12 +45,13 @@ func TestStock(t *testing.T) {
 		"an order that left no trace": {func(s *sale.Snapshot) {
 			delete(s.Orders, "a")
 			delete(s.Buyers, "ann")
+			delete(s.Live, "a")
 			delete(s.Deadlines, "a")
 		}, []string{`orders add up to held 0 and paid 2, the books say 1 and 2`}},
 		"more sold than there is": {func(s *sale.Snapshot) {
-			s.Buyers["fay"] = "f"
+			s.Buyers["fay"], s.Live["f"] = "f", "fay"
 			s.Orders["f"] = order("f", "fay", 113, sale.StateHeld)
-			s.Deadlines["f"] = noon
+			s.Deadlines["f"] = s.Orders["f"].Expires
 			s.Counters.Held, s.Counters.Remaining = 113, 0
 		}, []string{`orders add up to held 114 and paid 2, the books say 113 and 2`, `oversold: 116 tickets in live orders of 115`}},
 		"all sold, and no more": {func(s *sale.Snapshot) {
@@ -60,29 +61,48 @@ func TestStock(t *testing.T) {
 
 		// One live order a buyer.
 		"two live orders of a buyer": {func(s *sale.Snapshot) { put(s, order("f", "ann", 1, sale.StateHeld)) },
-			[]string{`buyer "ann" has two live orders, (a and f|f and a)`, `live order f is not the one that its buyer's entry names`}},
+			[]string{`buyer "ann" has two live orders, (a and f|f and a)`, `live order f is not the one that its buyer's entry names`,
+				`order f is kept as live, and the entry of its buyer "ann" names another`}},
 		"an ended order beside a live one": {func(s *sale.Snapshot) { put(s, order("f", "ann", 1, sale.StateExpired)) }, nil},
 		"a live order without an entry": {func(s *sale.Snapshot) { delete(s.Buyers, "bob") },
-			[]string{`live order b is not the one that its buyer's entry names`}},
+			[]string{`live order b is not the one that its buyer's entry names`, `order b is kept as live, and the entry of its buyer "bob" names another`}},
 		"an entry that names another's order": {func(s *sale.Snapshot) { s.Buyers["ann"] = "b" },
-			[]string{`live order a is not the one that its buyer's entry names`}},
+			[]string{`live order a is not the one that its buyer's entry names`, `order a is kept as live, and the entry of its buyer "ann" names another`}},
+		"a live order that is not among the orders": {func(s *sale.Snapshot) { delete(s.Live, "b") },
+			[]string{`live order b is not among the orders as its buyer's`}},
+		"a live order that is kept as another's": {func(s *sale.Snapshot) { s.Live["b"] = "ann" },
+			[]string{`live order b is not among the orders as its buyer's`, `order b is kept as live, and the entry of its buyer "ann" names another`}},
+		"an ended order that is kept as live": {func(s *sale.Snapshot) { s.Live["c"] = "cid" },
+			[]string{`order c is kept as live, and the entry of its buyer "cid" names another`}},
+		"ended orders that were removed": {func(s *sale.Snapshot) {
+			for id, o := range s.Orders {
+				if !o.State.Live() {
+					delete(s.Orders, id)
+				}
+			}
+		}, nil},
 		"an entry for an ended order": {func(s *sale.Snapshot) { s.Buyers["cid"] = "c" },
 			[]string{`buyer "cid" has an entry for c, which is not live`}},
 		"an entry for no order": {func(s *sale.Snapshot) { s.Buyers["zoe"] = "z" },
 			[]string{`buyer "zoe" has an entry for z, which is not live`}},
 
 		// The deadlines.
-		"a hold without a deadline":    {func(s *sale.Snapshot) { delete(s.Deadlines, "a") }, []string{`held order a has no deadline`}},
-		"a deadline of a paid order":   {func(s *sale.Snapshot) { s.Deadlines["b"] = noon }, []string{`deadline of b, which is not held`}},
-		"a deadline of an ended order": {func(s *sale.Snapshot) { s.Deadlines["c"] = noon }, []string{`deadline of c, which is not held`}},
-		"a deadline of no order":       {func(s *sale.Snapshot) { s.Deadlines["z"] = noon }, []string{`deadline of z, which is not held`}},
-		"a deadline that has passed":   {func(s *sale.Snapshot) { s.Deadlines["a"] = 1 }, nil},
+		"a hold without a deadline": {func(s *sale.Snapshot) { delete(s.Deadlines, "a") }, []string{`held order a has no deadline`}},
+		// An order leaves its deadline when that has come.
+		"a deadline of a paid order":   {func(s *sale.Snapshot) { s.Deadlines["b"] = noon }, nil},
+		"a deadline of an ended order": {func(s *sale.Snapshot) { s.Deadlines["c"] = noon }, nil},
+		"a deadline of no order":       {func(s *sale.Snapshot) { s.Deadlines["z"] = noon }, nil},
+		"a deadline that has passed": {func(s *sale.Snapshot) {
+			o := s.Orders["a"]
+			o.Expires = 1
+			s.Orders["a"], s.Deadlines["a"] = o, 1
+		}, nil},
 
 		// The payments.
-		"a payment for no order": {func(s *sale.Snapshot) { s.Payments["p"] = paid("p", "z", 1, sale.PaymentDue, sale.ReasonLate) },
-			[]string{`payment p is for z, which does not exist`}},
+		"a payment for no order":                  {func(s *sale.Snapshot) { s.Payments["p"] = paid("p", "z", 1, sale.PaymentDue, sale.ReasonOrphan) }, nil},
+		"a payment for an order that was removed": {func(s *sale.Snapshot) { delete(s.Orders, "e") }, nil},
 		"an applied payment for no order": {func(s *sale.Snapshot) { s.Payments["p"] = paid("p", "z", 1, sale.PaymentApplied, "") },
-			[]string{`payment p is for z, which does not exist`}},
+			[]string{`payment p is applied to z, which does not exist`}},
 		"an order paid twice": {func(s *sale.Snapshot) { s.Payments["p"] = paid("p", "b", 2, sale.PaymentApplied, "") },
 			[]string{`order b was paid by (p and by pb|pb and by p)`}},
 		"a payment applied to a hold": {func(s *sale.Snapshot) { s.Payments["p"] = paid("p", "a", 1, sale.PaymentApplied, "") },
@@ -143,8 +163,9 @@ func TestStream(t *testing.T) {
 			[]string{`order a is cancelled in the stream, and held in Redis`}},
 		"that says an order is larger": {func(history) history { return history{orders(order("a", "ann", 4, sale.StateHeld))} },
 			[]string{`order a is held in the stream, and held in Redis`}},
-		"that knows one order more": {func(history) history { return history{orders(order("z", "zoe", 1, sale.StateExpired))} },
-			[]string{`order z is expired in the stream, and unknown in Redis`}},
+		"that knows an ended order more": {func(history) history { return history{orders(order("z", "zoe", 1, sale.StateExpired))} }, nil},
+		"that knows a live order more": {func(history) history { return history{orders(order("z", "zoe", 1, sale.StateHeld))} },
+			[]string{`order z is held in the stream, and unknown in Redis`}},
 		"that says a payment is due": {func(history) history { return history{payments(paid("pb", "b", 2, sale.PaymentDue, sale.ReasonLate))} },
 			[]string{`payment pb is due in the stream, and applied in Redis`}},
 		"that knows one payment more": {func(history) history { return history{payments(paid("pz", "b", 2, sale.PaymentDue, sale.ReasonLate))} },

@@ -35,6 +35,8 @@ type Orders interface {
 	OrderOf(ctx context.Context, id sale.ID, buyer sale.Buyer) (sale.Order, error)
 	Cancel(ctx context.Context, id sale.ID, known sale.Generation, order sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error)
 	Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error)
+	// Orphan records a payment for a sale that nobody knows.
+	Orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error)
 }
 
 // Hooks are called once a request; nil fields are not called.
@@ -42,6 +44,9 @@ type Hooks struct {
 	Answered func(Answer)
 	// Bought is how long a purchase took that went past the public checks.
 	Bought func(Answer, time.Duration)
+	// Orphan counts payments for orders or sales that are in no record, so that the money
+	// has to go back.
+	Orphan func()
 }
 
 // Handler answers buyers. Its Serve method is a fasthttp.RequestHandler.

@@ -82,6 +82,7 @@ type orders struct {
 	mine   func(sale.Buyer) (sale.Order, error)
 	cancel func(sale.OrderID, sale.Buyer) (sale.Order, sale.Reading, error)
 	pay    pays
+	orphan func(sale.ID, sale.Payment) (sale.Receipt, error)
 	calls  atomic.Int64
 }
 
@@ -115,6 +116,14 @@ func (o *orders) Pay(_ context.Context, id sale.ID, known sale.Generation, p sal
 		return sale.Receipt{}, sale.Reading{}, sale.ErrNoOrder
 	}
 	return o.pay(id, known, p)
+}
+
+func (o *orders) Orphan(_ context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
+	o.calls.Add(1)
+	if o.orphan == nil {
+		return sale.Receipt{}, sale.ErrUnavailable
+	}
+	return o.orphan(id, p)
 }
 
 // site is a node's buyer API over a running shop. Its zero value is on sale.

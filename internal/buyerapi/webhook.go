@@ -48,7 +48,8 @@ func (h *Handler) hear(ctx *fasthttp.RequestCtx) Answer {
 	name, p := message.Payment(id)
 	desk, ok := h.sales.Desk(name)
 	if !ok {
-		return h.unknown(ctx)
+		p.At = now
+		return h.orphan(ctx, name, p)
 	}
 	return h.pay(ctx, desk, p)
 }
@@ -66,14 +67,27 @@ func unbelieved(err error) Answer {
 	return WebhookMalformed
 }
 
+// orphan takes a payment for a sale that this node does not know. Money came, so that
+// is recorded, unless the sale may be a new one.
+func (h *Handler) orphan(ctx *fasthttp.RequestCtx, id sale.ID, p sale.Payment) Answer {
+	if !h.sales.Ready() {
+		return refuse(ctx, StoreUnavailable)
+	}
+	receipt, err := h.orders.Orphan(context.Background(), id, p)
+	return h.received(ctx, &sale.Sale{ID: id}, receipt, err)
+}
+
 func (h *Handler) pay(ctx *fasthttp.RequestCtx, desk *checkout.Desk, p sale.Payment) Answer {
 	receipt, reading, err := h.orders.Pay(context.Background(), desk.Sale().ID, desk.Generation(), p)
 	if reading.At != 0 {
 		desk.Observe(reading)
 	}
+	return h.received(ctx, desk.Sale(), receipt, err)
+}
+
+// received answers with what became of a payment.
+func (h *Handler) received(ctx *fasthttp.RequestCtx, s *sale.Sale, receipt sale.Receipt, err error) Answer {
 	switch {
-	case errors.Is(err, sale.ErrNoOrder):
-		return refuse(ctx, OrderUnknown)
 	case errors.Is(err, sale.ErrConflict):
 		return refuse(ctx, PaymentConflict, `,"reason":`, quote(err.Error()))
 	case errors.Is(err, sale.ErrUnavailable):
@@ -88,10 +102,13 @@ func (h *Handler) pay(ctx *fasthttp.RequestCtx, desk *checkout.Desk, p sale.Paym
 	if receipt.Replayed {
 		ctx.Response.Header.Set("Idempotent-Replayed", "true")
 	} else if a == RefundDue {
-		h.log.Warn("a refund is due", zap.String("sale", string(desk.Sale().ID)), zap.String("order", string(p.Order)),
-			zap.String("payment", string(p.ID)), zap.String("reason", string(receipt.Payment.Reason)))
+		if receipt.Payment.Reason == sale.ReasonOrphan && h.hooks.Orphan != nil {
+			h.hooks.Orphan()
+		}
+		h.log.Warn("a refund is due", zap.String("sale", string(s.ID)), zap.String("order", string(receipt.Payment.Order)),
+			zap.String("payment", string(receipt.Payment.ID)), zap.String("reason", string(receipt.Payment.Reason)))
 	}
-	body, err := json.Marshal(newReceiptDocument(a, desk.Sale(), receipt))
+	body, err := json.Marshal(newReceiptDocument(a, s, receipt))
 	if err != nil {
 		panic(err) // texts, numbers and times always have a JSON form
 	}
@@ -104,12 +121,13 @@ type receiptDocument struct {
 	Reason  sale.Reason     `json:"reason,omitempty"`
 	Payment sale.PaymentID  `json:"payment"`
 	At      time.Time       `json:"received_at"`
-	Order   json.RawMessage `json:"order"`
+	Order   json.RawMessage `json:"order,omitempty"` // absent where no record has it
 }
 
 func newReceiptDocument(a Answer, s *sale.Sale, r sale.Receipt) receiptDocument {
-	return receiptDocument{
-		Outcome: a.String(), Reason: r.Payment.Reason, Payment: r.Payment.ID, At: r.Payment.At.Time(),
-		Order: appendOrder(nil, s, r.Order),
+	d := receiptDocument{Outcome: a.String(), Reason: r.Payment.Reason, Payment: r.Payment.ID, At: r.Payment.At.Time()}
+	if r.Order.ID != "" {
+		d.Order = appendOrder(nil, s, r.Order)
 	}
+	return d
 }

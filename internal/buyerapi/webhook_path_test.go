@@ -65,7 +65,7 @@ func TestTheWebhooksAnswersHaveTheirStatus(t *testing.T) {
 	t.Parallel()
 	for a, want := range map[buyerapi.Answer]int{
 		buyerapi.Paid: 200, buyerapi.RefundDue: 200, buyerapi.Ignored: 200, buyerapi.WebhookMalformed: 400,
-		buyerapi.WebhookSignature: 401, buyerapi.WebhookExpired: 401, buyerapi.SaleUnknown: 404, buyerapi.OrderUnknown: 404,
+		buyerapi.WebhookSignature: 401, buyerapi.WebhookExpired: 401,
 		buyerapi.PaymentConflict: 409, buyerapi.BodyTooLarge: 413, buyerapi.InvalidPayment: 422,
 		buyerapi.PaymentUnknown: 503, buyerapi.StoreUnavailable: 503,
 	} {

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/buyerapi"
-	"onsale/internal/checkout"
 	"onsale/internal/sale"
 )
 
@@ -153,9 +152,9 @@ func TestAPaymentFails(t *testing.T) {
 		want   buyerapi.Answer
 		reason any
 	}{
-		"for an order that is unknown":    {sale.ErrNoOrder, buyerapi.OrderUnknown, nil},
 		"told before and otherwise":       {sale.Conflict("told before"), buyerapi.PaymentConflict, "told before"},
 		"while the store is unavailable":  {fmt.Errorf("resolve: %w", sale.ErrUnavailable), buyerapi.StoreUnavailable, nil},
+		"while the sale is shut":          {sale.Lost("resolve", errors.New("LOST")), buyerapi.StoreUnavailable, nil},
 		"where the store lost the sale":   {fmt.Errorf("%w (%w)", sale.ErrNoSale, sale.ErrUnavailable), buyerapi.StoreUnavailable, nil},
 		"unknown when its answer is lost": {fmt.Errorf("resolve: %w", sale.ErrUnknown), buyerapi.PaymentUnknown, nil},
 		"unknown whatever else is wrong":  {errors.New("a bug"), buyerapi.PaymentUnknown, nil},
@@ -176,34 +175,6 @@ func TestAPaymentFails(t *testing.T) {
 		})
 	}
 }
-
-func TestAPaymentForAnUnknownSale(t *testing.T) {
-	t.Parallel()
-	another := strings.Replace(paying, `"sale":"s"`, `"sale":"t"`, 1)
-	t.Run("is told so by a node that would know it", func(t *testing.T) {
-		t.Parallel()
-		s := hears(nil)
-		wantProblem(t, s.serve(t).tell(t, signed(ours, another)), buyerapi.SaleUnknown)
-		s.wantUnasked(t)
-	})
-	t.Run("finds the store unavailable where the node has lost sight of Redis", func(t *testing.T) {
-		t.Parallel()
-		s := hears(nil)
-		s.handler = buyerapi.New(stale{}, &s.orders, nil, s.secrets, buyerapi.Hooks{}, zap.NewNop())
-		if status, code := s.heard(signed(ours, another)); status != http.StatusServiceUnavailable || code != "store-unavailable" {
-			t.Errorf("got %d %s, want 503 store-unavailable", status, code)
-		}
-		s.wantUnasked(t)
-	})
-}
-
-// stale are the sales of a node that was paused: it has had the time from Redis once, and
-// must read again before it denies a sale.
-type stale struct{}
-
-func (stale) Desk(sale.ID) (*checkout.Desk, bool) { return nil, false }
-func (stale) Ready() bool                         { return false }
-func (stale) Now() (sale.Instant, bool)           { return noon, true }
 
 // The script that takes a payment says what is left, so the node knows at once.
 func TestAPaymentTellsTheNodeOfTheStock(t *testing.T) {

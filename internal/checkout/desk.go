@@ -31,6 +31,7 @@ type Desk struct {
 	remote     Remote
 	clock      Clock // of the Redis that has this sale: the masters of a Cluster differ
 	patience   time.Duration
+	memory     *memory // the shop's
 }
 
 // Sale is the definition as last polled. It must not be changed.
@@ -58,6 +59,9 @@ func (d *Desk) Observe(r sale.Reading) {
 	d.note(r)
 	d.local.Observe(r)
 }
+
+// Acknowledged remembers a new hold, before its buyer is answered.
+func (d *Desk) Acknowledged(o sale.Order, m sale.Mark) { d.memory.add(d.id, o, m, time.Now()) }
 
 // note is Observe without the local stock, which sees a draw's reading itself.
 // Replies overtake each other: one to an earlier call is no news.

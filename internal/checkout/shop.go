@@ -87,6 +87,7 @@ type Shop struct {
 	polled atomic.Pointer[time.Time]         // the oldest of the last answers about the sales that sell
 	ready  atomic.Bool
 	first  chan struct{}    // closed by the first good poll
+	memory memory           // of the holds that this node acknowledged
 	broken map[sale.ID]bool // sales whose last read failed, so that each is logged once; Run owns it
 
 	// answered is when Redis last answered about a listed sale, if only that it is
@@ -112,6 +113,10 @@ func (s *Shop) Desk(id sale.ID) (*Desk, bool) {
 
 // Desks returns every desk by sale. The map must not be changed.
 func (s *Shop) Desks() map[sale.ID]*Desk { return *s.desks.Load() }
+
+// Remembered is what this node remembers of the holds of a sale that it acknowledged in the
+// last minute, oldest first.
+func (s *Shop) Remembered(id sale.ID) []Remembered { return s.memory.of(id, time.Now()) }
 
 // Now is Redis time as any sale's readings tell it, or false where there is
 // no sale yet.
@@ -231,7 +236,7 @@ func (s *Shop) read(ctx context.Context, id sale.ID) error {
 }
 
 func (s *Shop) newDesk(id sale.ID) *Desk {
-	d := &Desk{id: id, patience: s.config.Patience}
+	d := &Desk{id: id, patience: s.config.Patience, memory: &s.memory}
 	var hooks localstock.Hooks
 	if s.hooks.Local != nil {
 		hooks = s.hooks.Local(id)

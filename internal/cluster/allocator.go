@@ -33,6 +33,8 @@ type AllocatorConfig struct {
 	TokenFile string `required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
 	Tolerate  int    `default:"-1" env:"ONSALE_TOLERATE" help:"Nodes that may vanish at once without a round trip for the others; -1 means 5 % of them, at least one."`
 
+	Ledger bool `default:"true" negatable:"" env:"ONSALE_LEDGER" help:"The site has a ledger: a sale sells once it is recorded there. --no-ledger: it has none, and what Redis loses is lost."`
+
 	Upstream string `env:"ONSALE_UPSTREAM" help:"Nginx's upstream.conf to render. Empty: none."`
 	Test     string `name:"nginx-test" env:"ONSALE_NGINX_TEST" help:"Command that tests Nginx's configuration, its words separated by blanks. Empty where a watcher beside Nginx does it."`
 	Reload   string `name:"nginx-reload" env:"ONSALE_NGINX_RELOAD" help:"Command that reloads Nginx, its words separated by blanks. Empty where a watcher beside Nginx does it."`
@@ -46,6 +48,7 @@ type Allocator struct {
 	config    AllocatorConfig
 	log       *zap.Logger
 	client    redis.UniversalClient
+	store     *remotestock.Store
 	gossip    *membership.Gossip
 	loop      *rebalance.Loop
 	publisher *upstream.Publisher
@@ -66,6 +69,7 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 		return nil, err
 	}
 	redisConfig := config.Redis.config()
+	redisConfig.Ledger = config.Ledger
 	var err error
 	if a.client, err = remotestock.Dial(redisConfig); err != nil {
 		return nil, err
@@ -74,7 +78,10 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 	if a.gossip, err = membership.New(gossip, log, memberHooks(meters)); err != nil {
 		return nil, err
 	}
-	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{}, a.log)
+	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{
+		Lost: func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+	}, a.log)
+	a.store = store
 	if a.admin, err = adminapi.New(store, a.gossip.View, strings.TrimSpace(string(token)), a.log); err != nil {
 		return nil, err
 	}
@@ -131,6 +138,8 @@ func (a *Allocator) Run(ctx context.Context) error {
 
 	parts := newGroup(ctx)
 	parts.run("admin API", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
+	parts.run("site", func(ctx context.Context) error { return a.store.JoinSite(ctx, a.config.Ledger) })
+	parts.run("replicas", a.store.WatchReplicas)
 	parts.run("gossip", a.gossip.Run)
 	parts.run("relay", a.relay.run)
 	parts.run("planning", a.loop.Run)

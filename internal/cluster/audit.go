@@ -127,7 +127,7 @@ func (s *stores) look(ctx context.Context, id sale.ID) (a Audited, err error) {
 	a.Snapshot, err = s.Snapshot(ctx, id)
 	switch {
 	case errors.Is(err, sale.ErrNoSale) && s.kept(ctx, id):
-		return a, fmt.Errorf("the ledger has the sale and Redis has lost it, recover it: %w", err)
+		return a, fmt.Errorf("the ledger has the sale and Redis has lost it, run onsale reconcile %s: %w", id, err)
 	case err != nil:
 		return a, err
 	}

@@ -19,12 +19,14 @@ type RedisFlags struct {
 	Username string   `env:"ONSALE_REDIS_USERNAME" help:"Redis user."`
 	Password string   `env:"ONSALE_REDIS_PASSWORD" help:"Redis password; better in the environment than on the command line."`
 	TLS      bool     `name:"tls" env:"ONSALE_REDIS_TLS" help:"Speak TLS to Redis."`
+	Replicas int      `default:"0" env:"ONSALE_REDIS_REPLICAS" help:"Replicas that must confirm a call before it is answered; Redis must have min-replicas-to-write as high. 0: a failover may lose the last moments, which are put back from ledger and nodes."`
 	Database int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
 }
 
 func (f RedisFlags) config() remotestock.Config {
 	c := remotestock.DefaultConfig("")
 	c.Addrs, c.Master, c.Cluster, c.DB, c.TLS = f.Addrs, f.Master, f.Cluster, f.Database, f.TLS
+	c.Replicas = f.Replicas
 	c.Username, c.Password = f.Username, f.Password
 	return c
 }
@@ -54,4 +56,21 @@ func (f GossipFlags) config(name string, role membership.Role) (membership.Confi
 		}
 	}
 	return c, nil
+}
+
+// AdminFlags say what operators and ledgers show to be let in.
+type AdminFlags struct {
+	TokenFile string `name:"admin-token-file" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
+}
+
+// token reads the file; without one it is empty.
+func (f AdminFlags) token() (string, error) {
+	if f.TokenFile == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(f.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("admin token: %w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
 }

@@ -26,11 +26,14 @@ type DatabaseFlags struct {
 
 // LedgerConfig is a ledger's command line.
 type LedgerConfig struct {
-	Name     string        `env:"ONSALE_NAME" default:"ledger-${hostname}" help:"Name in the log."`
-	Admin    string        `default:":9082" env:"ONSALE_ADMIN" help:"host:port of health, metrics and profiles; keep it private."`
-	Entries  int           `default:"256" env:"ONSALE_LEDGER_ENTRIES" help:"Stream entries in one transaction at most; each carries up to 128 orders."`
-	Database DatabaseFlags `embed:"" prefix:"database-"`
-	Redis    RedisFlags    `embed:"" prefix:"redis-"`
+	Name         string        `env:"ONSALE_NAME" default:"ledger-${hostname}" help:"Name in the log."`
+	Admin        string        `default:":9082" env:"ONSALE_ADMIN" help:"host:port of health, metrics and profiles; keep it private."`
+	Entries      int           `default:"32" env:"ONSALE_LEDGER_ENTRIES" help:"Stream entries in one transaction at most; each carries up to 128 orders. More keep Redis from the claims for longer at a time."`
+	Auto         bool          `name:"auto-reconcile" default:"true" negatable:"" env:"ONSALE_AUTO_RECONCILE" help:"Put a sale together again that has lost data, where nothing has to be decided. --no-auto-reconcile leaves that to onsale reconcile."`
+	ArchiveAfter time.Duration `default:"0" env:"ONSALE_ARCHIVE_AFTER" help:"Take a sale out of Redis so long after it was closed, once it has no holds and owes no refunds; the ledger keeps it. 0: only onsale archive does."`
+	Operators    AdminFlags    `embed:""`
+	Database     DatabaseFlags `embed:"" prefix:"database-"`
+	Redis        RedisFlags    `embed:"" prefix:"redis-"`
 }
 
 // Ledger copies the streams of its share of the sales to PostgreSQL.
@@ -38,6 +41,8 @@ type Ledger struct {
 	config  LedgerConfig
 	log     *zap.Logger
 	client  redis.UniversalClient
+	stock   *remotestock.Store
+	token   string // the operators', for what nodes remember
 	store   *ledger.Store
 	ledger  *ledger.Ledger
 	metrics *telemetry.Metrics
@@ -54,6 +59,9 @@ func NewLedger(ctx context.Context, config LedgerConfig, log *zap.Logger) (*Ledg
 	redisConfig := config.Redis.config()
 	redisConfig.Call = ledgerCall
 	var err error
+	if l.token, err = config.Operators.token(); err != nil {
+		return nil, err
+	}
 	if l.client, err = remotestock.Dial(redisConfig); err != nil {
 		return nil, err
 	}
@@ -76,8 +84,9 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	c.Entries, c.Call = l.config.Entries, redisConfig.Call
 	me := l.config.Name + "/" + uuid.NewString()
 	meters := l.metrics.NewLedger()
-	return ledger.New(
-		remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{}, l.log),
+	l.stock = remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{}, l.log)
+	made, err := ledger.New(
+		l.stock,
 		lease.NewRegistry(l.client, "ledger").Member(me, "", c.LeaseTime),
 		func(id sale.ID, report func(error)) ledger.Holder { return readerHolder(l.client, id, me, c, report) },
 		l.store, c, ledger.Hooks{
@@ -86,12 +95,29 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 			Committed: func(id sale.ID, entries, orders int, took time.Duration) {
 				meters.Committed(string(id), entries, orders, took)
 			},
+			Lost:       func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
 			Failed:     func(op ledger.Op, _ error) { meters.Failed(string(op)) },
 			Unreadable: func(id sale.ID, entries int) { meters.Unreadable(string(id), entries) },
 		}, l.log)
+	if err == nil && l.config.Auto {
+		made.Reconcile = l.reconcile(c)
+	}
+	return made, err
 }
 
-// readerHolder holds the lease of whoever reads a sale's stream: a ledger, or a recovery.
+// reconcile puts a sale together again by itself, where nothing has to be decided.
+func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.Generation) error {
+	r := &ledger.Reconciler{Stock: l.stock, Store: l.store, Memory: memoryOf(l.client, l.token), Cfg: c}
+	return func(ctx context.Context, id sale.ID, token sale.Generation) error {
+		plan, err := r.Run(ctx, id, ledger.Reconciliation{Token: token})
+		if err == nil {
+			l.log.Warn("sale reconciled", zap.String("sale", string(id)), zap.Int64("epoch", plan.Epoch), zap.String("plan", plan.String()))
+		}
+		return err
+	}
+}
+
+// readerHolder holds the lease of whoever reads a sale's stream: a ledger, or a reconciliation.
 func readerHolder(client redis.UniversalClient, id sale.ID, name string, c ledger.Config, report func(error)) *lease.Holder {
 	mine := lease.New(client, "ledger:"+string(id), name, c.LeaseTime)
 	return lease.NewHolder(mine, lease.Config{TTL: c.LeaseTime, Renew: c.LeaseTime / 3, Call: c.Call, Finish: c.Commit}, report)
@@ -109,9 +135,14 @@ func (l *Ledger) Run(ctx context.Context) error {
 	server := &http.Server{Handler: l.metrics.AdminMux(l.ledger.Ready), ReadHeaderTimeout: 5 * time.Second}
 	parts := newGroup(ctx)
 	parts.run("admin port", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
+	parts.run("site", func(ctx context.Context) error { return l.stock.JoinSite(ctx, true) })
+	parts.run("replicas", l.stock.WatchReplicas)
 	parts.run("ledger", func(ctx context.Context) error {
 		if err := l.migrate(ctx); err != nil {
 			return err
+		}
+		if l.config.ArchiveAfter > 0 {
+			parts.run("archive", l.archive)
 		}
 		return l.ledger.Run(ctx)
 	})

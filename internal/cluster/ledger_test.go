@@ -144,10 +144,11 @@ func TestLedgerWhilePostgreSQLIsAway(t *testing.T) {
 // In a new installation the ledger may be the first to run.
 func TestLedgerStartsBeforeItsStores(t *testing.T) {
 	t.Parallel()
-	s := start(t, cluster.Options{Nodes: 1, Allocators: 1})
+	s := start(t, cluster.Options{Nodes: 1, Allocators: 1, LedgerLater: true})
 	s.open(t, 10, time.Minute)
-	if got := s.buy(t, "ann"); got.status != http.StatusCreated {
-		t.Fatalf("got %+v, want 201", got)
+	// Nothing sells before the ledger has recorded the sale.
+	if got := s.buy(t, "ann"); got.status != http.StatusServiceUnavailable || got.code != "store-unavailable" {
+		t.Fatalf("got %+v, want 503", got)
 	}
 	var err error
 	if s.Postgres, err = process.StartPostgres(s.ctx, s.Dir); err != nil {
@@ -179,6 +180,10 @@ func TestLedgerStartsBeforeItsStores(t *testing.T) {
 		unready(t)
 		if err := s.Postgres.Restart(s.ctx); err != nil {
 			t.Fatal(err)
+		}
+		wantBooked(t, 0)
+		if got := s.buy(t, "ann"); got.status != http.StatusCreated {
+			t.Fatalf("got %+v, want 201", got)
 		}
 		wantBooked(t, 1)
 	})

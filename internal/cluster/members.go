@@ -51,7 +51,10 @@ func (c *Cluster) AddAllocator() error {
 	if err != nil {
 		return err
 	}
-	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--token-file", filepath.Join(c.Dir, "admin-token")}, c.common(gossip)...)
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--token-file", c.adminToken()}, c.common(gossip)...)
+	if c.options.Ledgers == 0 && !c.options.LedgerLater {
+		m.args = append(m.args, "--no-ledger")
+	}
 	if c.Nginx != nil {
 		m.args = append(m.args, "--upstream", c.Nginx.Upstream,
 			"--nginx-test="+strings.Join(c.Nginx.Test, " "), "--nginx-reload="+strings.Join(c.Nginx.Reload, " "))
@@ -68,7 +71,8 @@ func (c *Cluster) AddLedger() (*Member, error) {
 		return nil, err
 	}
 	m.Admin = process.Loopback(port)
-	m.args = append([]string{"--name", m.Name, "--admin", m.Admin}, c.redis().args()...)
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--admin-token-file", c.adminToken()}, c.redis().args()...)
+	m.args = append(m.args, c.options.LedgerArgs...)
 	m.env = []string{"ONSALE_DATABASE_URL=" + c.Postgres.URL()}
 	c.Ledgers = append(c.Ledgers, m)
 	return m, m.Start()
@@ -84,12 +88,14 @@ func (c *Cluster) AddNode() (*Member, error) {
 	m.args = append([]string{
 		"--name", m.Name, "--admin", m.Admin, "--listen", m.Listen,
 		"--token-keys", filepath.Join(c.Dir, "keys.json"), "--audience", Audience,
-		"--webhook-secrets", c.webhookSecrets(),
+		"--webhook-secrets", c.webhookSecrets(), "--admin-token-file", c.adminToken(),
 	}, c.common(gossip)...)
 	m.args = append(m.args, c.options.NodeArgs...)
 	c.Nodes = append(c.Nodes, m)
 	return m, m.Start()
 }
+
+func (c *Cluster) adminToken() string { return filepath.Join(c.Dir, "admin-token") }
 
 // addresses picks free loopback addresses: the given ones, and one for gossip.
 func (c *Cluster) addresses(of ...*string) (gossip string, err error) {

@@ -14,12 +14,14 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"onsale/internal/adminapi"
 	"onsale/internal/buyerapi"
 	"onsale/internal/checkout"
 	"onsale/internal/lease"
 	"onsale/internal/localstock"
 	"onsale/internal/membership"
 	"onsale/internal/payment"
+	"onsale/internal/reconcile"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
@@ -42,8 +44,9 @@ type NodeConfig struct {
 
 	DrainDelay time.Duration `default:"2s" env:"ONSALE_DRAIN_DELAY" help:"How long to serve on after saying goodbye, so that Nginx has left before the port closes."`
 
-	Redis  RedisFlags  `embed:"" prefix:"redis-"`
-	Gossip GossipFlags `embed:"" prefix:"gossip-"`
+	Operators AdminFlags  `embed:""`
+	Redis     RedisFlags  `embed:"" prefix:"redis-"`
+	Gossip    GossipFlags `embed:"" prefix:"gossip-"`
 }
 
 // drainLimit bounds how long requests under way may take at shutdown: a claim's
@@ -59,6 +62,8 @@ type Node struct {
 	gossip  *membership.Gossip
 	name    *lease.Name
 	shop    *checkout.Shop
+	store   *remotestock.Store
+	token   string // the operators'; empty: nobody may ask what the node remembers
 	handler *buyerapi.Handler
 	server  *fasthttp.Server
 	metrics *telemetry.Metrics
@@ -83,6 +88,8 @@ func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
 	verifier, err1 := buyerapi.LoadVerifier(config.TokenKeys, config.Audience)
 	advertise, err2 := thisMachine.reachable(cmp.Or(config.Advertise, config.Listen))
 	gossip, err3 := config.Gossip.config(config.Name, membership.RoleNode)
+	token, err5 := config.Operators.token()
+	n.token = token
 	var secrets payment.Secrets
 	var err4 error
 	if config.Webhooks != "" {
@@ -92,7 +99,7 @@ func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
 	commit := remotestock.DefaultCommitConfig()
 	commit.Batch, commit.Calls = config.Batch, config.Calls
 	store := config.redis()
-	if err := errors.Join(err1, err2, err3, err4, commit.Validate(), store.Validate(), gossip.Validate()); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, commit.Validate(), store.Validate(), gossip.Validate()); err != nil {
 		return nil, err
 	}
 	return n, n.wire(store, commit, gossip, verifier, secrets)
@@ -112,7 +119,9 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 		Decided: func(o sale.Outcome) { meters.Decided(int(o)) },
 		Resent:  meters.Resent,
 		Breaker: meters.Breaker,
+		Lost:    func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
 	}, n.log)
+	n.store = store
 	remote := func(id sale.ID, d *checkout.Desk) checkout.Remote { return store.Committer(id, d, commit) }
 	n.shop = checkout.NewShop(store, remote, n.weights, checkout.DefaultConfig(), checkout.Hooks{
 		Local: func(id sale.ID) localstock.Hooks { return localHooks(meters, string(id)) },
@@ -124,6 +133,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	n.handler = buyerapi.New(n.shop, store, verifier, secrets, buyerapi.Hooks{
 		Answered: func(a buyerapi.Answer) { meters.Answered(int(a)) },
 		Bought:   func(_ buyerapi.Answer, d time.Duration) { meters.Bought(d) },
+		Orphan:   meters.Orphan,
 	}, n.log)
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
 	n.server = buyerapi.NewServer(n.handler, time.Minute)
@@ -183,6 +193,15 @@ func (n *Node) levels() []telemetry.Level {
 	return levels
 }
 
+// holds is what the node remembers of a sale.
+func (n *Node) holds(id sale.ID) adminapi.Holds {
+	h := adminapi.Holds{Node: n.config.Name, Sale: id, Seen: n.store.Seen(id), Holds: []reconcile.Hold{}}
+	for _, r := range n.shop.Remembered(id) {
+		h.Holds = append(h.Holds, reconcile.Hold{Order: r.Order, Mark: r.Mark, Life: n.store.Life(id), Node: n.config.Name})
+	}
+	return h
+}
+
 // Ready reports whether the node sells: Redis answers, and it is not leaving.
 func (n *Node) Ready() bool { return n.serving.Load() && n.shop.Ready() && !n.leaving.Load() }
 
@@ -200,7 +219,11 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin port: %w", err)
 	}
-	adminServer := &http.Server{Handler: n.metrics.AdminMux(n.Ready), ReadHeaderTimeout: 5 * time.Second}
+	mux := n.metrics.AdminMux(n.Ready)
+	if err := adminapi.RegisterHolds(mux, n.token, n.holds, n.log); err != nil {
+		return errors.Join(err, admin.Close())
+	}
+	adminServer := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 
 	// Parts outlive ctx: they serve while the node drains.
 	parts := newGroup(ctx)
@@ -216,9 +239,13 @@ func (n *Node) Run(ctx context.Context) error {
 // open takes the name, learns what is on sale, and only then lets buyers and
 // gossip in. Being asked to stop before that is no error.
 func (n *Node) open(parts *group) error {
+	if err := errors.Join(n.store.CheckRights(parts.running), n.store.CheckReplicas(parts.running)); err != nil {
+		return notStopped(parts, err)
+	}
 	if err := n.name.Acquire(parts.running); err != nil {
 		return notStopped(parts, err)
 	}
+	parts.run("replicas", n.store.WatchReplicas)
 	parts.run("name", n.name.Run)
 	parts.run("shop", n.shop.Run)
 	select {

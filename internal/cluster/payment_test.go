@@ -25,9 +25,13 @@ type message struct {
 
 // message tells that the order was paid, signed with the secret. The tests' sale is free.
 func (s *site) message(order string, secret payment.Secret) message {
+	return s.messageOf("demo", order, 0, secret)
+}
+
+func (s *site) messageOf(id, order string, amount int64, secret payment.Secret) message {
 	m := message{id: "msg-" + order, at: time.Now()}
-	m.body = fmt.Sprintf(`{"type":"payment.succeeded","timestamp":%q,"data":{"payment":"pay-%s","sale":"demo","order":"%s","amount":0,"currency":"EUR"}}`,
-		m.at.UTC().Format(time.RFC3339), order, order)
+	m.body = fmt.Sprintf(`{"type":"payment.succeeded","timestamp":%q,"data":{"payment":"pay-%s","sale":"%s","order":"%s","amount":%d,"currency":"EUR"}}`,
+		m.at.UTC().Format(time.RFC3339), order, id, order, amount)
 	m.signature = payment.Sign(secret, sale.MessageID(m.id), m.at, []byte(m.body))
 	return m
 }

@@ -23,11 +23,14 @@ type Options struct {
 	Nodes         int
 	Allocators    int
 	Ledgers       int      // with a private PostgreSQL; 0: none of either, orders stay in Redis
+	LedgerLater   bool     // the site has a ledger, which AddLedger starts
 	Port          int      // of the front; 0 takes a free one
 	Binaries      string   // folder with node, allocator and ledger; empty builds them from this module
 	NodeArgs      []string // extra flags for every node
+	LedgerArgs    []string // extra flags for every ledger
 	Topology      Topology // of Redis
 	RedisReplicas int      // with Sentinels, at least 1
+	WaitReplicas  int      // replicas that must confirm a call before it is answered
 	RedisArgs     []string // extra arguments for every redis-server; they win
 	Dir           string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
 	Progress      func(string)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -40,13 +41,16 @@ func (c *Cluster) startRedis(ctx context.Context) (err error) {
 
 // redis says where Redis is.
 func (c *Cluster) redis() RedisFlags {
+	f := RedisFlags{Replicas: c.options.WaitReplicas}
 	switch {
 	case c.Sentinels != nil:
-		return RedisFlags{Addrs: c.Sentinels.Addrs(), Master: process.SentinelMaster}
+		f.Addrs, f.Master = c.Sentinels.Addrs(), process.SentinelMaster
 	case c.Shards != nil:
-		return RedisFlags{Addrs: c.Shards.Addrs(), Cluster: true}
+		f.Addrs, f.Cluster = c.Shards.Addrs(), true
+	default:
+		f.Addrs = []string{c.Redis.Addr()}
 	}
-	return RedisFlags{Addrs: []string{c.Redis.Addr()}}
+	return f
 }
 
 // args are the flags as a command line has them.
@@ -57,6 +61,9 @@ func (f RedisFlags) args() []string {
 	}
 	if f.Cluster {
 		args = append(args, "--redis-cluster")
+	}
+	if f.Replicas > 0 {
+		args = append(args, "--redis-replicas", strconv.Itoa(f.Replicas))
 	}
 	return args
 }

@@ -86,11 +86,10 @@ func readPayments(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) erro
 		return err
 	}
 	var p sale.Payment
-	var u [16]byte
 	var heard, changed time.Time
-	into := []any{&p.ID, &p.Message, &u, &p.Amount, &p.Currency, &p.State, &p.Reason, &heard, &changed}
+	into := []any{&p.ID, &p.Message, &p.Order, &p.Amount, &p.Currency, &p.State, &p.Reason, &heard, &changed}
 	_, err = pgx.ForEachRow(rows, into, func() error {
-		p.Order, p.At = sale.OrderID(uuid.UUID(u).String()), instant(heard)
+		p.At = instant(heard)
 		b.Payments[p.ID], b.PaymentsChanged[p.ID] = p, instant(changed)
 		return nil
 	})

@@ -39,7 +39,7 @@ WHERE (o.sale, o.buyer, o.quantity) <> (excluded.sale, excluded.buyer, excluded.
 
 	paymentsSQL = `
 INSERT INTO payments AS p (sale, id, message, order_id, amount, currency, state, reason, heard_at, changed_at)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])
 ON CONFLICT (sale, id) DO UPDATE SET state = excluded.state, reason = excluded.reason, changed_at = excluded.changed_at,
 	order_id = CASE WHEN (p.order_id, p.amount, p.currency) = (excluded.order_id, excluded.amount, excluded.currency) THEN p.order_id END
 WHERE (p.order_id, p.amount, p.currency) <> (excluded.order_id, excluded.amount, excluded.currency)
@@ -78,12 +78,7 @@ func (s *Store) Commit(ctx context.Context, id sale.ID, token sale.Generation, b
 // first, as it also makes a second reader wait; terminal orders before live ones.
 func statements(id sale.ID, token sale.Generation, b Batch) (*pgx.Batch, error) {
 	p := &pgx.Batch{}
-	p.Queue(fenceSQL, id, int64(token)).Exec(func(done pgconn.CommandTag) error {
-		if done.RowsAffected() == 0 {
-			return sale.ErrFenced
-		}
-		return nil
-	})
+	queueFence(p, id, token)
 	if d := b.Opened; d != nil {
 		p.Queue(openedSQL, append([]any{id, d.Closed, b.OpenedAt.Time()}, values(d)...)...)
 	}
@@ -96,23 +91,22 @@ func statements(id sale.ID, token sale.Generation, b Batch) (*pgx.Batch, error) 
 		}
 		return nil
 	})
+	queueChain(p, id, b)
 	if b.Closed != nil {
 		p.Queue(closedSQL, id, *b.Closed, b.ClosedAt.Time())
 	}
-	queueRestocks(p, id, b.Restocks)
+	queueRestocks(p, id, b.Restocks, restocksSQL)
 	live := func(c Change) bool { return c.State.Live() }
 	ended := func(c Change) bool { return !c.State.Live() }
 	for _, orders := range [][]Change{slices.DeleteFunc(slices.Clone(b.Orders), live), slices.DeleteFunc(slices.Clone(b.Orders), ended)} {
 		for chunk := range slices.Chunk(orders, ordersAtOnce) {
-			if err := queueOrders(p, id, chunk); err != nil {
+			if err := queueOrders(p, id, chunk, ordersSQL); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for chunk := range slices.Chunk(b.Payments, ordersAtOnce) {
-		if err := queuePayments(p, id, chunk); err != nil {
-			return nil, err
-		}
+		queuePayments(p, id, chunk, paymentsSQL)
 	}
 	for _, a := range b.Aside {
 		p.Queue(asideSQL, id, a.Entry, []byte(a.Content), []byte(a.Fault), a.At.Time())
@@ -120,7 +114,35 @@ func statements(id sale.ID, token sale.Generation, b Batch) (*pgx.Batch, error) 
 	return p, nil
 }
 
-func queueRestocks(p *pgx.Batch, id sale.ID, restocks []sale.Restock) {
+// queueFence shows the reader's token, and has the transaction fail where a higher one has
+// been shown.
+func queueFence(p *pgx.Batch, id sale.ID, token sale.Generation) {
+	p.Queue(fenceSQL, id, int64(token)).Exec(func(done pgconn.CommandTag) error {
+		if done.RowsAffected() == 0 {
+			return sale.ErrFenced
+		}
+		return nil
+	})
+}
+
+// queueChain moves the record from one mark to another, or has the transaction fail.
+func queueChain(p *pgx.Batch, id sale.ID, b Batch) {
+	from, to := b.From, b.To
+	if to.Life == "" {
+		return
+	}
+	if from.Seq == 0 {
+		p.Queue(beginChainSQL, id, from.Life, from.Epoch)
+	}
+	p.Queue(moveChainSQL, id, from.Life, from.Epoch, from.Seq, from.Link, to.Epoch, to.Seq, to.Link).Exec(func(done pgconn.CommandTag) error {
+		if done.RowsAffected() == 0 {
+			return errMoved
+		}
+		return nil
+	})
+}
+
+func queueRestocks(p *pgx.Batch, id sale.ID, restocks []sale.Restock, statement string) {
 	if len(restocks) == 0 {
 		return
 	}
@@ -128,10 +150,10 @@ func queueRestocks(p *pgx.Batch, id sale.ID, restocks []sale.Restock) {
 	for i, r := range restocks {
 		keys[i], deltas[i] = []byte(r.Key), r.Delta
 	}
-	p.Queue(restocksSQL, id, keys, deltas)
+	p.Queue(statement, id, keys, deltas)
 }
 
-func queueOrders(p *pgx.Batch, id sale.ID, orders []Change) error {
+func queueOrders(p *pgx.Batch, id sale.ID, orders []Change, statement string) error {
 	n := len(orders)
 	ids, buyers, quantities, states := make([][16]byte, n), make([][]byte, n), make([]int32, n), make([]string, n)
 	created, expires, changed := make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
@@ -143,24 +165,19 @@ func queueOrders(p *pgx.Batch, id sale.ID, orders []Change) error {
 		ids[i], buyers[i], quantities[i], states[i] = u, []byte(o.Buyer), int32(o.Quantity), string(o.State)
 		created[i], expires[i], changed[i] = o.Created.Time(), o.Expires.Time(), o.At.Time()
 	}
-	p.Queue(ordersSQL, id, ids, buyers, quantities, states, created, expires, changed)
+	p.Queue(statement, id, ids, buyers, quantities, states, created, expires, changed)
 	return nil
 }
 
-func queuePayments(p *pgx.Batch, id sale.ID, payments []PaymentChange) error {
+func queuePayments(p *pgx.Batch, id sale.ID, payments []PaymentChange, statement string) {
 	n := len(payments)
-	ids, messages, orders, amounts := make([]string, n), make([]string, n), make([][16]byte, n), make([]int64, n)
+	ids, messages, orders, amounts := make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
 	currencies, states, reasons := make([]string, n), make([]string, n), make([]string, n)
-	heard, changed := make([]time.Time, n), make([]time.Time, n)
+	reported, changed := make([]time.Time, n), make([]time.Time, n)
 	for i, q := range payments {
-		u, err := orderUUID(q.Order)
-		if err != nil {
-			return err
-		}
-		ids[i], messages[i], orders[i], amounts[i] = string(q.ID), string(q.Message), u, q.Amount
+		ids[i], messages[i], orders[i], amounts[i] = string(q.ID), string(q.Message), string(q.Order), q.Amount
 		currencies[i], states[i], reasons[i] = q.Currency, string(q.State), string(q.Reason)
-		heard[i], changed[i] = q.At.Time(), q.Since.Time()
+		reported[i], changed[i] = q.At.Time(), q.Since.Time()
 	}
-	p.Queue(paymentsSQL, id, ids, messages, orders, amounts, currencies, states, reasons, heard, changed)
-	return nil
+	p.Queue(statement, id, ids, messages, orders, amounts, currencies, states, reasons, reported, changed)
 }

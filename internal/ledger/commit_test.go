@@ -244,7 +244,7 @@ func TestClosedIsTheLatestWord(t *testing.T) {
 	}
 }
 
-func TestLargeSnapshotIsAdopted(t *testing.T) {
+func TestLargeUnionIsWritten(t *testing.T) {
 	s, id := openStore(t, server.URL()), newID()
 	r := sale.NewRecords()
 	r.Sale, r.Opened = newSale(id, 1_000_000), 1_000_000
@@ -260,7 +260,8 @@ func TestLargeSnapshotIsAdopted(t *testing.T) {
 		}
 	}
 	at := start.Add(1e12)
-	if err := s.Commit(context.Background(), id, 1, adoption(sale.Snapshot{Records: r, At: at})); err != nil {
+	u := union{Records: r, chain: sale.Chain{Life: "life", Mark: sale.Mark{Epoch: 1, Seq: 9, Link: "life"}}, at: at}
+	if err := s.Unite(context.Background(), id, 1, u); err != nil {
 		t.Fatal(err)
 	}
 	wantRecords(t, s, id, r)

@@ -9,8 +9,9 @@ import (
 // Config tunes a ledger. Each comment says what raising and lowering costs.
 type Config struct {
 	// Entries is how many stream entries one transaction commits; each carries up to 128
-	// orders. Raised: more memory, and more work to repeat after a failure. Lowered: more
-	// commits, each of which waits for PostgreSQL's disk.
+	// orders. Raised: one read keeps Redis from the claims for longer, and there is more work
+	// to repeat after a failure. Lowered: more commits, each of which waits for PostgreSQL's
+	// disk.
 	Entries int
 	// Look is how often the ledger registers, lists the sales, measures their backlogs and
 	// shares the sales with the other ledgers. Raised: new sales, and those of a ledger that
@@ -39,7 +40,7 @@ type Config struct {
 // DefaultConfig suits a hundred sales.
 func DefaultConfig() Config {
 	return Config{
-		Entries:   64,
+		Entries:   32,
 		Look:      time.Second,
 		PollMin:   10 * time.Millisecond,
 		PollMax:   250 * time.Millisecond,

@@ -45,6 +45,15 @@ WHERE (%s) IS DISTINCT FROM (%s)`,
 	list(func(_ int, name string) string { return "s." + name }),
 	list(func(_ int, name string) string { return "excluded." + name }))
 
+// uniteDefinitionSQL takes the same; another definition takes the place of the recorded one.
+var uniteDefinitionSQL = fmt.Sprintf(`
+INSERT INTO sales AS s (id, closed, closed_changed_at, %s) VALUES ($1, $2, $3, %s)
+ON CONFLICT (id) DO UPDATE SET (%s) = (%s)`,
+	list(func(_ int, name string) string { return name }),
+	list(func(i int, _ string) string { return fmt.Sprintf("$%d", i+4) }),
+	list(func(_ int, name string) string { return name }),
+	list(func(_ int, name string) string { return "excluded." + name }))
+
 // definitionSQL brings closed and the definition.
 var definitionSQL = fmt.Sprintf(`SELECT closed, %s FROM sales WHERE id = $1`,
 	list(func(_ int, name string) string { return name }))

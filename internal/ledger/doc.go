@@ -16,6 +16,13 @@
 // index of live orders would refuse the two the other way round. A terminal order is never
 // revived, whatever is sent again.
 //
+// # The chain
+//
+// A sale's events form a chain, and the record has the mark of the last one that it holds.
+// A batch moves it from that mark to another in its own transaction. So a batch is recorded
+// once, and a stream that does not continue the record is noticed: Redis or the database has
+// lost data. The reader then shuts the sale, and a [Reconciler] unites the two records.
+//
 // # One reader a sale
 //
 // Two readers of one sale would do no harm to the orders, but each would wait for the

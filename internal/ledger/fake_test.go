@@ -4,33 +4,63 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
-	"onsale/internal/lease"
 	"onsale/internal/sale"
 )
 
 var errDown = errors.New("down")
 
-// redis is Redis as far as ledgers can see it: streams, leases and the registry. One lock makes
-// each call atomic, as a script is.
+// redis is Redis as far as ledgers can see it: sales with their streams and chains, leases
+// and the registry. One lock makes each call atomic, as a script is.
 type redis struct {
 	// before, if set, runs ahead of each call, outside the lock; its error is the call's.
 	before func(ctx context.Context, op Op, id sale.ID) error
+	// after, if set, runs after each call that succeeded; its error is a reply that is lost.
+	after func(op Op, id sale.ID) error
 	// forgets, if set, sees the entries that are about to be deleted.
 	forgets func(doomed []sale.Event)
 
 	mu      sync.Mutex
-	sales   []sale.ID
-	streams map[sale.ID][]sale.Event
-	records map[sale.ID]*sale.Records // what became of every entry, for snapshots
+	sales   []sale.ID // that are listed
+	kept    map[sale.ID]*kept
+	yields  map[sale.ID]bool
 	serial  int
 	leases  map[sale.ID]holder
 	token   sale.Generation
 	members map[string]time.Time // of the registry
 	reads   []string             // "after" of every read
+}
+
+// kept is what Redis has of one sale.
+type kept struct {
+	stream  []sale.Event
+	records sale.Records // what became of every event
+	chain   sale.Chain
+	links   map[int64]string // of the events of this epoch
+	read    int64
+	lost    string
+	old     bool // in the layout of an earlier version
+	ledger  bool
+}
+
+func (k *kept) clone() *kept {
+	c := *k
+	c.stream, c.records, c.links = slices.Clone(k.stream), k.records.Clone(), maps.Clone(k.links)
+	return &c
+}
+
+// append adds an event to the chain and to the stream.
+func (k *kept) append(e sale.Event) {
+	e.Covered = fmt.Sprint(e.Orders, e.Payments, e.Opened, e.Restock, e.Closed, e.Reconciled)
+	k.chain.Mark = k.chain.Next(e.Covered)
+	e.Mark = k.chain.Mark
+	k.links[e.Mark.Seq] = e.Mark.Link
+	k.stream = append(k.stream, e)
+	k.records.Apply(e)
 }
 
 type holder struct {
@@ -41,7 +71,7 @@ type holder struct {
 
 func newRedis() *redis {
 	return &redis{
-		streams: map[sale.ID][]sale.Event{}, records: map[sale.ID]*sale.Records{},
+		kept: map[sale.ID]*kept{}, yields: map[sale.ID]bool{},
 		leases: map[sale.ID]holder{}, members: map[string]time.Time{}, token: 10,
 	}
 }
@@ -58,52 +88,122 @@ func (r *redis) call(ctx context.Context, op Op, id sale.ID, do func() error) er
 			return err
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
+	err := func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return do()
+	}()
+	if err == nil && r.after != nil {
+		err = r.after(op, id)
 	}
-	return do()
+	return err
+}
+
+// about is a call about a sale that Redis must have.
+func (r *redis) about(ctx context.Context, op Op, id sale.ID, do func(*kept) error) error {
+	return r.call(ctx, op, id, func() error {
+		k := r.kept[id]
+		switch {
+		case k == nil:
+			return sale.NoSale(string(id))
+		case k.old:
+			return sale.Lost(string(id), errors.New("it was written by another version"))
+		}
+		return do(k)
+	})
 }
 
 // open opens a new sale of a thousand tickets.
 func (r *redis) open() sale.ID {
 	id := newID()
-	r.with(func() {
-		r.sales = append(r.sales, id)
-		records := sale.NewRecords()
-		r.records[id] = &records
-	})
-	d := newSale(id, 1_000)
-	r.tell(id, sale.Event{Opened: &d})
+	r.openAs(id, 1_000)
 	return id
 }
 
-// tell appends an entry to a sale's stream.
-func (r *redis) tell(id sale.ID, e sale.Event) {
+func (r *redis) openAs(id sale.ID, total int64) {
+	d := newSale(id, total)
+	r.with(func() {
+		if !slices.Contains(r.sales, id) {
+			r.sales = append(r.sales, id)
+		}
+		r.serial++
+		life := fmt.Sprint("life-", r.serial)
+		r.kept[id] = &kept{
+			records: sale.NewRecords(), links: map[int64]string{}, ledger: true,
+			chain: sale.Chain{Life: life, Mark: sale.Mark{Epoch: 1, Link: life}},
+		}
+	})
+	r.emit(id, sale.Event{Opened: &d})
+}
+
+// emit appends an event to a sale's stream, as a script does.
+func (r *redis) emit(id sale.ID, e sale.Event) {
 	r.with(func() {
 		r.serial++
 		e.ID, e.At = fmt.Sprintf("%012d-0", r.serial), start+sale.Instant(r.serial)
-		r.streams[id] = append(r.streams[id], e)
-		r.records[id].Apply(e)
+		r.kept[id].append(e)
 	})
 }
 
-// hold appends an entry with one new hold, and returns it.
-func (r *redis) hold(id sale.ID) sale.Order {
-	o := newOrder(string(newOrderID()), start)
-	r.tell(id, sale.Event{Orders: []sale.Order{o}})
+// hold appends an event with one new hold, and returns it.
+func (r *redis) hold(id sale.ID) sale.Order { return r.holdFor(id, string(newOrderID())) }
+
+func (r *redis) holdFor(id sale.ID, buyer string) sale.Order {
+	o := newOrder(buyer, start)
+	r.emit(id, sale.Event{Orders: []sale.Order{o}})
 	return o
 }
 
+// move appends an event with which an order comes to another state.
+func (r *redis) move(id sale.ID, o sale.Order, to sale.State) sale.Order {
+	o = in(o, to)
+	r.emit(id, sale.Event{Orders: []sale.Order{o}})
+	return o
+}
+
+// pay appends an event with which an order is paid.
+func (r *redis) pay(id sale.ID, o sale.Order, payment string) sale.Payment {
+	o, p := in(o, sale.StatePaid), newPayment(o, payment, start)
+	r.emit(id, sale.Event{Orders: []sale.Order{o}, Payments: []sale.Payment{p}})
+	return p
+}
+
+// save is what Redis has of the sale now, and load brings it back to that; nil: it has nothing.
+func (r *redis) save(id sale.ID) (k *kept) {
+	r.with(func() {
+		if r.kept[id] != nil {
+			k = r.kept[id].clone()
+		}
+	})
+	return k
+}
+
+func (r *redis) load(id sale.ID, k *kept) {
+	r.with(func() {
+		if delete(r.kept, id); k != nil {
+			r.kept[id] = k.clone()
+		}
+	})
+}
+
 func (r *redis) waiting(id sale.ID) (n int) {
-	r.with(func() { n = len(r.streams[id]) })
+	r.with(func() {
+		if k := r.kept[id]; k != nil {
+			n = len(k.stream)
+		}
+	})
 	return n
 }
 
-// truth is what all entries of the sale come to.
+// lost is why the sale is shut.
+func (r *redis) lost(id sale.ID) string { return r.save(id).lost }
+
+// truth is what all events of the sale come to.
 func (r *redis) truth(id sale.ID) (truth sale.Records) {
-	r.with(func() { truth = r.records[id].Clone() })
+	r.with(func() { truth = r.kept[id].records.Clone() })
 	return truth
 }
 
@@ -112,24 +212,31 @@ func (r *redis) Sales(ctx context.Context) (ids []sale.ID, err error) {
 	return ids, err
 }
 
-func (r *redis) Events(ctx context.Context, id sale.ID, after string, limit int) (events []sale.Event, err error) {
-	err = r.call(ctx, OpEvents, id, func() error {
-		r.reads = append(r.reads, after)
-		for _, e := range r.streams[id] {
-			if e.ID > after && len(events) < limit {
-				events = append(events, e)
+func (r *redis) Page(ctx context.Context, id sale.ID, after string, limit int) (p sale.Page, err error) {
+	op := OpEvents
+	if limit == 1 {
+		op = OpBacklog
+	}
+	err = r.about(ctx, op, id, func(k *kept) error {
+		if op == OpEvents {
+			r.reads = append(r.reads, after)
+		}
+		p = sale.Page{At: start.Add(time.Hour), Chain: k.chain, Read: k.read, Lost: k.lost, Waiting: int64(len(k.stream))}
+		for _, e := range k.stream {
+			if e.ID > after && len(p.Events) < limit {
+				p.Events = append(p.Events, e)
 			}
 		}
 		return nil
 	})
-	return events, err
+	return p, err
 }
 
-func (r *redis) Forget(ctx context.Context, id sale.ID, entries []string) error {
+func (r *redis) Forget(ctx context.Context, id sale.ID, c sale.Chain, entries []string) error {
 	if r.forgets != nil {
 		var doomed []sale.Event
 		r.with(func() {
-			for _, e := range r.streams[id] {
+			for _, e := range r.kept[id].stream {
 				if slices.Contains(entries, e.ID) {
 					doomed = append(doomed, e)
 				}
@@ -137,112 +244,30 @@ func (r *redis) Forget(ctx context.Context, id sale.ID, entries []string) error 
 		})
 		r.forgets(doomed)
 	}
-	return r.call(ctx, OpForget, id, func() error {
-		r.streams[id] = slices.DeleteFunc(r.streams[id], func(e sale.Event) bool { return slices.Contains(entries, e.ID) })
+	return r.about(ctx, OpForget, id, func(k *kept) error {
+		link, known := k.links[c.Seq]
+		if c.Life != k.chain.Life || c.Seq > k.chain.Seq || known && link != c.Link {
+			k.lost = fmt.Sprintf("the ledger has committed another event %d", c.Seq)
+		}
+		if k.lost != "" {
+			return sale.Lost(string(id), errors.New(k.lost))
+		}
+		k.read = max(k.read, c.Seq)
+		k.stream = slices.DeleteFunc(k.stream, func(e sale.Event) bool { return slices.Contains(entries, e.ID) })
 		return nil
 	})
 }
 
-func (r *redis) Backlog(ctx context.Context, id sale.ID) (entries int64, oldest, now sale.Instant, err error) {
-	err = r.call(ctx, OpBacklog, id, func() error {
-		entries, now = int64(len(r.streams[id])), start.Add(time.Hour)
-		if entries > 0 {
-			oldest = r.streams[id][0].At
+func (r *redis) Yielded(ctx context.Context, id sale.ID) (yes bool, err error) {
+	err = r.call(ctx, OpLease, id, func() error { yes = r.yields[id]; return nil })
+	return yes, err
+}
+
+func (r *redis) Shut(ctx context.Context, id sale.ID, why string) error {
+	return r.about(ctx, OpShut, id, func(k *kept) error {
+		if k.lost == "" {
+			k.lost = why
 		}
 		return nil
 	})
-	return entries, oldest, now, err
-}
-
-func (r *redis) Snapshot(ctx context.Context, id sale.ID) (s sale.Snapshot, err error) {
-	err = r.call(ctx, OpSnapshot, id, func() error {
-		s = sale.Snapshot{Records: r.records[id].Clone(), At: start.Add(time.Hour)}
-		return nil
-	})
-	return s, err
-}
-
-// member is one ledger's view of Redis.
-type member struct {
-	*redis
-	name string
-	ttl  time.Duration
-}
-
-func (m member) Register(ctx context.Context) (n int, err error) {
-	err = m.call(ctx, OpRegistry, "", func() error {
-		m.members[m.name] = time.Now().Add(m.ttl)
-		for _, until := range m.members {
-			if time.Now().Before(until) {
-				n++
-			}
-		}
-		return nil
-	})
-	return n, err
-}
-
-func (m member) Leave(ctx context.Context) error {
-	return m.call(ctx, OpRegistry, "", func() error { delete(m.members, m.name); return nil })
-}
-
-// acquirer is a lease.Acquirer of function fields.
-type acquirer struct {
-	acquire func(ctx context.Context) (sale.Generation, bool, error)
-	release func(ctx context.Context) error
-}
-
-func (a acquirer) Acquire(ctx context.Context) (sale.Generation, bool, error) { return a.acquire(ctx) }
-func (a acquirer) Release(ctx context.Context) error                          { return a.release(ctx) }
-
-// holds makes the member's holder of a sale's lease.
-func (m member) holds(cfg Config) Leases {
-	return func(id sale.ID, report func(error)) Holder {
-		c := lease.Config{TTL: cfg.LeaseTime, Renew: cfg.LeaseTime / 3, Call: cfg.Call, Finish: cfg.Commit}
-		return lease.NewHolder(m.claim(id), c, report)
-	}
-}
-
-// claim is one ledger's view of one sale's lease.
-func (m member) claim(id sale.ID) lease.Acquirer {
-	return acquirer{
-		acquire: func(ctx context.Context) (token sale.Generation, held bool, err error) {
-			err = m.call(ctx, OpLease, id, func() error {
-				h := m.leases[id]
-				free := !time.Now().Before(h.until)
-				if free {
-					m.token++
-					h = holder{name: m.name, token: m.token}
-				}
-				if held = h.name == m.name; held {
-					h.until = time.Now().Add(m.ttl)
-					m.leases[id] = h
-				}
-				token = h.token
-				return nil
-			})
-			return token, held, err
-		},
-		release: func(ctx context.Context) error {
-			return m.call(ctx, OpLease, id, func() error {
-				if m.leases[id].name == m.name {
-					delete(m.leases, id)
-				}
-				return nil
-			})
-		},
-	}
-}
-
-// holders says who holds which sale's lease.
-func (r *redis) holders() map[string][]sale.ID {
-	held := map[string][]sale.ID{}
-	r.with(func() {
-		for id, h := range r.leases {
-			if time.Now().Before(h.until) {
-				held[h.name] = append(held[h.name], id)
-			}
-		}
-	})
-	return held
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"slices"
 
 	"onsale/internal/sale"
@@ -10,7 +9,10 @@ import (
 // Batch is what a run of events comes to, folded: each order, payment and restock stands in
 // it once. [Store.Commit] writes it whole or not at all.
 type Batch struct {
-	Entries  []string   // the stream's entries that it was folded from, to be forgotten after the commit
+	Entries []string // the stream's entries that it was folded from, to be forgotten after the commit
+	// From and To are the marks between which the record moves. Without a life in To, the
+	// batch is no part of the chain.
+	From, To sale.Chain
 	Opened   *sale.Sale // the definition: Total is the total it was opened with
 	OpenedAt sale.Instant
 	Closed   *bool // the last word on whether the sale is closed
@@ -27,7 +29,7 @@ type Change struct {
 	At sale.Instant
 }
 
-// PaymentChange is a payment as it is since an instant; its own At is when Redis heard of it.
+// PaymentChange is a payment as it is since an instant; its own At is when Redis recorded it.
 type PaymentChange struct {
 	sale.Payment
 	Since sale.Instant
@@ -56,7 +58,7 @@ func follows(from, to sale.State) bool {
 var steps = []sale.PaymentState{sale.PaymentApplied, sale.PaymentDue, sale.PaymentSettled}
 
 // Fold sums up events, oldest first. Committing the sum has the effect of committing them
-// one by one, and so has committing it again: the states that a stream tells of one order lie
+// one by one, and so has committing it again: the states that a stream has of one order lie
 // on one path, so the furthest of them is what they come to.
 func Fold(events []sale.Event) Batch {
 	f := folding{orders: map[sale.OrderID]int{}, payments: map[sale.PaymentID]int{}, restocks: map[string]bool{}}
@@ -119,39 +121,4 @@ func (f *folding) payment(p PaymentChange) {
 	case slices.Index(steps, p.State) > slices.Index(steps, f.batch.Payments[i].State):
 		f.batch.Payments[i] = p
 	}
-}
-
-// adoption is the batch that makes a sale known to a ledger whose database is newer than the
-// sale. It takes nothing from the stream: the entries in it tell of what the snapshot already
-// has, and repeat it harmlessly.
-func adoption(s sale.Snapshot) Batch {
-	opened := s.Sale
-	opened.Total = s.Opened
-	e := sale.Event{ID: "snapshot", At: s.At, Opened: &opened}
-	for _, o := range s.Orders {
-		e.Orders = append(e.Orders, o)
-	}
-	for _, p := range s.Payments {
-		e.Payments = append(e.Payments, p)
-	}
-	f := folding{orders: map[sale.OrderID]int{}, payments: map[sale.PaymentID]int{}, restocks: map[string]bool{}}
-	f.add(e)
-	for key, delta := range s.Restocks {
-		// An id of its own, as each entry can be set aside once.
-		f.add(sale.Event{ID: fmt.Sprintf("snapshot, restock %q", key), At: s.At, Restock: &sale.Restock{Key: key, Delta: delta}})
-	}
-	f.batch.Entries = nil
-	for i, c := range f.batch.Orders {
-		// When a snapshot's order came to its state is not known, only that it was by
-		// then; a hold is as old as the order.
-		if c.State == sale.StateHeld {
-			f.batch.Orders[i].At = c.Created
-		}
-	}
-	for i, p := range f.batch.Payments {
-		if p.State == sale.PaymentApplied {
-			f.batch.Payments[i].Since = p.At
-		}
-	}
-	return f.batch
 }

@@ -175,15 +175,6 @@ func TestSiftSetsAside(t *testing.T) {
 			}
 		})
 	}
-	t.Run("each restock of a snapshot by itself", func(t *testing.T) {
-		r := sale.NewRecords()
-		r.Sale = newSale("demo", 1)
-		r.Restocks["a"], r.Restocks["b"], r.Restocks["c"] = 0, 0, 1
-		got := adoption(sale.Snapshot{Records: r, At: start})
-		if len(got.Aside) != 2 || got.Aside[0].Entry == got.Aside[1].Entry || len(got.Restocks) != 1 || len(got.Entries) != 0 {
-			t.Errorf("got %+v, want two set aside under names of their own, one restock, and no entry to forget", got)
-		}
-	})
 }
 
 // TestBookAgreesWithRecords tells generated stories of a sale to the ledger, in batches of

@@ -11,21 +11,23 @@ type Op string
 
 // The calls, by what they ask.
 const (
-	OpRegistry Op = "registry" // Redis: which ledgers run
-	OpSales    Op = "sales"    // Redis: which sales there are
-	OpLease    Op = "lease"    // Redis: whose a sale is
-	OpBacklog  Op = "backlog"  // Redis: what waits in a stream
-	OpEvents   Op = "events"   // Redis: the stream's entries
-	OpForget   Op = "forget"   // Redis: deleting what was committed
-	OpSnapshot Op = "snapshot" // Redis: a sale that the database does not know
-	OpCommit   Op = "commit"   // PostgreSQL
-	OpPing     Op = "ping"     // PostgreSQL
+	OpRegistry  Op = "registry"  // Redis: which ledgers run
+	OpSales     Op = "sales"     // Redis: which sales there are
+	OpLease     Op = "lease"     // Redis: whose a sale is
+	OpBacklog   Op = "backlog"   // Redis: what waits in a stream
+	OpEvents    Op = "events"    // Redis: the stream's entries
+	OpForget    Op = "forget"    // Redis: deleting what was committed
+	OpCommit    Op = "commit"    // PostgreSQL
+	OpPing      Op = "ping"      // PostgreSQL
+	OpChain     Op = "chain"     // Redis and PostgreSQL compared: one of them has lost data
+	OpShut      Op = "shut"      // Redis: stopping a sale that has lost data
+	OpReconcile Op = "reconcile" // putting the two together again
 )
 
-// Hooks tell an observer what the ledger does. Nil members do nothing. They are called from
+// Hooks show an observer what the ledger does. Nil members do nothing. They are called from
 // several goroutines at once and must not block.
 type Hooks struct {
-	// Lag: so many entries wait in a sale's stream, the oldest for so long. It is told of
+	// Lag: so many entries wait in a sale's stream, the oldest for so long. It is called for
 	// every sale, also where another ledger reads it or nobody does, and once more with 0
 	// when the sale is dropped.
 	Lag func(id sale.ID, entries int64, age time.Duration)
@@ -33,10 +35,14 @@ type Hooks struct {
 	Reading func(id sale.ID, reading bool)
 	// Committed: one batch of a stream is in PostgreSQL; how long the transaction took.
 	Committed func(id sale.ID, entries, orders int, took time.Duration)
-	// Failed: a call failed. Every failure is told, also repeated ones.
+	// Lost: the sale that this ledger reads has lost data and is shut, or it is not. It is
+	// called with the first look of a reader and when that changes, and with false when the
+	// reading ends: whoever reads then reports it.
+	Lost func(id sale.ID, lost bool)
+	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)
 	// Unreadable: so many entries of one batch were set aside. A batch that is committed
-	// again after a failure is told of again.
+	// again after a failure is reported again.
 	Unreadable func(id sale.ID, entries int)
 }
 
@@ -50,6 +56,9 @@ func (h Hooks) filled() Hooks {
 	}
 	if h.Committed == nil {
 		h.Committed = func(sale.ID, int, int, time.Duration) {}
+	}
+	if h.Lost == nil {
+		h.Lost = func(sale.ID, bool) {}
 	}
 	if h.Failed == nil {
 		h.Failed = func(Op, error) {}

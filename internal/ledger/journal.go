@@ -17,6 +17,8 @@ const (
 	noRedis           // for all sales alike
 	noLedger          // PostgreSQL is away, for all sales alike
 	refused           // one sale's stream contradicts the record
+	lost              // one sale has lost data and is shut
+	undecided         // one sale can't be reconciled
 	otherwise         // PostgreSQL answers, with an error of another kind
 )
 
@@ -25,6 +27,8 @@ var messages = [...]struct{ begins, ends string }{
 	noRedis:   {"Redis is away; what is in the streams waits there", "Redis is back"},
 	noLedger:  {"PostgreSQL is away; selling goes on and the streams keep what waits", "PostgreSQL is back"},
 	refused:   {"the sale's stream contradicts the ledger; its head and all behind it wait there, nothing is skipped: an operator must decide", "the sale's stream contradicts the ledger no more"},
+	lost:      {"the sale has lost data and is shut until it is reconciled: onsale reconcile shows what was found", "the sale is no longer shut"},
+	undecided: {"the sale can't be reconciled by itself: onsale reconcile shows what there is to decide", "the sale is reconciled"},
 	otherwise: {"PostgreSQL can't take the sale's events; they wait in the stream", "PostgreSQL takes the sale's events again"},
 }
 
@@ -34,8 +38,8 @@ type spot struct {
 	id sale.ID // empty for what concerns no single sale
 }
 
-// journal tells of failures: every one to the hooks, but to the log only that a trouble began
-// and that it is over. What all sales share is told once for all of them. It is shared by all
+// journal reports failures: every one to the hooks, but to the log only that a trouble began
+// and that it is over. What all sales share is logged once for all of them. It is shared by all
 // goroutines of a ledger.
 type journal struct {
 	log   *zap.Logger
@@ -49,7 +53,7 @@ func newJournal(log *zap.Logger, hooks Hooks) *journal {
 	return &journal{log: log, hooks: hooks, spots: map[spot]trouble{}}
 }
 
-// note takes the result of one call. Who was told to stop notes nothing.
+// note takes the result of one call. A caller that stops notes nothing.
 func (j *journal) note(op Op, id sale.ID, err error, where ...zap.Field) {
 	if err != nil {
 		j.hooks.Failed(op, err)
@@ -111,7 +115,11 @@ func troubleOf(op Op, err error) trouble {
 	switch {
 	case err == nil:
 		return none
-	case op != OpCommit && op != OpPing:
+	case op == OpChain, errors.Is(err, sale.ErrLost):
+		return lost
+	case op == OpReconcile && !errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, ErrAway):
+		return undecided
+	case op != OpCommit && op != OpPing && !errors.Is(err, ErrAway):
 		return noRedis
 	case errors.Is(err, ErrAway):
 		return noLedger

@@ -48,13 +48,17 @@ type Ledger struct {
 	journal  *journal
 	watch    watch
 
+	// Reconcile puts a sale together again that has lost data; nil leaves that to an
+	// operator. It is called under the sale's lease, whose token it gets.
+	Reconcile func(work context.Context, id sale.ID, token sale.Generation) error
+
 	// The rest belongs to the goroutine of Run.
 
-	readings map[sale.ID]*reading
+	readings map[sale.ID]*active
 }
 
-// reading is a sale that is being read and the way to stop it.
-type reading struct {
+// active is a sale that is being read and the way to stop it.
+type active struct {
 	stop     context.CancelFunc
 	stopping bool
 	done     chan struct{} // closed once its lease is released
@@ -69,7 +73,7 @@ func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Conf
 	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
 	l.journal = newJournal(log, l.hooks)
 	l.watch.sights = map[sale.ID]sight{}
-	l.readings = map[sale.ID]*reading{}
+	l.readings = map[sale.ID]*active{}
 	return l, nil
 }
 
@@ -106,7 +110,14 @@ func (l *Ledger) look(ctx context.Context) {
 	if l.noteRedis(ctx, OpSales, "", err); err != nil {
 		return
 	}
-	dropped := l.watch.list(ids)
+	recorded, err := l.recorded(ctx)
+	if err == nil || ctx.Err() == nil {
+		l.journal.note(OpPing, "", err)
+	}
+	if err != nil {
+		recorded = l.watch.known() // which of them Redis has lost is not known now
+	}
+	dropped := l.watch.list(together(ids, recorded))
 	for _, id := range dropped {
 		l.journal.leave(id)
 		l.hooks.Lag(id, 0, 0)
@@ -124,6 +135,20 @@ func (l *Ledger) sales(ctx context.Context) ([]sale.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
 	defer cancel()
 	return l.stream.Sales(ctx)
+}
+
+// recorded lists the sales that the ledger has and nobody has archived. Redis must have
+// them: one that it lacks is read too, so that its loss is noticed.
+func (l *Ledger) recorded(ctx context.Context) ([]sale.ID, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
+	defer cancel()
+	return l.store.Selling(ctx)
+}
+
+func together(a, b []sale.ID) []sale.ID {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // share holds at most its share of the leases: it stops what is too much or gone, and tries
@@ -158,6 +183,9 @@ func (l *Ledger) share(ctx context.Context, ledgers int) {
 		if l.readings[id] != nil {
 			continue
 		}
+		if l.yielded(ctx, id) {
+			continue
+		}
 		holder := l.leases(id, func(err error) { l.journal.note(OpLease, id, err) })
 		held, err := holder.Try(ctx)
 		if l.noteRedis(ctx, OpLease, id, err); err != nil {
@@ -170,10 +198,19 @@ func (l *Ledger) share(ctx context.Context, ledgers int) {
 	}
 }
 
+// yielded reports whether an operator wants the sale's lease.
+func (l *Ledger) yielded(ctx context.Context, id sale.ID) bool {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
+	defer cancel()
+	yes, err := l.stream.Yielded(ctx, id)
+	l.noteRedis(ctx, OpLease, id, err)
+	return yes
+}
+
 // begin starts to read a sale whose lease is held.
 func (l *Ledger) begin(ctx context.Context, id sale.ID, holder Holder) {
 	stop, cancel := context.WithCancel(ctx)
-	r := &reading{stop: cancel, done: make(chan struct{})}
+	r := &active{stop: cancel, done: make(chan struct{})}
 	l.readings[id] = r
 	go func() {
 		defer close(r.done)
@@ -189,10 +226,11 @@ func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder) {
 		log = log.With(zap.Int64("token", int64(token)))
 		log.Info("reading")
 		l.hooks.Reading(id, true)
-		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal}
+		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal, reconcile: l.Reconcile}
 		return r.run(stop, work)
 	})
 	l.journal.leave(id)
+	l.hooks.Lost(id, false)
 	l.hooks.Reading(id, false)
 	if errors.Is(err, sale.ErrLeaseLost) || errors.Is(err, sale.ErrFenced) {
 		log.Warn("no longer reading", zap.NamedError("cause", err))

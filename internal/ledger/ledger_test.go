@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +27,7 @@ func (r *redis) shares(names ...string) []int {
 }
 
 func TestLedgersShareTheSales(t *testing.T) {
-	r, s := newRedis(), openStore(t, server.URL())
+	r, s := newRedis(), ownStore(t)
 	var ids []sale.ID
 	for range 5 {
 		ids = append(ids, r.open())
@@ -87,10 +86,10 @@ func TestStandingByMeasuresTheLag(t *testing.T) {
 	r, id, m := alone()
 	r.with(func() { r.leases[id] = holder{"stranger", 99, time.Now().Add(time.Hour)} })
 	r.hold(id)
-	l := m.run(t, openStore(t, server.URL()), quick())
+	l := m.run(t, ownStore(t), quick())
 	until(t, "lag", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.entries[id] == 2 })
 	l.stop(t)
-	if want := start.Add(time.Hour).Sub(start + 1); l.lag[id] != want {
+	if want := start.Add(time.Hour).Sub(r.save(id).stream[0].At); l.lag[id] != want {
 		t.Errorf("got a lag of %v, want %v: Redis time less the head's", l.lag[id], want)
 	}
 	if r.waiting(id) != 2 || l.reading[id] {
@@ -104,7 +103,7 @@ func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 	for range 9 {
 		others = append(others, r.open())
 	}
-	s := openStore(t, server.URL())
+	s := ownStore(t)
 	down := make(chan struct{})
 	r.before = func(_ context.Context, op Op, _ sale.ID) error {
 		select {
@@ -117,6 +116,12 @@ func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 		return nil
 	}
 	l := m.run(t, s, quick())
+	archive := func() {
+		if _, err := s.pool.Exec(t.Context(), `UPDATE sales SET archived_at = now() WHERE id = $1`, id); err != nil {
+			t.Fatal(err)
+		}
+		r.load(id, nil)
+	}
 	has := func(n int64) func() bool {
 		return func() bool { l.mu.Lock(); defer l.mu.Unlock(); got, known := l.entries[id]; return known && got == n }
 	}
@@ -125,12 +130,19 @@ func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 	r.hold(id)
 	until(t, "larger backlog though it is not listed", has(2))
 	close(down)
+	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).read == 2 })
+	truth := r.truth(id)
+	archive()
 	until(t, "end of its reading, and of no other's", func() bool {
 		held := slices.Sorted(slices.Values(r.holders()["a"]))
 		return slices.Equal(held, slices.Sorted(slices.Values(others)))
 	})
 	until(t, "lag of nothing", has(0))
-	wantRecords(t, s, id, r.truth(id))
+	wantRecords(t, s, id, truth)
+	l.stop(t)
+	if got := l.count(messages[lost].begins); got != 0 || slices.Contains(l.lost[id], true) {
+		t.Errorf("got %d log lines of a loss and %v, want none: archived is not lost", got, l.lost[id])
+	}
 }
 
 func TestReadyIsBothStoresLately(t *testing.T) {
@@ -146,7 +158,7 @@ func TestReadyIsBothStoresLately(t *testing.T) {
 	}
 	cfg := quick()
 	cfg.Call = 50 * time.Millisecond
-	l := m.run(t, openStore(t, server.URL()), cfg)
+	l := m.run(t, ownStore(t), cfg)
 	until(t, "readiness", l.Ready)
 	close(down)
 	until(t, "unreadiness without Redis", func() bool { return !l.Ready() })
@@ -172,7 +184,7 @@ func TestOneBrokenSaleHidesNoOther(t *testing.T) {
 		}
 		return nil
 	}
-	l := member{r, "a", time.Second}.run(t, openStore(t, server.URL()), quick())
+	l := member{r, "a", time.Second}.run(t, ownStore(t), quick())
 	until(t, "reader of the other sale", func() bool { return r.waiting(fine) == 0 })
 	until(t, "lag of the other sale", func() bool { l.mu.Lock(); defer l.mu.Unlock(); _, told := l.entries[fine]; return told })
 }
@@ -209,6 +221,14 @@ func TestJournalTellsOfSharedTroubleOnce(t *testing.T) {
 	note(OpEvents, "b", errDown)
 	j.leave("b")
 	note(OpPing, "", errDown)
+	j.leave("")
+	note(OpChain, "c", lostf("gap"))
+	note(OpChain, "c", lostf("gap"))
+	note(OpReconcile, "c", ErrUndecided)
+	note(OpReconcile, "c", ErrUndecided)
+	note(OpReconcile, "c", ErrAway)
+	note(OpReconcile, "c", nil)
+	note(OpChain, "c", nil)
 	want := []string{
 		messages[noLedger].begins,
 		messages[refused].begins, // of a, while b is away
@@ -216,66 +236,13 @@ func TestJournalTellsOfSharedTroubleOnce(t *testing.T) {
 		messages[refused].ends,
 		messages[noRedis].begins,
 		messages[otherwise].begins,
+		messages[lost].begins,
+		messages[undecided].begins,
+		messages[noLedger].begins, messages[undecided].ends,
+		messages[noLedger].ends,
+		messages[lost].ends,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
-}
-
-func TestPace(t *testing.T) {
-	cfg := DefaultConfig()
-	p := newPace(cfg)
-	looks := func(entries int, err error, want ...time.Duration) {
-		t.Helper()
-		for i, want := range want {
-			got := p.after(entries, err)
-			if err == nil && got != want || err != nil && (got < want/2 || got >= want/2+want) {
-				t.Errorf("look %d with %d entries (%v): got a wait of %v, want %v", i, entries, err, got, want)
-			}
-		}
-	}
-	const ms, s = time.Millisecond, time.Second
-	looks(0, nil, 10*ms, 20*ms, 40*ms, 80*ms, 160*ms, 250*ms, 250*ms)
-	looks(5, nil, 10*ms, 10*ms)
-	looks(0, nil, 20*ms, 40*ms)
-	looks(0, errDown, 100*ms, 200*ms, 400*ms, 800*ms, 1600*ms, 3200*ms, 5*s, 5*s)
-	looks(0, nil, 80*ms)
-	looks(3, errDown, 100*ms, 200*ms)
-	looks(3, nil, 10*ms)
-	looks(0, errDown, 100*ms)
-	t.Run("varies", func(t *testing.T) {
-		seen := map[time.Duration]bool{}
-		for range 20 {
-			seen[newPace(cfg).after(0, errDown)] = true
-		}
-		if len(seen) < 10 {
-			t.Errorf("got %d different waits of 20, want nearly all different", len(seen))
-		}
-	})
-}
-
-func TestIdleReaderKeepsThePace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cfg := DefaultConfig()
-		r := newRedis()
-		var at []time.Duration
-		began := time.Now()
-		r.before = func(context.Context, Op, sale.ID) error {
-			at = append(at, time.Since(began))
-			return nil
-		}
-		reader := &reader{id: "demo", stream: r, cfg: cfg, hooks: Hooks{}.filled(), journal: newJournal(zap.NewNop(), Hooks{}.filled()), known: true}
-		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
-		defer cancel()
-		if err := reader.run(ctx, ctx); err != nil {
-			t.Fatal(err)
-		}
-		var want []time.Duration
-		for _, ms := range []int{0, 10, 30, 70, 150, 310, 560} {
-			want = append(want, time.Duration(ms)*time.Millisecond)
-		}
-		if diff := cmp.Diff(want, at); diff != "" {
-			t.Errorf("polls (-want +got):\n%s", diff)
-		}
-	})
 }

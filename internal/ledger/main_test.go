@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
@@ -37,6 +39,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if err := makeTemplate(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	code := m.Run()
 	if err := server.Kill(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -47,6 +53,32 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return code
+}
+
+// template is a database that is migrated and empty.
+const template = "migrated"
+
+func makeTemplate(ctx context.Context) error {
+	s, err := Open(ctx, server.URL())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := s.pool.Exec(ctx, "CREATE DATABASE "+template); err != nil {
+		return err
+	}
+	u, err := url.Parse(server.URL())
+	if err != nil {
+		return err
+	}
+	u.Path = "/" + template
+	return Migrate(ctx, u.String())
+}
+
+// ownStore is a store of a database of its own: a ledger reads every sale that it finds there.
+func ownStore(t testing.TB) *Store {
+	t.Helper()
+	return openStore(t, databaseLike(t, template))
 }
 
 // serial makes ids that no other test has.
@@ -118,7 +150,7 @@ func commit(t testing.TB, s *Store, id sale.ID, events ...sale.Event) {
 	}
 }
 
-func book(t testing.TB, s *Store, id sale.ID) sale.Book {
+func book(t tester, s *Store, id sale.ID) sale.Book {
 	t.Helper()
 	b, err := s.Book(context.Background(), id)
 	if err != nil {
@@ -136,7 +168,7 @@ func applied(events ...sale.Event) sale.Records {
 	return r
 }
 
-func wantRecords(t testing.TB, s *Store, id sale.ID, want sale.Records) {
+func wantRecords(t tester, s *Store, id sale.ID, want sale.Records) {
 	t.Helper()
 	if diff := cmp.Diff(want, book(t, s, id).Records); diff != "" {
 		t.Errorf("book (-want +got):\n%s", diff)
@@ -155,4 +187,10 @@ func until(t testing.TB, what string, condition func() bool) {
 			t.Fatalf("after 30 s: got no %s", what)
 		}
 	}
+}
+
+// tester is a test, or one run of a property.
+type tester interface {
+	rapid.TB
+	Context() context.Context
 }

@@ -2,18 +2,22 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"onsale/internal/sale"
 )
 
-// measure tells the lag of every sale, also of those that another ledger reads or nobody: a
+// measure reports the lag of every sale, also of those that another ledger reads or nobody: a
 // backlog that only its reader measured would be invisible just when there is none.
 func (l *Ledger) measure(ctx context.Context) {
 	for {
 		misses := 0
 		for _, id := range l.watch.known() {
-			entries, oldest, now, err := l.backlog(ctx, id)
+			p, err := l.head(ctx, id)
+			if errors.Is(err, sale.ErrNoSale) || errors.Is(err, sale.ErrLost) {
+				err = nil // its reader reports that
+			}
 			if l.noteRedis(ctx, OpBacklog, id, err); err != nil {
 				if misses++; misses == maxMisses {
 					break
@@ -21,11 +25,11 @@ func (l *Ledger) measure(ctx context.Context) {
 				continue
 			}
 			var age time.Duration
-			if oldest != 0 {
-				age = max(0, now.Sub(oldest))
+			if len(p.Events) > 0 {
+				age = max(0, p.At.Sub(p.Events[0].At))
 			}
-			if l.watch.saw(id, entries) {
-				l.hooks.Lag(id, entries, age)
+			if l.watch.saw(id, p.Waiting) {
+				l.hooks.Lag(id, p.Waiting, age)
 			}
 		}
 		if !pause(ctx, l.cfg.Look) {
@@ -34,10 +38,11 @@ func (l *Ledger) measure(ctx context.Context) {
 	}
 }
 
-func (l *Ledger) backlog(ctx context.Context, id sale.ID) (int64, sale.Instant, sale.Instant, error) {
+// head is the sale's oldest event that waits, and how many do.
+func (l *Ledger) head(ctx context.Context, id sale.ID) (sale.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
 	defer cancel()
-	return l.stream.Backlog(ctx, id)
+	return l.stream.Page(ctx, id, "", 1)
 }
 
 // ping asks PostgreSQL in the time between commits, and where there is nothing to commit.

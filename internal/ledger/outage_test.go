@@ -46,7 +46,7 @@ func TestPostgresKilledInTheMiddle(t *testing.T) {
 			}
 			o := r.hold([]sale.ID{id, other}[n%2])
 			if n%4 < 2 {
-				r.tell([]sale.ID{id, other}[n%2], sale.Event{Orders: []sale.Order{in(o, sale.StateCancelled)}})
+				r.emit([]sale.ID{id, other}[n%2], sale.Event{Orders: []sale.Order{in(o, sale.StateCancelled)}})
 			}
 		}
 	}()

@@ -1,10 +1,8 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,14 +14,18 @@ import (
 type Stream interface {
 	// Sales lists the sales that are not archived.
 	Sales(ctx context.Context) ([]sale.ID, error)
-	// Events returns at most limit entries after the one named, oldest first; after "" is the head.
-	Events(ctx context.Context, id sale.ID, after string, limit int) ([]sale.Event, error)
-	// Forget deletes exactly these entries. Some may be gone already.
-	Forget(ctx context.Context, id sale.ID, entries []string) error
-	// Backlog says how many entries wait, since when the oldest does (0: none), and Redis time.
-	Backlog(ctx context.Context, id sale.ID) (entries int64, oldest, now sale.Instant, err error)
-	// Snapshot is all that Redis holds of the sale, or sale.ErrNoSale.
-	Snapshot(ctx context.Context, id sale.ID) (sale.Snapshot, error)
+	// Page returns at most limit entries after the one named, oldest first, and the sale's
+	// chain at the same instant; after "" is the head. The error is sale.ErrNoSale where Redis
+	// does not have the sale.
+	Page(ctx context.Context, id sale.ID, after string, limit int) (sale.Page, error)
+	// Forget records that the ledger has committed the chain up to this mark, and deletes
+	// exactly these entries. Some may be gone already. The error is sale.ErrLost where Redis
+	// has another chain.
+	Forget(ctx context.Context, id sale.ID, committed sale.Chain, entries []string) error
+	// Yielded reports whether an operator asks for the sale's lease.
+	Yielded(ctx context.Context, id sale.ID) (bool, error)
+	// Shut stops the sale until it is reconciled.
+	Shut(ctx context.Context, id sale.ID, why string) error
 }
 
 // reader takes one sale's stream into the store under one lease. All its state belongs to the
@@ -37,9 +39,19 @@ type reader struct {
 	hooks   Hooks
 	journal *journal
 
-	// known: the fence is up and the store knows the sale. Any failure puts it in doubt: a
-	// database that was away may come back as another one.
-	known bool
+	// reconcile puts a sale together again that has lost data, or is nil.
+	reconcile func(work context.Context, id sale.ID, token sale.Generation) error
+
+	// known: the fence is up, and what the record has is known. Any failure puts both in
+	// doubt: a database that was away may come back as another one. So does a reconciliation.
+	known    bool
+	chain    sale.Chain // how far the record goes; without a life the ledger has no chain of the sale
+	found    bool       // the ledger has the sale
+	archived bool       // and Redis need not have it
+
+	looked   time.Time // when the record was last compared with chain
+	asked    time.Time // when it was last asked whether somebody wants the lease
+	reported *bool     // what the hook Lost was last called with
 }
 
 // run reads until stop is done; the batch under way is finished. work is done when nothing
@@ -47,12 +59,27 @@ type reader struct {
 func (r *reader) run(stop, work context.Context) error {
 	pace := newPace(r.cfg)
 	for stop.Err() == nil {
+		if time.Since(r.asked) >= r.cfg.Look && r.yielded(work) {
+			return nil
+		}
 		entries, err := r.drain(stop, work)
+		switch {
+		case errors.Is(err, sale.ErrLost):
+			if r.yielded(work) {
+				return nil
+			}
+			err = r.lost(work, err)
+			r.known = false // a reconciliation begins a new epoch
+		case err != nil:
+			r.known = false
+		case stop.Err() == nil: // otherwise the stream may not have been looked at
+			r.note(work, OpCommit, nil) // nothing is left to commit
+			r.note(work, OpChain, nil)
+			r.report(false)
+			r.known = r.standsStill(work)
+		}
 		if errors.Is(err, sale.ErrFenced) {
 			return err
-		}
-		if err != nil {
-			r.known = false
 		}
 		if !pause(stop, pace.after(entries, err)) {
 			return nil
@@ -61,8 +88,22 @@ func (r *reader) run(stop, work context.Context) error {
 	return nil
 }
 
+// standsStill reports whether the record is where this reader has left it, once a look: a
+// database that was restored from a backup does not say so, and where nothing sells nobody
+// would notice.
+func (r *reader) standsStill(work context.Context) bool {
+	if time.Since(r.looked) < r.cfg.Look {
+		return true
+	}
+	r.looked = time.Now()
+	ctx, cancel := context.WithTimeout(work, r.cfg.Call)
+	defer cancel()
+	chain, _, err := r.store.chain(ctx, r.id)
+	return err == nil && chain == r.chain
+}
+
 // drain commits what waits, from the head, until the stream is empty or stop is done. While
-// one batch is committed the next is read. It says how many entries it committed.
+// one batch is committed the next is read. It returns how many entries it committed.
 func (r *reader) drain(stop, work context.Context) (entries int, err error) {
 	if !r.known {
 		if err := r.begin(work); err != nil {
@@ -70,63 +111,134 @@ func (r *reader) drain(stop, work context.Context) (entries int, err error) {
 		}
 		r.known = true
 	}
-	events, err := r.read(work, "")
-	for err == nil && len(events) > 0 && stop.Err() == nil {
-		ahead := r.readAhead(work, events[len(events)-1].ID)
-		serr := r.settle(work, events)
+	p, err := r.took(work, r.read(work, ""))
+	if err != nil {
+		return 0, err
+	}
+	for stop.Err() == nil {
+		whole := len(p.Events) < r.cfg.Entries
+		if !r.found {
+			if r.chain, err = first(p); err != nil {
+				return entries, err
+			}
+		}
+		fresh, to, err := follow(r.chain, p, whole)
+		if err != nil {
+			return entries, err
+		}
+		if len(p.Events) == 0 {
+			if entries == 0 { // a page that was read ahead does not know of the last batch
+				err = r.confirm(work, p)
+			}
+			return entries, err
+		}
+		ahead := r.readAhead(work, p.Events[len(p.Events)-1].ID)
+		serr := r.settle(work, p, fresh, to)
 		if serr == nil {
-			entries += len(events)
+			entries += len(p.Events)
 		}
 		next := <-ahead
-		events, err = next.events, cmp.Or(serr, next.err)
+		if serr != nil {
+			return entries, serr
+		}
+		if p, err = r.took(work, next); err != nil {
+			return entries, err
+		}
 	}
-	return entries, err
+	return entries, nil
 }
 
-// begin raises the fence, and makes the sale known to a store that does not know it. Where its
-// stream still begins with the opening, all of its story is there; otherwise the database is
-// newer than the sale, and begins with all that Redis holds.
+// took judges what a read has brought. Redis that lacks a sale which the ledger has is a
+// loss, and no failure of the call.
+func (r *reader) took(work context.Context, read reading) (sale.Page, error) {
+	p, err := read.page, read.err
+	if errors.Is(err, sale.ErrNoSale) && r.found {
+		if err := r.begin(work); err != nil { // it may be archived since
+			return p, err
+		}
+		if r.archived {
+			p, err = sale.Page{Chain: r.chain, Read: r.chain.Seq}, nil
+		} else {
+			err = lostf("Redis does not have the sale")
+		}
+	}
+	if err == nil || errors.Is(err, sale.ErrLost) {
+		r.note(work, OpEvents, nil)
+	} else {
+		r.note(work, OpEvents, err)
+	}
+	return p, err
+}
+
+// confirm repeats how far the record goes to a Redis that does not know it: entries that
+// were committed may be gone before they were forgotten, and a sale whose opening was among
+// them would never sell.
+func (r *reader) confirm(work context.Context, p sale.Page) error {
+	if p.Read >= r.chain.Seq {
+		return nil
+	}
+	return r.forget(work, nil)
+}
+
+// begin raises the fence, and reads how far the record goes. That PostgreSQL does this ends
+// no trouble: it may still refuse the batch that waits.
 func (r *reader) begin(work context.Context) error {
-	err := r.commit(work, Batch{})
-	if !errors.Is(err, sale.ErrNoSale) {
+	if err := r.commit(work, Batch{}); err != nil && !errors.Is(err, sale.ErrNoSale) {
 		return err
 	}
-	events, err := r.read(work, "")
-	if err != nil || slices.ContainsFunc(events, func(e sale.Event) bool { return e.Opened != nil }) {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(work, r.cfg.Commit) // a snapshot is as large as the sale
-	defer cancel()
-	snapshot, err := r.stream.Snapshot(ctx, r.id)
-	if r.note(work, OpSnapshot, err); err != nil {
-		return err
-	}
-	return r.commit(work, adoption(snapshot))
-}
-
-// settle commits the entries, and only then takes exactly those out of the stream.
-func (r *reader) settle(work context.Context, events []sale.Event) error {
-	batch := Fold(events)
-	began := time.Now()
-	if err := r.commit(work, batch); err != nil {
-		return err
-	}
-	r.hooks.Committed(r.id, len(events), len(batch.Orders), time.Since(began))
 	ctx, cancel := context.WithTimeout(work, r.cfg.Call)
 	defer cancel()
-	err := r.stream.Forget(ctx, r.id, batch.Entries)
-	r.note(work, OpForget, err)
+	chain, archived, err := r.store.chain(ctx, r.id)
+	r.chain, r.found, r.archived, r.looked = chain, err == nil, archived, time.Now()
+	if err == nil || errors.Is(err, sale.ErrNoSale) {
+		return nil
+	}
+	r.note(work, OpCommit, err)
 	return err
 }
 
-// commit is the store's, bounded and noted. A sale that the store does not know is no trouble
-// of an empty batch: begin asks that way.
+// settle commits the fresh entries of a page, and only then takes exactly the page's out of
+// the stream.
+func (r *reader) settle(work context.Context, p sale.Page, fresh []sale.Event, to sale.Chain) error {
+	if len(fresh) > 0 {
+		batch := Fold(fresh)
+		batch.From, batch.To = r.chain, to
+		began := time.Now()
+		if err := r.commit(work, batch); err != nil {
+			return err
+		}
+		r.chain, r.found = to, true
+		r.hooks.Committed(r.id, len(fresh), len(batch.Orders), time.Since(began))
+	}
+	entries := make([]string, len(p.Events))
+	for i, e := range p.Events {
+		entries[i] = e.ID
+	}
+	return r.forget(work, entries)
+}
+
+// forget takes entries out of the stream. A loss that Redis finds by that is no failure of
+// the call.
+func (r *reader) forget(work context.Context, entries []string) error {
+	ctx, cancel := context.WithTimeout(work, r.cfg.Call)
+	defer cancel()
+	err := r.stream.Forget(ctx, r.id, r.chain, entries)
+	if errors.Is(err, sale.ErrLost) {
+		r.note(work, OpForget, nil)
+	} else {
+		r.note(work, OpForget, err)
+	}
+	return err
+}
+
+// commit is the store's, bounded and noted. Of an empty batch, with which begin asks whether
+// the sale is known, only failures are.
 func (r *reader) commit(work context.Context, b Batch) error {
 	ctx, cancel := context.WithTimeout(work, r.cfg.Commit)
 	defer cancel()
 	err := r.store.Commit(ctx, r.id, r.token, b)
-	asked := errors.Is(err, sale.ErrNoSale) && len(b.Entries) == 0 && b.Opened == nil
-	if !asked && !errors.Is(err, sale.ErrFenced) {
+	asked := err == nil || errors.Is(err, sale.ErrNoSale)
+	if !(asked && len(b.Entries) == 0) && !errors.Is(err, sale.ErrFenced) {
 		head := ""
 		if len(b.Entries) > 0 {
 			head = b.Entries[0]
@@ -142,32 +254,31 @@ func (r *reader) commit(work context.Context, b Batch) error {
 	return err
 }
 
-// page is a read's result.
-type page struct {
-	events []sale.Event
-	err    error
+// reading is a read's result.
+type reading struct {
+	page sale.Page
+	err  error
 }
 
-// readAhead reads what follows an entry. The channel gets exactly one page and never blocks
-// the sender.
-func (r *reader) readAhead(work context.Context, after string) <-chan page {
-	ahead := make(chan page, 1)
+// readAhead reads what follows an entry. The channel gets exactly one result and never
+// blocks the sender.
+func (r *reader) readAhead(work context.Context, after string) <-chan reading {
+	ahead := make(chan reading, 1)
 	go func() {
-		events, err := r.read(work, after)
-		ahead <- page{events, err}
+		ahead <- r.read(work, after)
 	}()
 	return ahead
 }
 
-func (r *reader) read(work context.Context, after string) ([]sale.Event, error) {
+// read touches nothing that drain changes: the two run at the same time.
+func (r *reader) read(work context.Context, after string) reading {
 	ctx, cancel := context.WithTimeout(work, r.cfg.Call)
 	defer cancel()
-	events, err := r.stream.Events(ctx, r.id, after, r.cfg.Entries)
-	r.note(work, OpEvents, err)
-	return events, err
+	page, err := r.stream.Page(ctx, r.id, after, r.cfg.Entries)
+	return reading{page, err}
 }
 
-// note tells the journal, unless the call failed because its caller was told to stop.
+// note writes to the journal, unless the call failed because its caller stops.
 func (r *reader) note(work context.Context, op Op, err error, where ...zap.Field) {
 	if err == nil || work.Err() == nil {
 		r.journal.note(op, r.id, err, where...)

@@ -21,7 +21,10 @@ func quick() Config {
 	return c
 }
 
-// running is a ledger that runs, what it told its hooks, and what it logged.
+// quiet is a journal that writes nowhere.
+func quiet() *journal { return newJournal(zap.NewNop(), Hooks{}.filled()) }
+
+// running is a ledger that runs, what it reported to its hooks, and what it logged.
 type running struct {
 	*Ledger
 	logged *observer.ObservedLogs
@@ -32,29 +35,38 @@ type running struct {
 	lag       map[sale.ID]time.Duration
 	entries   map[sale.ID]int64
 	reading   map[sale.ID]bool
+	lost      map[sale.ID][]bool // all that was reported
 	committed int
 	aside     int
 	failed    map[Op]int
 }
 
-// run starts a ledger; the test's end stops it.
-func (m member) run(t testing.TB, store *Store, cfg Config) *running {
+// run starts a ledger that reconciles by itself; the test's end stops it.
+func (m member) run(t testing.TB, store *Store, cfg Config, change ...func(*Ledger)) *running {
 	t.Helper()
 	core, logged := observer.New(zapcore.InfoLevel)
 	l := &running{
 		logged: logged, ended: make(chan error, 1),
-		lag: map[sale.ID]time.Duration{}, entries: map[sale.ID]int64{}, reading: map[sale.ID]bool{}, failed: map[Op]int{},
+		lag: map[sale.ID]time.Duration{}, entries: map[sale.ID]int64{}, reading: map[sale.ID]bool{}, lost: map[sale.ID][]bool{}, failed: map[Op]int{},
 	}
 	hooks := Hooks{
 		Lag:        func(id sale.ID, n int64, age time.Duration) { l.with(func() { l.lag[id], l.entries[id] = age, n }) },
 		Reading:    func(id sale.ID, is bool) { l.with(func() { l.reading[id] = is }) },
 		Committed:  func(_ sale.ID, _, orders int, _ time.Duration) { l.with(func() { l.committed += orders }) },
+		Lost:       func(id sale.ID, lost bool) { l.with(func() { l.lost[id] = append(l.lost[id], lost) }) },
 		Failed:     func(op Op, _ error) { l.with(func() { l.failed[op]++ }) },
 		Unreadable: func(_ sale.ID, n int) { l.with(func() { l.aside += n }) },
 	}
 	var err error
 	if l.Ledger, err = New(m, m, m.holds(cfg), store, cfg, hooks, zap.New(core)); err != nil {
 		t.Fatal(err)
+	}
+	l.Reconcile = func(work context.Context, id sale.ID, token sale.Generation) error {
+		_, err := (&Reconciler{Stock: m, Store: store, Cfg: cfg}).Run(work, id, Reconciliation{Token: token})
+		return err
+	}
+	for _, c := range change {
+		c(l.Ledger)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel

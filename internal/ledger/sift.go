@@ -110,9 +110,11 @@ func checkOrder(o sale.Order) error {
 func checkPayment(p sale.Payment) error {
 	_, err := sale.ParsePaymentID(string(p.ID))
 	_, err2 := sale.ParseMessageID(string(p.Message))
-	_, err3 := orderUUID(p.Order)
-	known := p.Reason == sale.ReasonLate || p.Reason == sale.ReasonDoubled || p.Reason == sale.ReasonAmount || p.Reason == sale.ReasonRefunded
-	return errors.Join(err, err2, err3,
+	// The provider names the order: it need not be one of ours.
+	_, err3 := sale.ParsePaymentID(string(p.Order))
+	known := p.Reason == sale.ReasonOrphan || p.Reason == sale.ReasonLate || p.Reason == sale.ReasonDoubled || p.Reason == sale.ReasonAmount || p.Reason == sale.ReasonRefunded
+	return errors.Join(err, err2,
+		faulty(err3 == nil, "payment %q: it names the order %q", p.ID, p.Order),
 		faulty(slices.Contains(steps, p.State), "payment %q: no state is called %q", p.ID, p.State),
 		faulty(known || p.Reason == sale.ReasonNone, "payment %q: no reason is called %q", p.ID, p.Reason),
 		faulty((p.State == sale.PaymentApplied) == (p.Reason == sale.ReasonNone), "payment %q: %s for reason %q", p.ID, p.State, p.Reason),

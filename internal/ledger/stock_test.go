@@ -2,96 +2,187 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"onsale/internal/reconcile"
 	"onsale/internal/sale"
 )
 
-// stock is the recovery's view of redis: what it restores replaces the sale's records.
-type stock struct {
+// Calls of a reconciliation, by which tests make them fail.
+const (
+	opTime     Op = "time"
+	opSnapshot Op = "snapshot"
+	opFormer   Op = "former"
+	opAdopt    Op = "adopt"
+	opHolds    Op = "holds"
+)
+
+func (r *redis) Time(ctx context.Context) (now sale.Instant, err error) {
+	err = r.call(ctx, opTime, "", func() error { now = start.Add(time.Hour); return nil })
+	return now, err
+}
+
+func (r *redis) Snapshot(ctx context.Context, id sale.ID) (v sale.Snapshot, err error) {
+	err = r.about(ctx, opSnapshot, id, func(k *kept) error {
+		v = k.snapshot()
+		return nil
+	})
+	return v, err
+}
+
+func (k *kept) snapshot() sale.Snapshot {
+	ring := []byte(strings.Repeat("\x00", sale.LinksKept*sale.LinkLength))
+	for seq, link := range k.links {
+		copy(ring[int(seq%sale.LinksKept)*sale.LinkLength:], link)
+	}
+	return sale.Snapshot{
+		Records: k.records.Clone(), At: start.Add(time.Hour), Counters: k.records.Counters(),
+		Chain: k.chain, Read: k.read, Lost: k.lost, Links: string(ring), Stream: k.clone().stream,
+	}
+}
+
+func (r *redis) Former(ctx context.Context, id sale.ID) (v sale.Snapshot, err error) {
+	err = r.call(ctx, opFormer, id, func() error {
+		v = sale.Snapshot{Records: r.kept[id].records.Clone(), At: start.Add(time.Hour)}
+		v.Chain.Seq = 1
+		return nil
+	})
+	return v, err
+}
+
+func (r *redis) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
+	return r.call(ctx, opAdopt, id, func() error {
+		is, k := sale.NotInRedis, r.kept[id]
+		switch {
+		case k == nil:
+		case k.old:
+			is = sale.OldLayout
+		case k.lost == "":
+			is = "open"
+		default:
+			is = sale.ShutAt(k.chain.Mark)
+		}
+		if is != a.Was {
+			return fmt.Errorf("sale %s is %s and not %s: %w", id, is, a.Was, sale.ErrStale)
+		}
+		base := a.Chain
+		base.Link = base.Life
+		k = &kept{records: a.Records.Clone(), links: map[int64]string{}, ledger: a.Ledger, chain: base}
+		r.serial++
+		k.append(sale.Event{ID: fmt.Sprintf("%012d-0", r.serial), At: start.Add(time.Hour), Reconciled: a.Fence})
+		r.kept[id] = k
+		return nil
+	})
+}
+
+// memory is what nodes remember: functions of the test.
+type memory struct {
+	r     *redis
+	holds []reconcile.Hold
+	seen  []sale.Mark
+	err   error
+}
+
+func (m *memory) Holds(ctx context.Context, id sale.ID) (holds []reconcile.Hold, seen []sale.Mark, err error) {
+	err = m.r.call(ctx, opHolds, id, func() error { holds, seen = m.holds, m.seen; return m.err })
+	return holds, seen, err
+}
+
+// remember has a node acknowledge the order that the last event granted.
+func (m *memory) remember(id sale.ID, o sale.Order) {
+	c := m.r.save(id).chain
+	m.holds = append(m.holds, reconcile.Hold{Order: o, Mark: c.Mark, Life: c.Life, Node: "n1"})
+	m.seen = []sale.Mark{c.Mark}
+}
+
+// site is one sale in Redis, PostgreSQL and a node's memory, and the token of its lease.
+type site struct {
 	*redis
-	id       sale.ID
-	restored []sale.Records
-	// meanwhile, if set, runs ahead of each Restore.
-	meanwhile func()
+	id     sale.ID
+	store  *Store
+	memory *memory
+	token  sale.Generation
 }
 
-func (s *stock) Sale(_ context.Context, id sale.ID) (d sale.Sale, err error) {
-	s.with(func() {
-		if err = sale.ErrNoSale; s.records[id] != nil {
-			d, err = s.records[id].Sale, nil
-		}
-	})
-	return d, err
+func newSite(t testing.TB, total int64) *site {
+	t.Helper()
+	s := &site{redis: newRedis(), id: newID(), store: openStore(t, server.URL()), token: 1}
+	s.memory = &memory{r: s.redis}
+	s.openAs(s.id, total)
+	return s
 }
 
-func (s *stock) SetClosed(_ context.Context, id sale.ID, closed bool) error {
-	if d, err := s.Sale(context.Background(), id); err != nil || d.Closed == closed {
-		return err
-	}
-	s.tell(id, sale.Event{Closed: &closed})
-	return nil
-}
-
-func (s *stock) Restore(_ context.Context, id sale.ID, r sale.Records) (err error) {
-	if s.meanwhile != nil {
-		s.meanwhile()
-	}
-	s.with(func() {
-		if len(s.streams[id]) > 0 {
-			err = sale.ErrStale
-			return
-		}
-		r = r.Clone()
-		s.restored, s.records[id] = append(s.restored, r), &r
-	})
+// record has a reader take the stream into the ledger, up to its end. It returns the first
+// error, which leaves the sale as it is.
+func (s *site) record(ctx context.Context) error {
+	r := s.reader()
+	_, err := r.drain(ctx, ctx)
 	return err
 }
 
-// damaged is a closed sale of which the ledger has half and the stream the other half.
-func damaged(t *testing.T) (*stock, *Store, member) {
-	t.Helper()
-	r, id, m := alone()
-	s := openStore(t, server.URL())
-	o := r.hold(id)
-	r.hold(id)
-	commit(t, s, id, r.streams[id]...)
-	r.with(func() { r.streams[id] = nil })
-	paid := in(o, sale.StatePaid)
-	r.tell(id, sale.Event{Orders: []sale.Order{paid}, Payments: []sale.Payment{newPayment(paid, "pay_1", start)}})
-	k := &stock{redis: r, id: id}
-	if err := k.SetClosed(t.Context(), id, true); err != nil {
-		t.Fatal(err)
-	}
-	return k, s, m
+// reader reads the sale under a new token.
+func (s *site) reader() *reader {
+	s.token++
+	cfg := quick()
+	return &reader{id: s.id, token: s.token, stream: s.redis, store: s.store, cfg: cfg, hooks: Hooks{}.filled(), journal: quiet()}
 }
 
-func (s *stock) recover(t *testing.T, store *Store, m member, o RecoverOptions) (Report, []string, error) {
-	t.Helper()
-	if o.Wait == 0 {
-		o.Wait = 10 * time.Second
-	}
-	var said []string
-	report, err := Recover(t.Context(), s, store, s, m.holds(quick())(s.id, func(error) {}), s.id, quick(), o, func(step string) { said = append(said, step) })
-	if held := s.holders()["a"]; len(held) != 0 {
-		t.Errorf("got leases %v afterwards, want none", held)
-	}
-	return report, said, err
+func (s *site) reconciler() *Reconciler {
+	return &Reconciler{Stock: s.redis, Store: s.store, Memory: s.memory, Cfg: quick()}
 }
 
-// wantRestored: Redis was restored from all that ever happened, and is closed.
-func (s *stock) wantRestored(t *testing.T, want sale.Records) {
+// reconcile runs a reconciliation, and has its event recorded.
+func (s *site) reconcile(t tester, o Reconciliation) reconcile.Plan {
 	t.Helper()
-	if len(s.restored) == 0 {
-		t.Fatal("got nothing restored, want the book")
+	s.token++
+	o.Token = s.token
+	plan, err := s.reconciler().Run(t.Context(), s.id, o)
+	if err != nil {
+		t.Fatalf("reconcile: %v\n%s", err, plan)
 	}
-	if diff := cmp.Diff(want, s.restored[len(s.restored)-1]); diff != "" {
-		t.Errorf("restored (-want +got):\n%s", diff)
+	return plan
+}
+
+// wantUnited: Redis and the ledger hold the same records, the sale is not shut, and a reader
+// goes on.
+func (s *site) wantUnited(t tester) sale.Records {
+	t.Helper()
+	if err := s.record(t.Context()); err != nil {
+		t.Fatalf("reader after the reconciliation: %v", err)
 	}
-	if !want.Sale.Closed {
-		t.Error("got the sale open, want it closed")
+	s.wantReading(t)
+	o := s.hold(s.id)
+	if err := s.record(t.Context()); err != nil {
+		t.Fatalf("reader of a new order: %v", err)
 	}
+	s.wantReading(t)
+	truth := s.truth(s.id)
+	delete(truth.Orders, o.ID)
+	return truth
+}
+
+// wantReading: what Redis has is recorded, and nothing waits.
+func (s *site) wantReading(t tester) {
+	t.Helper()
+	k := s.save(s.id)
+	if k.lost != "" || len(k.stream) > 0 || k.read != k.chain.Seq {
+		t.Errorf("got lost %q, %d events waiting and %d of %d recorded, want all of a sale that sells", k.lost, len(k.stream), k.read, k.chain.Seq)
+	}
+	wantRecords(t, s.store, s.id, k.records)
+	if c, err := s.store.Chain(t.Context(), s.id); err != nil || c != k.chain {
+		t.Errorf("got the ledger at %v (%v), want %v as Redis", c, err, k.chain)
+	}
+}
+
+func isAny(err error, targets ...error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
 }

@@ -69,3 +69,16 @@ func (s *Store) Sales(ctx context.Context) ([]sale.ID, error) {
 	}
 	return ids, nil
 }
+
+// Selling lists every sale that the ledger knows and that is not archived, sorted by id.
+func (s *Store) Selling(ctx context.Context) ([]sale.ID, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id FROM sales WHERE archived_at IS NULL ORDER BY id COLLATE "C"`)
+	if err != nil {
+		return nil, fmt.Errorf("sales: %w", classify(err))
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[sale.ID])
+	if err != nil {
+		return nil, fmt.Errorf("sales: %w", classify(err))
+	}
+	return ids, nil
+}

@@ -17,17 +17,22 @@ import (
 )
 
 // database makes an empty database on the shared server and returns its URL.
-func database(t *testing.T) string {
+func database(t testing.TB) string {
+	t.Helper()
+	return databaseLike(t, "template1")
+}
+
+func databaseLike(t testing.TB, template string) string {
 	t.Helper()
 	name := strings.ReplaceAll(string(newID()), "-", "_")
-	if _, err := openStore(t, server.URL()).pool.Exec(context.Background(), "CREATE DATABASE "+name); err != nil {
+	if _, err := openStore(t, server.URL()).pool.Exec(context.Background(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)
 	}
 	return with(t, func(u *url.URL) { u.Path = "/" + name })
 }
 
 // with is the shared server's URL, changed.
-func with(t *testing.T, change func(*url.URL)) string {
+func with(t testing.TB, change func(*url.URL)) string {
 	t.Helper()
 	u, err := url.Parse(server.URL())
 	if err != nil {

@@ -52,7 +52,7 @@ func DefaultConfig() Config {
 		Call:        500 * time.Millisecond,
 		Tolerate:    -1,
 		LowMark:     0.5,
-		ExpireBatch: 500,
+		ExpireBatch: 100,
 	}
 }
 

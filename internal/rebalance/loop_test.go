@@ -155,6 +155,7 @@ func TestSalesComeAndGo(t *testing.T) {
 func TestOverdueHolds(t *testing.T) {
 	run := func(t *testing.T) (*allocator, *store) {
 		cfg := DefaultConfig()
+		cfg.ExpireBatch = 500
 		s := newStore(map[sale.ID]int64{"demo": 2000})
 		s.before = slow(time.Millisecond)
 		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)

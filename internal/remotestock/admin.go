@@ -2,6 +2,7 @@ package remotestock
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -14,12 +15,12 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 	if err := d.Validate(); err != nil {
 		return false, err
 	}
-	args := append([]any{flag(d.Closed), d.Total}, definitionArgs(d)...)
-	r, err := s.ask(ctx, openScript, keysOf(d.ID).all, args...)
+	args := []any{rand.Text(), flag(s.config.Ledger), d.Total, flag(d.Closed)}
+	r, err := s.ask(ctx, d.ID, openScript, 0, append(args, definitionArgs(d)...)...)
 	if err != nil {
 		return false, err
 	}
-	word, err := r.text(0)
+	word, err := r.text("outcome")
 	if err != nil {
 		return false, classify("open", err)
 	}
@@ -38,13 +39,12 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 // that would take tickets from holds, or a key used for another delta, is
 // [sale.ErrConflict].
 func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string) (total int64, err error) {
-	k := keysOf(id)
-	r, err := s.ask(ctx, restockScript, []string{k.sale, k.plan, k.events}, delta, key, sale.MaxTotal)
+	r, err := s.ask(ctx, id, restockScript, 0, delta, key, sale.MaxTotal)
 	if err != nil {
 		return 0, err
 	}
-	word, err := r.text(0)
-	total, err2 := r.number(1)
+	word, err := r.text("outcome")
+	total, err2 := r.number("total")
 	if err = errors.Join(err, err2); err != nil {
 		return 0, classify("restock", err)
 	}
@@ -57,8 +57,7 @@ func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string
 
 // SetClosed closes the sale or lets it sell again.
 func (s *Store) SetClosed(ctx context.Context, id sale.ID, closed bool) error {
-	k := keysOf(id)
-	_, err := s.ask(ctx, closeScript, []string{k.sale, k.plan, k.events}, flag(closed))
+	_, err := s.ask(ctx, id, closeScript, 0, flag(closed))
 	return err
 }
 

@@ -23,6 +23,14 @@ type Config struct {
 	DB                                 int
 	TLS                                bool
 
+	// Replicas is how many replicas must confirm a call before its answer counts. Raised,
+	// a failover loses nothing that was acknowledged as long as one of them is promoted, and
+	// each call takes a round trip more; 0: a failover loses the last moments, and what nodes
+	// and ledger have of them is put back.
+	Replicas int
+	// Ledger: the site has a ledger, so a sale sells only once it is recorded there.
+	Ledger bool
+
 	// Call bounds one script call. Raising it keeps buyers waiting longer on a
 	// stalled Redis and must stay below a claim's deadline, or no re-send fits
 	// in; lowering it turns slow fsyncs into unknown outcomes.
@@ -71,6 +79,9 @@ func (c Config) Validate() error {
 	}
 	if c.Dial < time.Millisecond || c.Dial > c.Call {
 		faults = append(faults, fmt.Errorf("redis: dial timeout %v: want 1ms to the call timeout %v", c.Dial, c.Call))
+	}
+	if c.Replicas < 0 {
+		faults = append(faults, fmt.Errorf("redis: replicas %d: want 0 or more", c.Replicas))
 	}
 	if c.Pool < 1 || c.TripAfter < 1 || c.Cooldown <= 0 {
 		faults = append(faults, errors.New("redis: pool, trip-after and cooldown must be positive"))

@@ -66,6 +66,9 @@ type Watcher interface {
 	Generation() sale.Generation
 	// Observe takes a reading. It must not block.
 	Observe(sale.Reading)
+	// Acknowledged takes a new hold and the mark of its event, before the buyer's
+	// request is answered. It must not block.
+	Acknowledged(sale.Order, sale.Mark)
 }
 
 // Committer gathers the claims of one sale into calls of deduct.
@@ -80,10 +83,10 @@ type Watcher interface {
 // a claim that may have run is never answered as if it had not.
 type Committer struct {
 	store   *Store
-	keys    []string
 	sale    sale.ID
 	watcher Watcher
 	config  CommitConfig
+	short   atomic.Bool // the last call came short of replicas: only claims that are unknown are sent
 	garbled atomic.Bool // the last reply was of the wrong shape, so that this is logged once
 
 	mu      sync.Mutex
@@ -95,6 +98,7 @@ type Committer struct {
 // entry is a claim on its way.
 type entry struct {
 	claim   sale.Claim
+	id      string // the order's, as Redis keeps it
 	giveUp  time.Time
 	unknown bool  // an earlier call may have run
 	cause   error // of its not being decided yet: the last failed call
@@ -110,15 +114,19 @@ var entries = sync.Pool{New: func() any { return &entry{answer: make(chan answer
 
 // Committer makes the group commit of one sale.
 func (s *Store) Committer(id sale.ID, w Watcher, c CommitConfig) *Committer {
-	return &Committer{store: s, keys: keysOf(id).all[:6], sale: id, watcher: w, config: c}
+	return &Committer{store: s, sale: id, watcher: w, config: c}
 }
 
 // Decide waits until Redis has decided the claim. An error that wraps
 // [sale.ErrUnavailable] says that it did not run; [sale.ErrUnknown] that
 // nobody knows and that it will not be sent again.
 func (c *Committer) Decide(claim sale.Claim) (sale.Decision, error) {
+	id, ok := encodeID(claim.Order)
+	if !ok {
+		return sale.Decision{}, fmt.Errorf("deduct: order id %q is no UUID: %w", claim.Order, sale.ErrUnavailable)
+	}
 	e := entries.Get().(*entry)
-	e.claim, e.giveUp, e.unknown, e.cause = claim, time.Now().Add(c.config.Patience), false, errNeverSent
+	e.claim, e.id, e.giveUp, e.unknown, e.cause = claim, id, time.Now().Add(c.config.Patience), false, errNeverSent
 
 	c.mu.Lock()
 	if len(c.queue) >= c.config.Queue {
@@ -146,13 +154,15 @@ func (c *Committer) Wait() { c.group.Wait() }
 func (c *Committer) fly() {
 	defer c.group.Done()
 	batch := make([]*entry, 0, c.config.Batch)
-	args := make([]any, 0, 2+4*c.config.Batch)
+	args := make([]any, 0, ownArguments+1+3*c.config.Batch)
+	seen := c.store.seen(c.sale)
 	for {
 		if batch = c.next(batch[:0]); len(batch) == 0 {
 			return
 		}
-		args = c.arguments(args[:0], batch)
-		r, err := c.store.call(context.Background(), deductScript, len(batch), c.keys, args)
+		args = append(args[:0], c.store.node, int64(c.watcher.Generation()), seen.text())
+		args = arguments(args, batch)
+		r, err := c.store.send(context.Background(), seen, deductScript, len(batch), args)
 		if err == nil {
 			err = c.deliver(batch, r)
 		}
@@ -169,15 +179,21 @@ func (c *Committer) next(batch []*entry) []*entry {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
+	// New claims would be deducted where no replica confirms it, and end unknown too.
+	only := c.short.Load() && slices.ContainsFunc(c.queue, func(e *entry) bool { return e.unknown && !now.After(e.giveUp) })
+	n, held := 0, 0
 	for ; n < len(c.queue) && len(batch) < c.config.Batch; n++ {
-		if e := c.queue[n]; now.After(e.giveUp) {
+		switch e := c.queue[n]; {
+		case now.After(e.giveUp):
 			e.refuse()
-		} else {
+		case only && !e.unknown:
+			c.queue[held] = e
+			held++
+		default:
 			batch = append(batch, e)
 		}
 	}
-	rest := copy(c.queue, c.queue[n:])
+	rest := held + copy(c.queue[held:], c.queue[n:])
 	clear(c.queue[rest:])
 	c.queue = c.queue[:rest]
 	if len(batch) == 0 {
@@ -186,11 +202,22 @@ func (c *Committer) next(batch []*entry) []*entry {
 	return batch
 }
 
-// arguments appends what deduct.lua asks for.
-func (c *Committer) arguments(args []any, batch []*entry) []any {
-	args = append(args, c.store.node, int64(c.watcher.Generation()))
+// arguments appends what deduct.lua asks for: the earliest deadline, and then ids,
+// buyers and quantities.
+func arguments(args []any, batch []*entry) []any {
+	deadline := batch[0].claim.Deadline
 	for _, e := range batch {
-		args = append(args, string(e.claim.Order), string(e.claim.Buyer), e.claim.Quantity, int64(e.claim.Deadline))
+		deadline = min(deadline, e.claim.Deadline)
+	}
+	args = append(args, int64(deadline))
+	for _, e := range batch {
+		args = append(args, e.id)
+	}
+	for _, e := range batch {
+		args = append(args, string(e.claim.Buyer))
+	}
+	for _, e := range batch {
+		args = append(args, e.claim.Quantity)
 	}
 	return args
 }
@@ -198,88 +225,48 @@ func (c *Committer) arguments(args []any, batch []*entry) []any {
 // deliver answers a decided batch. It first reads the whole reply, so that one
 // of a wrong shape leaves every claim unanswered.
 func (c *Committer) deliver(batch []*entry, r reply) error {
-	if len(r.rest) != 2*len(batch) {
-		return fmt.Errorf("%w: %d results for %d claims", ErrReply, len(r.rest)/2, len(batch))
-	}
-	answers := make([]answer, len(batch))
-	for i, e := range batch {
-		d, err := decision(e.claim, r, i)
-		if errors.Is(err, ErrReply) {
-			return err
-		}
-		answers[i] = answer{d, err}
+	answers, err := decisions(batch, r)
+	if err != nil {
+		return err
 	}
 	if c.garbled.CompareAndSwap(true, false) {
 		c.store.log.Info("replies are of the right shape again", zap.String("sale", string(c.sale)))
 	}
+	c.short.Store(false)
 	c.watcher.Observe(r.reading)
+	now := time.Now()
+	var again []*entry
 	for i, e := range batch {
+		// The script compared with the batch's earliest deadline. Where this one is
+		// later, the claim was not refused for good: an earlier call may yet run.
+		if answers[i].decision.Outcome == sale.Late && e.claim.Deadline >= r.reading.At {
+			if !now.After(e.giveUp) {
+				again = append(again, e)
+				continue
+			}
+			if e.unknown {
+				e.refuse()
+				continue
+			}
+		}
+		if d := answers[i].decision; d.Outcome == sale.Held || d.Outcome == sale.Replayed && d.Order.ID == e.claim.Order && d.Order.State == sale.StateHeld {
+			// The second is a claim whose first reply was lost.
+			c.watcher.Acknowledged(answers[i].decision.Order, r.mark)
+		}
 		if c.store.hooks.Decided != nil && answers[i].err == nil {
 			c.store.hooks.Decided(answers[i].decision.Outcome)
 		}
 		e.answer <- answers[i]
 	}
+	c.requeue(again)
 	return nil
 }
 
-// failed sorts a batch whose call failed. A timeout does not hand a ticket
-// back: Redis may have run the script before the reply was lost. Such claims
-// go to the front of the queue and are sent again under the same order id, and
-// the script repeats its first answer. A claim that is unknown already stays
-// so, even where this call proved that it did not run: an open breaker does
-// not turn unknown into refused.
-func (c *Committer) failed(batch []*entry, err error) {
-	unknown := ran(err)
-	if errors.Is(err, ErrReply) && c.garbled.CompareAndSwap(false, true) {
-		c.store.log.Error("reply of the wrong shape", zap.String("sale", string(c.sale)), zap.Error(err))
-	}
-	now := time.Now()
-	again := batch[:0]
-	for _, e := range batch {
-		e.unknown, e.cause = e.unknown || unknown, err
-		if e.unknown && !now.After(e.giveUp) {
-			again = append(again, e)
-		} else {
-			e.refuse()
-		}
-	}
-	if tripped(err) {
-		c.refuseUnsent(err)
-	}
-	if len(again) == 0 {
-		return
-	}
-	if c.store.hooks.Resent != nil {
-		c.store.hooks.Resent(len(again))
-	}
-	time.Sleep(c.config.Pause)
-	c.mu.Lock()
-	c.queue = append(append(make([]*entry, 0, len(again)+len(c.queue)), again...), c.queue...)
-	c.mu.Unlock()
-}
+// NoWatcher is for callers that keep no local stock.
+var NoWatcher Watcher = noWatcher{}
 
-// refuseUnsent answers those in the queue who were never sent: the breaker
-// refuses them too, and behind unknown claims that are sent again and again
-// they would hear so only when those give up.
-func (c *Committer) refuseUnsent(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.queue = slices.DeleteFunc(c.queue, func(e *entry) bool {
-		if e.unknown {
-			return false
-		}
-		e.cause = err
-		e.refuse()
-		return true
-	})
-}
+type noWatcher struct{}
 
-// refuse answers a claim that is not sent any more. Where no call of it may have
-// run, the cause is one that proves so.
-func (e *entry) refuse() {
-	err := classify("deduct", e.cause)
-	if e.unknown {
-		err = fmt.Errorf("deduct: %w: %w", sale.ErrUnknown, e.cause)
-	}
-	e.answer <- answer{err: err}
-}
+func (noWatcher) Generation() sale.Generation        { return 0 }
+func (noWatcher) Observe(sale.Reading)               {}
+func (noWatcher) Acknowledged(sale.Order, sale.Mark) {}

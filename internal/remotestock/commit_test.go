@@ -15,9 +15,8 @@ import (
 
 // soldOut is the raw reply of a deduct that refuses every claim.
 func soldOut(args []string) string {
-	claims := (len(args) - 2) / 4
-	return fmt.Sprintf("*%d\r\n:1000\r\n:0\r\n:1\r\n:0\r\n:-1\r\n:0\r\n", 6+2*claims) +
-		strings.Repeat("$8\r\nsold-out\r\n$0\r\n\r\n", claims)
+	claims := (len(args) - ownArguments) / 3
+	return headed("outcomes", strings.Repeat("s", claims), "details", []any{}, "hold", 600_000)
 }
 
 // TestBatchesAndFlightsAreBounded: while the server holds its replies, claims
@@ -206,5 +205,29 @@ func TestMaximalBatchFits(t *testing.T) {
 	got, err := committer(t, s, d.ID).DecideBatch(claims)
 	if err != nil || len(got) != 1000 || got[999].Outcome != sale.Held {
 		t.Fatalf("got %d decisions, %v, want a thousand held", len(got), err)
+	}
+}
+
+// TestALateClaimThatMayHaveRunIsUnknown: the script compares with the earliest deadline of
+// a call. A claim whose own has not passed may still be sold to by an earlier call that is
+// on its way, so that "late" proves nothing.
+func TestALateClaimThatMayHaveRunIsUnknown(t *testing.T) {
+	const wait = 100 * time.Millisecond
+	var calls atomic.Int64
+	late := headed("outcomes", "l", "details", []any{}, "hold", 600_000)
+	f := startFake(t, func([]string) string {
+		if calls.Add(1) == 1 {
+			return raw(1)
+		}
+		time.Sleep(2 * wait) // a slow Redis
+		return late
+	})
+	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call = 20 * time.Second })
+	got, err := committer(t, s, "s", patience(wait)).Decide(claim("ann", 1))
+	if !errors.Is(err, sale.ErrUnknown) || calls.Load() != 2 {
+		t.Errorf("got %v, %v after %d calls, want ErrUnknown after 2", got.Outcome, err, calls.Load())
+	}
+	if got, err := committer(t, s, "s", patience(wait)).Decide(claim("bob", 1)); err != nil || got.Outcome != sale.Late {
+		t.Errorf("a claim that was sent once: got %v, %v, want late", got.Outcome, err)
 	}
 }

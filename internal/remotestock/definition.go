@@ -9,18 +9,18 @@ import (
 )
 
 // definitionArgs are a definition's fields as a script takes them.
-func definitionArgs(d sale.Sale) []any { return arguments(d.Encode()) }
+func definitionArgs(d sale.Sale) []any { return anys(d.Encode()) }
 
 // bookNames are what read is asked for: the fields of a definition, and what
 // changes in a sale's hash.
-var bookNames = arguments(append(sale.FieldNames(), "total", "closed", "held", "paid"))
+var bookNames = anys(append(sale.FieldNames(), "total", "remaining", "closed", "held", "paid", "life", "ledger", "read", "lost"))
 
-func arguments(texts []string) []any {
-	args := make([]any, len(texts))
+func anys(texts []string) []any {
+	list := make([]any, len(texts))
 	for i, text := range texts {
-		args[i] = text
+		list[i] = text
 	}
-	return args
+	return list
 }
 
 // parseSale reads a definition from names and values, as open writes them to
@@ -33,26 +33,21 @@ func parseSale(fields []string) (sale.Sale, error) {
 	return d, nil
 }
 
-// definition reads the books that read replied. A field that is missing there
+// books reads what read replied of the sale's hash. A field that is missing there
 // is so in Redis: nothing ran, and asking again may be worth it.
-func (r reply) definition() (sale.Sale, sale.Counters, error) {
-	if len(r.rest) == 0 {
-		return sale.Sale{}, sale.Counters{}, classify("read", fmt.Errorf("%w: no books", ErrReply))
-	}
-	pairs, err := texts(r.rest[0])
+func (r reply) books() (hash, sale.Sale, sale.Counters, error) {
+	fields, err := r.texts("sale")
 	if err != nil {
-		return sale.Sale{}, sale.Counters{}, classify("read", err)
+		return nil, sale.Sale{}, sale.Counters{}, classify("read", err)
 	}
-	h := byName(pairs)
+	h := byName(fields)
 	d, err := h.sale()
-	total, err2 := h.number("total")
-	held, err3 := h.number("held")
-	paid, err4 := h.number("paid")
-	if err := errors.Join(err, err2, err3, err4); err != nil {
-		return sale.Sale{}, sale.Counters{}, fmt.Errorf("read: %w: %w", sale.ErrUnavailable, err)
+	c, err2 := h.counters()
+	if err := errors.Join(err, err2); err != nil {
+		return nil, d, c, fmt.Errorf("read: %w: %w", sale.ErrUnavailable, err)
 	}
-	d.Total = total
-	return d, sale.Counters{Total: total, Remaining: r.reading.Remaining, Held: held, Paid: paid}, nil
+	d.Total = c.Total
+	return h, d, c, nil
 }
 
 // hash is a sale's hash, or the part of it that stands in a stream entry.
@@ -75,6 +70,15 @@ func (h hash) sale() (sale.Sale, error) {
 	}
 	d.Closed = closed == "1"
 	return d, err
+}
+
+func (h hash) counters() (c sale.Counters, err error) {
+	var errs [4]error
+	c.Total, errs[0] = h.number("total")
+	c.Remaining, errs[1] = h.number("remaining")
+	c.Held, errs[2] = h.number("held")
+	c.Paid, errs[3] = h.number("paid")
+	return c, errors.Join(errs[:]...)
 }
 
 func (h hash) number(name string) (int64, error) {

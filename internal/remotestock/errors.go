@@ -18,12 +18,13 @@ import (
 var ErrReply = errors.New("redis sent a reply of the wrong shape")
 
 // unrun are the codes of errors that Redis sends before a script's first
-// write. Our scripts read every key before they write, so a WRONGTYPE is one;
-// BADCALL, BROKEN and NOSALE are their own.
+// write. Our scripts read every key before they write, and report an error after
+// their first write as TORN, so a WRONGTYPE or a NOPERM is one; BADCALL, BROKEN,
+// NOSALE, LAYOUT, LOST and UNRECORDED are their own.
 var unrun = []string{
 	"LOADING", "OOM", "NOSCRIPT", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "NOREPLICAS",
 	"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT",
-	"NOAUTH", "WRONGPASS", "NOPERM", "WRONGTYPE", "BADCALL", "BROKEN", "NOSALE",
+	"NOAUTH", "WRONGPASS", "NOPERM", "WRONGTYPE", "BADCALL", "BROKEN", "NOSALE", "LAYOUT", "LOST", "UNRECORDED",
 	"ERR max number of clients",
 }
 
@@ -63,10 +64,26 @@ func classify(what string, err error) error {
 		return nil
 	case strings.HasPrefix(err.Error(), "NOSALE"):
 		return sale.NoSale(what)
+	case isLost(err): // also where it has the layout of another version, which reconciling mends
+		return sale.Lost(what, err)
 	case ran(err):
 		return fmt.Errorf("%s: %w: %w", what, sale.ErrUnknown, err)
 	}
 	return fmt.Errorf("%s: %w: %w", what, sale.ErrUnavailable, err)
+}
+
+// hasCode reports whether an error of Redis begins with that code.
+func hasCode(err error, code string) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && strings.HasPrefix(reply.Error(), code)
+}
+
+// unavailable is the error of a read that has no outcome to lose.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, sale.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %v", sale.ErrUnavailable, err)
 }
 
 // healthy says whether the breaker should take a call as a success: whatever
@@ -83,3 +100,6 @@ func healthy(err error) bool {
 	}
 	return err == nil || errors.Is(err, context.Canceled)
 }
+
+// isGone reports whether Redis does not have the sale.
+func isGone(err error) bool { return errors.Is(err, sale.ErrNoSale) }

@@ -5,82 +5,80 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 
 	"onsale/internal/sale"
 )
 
-// Events returns at most limit entries of the sale's stream after the one
-// named, oldest first; after "" is the oldest that there is. The stream holds
-// what no ledger has committed. An entry that can't be read comes with its fault.
-func (s *Store) Events(ctx context.Context, id sale.ID, after string, limit int) ([]sale.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
-	defer cancel()
-	from := "-"
-	if after != "" {
-		from = "(" + after
-	}
-	entries, err := s.client.XRangeN(ctx, keysOf(id).events, from, "+", int64(limit)).Result()
+// Page returns at most limit entries of the sale's stream after the one named,
+// oldest first, and how far the sale's chain goes at the same instant; after "" is
+// the oldest that there is. The stream holds what no ledger has committed. An entry
+// that can't be read comes with its fault. A sale that is shut is read as well.
+func (s *Store) Page(ctx context.Context, id sale.ID, after string, limit int) (sale.Page, error) {
+	// No mark goes along: to read is no reason to shut a sale.
+	r, err := s.send(ctx, s.seen(id), pageScript, 0, []any{s.node, 0, "", after, limit})
 	if err != nil {
-		return nil, fmt.Errorf("events: %w: %w", sale.ErrUnavailable, err)
+		return sale.Page{}, unavailable(classify("page", err))
 	}
-	events := make([]sale.Event, len(entries))
-	for i, e := range entries {
-		fields := make([]string, 0, 2*len(e.Values))
-		for name, value := range e.Values {
-			text, _ := value.(string)
-			fields = append(fields, name, text)
+	p, err := r.page()
+	return p, unavailable(classify("page", err))
+}
+
+func (r reply) page() (p sale.Page, err error) {
+	var errs [5]error
+	p.At, p.Chain.Mark = r.reading.At, r.mark
+	p.Chain.Life, errs[0] = r.text("life")
+	p.Read, errs[1] = r.number("read")
+	p.Lost, errs[2] = r.text("lost")
+	p.Waiting, errs[3] = r.number("waiting")
+	p.Events, errs[4] = r.entries()
+	return p, errors.Join(errs[:]...)
+}
+
+// entries reads entries of a stream as scripts reply them.
+func (r reply) entries() ([]sale.Event, error) {
+	list, err := r.list("entries")
+	if err != nil {
+		return nil, err
+	}
+	events := make([]sale.Event, len(list))
+	for i, raw := range list {
+		if events[i], err = parseEntry(raw); err != nil {
+			return nil, err
 		}
-		events[i] = parseEvent(e.ID, fields)
 	}
 	return events, nil
+}
+
+// Shut marks the sale as having lost data: nothing sells until it is reconciled.
+func (s *Store) Shut(ctx context.Context, id sale.ID, why string) error {
+	_, err := s.ask(ctx, id, shutScript, 0, why)
+	return err
 }
 
 // forgetAtOnce is how many entries one XDEL names: more would keep Redis from
 // the claims for longer than a script call does.
 const forgetAtOnce = 500
 
-// Forget deletes exactly these entries from the sale's stream. Some of them may
-// be gone already.
-func (s *Store) Forget(ctx context.Context, id sale.ID, entries []string) error {
-	for chunk := range slices.Chunk(entries, forgetAtOnce) {
-		call, cancel := context.WithTimeout(ctx, s.config.Call)
-		err := s.client.XDel(call, keysOf(id).events, chunk...).Err()
-		cancel()
-		if err != nil {
-			return fmt.Errorf("forget: %w: %w", sale.ErrUnavailable, err)
+// Forget says that a ledger has committed the chain up to this mark, and deletes
+// exactly these entries from the sale's stream. Some of them may be gone already.
+// The error is [sale.ErrLost] where the sale's chain is another one; it is shut then.
+// A mark from before the sale was reconciled changes nothing.
+func (s *Store) Forget(ctx context.Context, id sale.ID, committed sale.Chain, entries []string) error {
+	for {
+		n := min(len(entries), forgetAtOnce)
+		args := []any{committed.Life, committed.Epoch, committed.Seq, committed.Link}
+		for _, e := range entries[:n] {
+			args = append(args, e)
+		}
+		if _, err := s.ask(ctx, id, forgetScript, 0, args...); err != nil {
+			return unavailable(err)
+		}
+		if entries = entries[n:]; len(entries) == 0 {
+			return nil
 		}
 	}
-	return nil
-}
-
-// Backlog says how many entries wait in the sale's stream, since when the
-// oldest does (0: none waits), and Redis time.
-func (s *Store) Backlog(ctx context.Context, id sale.ID) (entries int64, oldest, now sale.Instant, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
-	defer cancel()
-	var length *redis.IntCmd
-	var first *redis.XMessageSliceCmd
-	var clock *redis.TimeCmd
-	_, err = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		length = p.XLen(ctx, keysOf(id).events)
-		first = p.XRangeN(ctx, keysOf(id).events, "-", "+", 1)
-		clock = p.Time(ctx)
-		return nil
-	})
-	if err != nil {
-		return 0, 0, 0, fmt.Errorf("backlog: %w: %w", sale.ErrUnavailable, err)
-	}
-	if head := first.Val(); len(head) > 0 {
-		if oldest, err = entryTime(head[0].ID); err != nil {
-			return 0, 0, 0, classify("backlog", err)
-		}
-	}
-	return length.Val(), oldest, sale.Instant(clock.Val().UnixMilli()), nil
 }
 
 // entryTime is the Redis time in an entry's id.
@@ -93,6 +91,21 @@ func entryTime(id string) (sale.Instant, error) {
 	return sale.Instant(n), nil
 }
 
+// parseEntry reads an entry of a stream as a script replies it: its id, and
+// names and values in turn.
+func parseEntry(raw any) (sale.Event, error) {
+	entry, ok := raw.([]any)
+	if !ok || len(entry) != 2 {
+		return sale.Event{}, fmt.Errorf("%w: a stream entry is a %T", ErrReply, raw)
+	}
+	id, ok := entry[0].(string)
+	fields, err := texts(entry[1])
+	if !ok || err != nil {
+		return sale.Event{}, errors.Join(fmt.Errorf("%w: a stream entry's id is a %T", ErrReply, entry[0]), err)
+	}
+	return parseEvent(id, fields), nil
+}
+
 // parseEvent reads an entry: names and values in turn. A part that can't be
 // read does not hide the others; nobody could wait for it to become readable.
 func parseEvent(id string, fields []string) sale.Event {
@@ -100,12 +113,20 @@ func parseEvent(id string, fields []string) sale.Event {
 	var errs []error
 	at, err := entryTime(id)
 	e.At, errs = at, append(errs, err)
-	if i := slices.Index(fields, "sale"); i >= 0 && i%2 == 0 {
-		errs = append(errs, about(&e, fields[i+1], fields))
-	} else {
-		for i := 0; i+1 < len(fields); i += 2 {
-			errs = append(errs, changed(&e, fields[i], fields[i+1]))
+	var covered []string
+	for name, value := range pairs(fields) {
+		is, err := chained(&e, name, value)
+		if !is {
+			covered = append(covered, name, value)
+			err = changed(&e, name, value)
 		}
+		errs = append(errs, err)
+	}
+	if e.Covered == "" {
+		e.Covered = strings.Join(covered, "\n")
+	}
+	if len(covered) > 1 && covered[0] == "sale" {
+		errs = append(errs, about(&e, covered[1], covered[2:]))
 	}
 	if err := errors.Join(errs...); err != nil {
 		raw, jerr := json.Marshal(fields)
@@ -117,47 +138,84 @@ func parseEvent(id string, fields []string) sale.Event {
 	return e
 }
 
-// changed reads one field of an entry about orders: an order id and its record,
-// or "payment:" and a payment's id, and its record.
-func changed(e *sale.Event, name, record string) error {
-	if payment, is := strings.CutPrefix(name, "payment:"); is {
-		p, err := parsePayment(sale.PaymentID(payment), record)
-		if err == nil {
-			e.Payments = append(e.Payments, p)
+// chained reads a field about the event's place in the chain.
+func chained(e *sale.Event, name, value string) (is bool, err error) {
+	switch name {
+	case "epoch":
+		e.Mark.Epoch, err = strconv.ParseInt(value, 10, 64)
+	case "seq":
+		e.Mark.Seq, err = strconv.ParseInt(value, 10, 64)
+	case "link":
+		e.Mark.Link = value
+	default:
+		return false, nil
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: an event's %s is %q", ErrReply, name, value)
+	}
+	return true, err
+}
+
+// changed reads one field of an entry. Names that this version does not know are a
+// later one's, and left alone.
+func changed(e *sale.Event, name, value string) error {
+	switch name {
+	case "held", "orders":
+		orders, ids, err := parseRows(value)
+		e.Orders = append(e.Orders, orders...)
+		if name == "held" {
+			e.Covered = "held\n" + ids
 		}
 		return err
+	case "reconciled":
+		e.Reconciled = value
+		return nil
 	}
-	o, err := parseOrder(sale.OrderID(name), record)
+	payment, is := strings.CutPrefix(name, "payment:")
+	if !is {
+		return nil
+	}
+	p, err := parsePayment(sale.PaymentID(payment), value)
 	if err == nil {
-		e.Orders = append(e.Orders, o)
+		e.Payments = append(e.Payments, p)
 	}
 	return err
 }
 
-// about reads an entry about the sale itself: "opened total now" with the
-// definition in the other fields, "restocked delta total key", "closed now" or
-// "reopened now".
+// about reads an entry about the sale itself.
 func about(e *sale.Event, what string, fields []string) error {
-	words := strings.SplitN(what, " ", 4)
-	switch {
-	case words[0] == "opened":
+	values := map[string]string{}
+	for name, value := range pairs(fields) {
+		values[name] = value
+	}
+	switch what {
+	case "opened":
 		d, err := parseSale(fields)
 		if err != nil {
 			return err
 		}
-		e.Opened = &d
-		return nil
-	case words[0] == "restocked" && len(words) == 4:
-		delta, err := strconv.ParseInt(words[1], 10, 64)
+		e.Opened, e.Life = &d, values["life"]
+	case "restocked":
+		delta, err := strconv.ParseInt(values["delta"], 10, 64)
 		if err != nil {
-			return fmt.Errorf("%w: event %q", ErrReply, what)
+			return fmt.Errorf("%w: a restock by %q", ErrReply, values["delta"])
 		}
-		e.Restock = &sale.Restock{Key: words[3], Delta: delta}
-		return nil
-	case words[0] == "closed", words[0] == "reopened":
-		closed := words[0] == "closed"
+		e.Restock = &sale.Restock{Key: values["key"], Delta: delta}
+	case "closed", "reopened":
+		closed := what == "closed"
 		e.Closed = &closed
-		return nil
+	default:
+		return fmt.Errorf("%w: an event about the sale is %q", ErrReply, what)
 	}
-	return fmt.Errorf("%w: event %q", ErrReply, what)
+	return nil
+}
+
+// Backlog is how many entries wait in the sale's stream, since when the oldest
+// does (0: none waits), and Redis time.
+func (s *Store) Backlog(ctx context.Context, id sale.ID) (entries int64, oldest, now sale.Instant, err error) {
+	p, err := s.Page(ctx, id, "", 1)
+	if err == nil && len(p.Events) > 0 {
+		oldest = p.Events[0].At
+	}
+	return p.Waiting, oldest, p.At, err
 }

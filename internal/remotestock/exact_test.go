@@ -6,45 +6,81 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
-
-	"github.com/redis/go-redis/v9"
+	"time"
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
-// around sends one batch of claims whose deadlines lie around now, and returns
-// the decision on each deadline and the Redis time at which the script ran.
-func around(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id sale.ID) (map[sale.Instant]sale.Outcome, sale.Instant) {
-	t.Helper()
-	var at sale.Instant
-	c := s.Committer(id, watcher{observe: func(r sale.Reading) { at = r.At }}, remotestock.DefaultCommitConfig())
-	from := sale.Instant(redisTime(t, client)) - 5
-	claims := make([]sale.Claim, 900)
-	for i := range claims {
-		claims[i] = claim(fmt.Sprint("buyer-", i), 1)
-		claims[i].Deadline = from + sale.Instant(i)
-	}
-	got, err := c.DecideBatch(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	outcomes := map[sale.Instant]sale.Outcome{}
-	for i, d := range got {
-		outcomes[claims[i].Deadline] = d.Outcome
-	}
-	return outcomes, at
-}
-
+// TestClaimIsLateOnlyPastItsDeadline asks until calls ran in the very millisecond of a
+// deadline, and in those beside it.
 func TestClaimIsLateOnlyPastItsDeadline(t *testing.T) {
 	s, client := newStore(t, server.Addr(), "n1")
-	open(t, s, newSale("late", 1000))
-	outcomes, now := around(t, s, client, "late")
-	for deadline, want := range map[sale.Instant]sale.Outcome{now - 1: sale.Late, now: sale.Held, now + 1: sale.Held} {
-		if got, ok := outcomes[deadline]; !ok || got != want {
-			t.Errorf("deadline %+d ms from Redis time: got %v, %v, want %v", deadline-now, got, ok, want)
+	open(t, s, newSale("late", 1_000_000))
+	var at sale.Instant
+	c := s.Committer("late", watcher{observe: func(r sale.Reading) { at = r.At }}, remotestock.DefaultCommitConfig())
+	met := map[sale.Instant]bool{}
+	for n := 0; !met[-1] || !met[0] || !met[1]; n++ {
+		if n == 10_000 {
+			t.Fatalf("got calls at %v ms from the deadline, want some around it", met)
 		}
+		mine := claim(fmt.Sprint("buyer-", n), 1)
+		mine.Deadline = sale.Instant(redisTime(t, client)) + sale.Instant(n%5-1)
+		got, err := c.DecideBatch([]sale.Claim{mine})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := sale.Held
+		if at > mine.Deadline {
+			want = sale.Late
+		}
+		if met[at-mine.Deadline] = true; got[0].Outcome != want {
+			t.Errorf("%+d ms from the deadline: got %v, want %v", at-mine.Deadline, got[0].Outcome, want)
+		}
+	}
+}
+
+// TestAClaimIsNotLateByAnothersDeadline: the script compares with the earliest deadline
+// of a call. Who shares a call with a late claim is sent again, and sold to.
+func TestAClaimIsNotLateByAnothersDeadline(t *testing.T) {
+	r := startRedis(t)
+	var mu sync.Mutex
+	var sizes []int
+	s, _ := hooked(t, r.Addr(), remotestock.Hooks{Called: func(_ string, claims int, _ time.Duration, _ error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if claims > 0 {
+			sizes = append(sizes, claims)
+		}
+	}}, func(c *remotestock.Config) { c.Call = time.Minute })
+	open(t, s, newSale("s", 10))
+	c := committer(t, s, "s", patience(time.Minute))
+	if err := r.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	first := decide(c, claim("ann", 1)) // the others gather behind it
+	eventually(t, "the first claim under way", func() bool { return c.Queued() == 0 })
+	late := claim("bob", 1)
+	late.Deadline = 1
+	answers := []<-chan decided{decide(c, late), decide(c, claim("cid", 1)), decide(c, claim("dee", 1))}
+	eventually(t, "the others waiting", func() bool { return c.Queued() == len(answers) })
+	if err := r.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-first; got.err != nil || got.decision.Outcome != sale.Held {
+		t.Errorf("first: got %v, %v, want held", got.decision.Outcome, got.err)
+	}
+	for i, want := range []sale.Outcome{sale.Late, sale.Held, sale.Held} {
+		if got := <-answers[i]; got.err != nil || got.decision.Outcome != want {
+			t.Errorf("claim %d: got %v, %v, want %v", i, got.decision.Outcome, got.err, want)
+		}
+	}
+	c.Wait()
+	if want := []int{1, 3, 2}; !slices.Equal(sizes, want) {
+		t.Errorf("got calls of %v claims, want %v", sizes, want)
 	}
 }
 
@@ -182,6 +218,10 @@ func TestMalformedCallsWriteNothing(t *testing.T) {
 	}
 	_, errs["claim without buyer"] = committer(t, s, "s").Decide(claim("", 1))
 	_, errs["claim without order"] = committer(t, s, "s").Decide(sale.Claim{Buyer: "bob", Quantity: 1})
+	far := claim("bob", 1)
+	far.Deadline += 60_000
+	_, errs["claim with a far deadline"] = committer(t, s, "s").Decide(far)
+	_, errs["claim of an order that no node made"] = committer(t, s, "s").Decide(sale.Claim{Order: "order-1", Buyer: "bob", Quantity: 1})
 	_, _, _, errs["expire none"] = s.Expire(ctx, "s", 0, 0)
 	_, _, _, errs["expire too many"] = s.Expire(ctx, "s", 0, 1001)
 	_, errs["draw none"] = s.Draw(ctx, "s", 0, 0, 1, 1)

@@ -2,8 +2,10 @@ package remotestock
 
 import (
 	"context"
+	"strings"
 
 	"onsale/internal/sale"
+	"onsale/lua"
 )
 
 // DecideBatch sends exactly these claims in one call of deduct, and reads the
@@ -11,11 +13,12 @@ import (
 func (c *Committer) DecideBatch(claims []sale.Claim) ([]sale.Decision, error) {
 	batch := make([]*entry, len(claims))
 	for i, claim := range claims {
-		batch[i] = &entry{claim: claim, answer: make(chan answer, 1)}
+		id, _ := encodeID(claim.Order)
+		batch[i] = &entry{claim: claim, id: id, answer: make(chan answer, 1)}
 	}
-	r, err := c.store.call(context.Background(), deductScript, len(batch), c.keys, c.arguments(nil, batch))
+	r, err := c.store.call(context.Background(), c.sale, deductScript, len(batch), c.watcher.Generation(), arguments(nil, batch)...)
 	if err != nil {
-		return nil, err
+		return nil, classify("deduct", err)
 	}
 	if err := c.deliver(batch, r); err != nil {
 		return nil, err
@@ -31,5 +34,42 @@ func (c *Committer) DecideBatch(claims []sale.Claim) ([]sale.Decision, error) {
 	return decisions, nil
 }
 
-// ParseOrder reads a record.
-var ParseOrder = parseOrder
+// Queued is how many claims wait for a call; -1 while no call is under way.
+func (c *Committer) Queued() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flights == 0 {
+		return -1
+	}
+	return len(c.queue)
+}
+
+// SettleAtOnce has the scripts remove ended orders without waiting until no call with
+// their claims can be under way. undo ends that.
+func SettleAtOnce() (undo func()) {
+	const as = "KEPT, SETTLES = 3, 10000"
+	before := []*lua.Script{resolveScript, expireScript}
+	for script, source := range map[**lua.Script]string{&resolveScript: lua.Resolve, &expireScript: lua.Expire} {
+		changed := strings.Replace(source, as, "KEPT, SETTLES = 3, -1", 1)
+		if changed == source {
+			panic("lua/order.lua has no " + as)
+		}
+		*script = lua.NewScript((*script).Name, changed)
+	}
+	return func() { resolveScript, expireScript = before[0], before[1] }
+}
+
+// EncodeID is an order's id as Redis keeps it.
+func EncodeID(id sale.OrderID) string {
+	b, ok := encodeID(id)
+	if !ok {
+		panic("no order id: " + id)
+	}
+	return b
+}
+
+// ParseRows reads the orders of an event.
+func ParseRows(rows string) ([]sale.Order, error) {
+	orders, _, err := parseRows(rows)
+	return orders, err
+}

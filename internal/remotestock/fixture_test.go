@@ -1,21 +1,16 @@
 package remotestock_test
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"io"
+	"errors"
 	"maps"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+	"pgregory.net/rapid"
 
 	"onsale/internal/audit"
 	"onsale/internal/cluster/process"
@@ -109,10 +104,63 @@ func wantClean(t testing.TB, s *remotestock.Store, id sale.ID) sale.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if faults := audit.Stock(snapshot); len(faults) > 0 {
+	if faults := faultsOf(snapshot); len(faults) > 0 {
 		t.Errorf("audit of %s: got the faults %q, want none", id, faults)
 	}
 	return snapshot
+}
+
+// faultsOf audits a snapshot without what is no fault: deadlines of orders that are held
+// no more are swept later, and an orphan is a payment for no order.
+func faultsOf(s sale.Snapshot) []string {
+	s.Records, s.Deadlines = s.Clone(), maps.Clone(s.Deadlines)
+	maps.DeleteFunc(s.Deadlines, func(id sale.OrderID, _ sale.Instant) bool { return s.Orders[id].State != sale.StateHeld })
+	maps.DeleteFunc(s.Payments, func(_ sale.PaymentID, p sale.Payment) bool { return p.Reason == sale.ReasonOrphan })
+	s.Stream = slices.Clone(s.Stream)
+	for i, e := range s.Stream {
+		s.Stream[i].Payments = slices.DeleteFunc(slices.Clone(e.Payments), func(p sale.Payment) bool { return p.Reason == sale.ReasonOrphan })
+	}
+	return audit.Stock(s)
+}
+
+// makeOverdue has the payment deadline of these holds pass, without waiting for it.
+func makeOverdue(t testing.TB, client redis.UniversalClient, id sale.ID, orders ...sale.OrderID) {
+	t.Helper()
+	due := make([]redis.Z, len(orders))
+	for i, o := range orders {
+		due[i] = redis.Z{Score: 1, Member: remotestock.EncodeID(o)}
+	}
+	if err := client.ZAdd(context.Background(), remotestock.Keys(id)[4], due...).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keysAt is what Redis holds of a sale at one instant.
+type keysAt map[string]string
+
+func copyKeys(t rapid.TB, client redis.UniversalClient, id sale.ID) keysAt {
+	t.Helper()
+	kept := keysAt{}
+	for _, key := range remotestock.Keys(id) {
+		value, err := client.Dump(context.Background(), key).Result()
+		if err == nil {
+			kept[key] = value
+		} else if !errors.Is(err, redis.Nil) {
+			t.Fatal(err)
+		}
+	}
+	return kept
+}
+
+// putBack loses what has happened to the sale since.
+func (k keysAt) putBack(t rapid.TB, client redis.UniversalClient, id sale.ID) {
+	t.Helper()
+	client.Del(context.Background(), remotestock.Keys(id)...)
+	for key, value := range k {
+		if err := client.Restore(context.Background(), key, 0, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // dump is everything in Redis, byte by byte.
@@ -143,98 +191,4 @@ func wantUnchanged(t testing.TB, client redis.UniversalClient, before map[string
 	if len(after) != len(before) {
 		t.Errorf("got %d keys, want the %d from before", len(after), len(before))
 	}
-}
-
-// fake is a server that speaks just enough of Redis's protocol to say what no
-// Redis says.
-type fake struct {
-	listener net.Listener
-	script   func(args []string) string // the raw reply to a script, given its ARGV
-	group    sync.WaitGroup
-}
-
-func startFake(t testing.TB, script func(args []string) string) *fake {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fake{listener: l, script: script}
-	f.group.Go(func() { accept(l, &f.group, f.serve) })
-	t.Cleanup(func() {
-		l.Close()
-		f.group.Wait()
-	})
-	return f
-}
-
-func accept(l net.Listener, group *sync.WaitGroup, serve func(net.Conn)) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		group.Go(func() {
-			defer conn.Close()
-			serve(conn)
-		})
-	}
-}
-
-func (f *fake) addr() string { return f.listener.Addr().String() }
-
-func (f *fake) serve(conn net.Conn) {
-	r := bufio.NewReader(conn)
-	for {
-		args, err := command(r)
-		if err != nil {
-			return
-		}
-		reply := "+OK\r\n"
-		switch strings.ToLower(args[0]) {
-		case "hello":
-			reply = "-ERR unknown command 'hello'\r\n"
-		case "evalsha", "eval":
-			keys, err := strconv.Atoi(args[2])
-			if err != nil {
-				return
-			}
-			reply = f.script(args[3+keys:])
-		}
-		if _, err := io.WriteString(conn, reply); err != nil {
-			return
-		}
-	}
-}
-
-// command reads one command, an array of bulk strings.
-func command(r *bufio.Reader) ([]string, error) {
-	n, err := length(r, '*')
-	if err != nil || n < 1 {
-		return nil, fmt.Errorf("command of %d: %w", n, err)
-	}
-	args := make([]string, n)
-	for i := range args {
-		size, err := length(r, '$')
-		if err != nil {
-			return nil, err
-		}
-		b := make([]byte, size+2)
-		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, err
-		}
-		args[i] = string(b[:size])
-	}
-	return args, nil
-}
-
-func length(r *bufio.Reader, kind byte) (int, error) {
-	line, err := r.ReadString('\n')
-	if err != nil {
-		return 0, err
-	}
-	if line[0] != kind {
-		return 0, fmt.Errorf("got %q, want %c", line, kind)
-	}
-	return strconv.Atoi(strings.TrimSpace(line[1:]))
 }

@@ -7,23 +7,24 @@ import "onsale/internal/sale"
 const salesKey = "onsale:sales"
 
 // keys are one sale's Redis keys. They share the hash tag {id}, so that a
-// script's keys live on one node of a Redis Cluster.
+// script's keys live on one node of a Redis Cluster. lua/prelude.lua says what
+// each holds.
 type keys struct {
-	sale, plan, buyers, orders, deadlines, events, payments string
-	all                                                     []string // in the scripts' order
+	sale, plan, buyers, orders, deadlines, events, payments, links, past, surplus, tap string
+	all                                                                                []string // in the scripts' order
 }
 
 func keysOf(id sale.ID) keys {
 	tag := "{" + string(id) + "}"
 	k := keys{
-		sale: tag, plan: tag + ":plan", buyers: tag + ":buyers",
-		orders: tag + ":orders", deadlines: tag + ":deadlines", events: tag + ":events",
-		payments: tag + ":payments",
+		sale: tag, plan: tag + ":plan", buyers: tag + ":buyers", orders: tag + ":orders",
+		deadlines: tag + ":deadlines", events: tag + ":events", payments: tag + ":payments",
+		links: tag + ":links", past: tag + ":past", surplus: tag + ":surplus", tap: tag + ":tap",
 	}
-	k.all = []string{k.sale, k.plan, k.buyers, k.orders, k.deadlines, k.events, k.payments}
+	k.all = []string{k.sale, k.plan, k.buyers, k.orders, k.deadlines, k.events, k.payments, k.links, k.past, k.surplus, k.tap}
 	return k
 }
 
-// Keys returns the names of every key of a sale: the sale itself, then plan,
-// buyers, orders, deadlines, events and payments. For audits and for archiving.
+// Keys returns the names of every key of a sale, in the order of lua/prelude.lua.
+// For audits and for archiving.
 func Keys(id sale.ID) []string { return keysOf(id).all }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
@@ -44,18 +43,6 @@ func TestAnOrderOfALostSaleIsNotUnknown(t *testing.T) {
 			t.Errorf("%s, in a lost sale: got %v, want nothing said about the order", name, err)
 		}
 	}
-	t.Run("but what is left of one is told", func(t *testing.T) {
-		open(t, s, newSale("s", 10))
-		if _, err := committer(t, s, "s").Decide(mine); err != nil {
-			t.Fatal(err)
-		}
-		client.Del(ctx, remotestock.Keys("s")[0])
-		for name, read := range reads {
-			if o, err := read(mine.Order, "ann"); err != nil || o.ID != mine.Order {
-				t.Errorf("%s: got %v, %v, want the order", name, o.ID, err)
-			}
-		}
-	})
 }
 
 // TestASaleThatNeverWasIsNoOutage: its operator heard that the store is unavailable, too.

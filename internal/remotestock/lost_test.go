@@ -108,22 +108,29 @@ func TestOneCallSendsItsScriptOnce(t *testing.T) {
 // TestReplyOfAnotherShapeIsUnknown: whatever answers there, it is sent again
 // under the same order id, and never taken for a decision.
 func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
-	const header = ":1000\r\n:5\r\n:1\r\n:0\r\n:-1\r\n:0\r\n"
+	const one = "0123456789abcdef"
 	for name, reply := range map[string]string{
 		"a status":                       "+OK\r\n",
 		"an integer":                     ":1\r\n",
 		"nothing":                        "$-1\r\n",
 		"no elements":                    "*0\r\n",
-		"a short header":                 "*2\r\n:1000\r\n:5\r\n",
-		"text in the header":             "*8\r\n:1000\r\n$1\r\n5\r\n:1\r\n:0\r\n:-1\r\n:0\r\n$4\r\nheld\r\n$1\r\nx\r\n",
-		"negative stock":                 "*8\r\n:1000\r\n:-5\r\n:1\r\n:0\r\n:-1\r\n:0\r\n$8\r\nsold-out\r\n$0\r\n\r\n",
-		"no results":                     "*6\r\n" + header,
-		"a result too many":              "*10\r\n" + header + strings.Repeat("$8\r\nsold-out\r\n$0\r\n\r\n", 2),
-		"an outcome without its detail":  "*7\r\n" + header + "$8\r\nsold-out\r\n",
-		"an unknown outcome":             "*8\r\n" + header + "$4\r\ngone\r\n$0\r\n\r\n",
-		"an outcome that is a number":    "*8\r\n" + header + ":1\r\n$0\r\n\r\n",
-		"a record of garbage":            "*8\r\n" + header + "$4\r\nheld\r\n$7\r\ngarbage\r\n",
-		"not-enough without a number":    "*8\r\n" + header + "$10\r\nnot-enough\r\n$1\r\nx\r\n",
+		"a name without its value":       raw("now"),
+		"a number for a name":            raw(1, 2),
+		"a short header":                 raw("now", 1000, "remaining", 5),
+		"a header without its link":      raw("now", 1000, "remaining", 5, "stock", 1, "plan", 0, "epoch", 1, "seq", 1, "outcomes", "s", "details", []any{}, "hold", 1),
+		"text in the header":             strings.Replace(headed("outcomes", "s", "details", []any{}, "hold", 1), ":5", "$1\r\n5", 1),
+		"negative stock":                 strings.Replace(headed("outcomes", "s", "details", []any{}, "hold", 1), ":5", ":-5", 1),
+		"no results":                     headed("details", []any{}, "hold", 1),
+		"a result too many":              headed("outcomes", "ss", "details", []any{}, "hold", 1),
+		"a result too few":               headed("outcomes", "", "details", []any{}, "hold", 1),
+		"no details":                     headed("outcomes", "s", "hold", 1),
+		"no hold time":                   headed("outcomes", "h", "details", []any{}),
+		"an outcome without its detail":  headed("outcomes", "k", "details", []any{}, "hold", 1),
+		"an unknown outcome":             headed("outcomes", "x", "details", []any{}, "hold", 1),
+		"outcomes that are a number":     headed("outcomes", 1, "details", []any{}, "hold", 1),
+		"a record of garbage":            headed("outcomes", "k", "details", []any{"garbage"}, "hold", 1),
+		"a record in no known state":     headed("outcomes", "o", "details", []any{"ann\n" + one + "x" + one[:13]}, "hold", 1),
+		"a record that is a number":      headed("outcomes", "k", "details", []any{1}, "hold", 1),
 		"an error that no script raises": "-ERR something strange\r\n",
 		"another protocol":               "HTTP/1.1 400 Bad Request\r\n\r\n",
 	} {
@@ -132,7 +139,7 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 			var ids []string
 			f := startFake(t, func(args []string) string {
 				mu.Lock()
-				ids = append(ids, args[2])
+				ids = append(ids, args[ownArguments])
 				mu.Unlock()
 				return reply
 			})
@@ -147,8 +154,8 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 				t.Errorf("got %d sendings, want the claim sent again", len(ids))
 			}
 			for _, id := range ids {
-				if id != string(mine.Order) {
-					t.Errorf("got it sent as %s, want %s each time", id, mine.Order)
+				if id != remotestock.EncodeID(mine.Order) {
+					t.Errorf("got it sent as %x, want %s each time", id, mine.Order)
 				}
 			}
 		})
@@ -159,8 +166,7 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 func TestReadsOfAnotherShapeAreErrors(t *testing.T) {
 	ctx := context.Background()
 	for _, reply := range []string{
-		"+OK\r\n", "*0\r\n", "*6\r\n:1000\r\n:5\r\n:1\r\n:0\r\n:-1\r\n:0\r\n",
-		"*8\r\n:1000\r\n:5\r\n:1\r\n:0\r\n:-1\r\n:0\r\n$4\r\nwhat\r\n$1\r\nx\r\n",
+		"+OK\r\n", "*0\r\n", headed(), headed("outcome", "what", "total", "x", "sale", "x", "shares", 1),
 	} {
 		f := startFake(t, func([]string) string { return reply })
 		s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
@@ -169,7 +175,13 @@ func TestReadsOfAnotherShapeAreErrors(t *testing.T) {
 		_, errs["survey"] = s.Survey(ctx, "s")
 		_, errs["draw"] = s.Draw(ctx, "s", 0, 1, 1, 1)
 		_, _, _, errs["expire"] = s.Expire(ctx, "s", 0, 1)
-		_, _, errs["cancel"] = s.Cancel(ctx, "s", 0, "o", "ann")
+		_, _, errs["cancel"] = s.Cancel(ctx, "s", 0, claim("ann", 1).Order, "ann")
+		_, errs["refund"] = s.Refund(ctx, "s", claim("ann", 1).Order)
+		_, _, errs["pay"] = s.Pay(ctx, "s", 0, payment("p1", "o", 1))
+		_, errs["settle"] = s.Settle(ctx, "s", "p1")
+		_, errs["find"] = s.Order(ctx, "s", claim("ann", 1).Order)
+		_, errs["page"] = s.Page(ctx, "s", "", 1)
+		_, errs["snapshot"] = s.Snapshot(ctx, "s")
 		_, errs["plan"] = s.WritePlan(ctx, "s", 1, 1, []sale.Share{{Node: "n1"}})
 		_, errs["restock"] = s.Restock(ctx, "s", 1, "k")
 		_, errs["open"] = s.Open(ctx, newSale("s", 1))

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/redis/go-redis/v9"
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -79,9 +78,7 @@ func TestMoneyThatBuysNothingIsDue(t *testing.T) {
 	if _, _, err := s.Cancel(ctx, "due", 0, c[1].Order, c[1].Buyer); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.ZAdd(ctx, remotestock.Keys("due")[4], redis.Z{Score: 1, Member: string(c[2].Order)}).Err(); err != nil {
-		t.Fatal(err)
-	}
+	makeOverdue(t, client, "due", c[2].Order)
 	if ended, _, _, err := s.Expire(ctx, "due", 0, 10); ended != 1 || err != nil {
 		t.Fatalf("got %d expired, %v, want 1", ended, err)
 	}
@@ -140,10 +137,30 @@ func TestPaymentUnderAUsedNameIsRefused(t *testing.T) {
 			t.Errorf("%s: got %+v, %v, want a conflict", name, got, err)
 		}
 	}
-	if got, _, err := s.Pay(ctx, "names", 0, payment("p9", "0192f0c1-0000-7000-8000-000000000000", 4200)); !errors.Is(err, sale.ErrNoOrder) {
-		t.Errorf("unknown order: got %+v, %v, want no such order", got, err)
-	}
 	wantUnchanged(t, client, before)
+}
+
+// TestMoneyForAnUnknownOrderIsDue: it was answered with 404, and left no trace.
+func TestMoneyForAnUnknownOrderIsDue(t *testing.T) {
+	ctx := context.Background()
+	s, _ := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("orphan", 5))
+	for name, order := range map[string]sale.OrderID{"p1": "0192f0c1-0000-7000-8000-000000000000", "p2": "no-order-of-ours"} {
+		p := payment(name, order, 4200)
+		for _, replayed := range []bool{false, true} {
+			got, _, err := s.Pay(ctx, "orphan", 0, p)
+			if err != nil || got.Order != (sale.Order{}) || got.Replayed != replayed || got.Payment.Order != order ||
+				got.Payment.State != sale.PaymentDue || got.Payment.Reason != sale.ReasonOrphan {
+				t.Errorf("%s: got %+v, %v, want it due as an orphan, replayed %v", order, got, err, replayed)
+			}
+		}
+	}
+	if got := wantClean(t, s, "orphan"); len(got.Payments) != 2 || got.Counters.Remaining != 5 {
+		t.Errorf("got %d payments and the books %+v, want 2 and nothing sold", len(got.Payments), got.Counters)
+	}
+	if p, err := s.Settle(ctx, "orphan", "p1"); err != nil || p.State != sale.PaymentSettled {
+		t.Errorf("got %+v, %v, want it settled", p, err)
+	}
 }
 
 func TestRefundReturnsStockAndSettles(t *testing.T) {
@@ -198,12 +215,8 @@ func TestExpiryRacesPayment(t *testing.T) {
 	s, client := newStore(t, server.Addr(), "n1")
 	open(t, s, newSale("race", holds))
 	claims := held(t, s, "race", holds)
-	overdue := make([]redis.Z, holds)
-	for i, c := range claims {
-		overdue[i] = redis.Z{Score: 1, Member: string(c.Order)}
-	}
-	if err := client.ZAdd(ctx, remotestock.Keys("race")[4], overdue...).Err(); err != nil {
-		t.Fatal(err)
+	for _, c := range claims {
+		makeOverdue(t, client, "race", c.Order)
 	}
 	var paid, due, expired atomic.Int64
 	var group sync.WaitGroup

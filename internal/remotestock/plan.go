@@ -11,51 +11,64 @@ import (
 // Read is a node's poll: the sale's definition and a reading. The error wraps
 // [sale.ErrUnreachable] too where no server answered that could have read it.
 func (s *Store) Read(ctx context.Context, id sale.ID, known sale.Generation) (sale.Sale, sale.Reading, error) {
-	k := keysOf(id)
-	r, err := s.ask(ctx, readScript, k.all[:2], append([]any{s.node, int64(known)}, bookNames...)...)
+	r, err := s.ask(ctx, id, readScript, known, bookNames...)
 	if unreachable(err) {
 		err = fmt.Errorf("%w: %w", sale.ErrUnreachable, err)
 	}
 	if err != nil {
 		return sale.Sale{}, sale.Reading{}, err
 	}
-	d, _, err := r.definition()
+	h, d, _, err := r.books()
+	if err == nil {
+		life := h["life"]
+		s.seen(id).life.Store(&life)
+	}
 	return d, r.reading, err
 }
 
 // Survey reads all that planning needs, in one script: definition, books, and
 // every node's share of the plan with what it has claimed.
 func (s *Store) Survey(ctx context.Context, id sale.ID) (sale.Survey, error) {
-	k := keysOf(id)
-	r, err := s.ask(ctx, readScript, k.all[:2], append([]any{"*", 0}, bookNames...)...)
+	seen := s.seen(id)
+	r, err := s.send(ctx, seen, readScript, 0, append([]any{everybody, 0, seen.text()}, bookNames...))
 	if err != nil {
-		return sale.Survey{}, err
+		return sale.Survey{}, classify("read", err)
 	}
-	v := sale.Survey{Reading: r.reading}
-	if v.Sale, v.Counters, err = r.definition(); err != nil {
+	v := sale.Survey{Reading: r.reading, Mark: r.mark}
+	h, d, c, err := r.books()
+	if err != nil {
 		return v, err
 	}
-	// The allotment in this header is that of a node named '*'.
-	v.Reading.Allotment = sale.Allotment{}
-	planned, err := r.number(1)
+	read, err := h.number("read")
 	if err != nil {
 		return v, classify("read", err)
 	}
+	v.Sale, v.Counters, v.Lost, v.Recorded = d, c, h["lost"], h["ledger"] == "0" || read > 0
+	// The allotment in this header is that of a node named '*'.
+	v.Reading.Allotment = sale.Allotment{}
+	shares, err := r.list("shares")
+	planned, err2 := r.number("planned")
+	if err := errors.Join(err, err2); err != nil {
+		return v, classify("read", err)
+	}
 	v.Planned = sale.Generation(planned)
-	for i := 2; i < len(r.rest); i += 4 {
+	for i := 0; i+3 < len(shares); i += 4 {
 		var share sale.Share
-		var errs [4]error
-		share.Node, errs[0] = r.text(i)
-		share.Slice, errs[1] = r.number(i + 1)
-		share.Buffer, errs[2] = r.number(i + 2)
-		share.Claimed, errs[3] = r.number(i + 3)
-		if err := errors.Join(errs[:]...); err != nil {
-			return v, classify("read", err)
+		var errs [3]error
+		share.Node, _ = shares[i].(string)
+		share.Slice, errs[0] = number("slice", shares[i+1])
+		share.Buffer, errs[1] = number("buffer", shares[i+2])
+		share.Claimed, errs[2] = number("claimed", shares[i+3])
+		if err := errors.Join(errs[:]...); err != nil || share.Node == "" {
+			return v, classify("read", errors.Join(err, fmt.Errorf("%w: a share is %v", ErrReply, shares[i:i+4])))
 		}
 		v.Shares = append(v.Shares, share)
 	}
 	return v, nil
 }
+
+// everybody asks read for the shares of all nodes.
+const everybody = "*"
 
 // WritePlan replaces the plan. It fails with [sale.ErrFenced] where a later
 // lease holder has written, and with [sale.ErrStale] where the stock
@@ -65,12 +78,11 @@ func (s *Store) WritePlan(ctx context.Context, id sale.ID, token, stock sale.Gen
 	for _, sh := range shares {
 		args = append(args, sh.Node, sh.Slice, sh.Buffer)
 	}
-	k := keysOf(id)
-	r, err := s.ask(ctx, planScript, k.all[:2], args...)
+	r, err := s.ask(ctx, id, planScript, 0, args...)
 	if err != nil {
 		return 0, err
 	}
-	switch word, err := r.text(0); {
+	switch word, err := r.text("outcome"); {
 	case err != nil:
 		return 0, classify("plan", err)
 	case word == "fenced":

@@ -155,18 +155,17 @@ func TestScriptFlushIsUnnoticed(t *testing.T) {
 func TestOneBrokenRecordSpoilsNoOtherClaim(t *testing.T) {
 	ctx := context.Background()
 	s, client := newStore(t, server.Addr(), "n1")
-	for i, garbage := range []string{"garbage", "", "held 1 2", "held x 1 2 ann", "held 1 1 1 "} {
+	const id16 = "0123456789abcdef"
+	for i, garbage := range []string{"garbage", "", id16, id16 + "h", id16 + "x1234567890123", id16 + "h12345678901234"} {
 		id := sale.ID(fmt.Sprint("broken-", i))
 		open(t, s, newSale(string(id), 10))
-		keys := remotestock.Keys(id)
-		client.HSet(ctx, keys[2], "ann", "order-1")
-		client.HSet(ctx, keys[3], "order-1", garbage)
+		keys, own := remotestock.Keys(id), claim("eve", 1)
+		client.HSet(ctx, keys[2], "ann", garbage)
+		client.HSet(ctx, keys[3], remotestock.EncodeID(own.Order), "\x01"+garbage)
 		c := committer(t, s, id, func(c *remotestock.CommitConfig) { c.Calls = 1 })
 		if got, err := c.Decide(claim("ann", 1)); !errors.Is(err, sale.ErrUnavailable) {
 			t.Errorf("%q: got %v, %v, want ErrUnavailable for its buyer", garbage, got.Outcome, err)
 		}
-		own := claim("eve", 1)
-		own.Order = "order-1"
 		if got, err := c.Decide(own); !errors.Is(err, sale.ErrUnknown) || errors.Is(err, sale.ErrUnavailable) {
 			t.Errorf("%q: got %v, %v, want ErrUnknown: the order id is there", garbage, got.Outcome, err)
 		}
@@ -181,11 +180,15 @@ func TestOneBrokenRecordSpoilsNoOtherClaim(t *testing.T) {
 			}
 		}
 	}
-	t.Run("an entry that names no order", func(t *testing.T) {
+	t.Run("an order whose buyer has another", func(t *testing.T) {
 		open(t, s, newSale("broken-entry", 10))
-		client.HSet(ctx, remotestock.Keys("broken-entry")[2], "ann", "nowhere")
-		if got, err := committer(t, s, "broken-entry").Decide(claim("ann", 1)); !errors.Is(err, sale.ErrUnavailable) {
-			t.Errorf("got %v, %v, want ErrUnavailable", got.Outcome, err)
+		mine := claim("ann", 1)
+		client.HSet(ctx, remotestock.Keys("broken-entry")[3], remotestock.EncodeID(mine.Order), "ann")
+		if got, err := committer(t, s, "broken-entry").Decide(mine); !errors.Is(err, sale.ErrUnknown) {
+			t.Errorf("got %v, %v, want ErrUnknown", got.Outcome, err)
+		}
+		if _, err := s.Order(ctx, "broken-entry", mine.Order); !errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrNoOrder) {
+			t.Errorf("got %v, want ErrUnavailable", err)
 		}
 	})
 }
@@ -194,7 +197,8 @@ func TestOneBrokenRecordSpoilsNoOtherClaim(t *testing.T) {
 // believe what comes after it.
 func TestGenerationsRiseAfterDataLoss(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	r := startRedis(t)
+	s, client := newStore(t, r.Addr(), "n1")
 	life := func() (stock, plan sale.Generation) {
 		open(t, s, newSale("s", 10))
 		mine := claim("ann", 1)
@@ -218,6 +222,7 @@ func TestGenerationsRiseAfterDataLoss(t *testing.T) {
 	client.FlushAll(ctx)
 	before := redisTime(t, client)
 	eventually(t, "the clock has moved on", func() bool { return redisTime(t, client) > before })
+	s, _ = newStore(t, r.Addr(), "n1") // the first one has seen more, and shuts the sale
 	stock2, plan2 := life()
 	if stock2 <= stock || plan2 <= plan {
 		t.Errorf("got generations %d and %d, want them above %d and %d", stock2, plan2, stock, plan)

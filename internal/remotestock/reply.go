@@ -1,143 +1,177 @@
 package remotestock
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"onsale/internal/sale"
 )
 
-// reply is what a script of a sale sent back: its header, parsed, and the rest.
+// reply is what a script of a sale sent back, names and values in turn: its
+// header, decoded, and the rest.
 type reply struct {
 	reading sale.Reading
-	rest    []any
+	mark    sale.Mark
+	lost    string // why the sale is shut, of scripts that read one that is
+	rest    []any  // names and values in turn
 }
 
-// headerLength is how many elements the header has: now, remaining, stock
-// generation, plan generation, slice, buffer.
-const headerLength = 6
-
+// parse reads a reply. It tolerates names that it does not know: a later
+// version's scripts may say more.
 func parse(raw []any, sent time.Time) (reply, error) {
-	if len(raw) < headerLength {
-		return reply{}, fmt.Errorf("%w: %d elements, want at least %d", ErrReply, len(raw), headerLength)
+	r := reply{rest: make([]any, 0, len(raw))}
+	r.reading.Sent = sent
+	h := header{slice: -1}
+	if len(raw)%2 != 0 {
+		return reply{}, fmt.Errorf("%w: %d elements, want names and values", ErrReply, len(raw))
 	}
-	var n [headerLength]int64
-	for i := range n {
-		v, ok := raw[i].(int64)
+	for i := 0; i < len(raw); i += 2 {
+		name, ok := raw[i].(string)
 		if !ok {
-			return reply{}, fmt.Errorf("%w: header element %d is a %T, want an integer", ErrReply, i, raw[i])
+			return reply{}, fmt.Errorf("%w: element %d is a %T, want a name", ErrReply, i, raw[i])
 		}
-		n[i] = v
+		switch name {
+		case "link":
+			r.mark.Link, _ = raw[i+1].(string)
+			continue
+		case "lost":
+			r.lost, _ = raw[i+1].(string)
+		}
+		into := h.field(name)
+		if into == nil {
+			r.rest = append(r.rest, raw[i], raw[i+1])
+			continue
+		}
+		if *into, ok = raw[i+1].(int64); !ok {
+			return reply{}, fmt.Errorf("%w: %s is a %T, want an integer", ErrReply, name, raw[i+1])
+		}
+		h.found++
 	}
-	if n[0] <= 0 || n[1] < 0 || n[2] <= 0 || n[3] < 0 || n[4] < -1 || n[5] < 0 {
-		return reply{}, fmt.Errorf("%w: header %v is out of range", ErrReply, n)
-	}
-	r := reply{rest: raw[headerLength:], reading: sale.Reading{
-		Sent: sent, At: sale.Instant(n[0]), Remaining: n[1],
-		Stock: sale.Generation(n[2]), Plan: sale.Generation(n[3]),
-	}}
-	if n[4] >= 0 {
-		r.reading.Allotment = sale.Allotment{Generation: r.reading.Plan, Slice: n[4], Buffer: n[5]}
-	}
-	return r, nil
+	return r, r.take(h)
 }
 
-// text returns element i of the rest, which must be a string.
-func (r reply) text(i int) (string, error) {
-	if i >= len(r.rest) {
-		return "", fmt.Errorf("%w: element %d is missing", ErrReply, i+headerLength)
+// header are the numbers that every reply opens with.
+type header struct {
+	now, remaining, stock, plan, epoch, seq int64
+	slice, buffer                           int64 // where the plan is newer than the caller's; slice is -1 otherwise
+	found                                   int
+}
+
+func (h *header) field(name string) *int64 {
+	switch name {
+	case "now":
+		return &h.now
+	case "remaining":
+		return &h.remaining
+	case "stock":
+		return &h.stock
+	case "plan":
+		return &h.plan
+	case "epoch":
+		return &h.epoch
+	case "seq":
+		return &h.seq
+	case "slice":
+		return &h.slice
+	case "buffer":
+		return &h.buffer
 	}
-	s, ok := r.rest[i].(string)
+	return nil
+}
+
+func (r *reply) take(h header) error {
+	const always = 6
+	if h.found < always || r.mark.Link == "" {
+		return fmt.Errorf("%w: the header is not whole", ErrReply)
+	}
+	if h.now <= 0 || h.stock <= 0 || h.plan < 0 || h.slice < -1 || h.buffer < 0 || h.epoch < 1 || h.seq < 1 {
+		return fmt.Errorf("%w: the header %+v is out of range", ErrReply, h)
+	}
+	r.mark.Epoch, r.mark.Seq = h.epoch, h.seq
+	r.reading.At, r.reading.Remaining = sale.Instant(h.now), h.remaining
+	r.reading.Stock, r.reading.Plan = sale.Generation(h.stock), sale.Generation(h.plan)
+	if h.slice >= 0 {
+		r.reading.Allotment = sale.Allotment{Generation: r.reading.Plan, Slice: h.slice, Buffer: h.buffer}
+	}
+	return nil
+}
+
+// value returns what the reply holds under a name.
+func (r reply) value(name string) (any, error) {
+	for i := 0; i+1 < len(r.rest); i += 2 {
+		if r.rest[i] == name {
+			return r.rest[i+1], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s is missing", ErrReply, name)
+}
+
+func (r reply) text(name string) (string, error) {
+	v, err := r.value(name)
+	if err != nil {
+		return "", err
+	}
+	s, ok := v.(string)
 	if !ok {
-		return "", fmt.Errorf("%w: element %d is a %T, want a string", ErrReply, i+headerLength, r.rest[i])
+		return "", fmt.Errorf("%w: %s is a %T, want a string", ErrReply, name, v)
 	}
 	return s, nil
 }
 
-// number returns element i of the rest, an integer or one in decimal text.
-func (r reply) number(i int) (int64, error) {
-	if i < len(r.rest) {
-		if n, ok := r.rest[i].(int64); ok {
-			return n, nil
-		}
-	}
-	s, err := r.text(i)
+// number accepts an integer or one in decimal text.
+func (r reply) number(name string) (int64, error) {
+	v, err := r.value(name)
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
+	return number(name, v)
+}
+
+func number(name string, v any) (int64, error) {
+	switch v := v.(type) {
+	case int64:
+		return v, nil
+	case string:
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: %s is %v, want an integer", ErrReply, name, v)
+}
+
+func (r reply) list(name string) ([]any, error) {
+	v, err := r.value(name)
 	if err != nil {
-		return 0, fmt.Errorf("%w: element %d: %q is no integer", ErrReply, i+headerLength, s)
+		return nil, err
 	}
-	return n, nil
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s is a %T, want a list", ErrReply, name, v)
+	}
+	return list, nil
 }
 
-// decision reads the outcome and the detail of claim i.
-func decision(claim sale.Claim, r reply, i int) (sale.Decision, error) {
-	word, err := r.text(2 * i)
-	detail, err2 := r.text(2*i + 1)
-	if err = errors.Join(err, err2); err != nil {
-		return sale.Decision{}, err
+// texts returns a list of strings.
+func (r reply) texts(name string) ([]string, error) {
+	list, err := r.list(name)
+	if err != nil {
+		return nil, err
 	}
-	d := sale.Decision{}
-	switch word {
-	case "held":
-		d.Outcome = sale.Held
-		d.Order, err = parseOrder(claim.Order, detail)
-	case "known":
-		d.Outcome = sale.Replayed
-		d.Order, err = parseOrder(claim.Order, detail)
-	case "ordered":
-		id, record, _ := strings.Cut(detail, " ")
-		d.Order, err = parseOrder(sale.OrderID(id), record)
-		d.Outcome = sale.Replayed
-		if d.Order.Quantity != claim.Quantity {
-			d.Outcome = sale.AlreadyOrdered
-		}
-	case "sold-out":
-		d.Outcome = sale.SoldOut
-	case "not-enough":
-		d.Outcome = sale.NotEnough
-		d.Remaining, err = strconv.ParseInt(detail, 10, 64)
-		if err != nil {
-			err = fmt.Errorf("%w: not-enough with %q", ErrReply, detail)
-		}
-	case "late":
-		d.Outcome = sale.Late
-	case "closed":
-		d.Outcome = sale.Closed
-	case "not-open":
-		d.Outcome = sale.NotOpen
-	case "broken":
-		err = fmt.Errorf("%w: claim refused: %s", sale.ErrUnavailable, detail)
-	case "unreadable":
-		err = fmt.Errorf("%w: %s", sale.ErrUnknown, detail)
-	default:
-		err = fmt.Errorf("%w: claim outcome %q", ErrReply, word)
-	}
-	return d, err
+	return texts(list)
 }
 
-// parseOrder reads a record, "state quantity created expires buyer", as the
-// scripts write it to the orders hash and to the stream.
-func parseOrder(id sale.OrderID, record string) (sale.Order, error) {
-	var n [3]int64
-	state, rest, ok := strings.Cut(record, " ")
-	for i := 0; ok && i < len(n); i++ {
-		var field string
-		if field, rest, ok = strings.Cut(rest, " "); ok {
-			v, err := strconv.ParseInt(field, 10, 64)
-			n[i], ok = v, err == nil
+// texts is a list of strings in a script's reply.
+func texts(raw any) ([]string, error) {
+	list, ok := raw.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%w: a %T, want a list", ErrReply, raw)
+	}
+	out := make([]string, len(list))
+	for i, v := range list {
+		if out[i], ok = v.(string); !ok {
+			return nil, fmt.Errorf("%w: element %d is a %T, want a string", ErrReply, i, v)
 		}
 	}
-	if !ok || state == "" || rest == "" {
-		return sale.Order{}, fmt.Errorf("%w: order %s has the record %q", ErrReply, id, record)
-	}
-	return sale.Order{
-		ID: id, Buyer: sale.Buyer(rest), Quantity: int(n[0]), State: sale.State(state),
-		Created: sale.Instant(n[1]), Expires: sale.Instant(n[2]),
-	}, nil
+	return out, nil
 }

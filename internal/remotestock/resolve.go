@@ -16,84 +16,99 @@ import (
 // [sale.ErrNoOrder] or [sale.ErrConflict] (paid, expired or refunded), or of
 // the infrastructure. Cancelling twice is no error.
 func (s *Store) Cancel(ctx context.Context, id sale.ID, known sale.Generation, order sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error) {
-	r, reading, err := s.resolve(ctx, id, known, order, "cancel", string(buyer))
+	binary, ok := encodeID(order)
+	if !ok {
+		return sale.Order{}, sale.Reading{}, sale.ErrNoOrder
+	}
+	r, reading, err := s.resolve(ctx, id, known, binary, "cancel", string(buyer))
 	return r.Order, reading, err
 }
 
 // Pay takes a payment: it pays the hold, or is recorded as a refund that is due;
 // the receipt's payment says which. Of p, what a provider knows is read: its id
-// and message, order, amount and currency. The error is [sale.ErrNoOrder],
-// [sale.ErrConflict] where the payment or its message was told of before with
-// another content, or of the infrastructure. Paying twice is no error.
+// and message, order, amount and currency. The receipt's order is empty where the
+// sale does not have it, and the payment's reason [sale.ReasonOrphan]. The error is
+// [sale.ErrConflict] where the payment or its message came before with another
+// content, or of the infrastructure. Paying twice is no error.
 func (s *Store) Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
-	return s.resolve(ctx, id, known, p.Order, "pay", string(p.ID), string(p.Message), p.Amount, p.Currency)
+	binary, _ := encodeID(p.Order) // an order that no node can have made is in no record
+	return s.resolve(ctx, id, known, binary, "pay", string(p.Order), string(p.ID), string(p.Message), p.Amount, p.Currency)
 }
 
 // Refund ends a paid order: its stock returns, and its payment is due to go
 // back. The error is [sale.ErrNoOrder] or [sale.ErrConflict] (not paid), or of
 // the infrastructure. Refunding twice is no error.
 func (s *Store) Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Receipt, error) {
-	r, _, err := s.resolve(ctx, id, 0, order, "refund")
+	binary, ok := encodeID(order)
+	if !ok {
+		return sale.Receipt{}, sale.ErrNoOrder
+	}
+	r, _, err := s.resolve(ctx, id, 0, binary, "refund")
 	return r, err
 }
 
-func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, order sale.OrderID, what ...any) (sale.Receipt, sale.Reading, error) {
-	r, err := s.ask(ctx, resolveScript, keysOf(id).all, append([]any{s.node, int64(known), string(order)}, what...)...)
+func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, what ...any) (sale.Receipt, sale.Reading, error) {
+	r, err := s.ask(ctx, id, resolveScript, known, what...)
 	if err != nil {
 		return sale.Receipt{}, sale.Reading{}, err
 	}
-	receipt, err := r.receipt(order)
+	receipt, err := r.receipt()
 	if errors.Is(err, ErrReply) {
 		err = classify("resolve", err)
 	}
 	return receipt, r.reading, err
 }
 
-// receipt reads what resolve said of the order.
-func (r reply) receipt(order sale.OrderID) (sale.Receipt, error) {
-	word, err := r.text(0)
-	record, err2 := r.text(1)
-	payment, err3 := r.text(2)
-	if err := errors.Join(err, err2, err3); err != nil {
-		return sale.Receipt{}, err
+// receipt reads what resolve answered.
+func (r reply) receipt() (receipt sale.Receipt, err error) {
+	word, err := r.text("outcome")
+	row, err2 := r.text("order")
+	payment, err3 := r.text("payment")
+	record, err4 := r.text("record")
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		return receipt, err
 	}
 	if word == "unknown" {
-		return sale.Receipt{}, sale.ErrNoOrder
+		return receipt, sale.ErrNoOrder
 	}
-	o, err := parseOrder(order, record)
-	var p sale.Payment
-	if id, record, found := strings.Cut(payment, " "); err == nil && found {
-		p, err = parsePayment(sale.PaymentID(id), record)
+	if row != "" {
+		receipt.Order, err = parseRow(row)
+	}
+	if err == nil && payment != "" && record != "" {
+		receipt.Payment, err = parsePayment(sale.PaymentID(payment), record)
 	}
 	if err != nil {
 		return sale.Receipt{}, err
 	}
-	receipt := sale.Receipt{Order: o, Payment: p}
 	switch word {
 	case "done", "due":
 	case "already":
 		receipt.Replayed = true
 	case "refused":
-		err = sale.Conflict("order is %s", o.State)
+		err = sale.Conflict("order is %s", receipt.Order.State)
 	case "differs":
-		err = sale.Conflict("this payment or message was told of before, with another content")
+		err = differs()
 	default:
-		err = fmt.Errorf("%w: resolve said %q", ErrReply, word)
+		err = fmt.Errorf("%w: resolve answered %q", ErrReply, word)
 	}
 	return receipt, err
+}
+
+// differs is the error of a payment or message that came before with another content.
+func differs() error {
+	return sale.Conflict("this payment or message came before, with another content")
 }
 
 // Settle notes that the money of a payment that was due has gone back. The
 // error is [sale.ErrNoPayment] or [sale.ErrConflict] (it is not due), or of the
 // infrastructure. Settling twice is no error.
 func (s *Store) Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) (sale.Payment, error) {
-	k := keysOf(id)
-	r, err := s.ask(ctx, settleScript, []string{k.sale, k.plan, k.events, k.payments}, string(payment))
+	r, err := s.ask(ctx, id, settleScript, 0, string(payment))
 	if err != nil {
 		return sale.Payment{}, err
 	}
-	word, err := r.text(0)
-	record, err2 := r.text(1)
+	word, err := r.text("outcome")
+	record, err2 := r.text("record")
 	if err = errors.Join(err, err2); err != nil {
 		return sale.Payment{}, classify("settle", err)
 	}
@@ -113,28 +128,24 @@ func (s *Store) Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) 
 
 // Payments returns every payment of the sale, oldest first.
 func (s *Store) Payments(ctx context.Context, id sale.ID) ([]sale.Payment, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
-	defer cancel()
-	fields, err := s.client.HGetAll(ctx, keysOf(id).payments).Result()
-	if err != nil {
-		return nil, fmt.Errorf("payments: %w: %w", sale.ErrUnavailable, err)
-	}
 	var payments []sale.Payment
-	for field, record := range fields {
+	err := s.scan(ctx, keysOf(id).payments, s.client.HScan, scanAtOnce, func(field, record string) error {
 		name, is := strings.CutPrefix(field, "p:")
 		if !is {
-			continue
+			return nil
 		}
 		p, err := parsePayment(sale.PaymentID(name), record)
-		if err != nil {
-			return nil, classify("payments", err)
-		}
 		payments = append(payments, p)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("payments: %w", err)
 	}
+	// A scan may bring a field twice.
 	slices.SortFunc(payments, func(a, b sale.Payment) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID))
 	})
-	return payments, nil
+	return slices.CompactFunc(payments, func(a, b sale.Payment) bool { return a.ID == b.ID }), nil
 }
 
 // parsePayment reads a record, "state reason amount currency at order message",

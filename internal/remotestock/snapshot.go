@@ -7,123 +7,236 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"onsale/internal/sale"
 )
 
-// Snapshot is all that Redis holds of the sale, at one instant. It fails where
-// something can't be read at all: see [ErrReply].
+const (
+	// scanAtOnce is how many fields one call of a scan reads. Raised, a scan keeps
+	// Redis from the claims for longer at a time; lowered, it takes longer.
+	scanAtOnce = 512
+	// deadlinesScanned is the same for deadlines, each of which has the ids of up to
+	// 1,000 holds.
+	deadlinesScanned = 64
+	// eventsAtOnce is how many events one call reads; each has up to 128 orders.
+	eventsAtOnce = 32
+	// copying is for how long events are copied for one snapshot. A million orders
+	// are read within ten seconds.
+	copying = 2 * time.Minute
+)
+
+// scanCommand is HSCAN or ZSCAN.
+type scanCommand = func(ctx context.Context, key string, cursor uint64, match string, count int64) *redis.ScanCmd
+
+// errExpired: the copy of the events ended before the snapshot did.
+var errExpired = errors.New("the snapshot took longer than its events are kept")
+
+// Snapshot is all that Redis holds of the sale at one instant, read in pieces while
+// the sale sells: see lua/snapshot.lua. It fails where something can't be read at
+// all: see [ErrReply].
 func (s *Store) Snapshot(ctx context.Context, id sale.ID) (sale.Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
-	defer cancel()
-	k := keysOf(id)
-	raw, err := snapshotScript.Call(ctx, s.client, []string{k.sale, k.buyers, k.orders, k.deadlines, k.events, k.payments}, nil)
-	if err != nil {
-		return sale.Snapshot{}, fmt.Errorf("snapshot: %w: %w", sale.ErrUnavailable, err)
-	}
-	v, err := parseSnapshot(raw)
+	v, err := s.snapshot(ctx, id)
 	if err != nil {
 		return v, fmt.Errorf("snapshot of sale %s: %w", id, err)
 	}
 	return v, nil
 }
 
-func parseSnapshot(raw []any) (sale.Snapshot, error) {
-	v := sale.Snapshot{Records: sale.NewRecords(), Buyers: map[sale.Buyer]sale.OrderID{}, Deadlines: map[sale.OrderID]sale.Instant{}}
-	if len(raw) != 7 {
-		return v, fmt.Errorf("%w: %d parts, want 7", ErrReply, len(raw))
+func (s *Store) snapshot(ctx context.Context, id sale.ID) (v sale.Snapshot, err error) {
+	begun, err := s.askSnapshot(ctx, id, "begin", copying.Milliseconds())
+	if err != nil {
+		return v, err
 	}
-	now, isTime := raw[0].(int64)
-	definition, err := texts(raw[1])
-	buyers, err2 := texts(raw[2])
-	orders, err3 := texts(raw[3])
-	deadlines, err4 := texts(raw[4])
-	payments, err5 := texts(raw[6])
-	entries, isList := raw[5].([]any)
-	if err := errors.Join(err, err2, err3, err4, err5); err != nil || !isTime || !isList {
-		return v, errors.Join(fmt.Errorf("%w: a part of another type", ErrReply), err)
+	until, err := begun.number("until")
+	last, err2 := begun.text("last")
+	if err := errors.Join(err, err2); err != nil {
+		return v, err
 	}
-	if len(definition) == 0 {
-		return v, sale.ErrNoSale
+	defer func() {
+		_, end := s.askSnapshot(context.WithoutCancel(ctx), id, "end", until)
+		err = errors.Join(err, end)
+	}()
+	v = sale.Snapshot{
+		Records: sale.NewRecords(), Buyers: map[sale.Buyer]sale.OrderID{},
+		Live: map[sale.OrderID]sale.Buyer{}, Deadlines: map[sale.OrderID]sale.Instant{},
 	}
-	v.At = sale.Instant(now)
-	for name, id := range pairs(buyers) {
-		v.Buyers[sale.Buyer(name)] = sale.OrderID(id)
+	if err := s.scanSale(ctx, keysOf(id), &v); err != nil {
+		return v, err
 	}
-	var errs []error
-	for id, record := range pairs(orders) {
-		o, err := parseOrder(sale.OrderID(id), record)
-		v.Orders[sale.OrderID(id)], errs = o, append(errs, err)
+	var events []sale.Event
+	for {
+		r, err := s.askSnapshot(ctx, id, "page", last, eventsAtOnce)
+		if err != nil {
+			return v, err
+		}
+		page, err := r.entries()
+		if err != nil {
+			return v, err
+		}
+		events = append(events, page...)
+		if len(page) < eventsAtOnce {
+			if !follows(events, begun.mark, r.mark) {
+				return v, errExpired
+			}
+			return v, s.finish(ctx, id, &v, r, events)
+		}
+		last = page[len(page)-1].ID
 	}
-	for id, score := range pairs(deadlines) {
+}
+
+// follows reports whether the events are all between two marks. Another reader's copy
+// may have ended and begun anew meanwhile, and then some are missing.
+func follows(events []sale.Event, from, to sale.Mark) bool {
+	for i, e := range events {
+		if e.Mark.Epoch != from.Epoch || e.Mark.Seq != from.Seq+int64(i)+1 {
+			return false
+		}
+	}
+	return from.Epoch == to.Epoch && to.Seq == from.Seq+int64(len(events))
+}
+
+// finish brings a scan to the instant of the last call, and reads what no ledger has
+// committed by then. A ledger that commits meanwhile takes from the stream what its
+// own record has.
+func (s *Store) finish(ctx context.Context, id sale.ID, v *sale.Snapshot, r reply, events []sale.Event) error {
+	fields, err := r.texts("sale")
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.Fault != "" {
+			return fmt.Errorf("%w: event %s: %s", ErrReply, e.ID, e.Fault)
+		}
+		v.Follow(e)
+	}
+	v.At, v.Chain.Mark = r.reading.At, r.mark
+	if err := readFields(v, fields); err != nil {
+		return err
+	}
+	// The ring goes on meanwhile: of an event that it no longer has it says another link,
+	// so only a sale that is shut is asked for one.
+	call, cancel := context.WithTimeout(ctx, s.config.Call)
+	defer cancel()
+	if v.Links, err = s.client.Get(call, keysOf(id).links).Result(); err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("links: %w: %w", sale.ErrUnavailable, err)
+	}
+	for after := ""; ; {
+		p, err := s.Page(ctx, id, after, eventsAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, e := range p.Events {
+			if v.Chain.Mark.Before(e.Mark) {
+				return nil
+			}
+			v.Stream = append(v.Stream, e)
+		}
+		if len(p.Events) < eventsAtOnce {
+			return nil
+		}
+		after = p.Events[len(p.Events)-1].ID
+	}
+}
+
+func (s *Store) askSnapshot(ctx context.Context, id sale.ID, what ...any) (reply, error) {
+	r, err := s.send(ctx, s.seen(id), snapshotScript, 0, append([]any{s.node, 0, ""}, what...))
+	if err != nil {
+		return r, unavailable(classify("snapshot", err))
+	}
+	if outcome, err := r.text("outcome"); err != nil || outcome != "done" {
+		return r, errors.Join(err, errExpired)
+	}
+	return r, nil
+}
+
+// scanSale reads all keys of a sale but its hash and its stream, in pieces.
+func (s *Store) scanSale(ctx context.Context, k keys, v *sale.Snapshot) error {
+	buyers := func(buyer, entry string) error {
+		o := sale.Order{Buyer: sale.Buyer(buyer)}
+		if len(entry) < idLength {
+			return fmt.Errorf("%w: the buyer %q has the order %q", ErrReply, buyer, entry)
+		}
+		o.ID = decodeID(entry[:idLength])
+		if err := parseTerms(&o, entry[idLength:]); err != nil {
+			return err
+		}
+		v.Buyers[o.Buyer], v.Orders[o.ID] = o.ID, o
+		return nil
+	}
+	orders := func(id, value string) error {
+		if !strings.HasPrefix(value, "\x01") {
+			v.Live[decodeID(id)] = sale.Buyer(value)
+			return nil
+		}
+		o, err := parseEnded(id, value)
+		v.Orders[o.ID] = o
+		return err
+	}
+	deadlines := func(ids, score string) error {
 		at, err := strconv.ParseFloat(score, 64)
-		v.Deadlines[sale.OrderID(id)], errs = sale.Instant(at), append(errs, err)
-	}
-	for field, record := range pairs(payments) {
-		if name, is := strings.CutPrefix(field, "p:"); is {
-			p, err := parsePayment(sale.PaymentID(name), record)
-			v.Payments[p.ID], errs = p, append(errs, err)
+		for id := range slices.Chunk([]byte(ids), idLength) {
+			v.Deadlines[decodeID(string(id))] = sale.Instant(at)
 		}
+		return err
 	}
-	for _, entry := range entries {
-		e, err := parseEntry(entry)
-		v.Stream, errs = append(v.Stream, e), append(errs, err)
+	payments := func(field, record string) error {
+		name, is := strings.CutPrefix(field, "p:")
+		if !is {
+			return nil
+		}
+		p, err := parsePayment(sale.PaymentID(name), record)
+		v.Payments[p.ID] = p
+		return err
 	}
-	return v, errors.Join(append(errs, readBooks(&v, definition))...)
+	return errors.Join(
+		s.scan(ctx, k.buyers, s.client.HScan, scanAtOnce, buyers), s.scan(ctx, k.orders, s.client.HScan, scanAtOnce, orders),
+		s.scan(ctx, k.deadlines, s.client.ZScan, deadlinesScanned, deadlines), s.scan(ctx, k.payments, s.client.HScan, scanAtOnce, payments))
 }
 
-// readBooks reads the sale's own hash: its definition, counters and restocks.
-func readBooks(v *sale.Snapshot, fields []string) error {
+// scan reads a hash or a sorted set in pieces. What is there throughout is read;
+// what comes or goes meanwhile may be.
+func (s *Store) scan(ctx context.Context, key string, command scanCommand, atOnce int64, each func(name, value string) error) error {
 	var errs []error
-	var err error
-	v.Sale, err = parseSale(fields)
-	errs = append(errs, err)
-	v.Opened = v.Sale.Total
-	counters := map[string]*int64{
-		"total": &v.Counters.Total, "remaining": &v.Counters.Remaining, "held": &v.Counters.Held, "paid": &v.Counters.Paid,
-	}
-	for name, value := range pairs(fields) {
-		if at, is := counters[name]; is {
-			*at, err = strconv.ParseInt(value, 10, 64)
-			errs = append(errs, err)
+	for cursor := uint64(0); ; {
+		call, cancel := context.WithTimeout(ctx, s.config.Call)
+		flat, next, err := command(call, key, cursor, "", atOnce).Result()
+		cancel()
+		if err != nil {
+			return fmt.Errorf("scan: %w: %w", sale.ErrUnavailable, err)
 		}
+		for name, value := range pairs(flat) {
+			errs = append(errs, each(name, value))
+		}
+		if cursor = next; cursor == 0 {
+			return errors.Join(errs...)
+		}
+	}
+}
+
+// readFields reads the sale's own hash: its definition, counters, restocks and chain.
+func readFields(v *sale.Snapshot, fields []string) error {
+	h := byName(fields)
+	d, err := h.sale()
+	c, err2 := h.counters()
+	read, err3 := h.number("read")
+	errs := []error{err, err2, err3}
+	v.Sale, v.Opened, v.Counters = d, d.Total, c
+	v.Sale.Total = c.Total
+	v.Chain.Life, v.Lost, v.Read = h["life"], h["lost"], read
+	clear(v.Restocks)
+	for name := range h {
 		if key, is := strings.CutPrefix(name, "change:"); is {
-			v.Restocks[key], err = strconv.ParseInt(value, 10, 64)
+			v.Restocks[key], err = h.number(name)
 			errs = append(errs, err)
 		}
 	}
-	v.Sale.Total = v.Counters.Total
-	return errors.Join(errs...)
-}
-
-// parseEntry reads an entry of a stream as a script replies it: its id, and
-// names and values in turn.
-func parseEntry(raw any) (sale.Event, error) {
-	entry, ok := raw.([]any)
-	if !ok || len(entry) != 2 {
-		return sale.Event{}, fmt.Errorf("%w: a stream entry is a %T", ErrReply, raw)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: %w", ErrReply, err)
 	}
-	id, ok := entry[0].(string)
-	fields, err := texts(entry[1])
-	if !ok || err != nil {
-		return sale.Event{}, errors.Join(fmt.Errorf("%w: a stream entry's id is a %T", ErrReply, entry[0]), err)
-	}
-	return parseEvent(id, fields), nil
-}
-
-// texts is a list of strings in a script's reply.
-func texts(raw any) ([]string, error) {
-	list, ok := raw.([]any)
-	if !ok {
-		return nil, fmt.Errorf("%w: a %T, want a list", ErrReply, raw)
-	}
-	out := make([]string, len(list))
-	for i, v := range list {
-		if out[i], ok = v.(string); !ok {
-			return nil, fmt.Errorf("%w: element %d is a %T, want a string", ErrReply, i, v)
-		}
-	}
-	return out, nil
+	return nil
 }
 
 // pairs goes through names and values in turn.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -26,6 +27,9 @@ type Hooks struct {
 	Resent func(claims int)
 	// Breaker reports the circuit breaker's new state: closed, half-open or open.
 	Breaker func(state string)
+	// Lost reports that a sale has lost data and is shut (true), or that it was
+	// reconciled (false).
+	Lost func(id sale.ID, lost bool)
 }
 
 // Store runs the scripts for one caller: a node by its name, or an allocator.
@@ -37,6 +41,8 @@ type Store struct {
 	hooks   Hooks
 	log     *zap.Logger
 	breaker *gobreaker.CircuitBreaker[[]any]
+	marks   sync.Map // sale.ID -> *seen
+	waits   waiting
 }
 
 // New makes a store on a client of [Dial]. node is the caller's name in plans;
@@ -59,48 +65,64 @@ func New(client redis.UniversalClient, node string, config Config, hooks Hooks, 
 	return s
 }
 
-// call runs a sale's script through the breaker and parses its header. The
-// error is raw: see ran and classify.
-func (s *Store) call(ctx context.Context, sc *lua.Script, claims int, keys []string, args []any) (reply, error) {
+// call runs a sale's script through the breaker and reads its header. args are the
+// script's own, after those that all have: node, known plan generation, and the
+// highest mark of the sale that this process has seen. The error is raw: see ran
+// and classify.
+func (s *Store) call(ctx context.Context, id sale.ID, sc *lua.Script, claims int, known sale.Generation, args ...any) (reply, error) {
+	seen := s.seen(id)
+	all := make([]any, 0, ownArguments+len(args))
+	return s.send(ctx, seen, sc, claims, append(append(all, s.node, int64(known), seen.text()), args...))
+}
+
+// ownArguments is how many arguments every script of a sale has before its own.
+const ownArguments = 3
+
+func (s *Store) send(ctx context.Context, seen *seen, sc *lua.Script, claims int, args []any) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	sent := time.Now()
-	raw, err := s.breaker.Execute(func() ([]any, error) { return sc.Call(ctx, s.client, keys, args) })
+	raw, err := s.breaker.Execute(func() ([]any, error) { return s.run(ctx, sc, seen.keys, args) })
 	if tripped(err) {
 		refollow(s.client)
 	}
 	var r reply
 	if err == nil {
-		r, err = parse(raw, sent)
+		// What was not compared with the mark may be of another chain: to raise the mark by
+		// it would hide a loss. What no replica has confirmed may be taken back.
+		compared, kept := args[2] != "" || seen.text() == "", s.config.Replicas == 0 || acknowledged[sc]
+		if r, err = parse(raw, sent); err == nil && compared && kept {
+			seen.raise(r.mark)
+		}
 	}
 	if s.hooks.Called != nil {
 		s.hooks.Called(sc.Name, claims, time.Since(sent), err)
 	}
+	s.follow(seen, r.lost, err)
 	return r, err
 }
 
 // ask is call for everything but claims: the error is classified.
-func (s *Store) ask(ctx context.Context, sc *lua.Script, keys []string, args ...any) (reply, error) {
-	r, err := s.call(ctx, sc, 0, keys, args)
+func (s *Store) ask(ctx context.Context, id sale.ID, sc *lua.Script, known sale.Generation, args ...any) (reply, error) {
+	r, err := s.call(ctx, id, sc, 0, known, args...)
 	return r, classify(sc.Name, err)
 }
 
 // Draw asks for a share of what remains, for a node of the given weight among
 // all. known is the plan generation that the caller has.
 func (s *Store) Draw(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error) {
-	k := keysOf(id)
-	r, err := s.ask(ctx, drawScript, k.all[:2], s.node, int64(known), quantity, weight, all)
+	r, err := s.ask(ctx, id, drawScript, known, quantity, weight, all)
 	if err != nil {
 		return sale.Grant{}, err
 	}
 	g := sale.Grant{Reading: r.reading}
-	word, err := r.text(0)
+	word, err := r.text("outcome")
 	if err != nil {
 		return g, classify("draw", err)
 	}
 	switch word {
 	case "granted":
-		g.Tickets, err = r.number(1)
+		g.Tickets, err = r.number("tickets")
 	case "sold-out":
 		g.Outcome = sale.SoldOut
 	case "not-enough":
@@ -118,59 +140,13 @@ func (s *Store) Draw(ctx context.Context, id sale.ID, known sale.Generation, qua
 // Expire ends at most limit overdue holds, and says how many it ended and
 // whether more may be overdue.
 func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, reading sale.Reading, err error) {
-	r, err := s.ask(ctx, expireScript, keysOf(id).all[:6], s.node, int64(known), limit)
+	r, err := s.ask(ctx, id, expireScript, known, limit)
 	if err != nil {
 		return 0, false, sale.Reading{}, err
 	}
-	n, err := r.number(0)
-	m, err2 := r.number(1)
+	n, err := r.number("ended")
+	m, err2 := r.number("more")
 	return int(n), m == 1, r.reading, classify("expire", errors.Join(err, err2))
-}
-
-// Order returns the record of an order, whosever it is, or [sale.ErrNoOrder].
-func (s *Store) Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error) {
-	k := keysOf(id)
-	record, err := s.get(ctx, k.sale, k.orders, string(order))
-	if err != nil {
-		return sale.Order{}, err
-	}
-	o, err := parseOrder(order, record)
-	return o, classify("order", err)
-}
-
-// OrderOf returns the buyer's live order, or [sale.ErrNoOrder].
-func (s *Store) OrderOf(ctx context.Context, id sale.ID, buyer sale.Buyer) (sale.Order, error) {
-	k := keysOf(id)
-	order, err := s.get(ctx, k.sale, k.buyers, string(buyer))
-	if err != nil {
-		return sale.Order{}, err
-	}
-	return s.Order(ctx, id, sale.OrderID(order))
-}
-
-// get reads one field of a sale's key. A missing field is no order only while
-// the sale itself is there: a lost one says nothing about its orders. Both are
-// asked at one instant, or a sale that vanishes or returns between the two
-// would pass for one without the order.
-func (s *Store) get(ctx context.Context, saleKey, key, field string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
-	defer cancel()
-	var there *redis.IntCmd
-	var value *redis.StringCmd
-	_, err := s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		there, value = p.Exists(ctx, saleKey), p.HGet(ctx, key, field)
-		return nil
-	})
-	switch {
-	case err == nil:
-		return value.Val(), nil
-	case !errors.Is(err, redis.Nil):
-		// A read has no outcome to lose: whatever went wrong, ask again.
-		return "", fmt.Errorf("hget: %w: %w", sale.ErrUnavailable, err)
-	case there.Val() == 0:
-		return "", sale.NoSale("hget")
-	}
-	return "", sale.ErrNoOrder
 }
 
 // Sales returns the ids of every sale, in no order. Ids that no sale could

@@ -17,7 +17,7 @@ import (
 func claim(buyer string, quantity int) sale.Claim {
 	return sale.Claim{
 		Order: sale.OrderID(uuid.NewString()), Buyer: sale.Buyer(buyer), Quantity: quantity,
-		Deadline: sale.Instant(time.Now().Add(time.Minute).UnixMilli()),
+		Deadline: sale.Instant(time.Now().Add(5 * time.Second).UnixMilli()),
 	}
 }
 
@@ -148,6 +148,8 @@ type planWatcher struct{ generation sale.Generation }
 func (p planWatcher) Generation() sale.Generation { return p.generation }
 func (p planWatcher) Observe(sale.Reading)        {}
 
+func (planWatcher) Acknowledged(sale.Order, sale.Mark) {}
+
 func TestDraw(t *testing.T) {
 	ctx := context.Background()
 	s, _ := newStore(t, server.Addr(), "n1")
@@ -193,6 +195,22 @@ func TestDraw(t *testing.T) {
 			t.Errorf("got %v, %v, want closed", g.Outcome, err)
 		}
 	})
+}
+
+// TestNotEnoughIsNeverNothing: a claim that found three left and wanted four heard that
+// none are left, and not that the sale is sold out, where the next one took the three.
+func TestNotEnoughIsNeverNothing(t *testing.T) {
+	s, _ := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("rest", 3))
+	got, err := committer(t, s, "rest").DecideBatch([]sale.Claim{claim("ann", 4), claim("bob", 2), claim("cid", 2), claim("dee", 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []sale.Outcome{sale.SoldOut, sale.Held, sale.SoldOut, sale.Held} {
+		if got[i].Outcome != want {
+			t.Errorf("claim %d: got %v, want %v", i, got[i].Outcome, want)
+		}
+	}
 }
 
 func TestRestock(t *testing.T) {

@@ -51,7 +51,7 @@ func sell(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id s
 	if err != nil {
 		t.Fatal(err)
 	}
-	client.ZAdd(ctx, remotestock.Keys(id)[4], redis.Z{Score: 1, Member: string(other.ID)})
+	makeOverdue(t, client, id, other.ID)
 	if ended, more, r, err := s.Expire(ctx, id, plan, 10); err != nil || ended != 1 || more || r.Remaining != 2 {
 		t.Errorf("expire: got %d ended, %v, remaining %d, %v, want 1 and 2", ended, more, r.Remaining, err)
 	}
@@ -77,6 +77,75 @@ func sell(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id s
 		t.Errorf("registry: got %d members, %v, want 1", n, err)
 	}
 	wantClean(t, s, id)
+	if err := s.SetClosed(ctx, id, false); err != nil {
+		t.Error(err)
+	}
+	pay(t, s, id)
+	reconcile(t, s, id)
+}
+
+// pay is the life of a payment, and of money for nothing.
+func pay(t *testing.T, s *remotestock.Store, id sale.ID) {
+	t.Helper()
+	ctx := context.Background()
+	o := claim("payer", 1)
+	if got, err := committer(t, s, id).Decide(o); err != nil || got.Outcome != sale.Held {
+		t.Fatalf("claim: got %v, %v, want held", got.Outcome, err)
+	}
+	if r, _, err := s.Pay(ctx, id, 0, payment("p1", o.Order, 4200)); err != nil || r.Payment.State != sale.PaymentApplied {
+		t.Errorf("pay: got %+v, %v, want it applied", r, err)
+	}
+	if r, _, err := s.Pay(ctx, id, 0, payment("p2", "nobody's", 4200)); err != nil || r.Payment.Reason != sale.ReasonOrphan {
+		t.Errorf("pay: got %+v, %v, want an orphan", r, err)
+	}
+	if r, err := s.Refund(ctx, id, o.Order); err != nil || r.Order.State != sale.StateRefunded || r.Payment.State != sale.PaymentDue {
+		t.Errorf("refund: got %+v, %v, want it refunded and due", r, err)
+	}
+	if p, err := s.Settle(ctx, id, "p1"); err != nil || p.State != sale.PaymentSettled {
+		t.Errorf("settle: got %+v, %v", p, err)
+	}
+	if all, err := s.Payments(ctx, id); err != nil || len(all) != 2 {
+		t.Errorf("payments: got %+v, %v, want two", all, err)
+	}
+	if got, err := s.Order(ctx, id, o.Order); err != nil || got.State != sale.StateRefunded {
+		t.Errorf("order: got %+v, %v, want it refunded", got, err)
+	}
+}
+
+// reconcile checks the sale's chain as a ledger does, and takes the sale through a loss.
+func reconcile(t *testing.T, s *remotestock.Store, id sale.ID) {
+	t.Helper()
+	ctx := context.Background()
+	before := wantClean(t, s, id)
+	at := sale.Mark{Epoch: 1, Link: before.Chain.Life}
+	for _, e := range before.Stream {
+		if at = at.Next(e.Covered); at != e.Mark || e.Fault != "" {
+			t.Fatalf("event %s %q: got %+v, want %+v", e.ID, e.Fault, e.Mark, at)
+		}
+	}
+	if at != before.Chain.Mark || s.Seen(id) != at {
+		t.Errorf("got the mark %+v, and %+v seen, want %+v of the last event", before.Chain.Mark, s.Seen(id), at)
+	}
+	if err := s.Forget(ctx, id, before.Chain, []string{before.Stream[0].ID}); err != nil {
+		t.Errorf("forget: %v", err)
+	}
+	if p, err := s.Page(ctx, id, "", 1); err != nil || p.Read != at.Seq || int(p.Waiting) != len(before.Stream)-1 {
+		t.Errorf("page: got %+v, %v, want one entry less", p, err)
+	}
+	if err := s.Shut(ctx, id, "a test"); err != nil {
+		t.Errorf("shut: %v", err)
+	}
+	if _, err := committer(t, s, id).Decide(claim("shut", 1)); !errors.Is(err, sale.ErrLost) {
+		t.Errorf("claim: got %v, want ErrLost", err)
+	}
+	adoptNow(t, s, before, false)
+	if got, err := committer(t, s, id).Decide(claim("again", 1)); err != nil || got.Outcome != sale.Held {
+		t.Errorf("claim: got %v, %v, want held", got.Outcome, err)
+	}
+	after := wantClean(t, s, id)
+	if after.Counters.Held != before.Counters.Held+1 || len(after.Orders) != len(before.Orders)+1 {
+		t.Errorf("got %+v and %d orders, want one more than %+v and %d", after.Counters, len(after.Orders), before.Counters, len(before.Orders))
+	}
 }
 
 // sellOut has 30 buyers race for the tickets, each of them one.

@@ -19,6 +19,9 @@ var (
 	ErrUnreachable = errors.New("no server answered")
 	// ErrNoSale: Redis has no such sale. Returned by remotestock.
 	ErrNoSale = errors.New("no such sale")
+	// ErrLost: the sale has lost data that somebody had seen. It is shut until it is
+	// reconciled, and the call changed nothing. Returned by remotestock.
+	ErrLost = errors.New("the sale has lost data and is shut until it is reconciled")
 	// ErrNoOrder: the sale has no such order, or it is another buyer's: the
 	// two look alike on purpose. Returned by remotestock.
 	ErrNoOrder = errors.New("no such order")
@@ -49,6 +52,11 @@ func Conflict(format string, args ...any) error {
 // data are lost. Its text leaves that open.
 func NoSale(what string) error {
 	return because{what + ": " + ErrNoSale.Error(), []error{ErrNoSale, ErrUnavailable}}
+}
+
+// Lost is an [ErrLost], and an [ErrUnavailable] for callers to whom that is the same.
+func Lost(what string, cause error) error {
+	return because{what + ": " + ErrLost.Error() + ": " + cause.Error(), []error{ErrLost, ErrUnavailable, cause}}
 }
 
 // because is an error of several kinds that keeps their names out of its text.

@@ -73,13 +73,18 @@ func (r Records) Due() (payments int) {
 type Event struct {
 	ID       string // the stream's: milliseconds of Redis time, '-', number
 	At       Instant
+	Mark     Mark      // the event's place in the sale's chain
+	Covered  string    // what the link of the mark covers
 	Orders   []Order   // as they are since
 	Payments []Payment // as they are since
 	Opened   *Sale     // the definition, where the sale was opened
+	Life     string    // of the opening, see [Chain]
 	Restock  *Restock
-	Closed   *bool  // where the sale was closed (true) or reopened
-	Fault    string // why the entry, or a part of it, can't be read; empty: all of it was
-	Raw      string // the whole entry as JSON, where there is a fault
+	Closed   *bool // where the sale was closed (true) or reopened
+	// Reconciled names the reconciliation that the event ends; empty for others.
+	Reconciled string
+	Fault      string // why the entry, or a part of it, can't be read; empty: all of it was
+	Raw        string // the whole entry as JSON, where there is a fault
 }
 
 // Apply folds the event into the records. Events must come in their order; the
@@ -104,14 +109,60 @@ func (r *Records) Apply(e Event) {
 	r.Sale.Total = r.total()
 }
 
+// Page is a part of a sale's stream, and the sale's chain at the same instant.
+type Page struct {
+	At      Instant
+	Chain   Chain  // of Redis, up to its last event
+	Read    int64  // the last event of which Redis knows that a ledger has committed it
+	Lost    string // why the sale is shut until it is reconciled, or ""
+	Waiting int64  // entries in the stream
+	Events  []Event
+}
+
 // Snapshot is all that Redis holds of a sale at one instant.
 type Snapshot struct {
 	Records
 	At        Instant
 	Counters  Counters
+	Chain     Chain
+	Read      int64               // the last event of which Redis knows that a ledger has committed it
+	Lost      string              // why the sale is shut until it is reconciled, or ""
+	Links     string              // of the last [LinksKept] events, a ring: see LinkAt
 	Buyers    map[Buyer]OrderID   // whose live order is which
-	Deadlines map[OrderID]Instant // of the holds
+	Live      map[OrderID]Buyer   // the same by order
+	Deadlines map[OrderID]Instant // of the holds, and perhaps of orders that are held no more
 	Stream    []Event             // what no ledger has committed yet, oldest first
+}
+
+// LinksKept is how many events' links Redis keeps.
+const LinksKept = 4096
+
+// LinkAt is the link of an event of the present epoch, where Redis still has it.
+func (s *Snapshot) LinkAt(seq int64) (link string, known bool) {
+	at := int(seq%LinksKept) * LinkLength
+	if seq < 1 || seq > s.Chain.Seq || seq <= s.Chain.Seq-LinksKept || at+LinkLength > len(s.Links) {
+		return "", false
+	}
+	link = s.Links[at : at+LinkLength]
+	return link, link[0] != 0 // what was never written is NUL
+}
+
+// Follow takes an event that came after the snapshot was begun.
+func (s *Snapshot) Follow(e Event) {
+	s.Apply(e)
+	for _, o := range e.Orders {
+		if o.State.Live() {
+			s.Buyers[o.Buyer], s.Live[o.ID] = o.ID, o.Buyer
+		} else {
+			delete(s.Live, o.ID)
+			if s.Buyers[o.Buyer] == o.ID {
+				delete(s.Buyers, o.Buyer)
+			}
+		}
+		if o.State == StateHeld {
+			s.Deadlines[o.ID] = o.Expires
+		}
+	}
 }
 
 // Book is what the ledger holds of a sale at one instant.

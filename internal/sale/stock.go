@@ -63,6 +63,9 @@ type Survey struct {
 	Sale     Sale
 	Reading  Reading
 	Counters Counters
+	Mark     Mark       // of the last event
+	Lost     string     // why the sale is shut until it is reconciled, or ""
+	Recorded bool       // a ledger has recorded the opening, or the site has none: it may sell
 	Planned  Generation // the stock generation that the current plan was made for; 0 without a plan
 	Shares   []Share    // of the plan Reading.Plan, with its claims so far; empty before the first plan
 }

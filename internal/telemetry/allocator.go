@@ -8,6 +8,7 @@ import (
 
 // Allocator is what an allocator measures.
 type Allocator struct {
+	lost      *prometheus.GaugeVec
 	leading   prometheus.Gauge
 	plans     *prometheus.CounterVec
 	expired   *prometheus.CounterVec
@@ -24,6 +25,8 @@ type Allocator struct {
 func (m *Metrics) NewAllocator() *Allocator {
 	f := m.factory
 	return &Allocator{
+		lost: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_rebalance_sale_lost",
+			Help: "1 while the sale has lost data and is shut until it is reconciled."}, []string{"sale"}),
 		leading: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_rebalance_leading",
 			Help: "1 while this allocator holds the lease and plans."}),
 		plans: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_rebalance_plans_total",
@@ -74,3 +77,6 @@ func (a *Allocator) Unpublished() { a.unpublish.Inc() }
 
 // Member counts what gossip reported: joined, left, failed or updated.
 func (a *Allocator) Member(event string) { a.members.WithLabelValues(event).Inc() }
+
+// Lost follows whether a sale has lost data.
+func (a *Allocator) Lost(sale string, lost bool) { a.lost.WithLabelValues(sale).Set(flag(lost)) }

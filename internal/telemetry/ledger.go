@@ -8,6 +8,7 @@ import (
 
 // Ledger is what a ledger measures.
 type Ledger struct {
+	lost       *prometheus.GaugeVec
 	entries    *prometheus.GaugeVec
 	age        *prometheus.GaugeVec
 	reading    *prometheus.GaugeVec
@@ -22,6 +23,8 @@ type Ledger struct {
 func (m *Metrics) NewLedger() *Ledger {
 	f := m.factory
 	return &Ledger{
+		lost: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_sale_lost",
+			Help: "1 while the sale has lost data and is shut until it is reconciled."}, []string{"sale"}),
 		entries: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_lag_entries",
 			Help: "Entries of the sale's stream that are not in PostgreSQL yet, whoever reads it."}, []string{"sale"}),
 		age: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_lag_seconds",
@@ -66,3 +69,6 @@ func (l *Ledger) Failed(operation string) { l.failures.WithLabelValues(operation
 func (l *Ledger) Unreadable(sale string, entries int) {
 	l.unreadable.WithLabelValues(sale).Add(float64(entries))
 }
+
+// Lost follows whether a sale has lost data.
+func (l *Ledger) Lost(sale string, lost bool) { l.lost.WithLabelValues(sale).Set(flag(lost)) }

@@ -33,6 +33,8 @@ func full() *telemetry.Metrics {
 	n.Adopted("s")
 	n.Drew("s", "granted")
 	n.SoldOut("s", true)
+	n.Lost("s", true)
+	n.Orphan()
 
 	a := m.NewAllocator()
 	a.Leading(true)
@@ -42,13 +44,22 @@ func full() *telemetry.Metrics {
 	a.Published(5, 4, time.Millisecond)
 	a.Unpublished()
 	a.Member("joined")
+	a.Lost("s", true)
+
+	l := m.NewLedger()
+	l.Lag("s", 3, time.Second)
+	l.Reading("s", true)
+	l.Committed("s", 3, 40, time.Millisecond)
+	l.Failed("commit")
+	l.Unreadable("s", 1)
+	l.Lost("s", true)
 	return m
 }
 
 // The closed sets of the naming rule. Who adds a word here has thought about it.
 var (
 	parts  = []string{"buyerapi", "checkout", "localstock", "remotestock", "rebalance", "upstream", "membership", "ledger", "admission"}
-	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "draws", "holds", "failures", "publications", "events"}
+	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "draws", "holds", "failures", "publications", "events", "payments", "entries", "orders"}
 	labels = []string{"sale", "script", "result", "outcome", "code", "reason", "operation", "event"}
 )
 

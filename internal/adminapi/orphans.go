@@ -1,0 +1,86 @@
+package adminapi
+
+import (
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/sale"
+)
+
+// Orphan is a payment for a sale that nobody knows, as an operator sees it.
+type Orphan struct {
+	Sale string `json:"sale"`
+	Payment
+}
+
+func newOrphan(o sale.Orphan) Orphan {
+	return Orphan{Sale: string(o.Sale), Payment: newPayment(o.Payment)}
+}
+
+// orphans lists the payments for sales that nobody knows and that are due to go back.
+// With ?state=settled it lists those that have gone.
+func (h *Handler) orphans(w http.ResponseWriter, r *http.Request) error {
+	state, err := stateWanted(r)
+	if err != nil {
+		return err
+	}
+	orphans, err := h.stock.Orphans(r.Context())
+	if err != nil {
+		return err
+	}
+	list := []Orphan{}
+	for _, o := range orphans {
+		if o.State == state {
+			list = append(list, newOrphan(o))
+		}
+	}
+	h.write(w, http.StatusOK, "application/json", map[string]any{"orphans": list})
+	return nil
+}
+
+// settleOrphan records that such a payment has gone back.
+func (h *Handler) settleOrphan(w http.ResponseWriter, r *http.Request) error {
+	payment, err := paymentToSettle(r)
+	if err != nil {
+		return err
+	}
+	o, err := h.stock.SettleOrphan(r.Context(), payment)
+	if err != nil {
+		return err
+	}
+	h.log.Info("orphan settled", zap.String("sale", string(o.Sale)), zap.String("payment", string(payment)))
+	h.write(w, http.StatusOK, "application/json", newOrphan(o))
+	return nil
+}
+
+// stateWanted is the state of payments that a request asks for; due where it does not say.
+func stateWanted(r *http.Request) (sale.PaymentState, error) {
+	switch state := sale.PaymentState(r.URL.Query().Get("state")); state {
+	case "":
+		return sale.PaymentDue, nil
+	case sale.PaymentDue, sale.PaymentSettled, sale.PaymentApplied:
+		return state, nil
+	default:
+		return "", fmt.Errorf("%w: state %q: want due, settled or applied", errInput, state)
+	}
+}
+
+// paymentToSettle reads a request to settle the payment that its path names.
+func paymentToSettle(r *http.Request) (sale.PaymentID, error) {
+	payment, err := sale.ParsePaymentID(r.PathValue("payment"))
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errInput, err)
+	}
+	var change struct {
+		State string `json:"state"`
+	}
+	if err := decode(r, &change); err != nil {
+		return "", err
+	}
+	if change.State != string(sale.PaymentSettled) {
+		return "", fmt.Errorf("%w: state %q: want settled", errInput, change.State)
+	}
+	return payment, nil
+}

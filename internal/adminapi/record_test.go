@@ -1,0 +1,131 @@
+package adminapi_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/sale"
+)
+
+const creating = `{"id":"s","title":"Concert","currency":"EUR","total":100}`
+
+var errLost = errors.New("LOST {s} event 7 was seen, the last is 3")
+
+// direct has the API answer without a network, for tests in a bubble.
+func direct(t *testing.T, s *stock, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	h, err := adminapi.New(s, nil, token, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	h.Register(mux)
+	r := httptest.NewRequest(http.MethodPost, "/admin/v1/sales", strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	return w
+}
+
+// unrecorded is a survey of a sale that the ledger has not recorded yet.
+func unrecorded(id sale.ID) sale.Survey {
+	v := survey(id)
+	v.Recorded = false
+	return v
+}
+
+func TestACreationSaysWhereTheLedgerHasNotRecordedIt(t *testing.T) {
+	s := &stock{wait: time.Nanosecond, survey: func(id sale.ID) (sale.Survey, error) { return unrecorded(id), nil }}
+	server, logged := serveLogged(t, s)
+	a := ask(t, server, "POST", "/admin/v1/sales", creating)
+	if a.StatusCode != http.StatusCreated || a.document["recorded"] != false {
+		t.Errorf("got %s %s, want 201 and that it is not recorded", a.Status, a.text)
+	}
+	if got := a.Header.Get("Warning"); !strings.Contains(got, "not selling until the ledger has recorded it") {
+		t.Errorf("got Warning %q, want that it does not sell", got)
+	}
+	if n := logged.FilterMessageSnippet("does not sell until").Len(); n != 1 {
+		t.Errorf("got %d lines logged of it, want 1", n)
+	}
+}
+
+func TestACreationWaitsForTheLedger(t *testing.T) {
+	var asked atomic.Int64
+	s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
+		if asked.Add(1) < 3 {
+			return unrecorded(id), nil
+		}
+		return survey(id), nil
+	}}
+	a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", creating)
+	if a.StatusCode != http.StatusCreated || a.document["recorded"] != true || a.Header.Get("Warning") != "" {
+		t.Errorf("got %s %s, want 201, recorded and no warning", a.Status, a.text)
+	}
+	if n := asked.Load(); n != 3 {
+		t.Errorf("got %d surveys, want 3", n)
+	}
+}
+
+// The wait is five seconds, and no more.
+func TestACreationWaitsFiveSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stock{survey: func(id sale.ID) (sale.Survey, error) { return unrecorded(id), nil }}
+		begun := time.Now()
+		if got := direct(t, s, creating); got.Code != http.StatusCreated {
+			t.Errorf("got %d %s, want 201", got.Code, got.Body)
+		}
+		if took := time.Since(begun); took < 5*time.Second || took > 5100*time.Millisecond {
+			t.Errorf("got an answer after %v, want it after 5s", took)
+		}
+	})
+}
+
+// Redis came back empty, a deploy script created the sale again, and all that had been
+// sold was sold once more.
+func TestASaleIsNeverOpenedTwice(t *testing.T) {
+	t.Run("where the ledger finds that it knows another of that id", func(t *testing.T) {
+		var asked atomic.Int64
+		s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
+			v := unrecorded(id)
+			if asked.Add(1) > 2 {
+				v.Lost = "the ledger knows another sale of this id"
+			}
+			return v, nil
+		}}
+		a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", creating)
+		wantProblem(t, a, http.StatusConflict, "conflict")
+		for _, want := range []string{"opened before", "the ledger knows another sale of this id", "onsale reconcile s"} {
+			if detail := a.document["detail"].(string); !strings.Contains(detail, want) {
+				t.Errorf("got %q, want %q in it", detail, want)
+			}
+		}
+	})
+	t.Run("where it is shut already", func(t *testing.T) {
+		s := &stock{open: func(sale.Sale) (bool, error) { return false, sale.Lost("open", errLost) }}
+		a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", creating)
+		wantProblem(t, a, http.StatusServiceUnavailable, "sale-lost")
+	})
+}
+
+func TestASaleThatLostDataIsShownWithTheReason(t *testing.T) {
+	s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
+		v := survey(id)
+		v.Lost = "event 7 was seen, the last is 3"
+		return v, nil
+	}}
+	a := ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/s", "")
+	if a.StatusCode != http.StatusOK || a.document["lost"] != "event 7 was seen, the last is 3" {
+		t.Errorf("got %s %s, want 200 and why it is lost", a.Status, a.text)
+	}
+	s.setClosed = func(sale.ID, bool) error { return sale.Lost("close", errLost) }
+	wantProblem(t, ask(t, serve(t, s, nil), "POST", "/admin/v1/sales/s/close", ""), http.StatusServiceUnavailable, "sale-lost")
+}

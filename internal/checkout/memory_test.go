@@ -1,0 +1,152 @@
+package checkout_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"onsale/internal/checkout"
+	"onsale/internal/sale"
+)
+
+// remembering runs a shop of two sales, "s" and "t", and returns the desk of each.
+func remembering(t *testing.T, test func(s *shop, desks map[sale.ID]*checkout.Desk)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ids := []sale.ID{"s", "t"}
+		s := start(t, &store{sales: func(context.Context) ([]sale.ID, error) { return ids, nil }}, &remote{}, checkout.Hooks{})
+		defer s.ends(t)
+		desks := map[sale.ID]*checkout.Desk{}
+		for _, id := range ids {
+			d, known := s.Desk(id)
+			if !known {
+				t.Fatalf("got no desk of %s", id)
+			}
+			desks[id] = d
+		}
+		test(s, desks)
+	})
+}
+
+// acknowledge has the desk remember the holds from, …, to-1.
+func acknowledge(d *checkout.Desk, from, to int) {
+	for i := from; i < to; i++ {
+		d.Acknowledged(sale.Order{ID: sale.OrderID(fmt.Sprint(i)), Buyer: "ann", Quantity: 1, State: sale.StateHeld}, sale.Mark{Epoch: 1, Seq: int64(i)})
+	}
+}
+
+// wantRemembered checks that exactly the holds from, …, to-1 are remembered, in this order.
+func wantRemembered(t *testing.T, s *shop, id sale.ID, from, to int) {
+	t.Helper()
+	got := s.Remembered(id)
+	if len(got) != to-from {
+		t.Fatalf("%s: got %d holds remembered, want %d", id, len(got), to-from)
+	}
+	for i, r := range got {
+		if want := from + i; r.Order.ID != sale.OrderID(fmt.Sprint(want)) || r.Mark.Seq != int64(want) {
+			t.Fatalf("%s: got hold %s at event %d, want %d at its own, oldest first", id, r.Order.ID, r.Mark.Seq, want)
+		}
+	}
+}
+
+func TestANodeRemembersTheHoldsOfEachSale(t *testing.T) {
+	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+		wantRemembered(t, s, "s", 0, 0)
+		for i := range 1000 { // the two sales take turns in one ring, which grows meanwhile
+			acknowledge(desks["s"], i, i+1)
+			acknowledge(desks["t"], 5000+i, 5000+i+1)
+		}
+		wantRemembered(t, s, "s", 0, 1000)
+		wantRemembered(t, s, "t", 5000, 6000)
+		wantRemembered(t, s, "nobody's", 0, 0)
+		first := s.Remembered("s")[0]
+		if want := (checkout.Remembered{
+			Order: sale.Order{ID: "0", Buyer: "ann", Quantity: 1, State: sale.StateHeld}, Mark: sale.Mark{Epoch: 1},
+		}); first != want {
+			t.Errorf("got %+v, want %+v", first, want)
+		}
+	})
+}
+
+func TestAHoldIsRememberedForAMinute(t *testing.T) {
+	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+		acknowledge(desks["s"], 0, 100)
+		time.Sleep(30 * time.Second)
+		acknowledge(desks["s"], 100, 150)
+		time.Sleep(30 * time.Second)
+		wantRemembered(t, s, "s", 0, 150)
+		time.Sleep(time.Millisecond)
+		wantRemembered(t, s, "s", 100, 150) // also where nothing comes after them
+		acknowledge(desks["s"], 150, 160)
+		wantRemembered(t, s, "s", 100, 160)
+	})
+}
+
+// The ring's end is reached again and again, at every length that it has had.
+func TestTheMemoryWrapsAround(t *testing.T) {
+	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+		next := 0
+		for _, burst := range []int{1, 40, 63, 64, 65, 90, 127, 129, 300} {
+			for range 5 {
+				from := next
+				acknowledge(desks["s"], next, next+burst)
+				next += burst
+				time.Sleep(40 * time.Second)
+				acknowledge(desks["s"], next, next+burst)
+				next += burst
+				wantRemembered(t, s, "s", from, next)
+				time.Sleep(time.Minute + time.Second)
+				wantRemembered(t, s, "s", 0, 0)
+			}
+		}
+	})
+}
+
+func TestTheMemoryIsBounded(t *testing.T) {
+	const most = 1 << 17
+	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+		acknowledge(desks["s"], 0, most)
+		wantRemembered(t, s, "s", 0, most)
+		acknowledge(desks["s"], most, most+1000)
+		wantRemembered(t, s, "s", 1000, most+1000) // the oldest go
+	})
+}
+
+func TestAHoldIsRememberedWithoutGarbage(t *testing.T) {
+	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+		acknowledge(desks["s"], 0, 1000)
+		time.Sleep(2 * time.Minute)
+		d, o, m := desks["s"], sale.Order{ID: "o", Buyer: "ann", Quantity: 1, State: sale.StateHeld}, sale.Mark{Epoch: 1, Seq: 1}
+		if got := testing.AllocsPerRun(900, func() { d.Acknowledged(o, m) }); got != 0 {
+			t.Errorf("got %v allocations a hold, want none", got)
+		}
+		if n := len(s.Remembered("s")); n != 901 { // with the run that warms up
+			t.Errorf("got %d holds remembered, want 901", n)
+		}
+	})
+}
+
+// Replies of several sales come at once.
+func TestHoldsAreRememberedWhileTheyAreRead(t *testing.T) {
+	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+		done := make(chan struct{})
+		for _, d := range desks {
+			go func() {
+				acknowledge(d, 0, 2000)
+				done <- struct{}{}
+			}()
+		}
+		for ended := 0; ended < len(desks); {
+			select {
+			case <-done:
+				ended++
+			default:
+				s.Remembered("s")
+			}
+		}
+		wantRemembered(t, s, "s", 0, 2000)
+		wantRemembered(t, s, "t", 0, 2000)
+	})
+}

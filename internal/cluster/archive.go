@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/sale"
+)
+
+var errNoDatabase = errors.New("a sale is archived to PostgreSQL: set ONSALE_DATABASE_URL, or --database-url")
+
+// Archive takes a sale out of Redis that is over: the ledger keeps it. See ledger.Store.Archive.
+func Archive(ctx context.Context, at StoreFlags, id sale.ID, log *zap.Logger) (err error) {
+	if at.Database.URL == "" {
+		return errNoDatabase
+	}
+	s, err := openStores(ctx, at, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.ledger.Archive(ctx, s.Store, id)
+}
+
+// Over lists sales that were closed at least so long ago and can be archived.
+func Over(ctx context.Context, at StoreFlags, since time.Duration, log *zap.Logger) (_ []sale.ID, err error) {
+	if at.Database.URL == "" {
+		return nil, errNoDatabase
+	}
+	s, err := openStores(ctx, at, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.ledger.Over(ctx, since)
+}
+
+// archiveEvery is how often a ledger looks for sales to archive.
+const archiveEvery = time.Minute
+
+// archive takes sales out of Redis that were closed long enough ago, until ctx ends. Several
+// ledgers may do so at once: a sale is archived once.
+func (l *Ledger) archive(ctx context.Context) error {
+	for {
+		ids, err := l.store.Over(ctx, l.config.ArchiveAfter)
+		if err != nil && ctx.Err() == nil {
+			l.log.Debug("can't list sales that are over", zap.Error(err))
+		}
+		for _, id := range ids {
+			switch err := l.store.Archive(ctx, l.stock, id); {
+			case err == nil:
+				l.log.Info("sale archived", zap.String("sale", string(id)))
+			case ctx.Err() == nil:
+				l.log.Warn("sale not archived; it is tried again", zap.String("sale", string(id)), zap.Error(err))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(archiveEvery):
+		}
+	}
+}

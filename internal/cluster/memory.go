@@ -1,0 +1,70 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/lease"
+	"onsale/internal/reconcile"
+	"onsale/internal/sale"
+)
+
+// nodesMemory asks the nodes that run what they remember.
+type nodesMemory struct {
+	nodes *lease.Registry
+	token string
+	http  *http.Client
+}
+
+func memoryOf(client redis.UniversalClient, token string) nodesMemory {
+	return nodesMemory{nodes: lease.Nodes(client), token: token, http: http.DefaultClient}
+}
+
+// registering is how long nodes take to register again with a Redis that came back empty:
+// they renew their names every second.
+const registering = 1200 * time.Millisecond
+
+// askTimeout bounds what one node may take.
+const askTimeout = 5 * time.Second
+
+// Holds asks all nodes at once.
+func (m nodesMemory) Holds(ctx context.Context, id sale.ID) (holds []reconcile.Hold, seen []sale.Mark, err error) {
+	select {
+	case <-time.After(registering):
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	nodes, err := m.nodes.Members(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("nodes: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	var errs []error
+	var group sync.WaitGroup
+	for name, addr := range nodes {
+		group.Go(func() {
+			h, err := adminapi.AskHolds(ctx, m.http, addr, m.token, id)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, fmt.Errorf("node %s at %s: %w", name, addr, err))
+				return
+			}
+			holds = append(holds, h.Holds...)
+			if h.Seen.Seq > 0 {
+				seen = append(seen, h.Seen)
+			}
+		})
+	}
+	group.Wait()
+	return holds, seen, errors.Join(errs...)
+}

@@ -1,0 +1,186 @@
+package remotestock
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"onsale/internal/sale"
+)
+
+// Adopt builds the sale's keys from records, and puts them in the place of whatever
+// Redis has of it, all at once and at the end. It changes nothing and returns
+// [sale.ErrStale] where the sale is no longer as it was read, or keys that were
+// built are gone; a caller reads anew then. Records with which no script would go on
+// are a [sale.ErrConflict].
+func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
+	if err := adoptable(a.Records); err != nil {
+		return err
+	}
+	k := keysOf(id)
+	b := s.builder(k.sale + ":new:" + a.Fence)
+	counts, err := b.build(ctx, a)
+	if err != nil {
+		return fmt.Errorf("adopt: %w: %w", sale.ErrUnavailable, err)
+	}
+	d, c := a.Records.Sale, a.Records.Counters()
+	args := append([]any{string(a.Was)}, counts...)
+	d.Total = a.Records.Opened
+	args = append(args, a.Fence, a.Chain.Life, a.Chain.Epoch, a.Chain.Seq)
+	args = append(args, definitionArgs(d)...)
+	args = append(args, "closed", flag(d.Closed), "ledger", flag(a.Ledger),
+		"total", c.Total, "remaining", c.Remaining, "held", c.Held, "paid", c.Paid)
+	for key, delta := range a.Records.Restocks {
+		args = append(args, "change:"+key, delta)
+	}
+	call, cancel := context.WithTimeout(ctx, s.config.Call)
+	defer cancel()
+	// Listed first: were it the last step and failed, the sale would be whole and nobody
+	// would find it.
+	if err := s.client.SAdd(call, salesKey, string(id)).Err(); err != nil {
+		return fmt.Errorf("adopt: %w: %w", sale.ErrUnavailable, err)
+	}
+	raw, err := adoptScript.Call(call, s.client, slices.Concat(k.all, b.keys), args)
+	if err != nil {
+		return classify("adopt", err)
+	}
+	switch {
+	case len(raw) == 1 && raw[0] == "done":
+	case len(raw) == 1 && (raw[0] == "moved" || raw[0] == "torn"):
+		return errors.Join(fmt.Errorf("sale %s is no longer as it was read (%v): %w", id, raw[0], sale.ErrStale), b.discard(ctx))
+	default:
+		return classify("adopt", fmt.Errorf("%w: adopt answered %v", ErrReply, raw))
+	}
+	return nil
+}
+
+// adoptable is nil, or a [sale.ErrConflict] where records break what every script
+// keeps: the sale would refuse all calls.
+func adoptable(r sale.Records) error {
+	if c := r.Counters(); !c.Conserved() {
+		return sale.Conflict("the records have %d tickets in live orders of %d", c.Held+c.Paid, c.Total)
+	}
+	live := map[sale.Buyer]sale.OrderID{}
+	for id, o := range r.Orders {
+		if !o.State.Live() {
+			continue
+		}
+		if other, two := live[o.Buyer]; two {
+			return sale.Conflict("buyer %q has two live orders, %s and %s", o.Buyer, other, id)
+		}
+		live[o.Buyer] = id
+	}
+	return nil
+}
+
+const (
+	// buildAtOnce is how many fields one command sets while keys are built: more would keep
+	// Redis from other sales' claims for longer.
+	buildAtOnce = 200
+	// addAtOnce is the same for entries of the deadlines, each of which has up to 128 ids.
+	addAtOnce = 16
+	// buildExpires ends what an interrupted reconciliation has built.
+	buildExpires = time.Hour
+	// deadlinesAtOnce is how many holds share an entry of the deadlines.
+	deadlinesAtOnce = 128
+	// pastKept is how many ended orders a buyer keeps in Redis, see lua/order.lua.
+	pastKept = 3
+)
+
+// builder writes a sale's keys under names of their own.
+type builder struct {
+	store *Store
+	keys  []string // buyers, orders, deadlines, payments, past
+}
+
+func (s *Store) builder(prefix string) builder {
+	return builder{s, []string{prefix + ":buyers", prefix + ":orders", prefix + ":deadlines", prefix + ":payments", prefix + ":past"}}
+}
+
+func (b builder) discard(ctx context.Context) error {
+	return b.store.client.Unlink(ctx, b.keys...).Err()
+}
+
+// build writes all keys, and returns how many fields or members each has.
+func (b builder) build(ctx context.Context, a sale.Adoption) ([]any, error) {
+	if err := b.discard(ctx); err != nil {
+		return nil, err
+	}
+	buyers, orders, past, deadlines := ordersOf(a)
+	payments := paymentsOf(a.Records)
+	for key, fields := range map[string][]any{b.keys[0]: buyers, b.keys[1]: orders, b.keys[3]: payments, b.keys[4]: past} {
+		for chunk := range slices.Chunk(fields, 2*buildAtOnce) {
+			if err := b.store.client.HSet(ctx, key, chunk...).Err(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for chunk := range slices.Chunk(deadlines, addAtOnce) {
+		if err := b.store.client.ZAdd(ctx, b.keys[2], chunk...).Err(); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range b.keys {
+		if err := b.store.client.Expire(ctx, key, buildExpires).Err(); err != nil {
+			return nil, err
+		}
+	}
+	return []any{len(buyers) / 2, len(orders) / 2, len(deadlines), len(payments) / 2, len(past) / 2}, nil
+}
+
+// ordersOf are the fields of buyers, orders and past, and the deadlines, in a
+// stable order: ended orders by when they were made.
+func ordersOf(a sale.Adoption) (buyers, orders, past []any, deadlines []redis.Z) {
+	all := slices.SortedFunc(maps.Values(a.Records.Orders), func(x, y sale.Order) int {
+		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.ID, y.ID))
+	})
+	ended := map[sale.Buyer][]sale.Order{}
+	held := map[sale.Instant][]byte{}
+	for _, o := range all {
+		id, ok := encodeID(o.ID)
+		switch {
+		case !ok: // no script can have made it
+		case o.State.Live():
+			buyers = append(buyers, string(o.Buyer), id+termsOf(o))
+			orders = append(orders, id, string(o.Buyer))
+			if o.State == sale.StateHeld {
+				held[o.Expires] = append(held[o.Expires], id...)
+			}
+		default:
+			ended[o.Buyer] = append(ended[o.Buyer], o)
+		}
+	}
+	for buyer, list := range ended {
+		var ids string
+		for _, o := range list[max(0, len(list)-pastKept):] {
+			id, _ := encodeID(o.ID)
+			ids += id
+			orders = append(orders, id, endedValue(o, a.Chain.Seq))
+		}
+		past = append(past, string(buyer), ids)
+	}
+	for at, ids := range held {
+		for chunk := range slices.Chunk(ids, deadlinesAtOnce*idLength) {
+			deadlines = append(deadlines, redis.Z{Score: float64(at), Member: string(chunk)})
+		}
+	}
+	return buyers, orders, past, deadlines
+}
+
+func paymentsOf(r sale.Records) (fields []any) {
+	for _, id := range slices.Sorted(maps.Keys(r.Payments)) {
+		p := r.Payments[id]
+		fields = append(fields, "p:"+string(id), paymentRecord(p), "m:"+string(p.Message), string(id))
+		// A refunded order still names the payment that had paid it.
+		if p.State == sale.PaymentApplied || p.Reason == sale.ReasonRefunded {
+			fields = append(fields, "o:"+string(p.Order), string(id))
+		}
+	}
+	return fields
+}

@@ -1,0 +1,86 @@
+package remotestock
+
+import (
+	"errors"
+	"fmt"
+
+	"onsale/internal/sale"
+)
+
+// decisions reads what deduct answered of a batch: a letter a claim, and details of
+// those that need them. See lua/deduct.lua.
+func decisions(batch []*entry, r reply) ([]answer, error) {
+	outcomes, err := r.text("outcomes")
+	details, err2 := r.texts("details")
+	hold, err3 := r.number("hold")
+	if err := errors.Join(err, err2, err3); err != nil {
+		return nil, err
+	}
+	if len(outcomes) != len(batch) {
+		return nil, fmt.Errorf("%w: %d results for %d claims", ErrReply, len(outcomes), len(batch))
+	}
+	answers := make([]answer, len(batch))
+	expires := r.reading.At + sale.Instant(hold)
+	for i, e := range batch {
+		a, detailed := &answers[i], true
+		detail := ""
+		switch outcomes[i] {
+		case 'k', 'o', 'b', 'u':
+			if len(details) == 0 {
+				return nil, fmt.Errorf("%w: a detail of claim %d is missing", ErrReply, i)
+			}
+			detail, details = details[0], details[1:]
+		default:
+			detailed = false
+		}
+		if detailed {
+			a.decision, a.err = detailedDecision(e.claim, outcomes[i], detail)
+		} else {
+			a.decision, a.err = plainDecision(e.claim, outcomes[i], r.reading, expires)
+		}
+		if errors.Is(a.err, ErrReply) {
+			return nil, a.err
+		}
+	}
+	return answers, nil
+}
+
+// plainDecision is that of a claim which the script had nothing more to say about.
+func plainDecision(c sale.Claim, letter byte, r sale.Reading, expires sale.Instant) (sale.Decision, error) {
+	switch letter {
+	case 'h':
+		return sale.Decision{Outcome: sale.Held, Order: sale.Order{
+			ID: c.Order, Buyer: c.Buyer, Quantity: c.Quantity, State: sale.StateHeld, Created: r.At, Expires: expires,
+		}}, nil
+	case 's':
+		return sale.Decision{Outcome: sale.SoldOut}, nil
+	case 'm':
+		// What is left is of the end of the call: others in it may have had the rest.
+		if r.Remaining == 0 {
+			return sale.Decision{Outcome: sale.SoldOut}, nil
+		}
+		return sale.Decision{Outcome: sale.NotEnough, Remaining: r.Remaining}, nil
+	case 'l':
+		return sale.Decision{Outcome: sale.Late}, nil
+	case 'c':
+		return sale.Decision{Outcome: sale.Closed}, nil
+	case 'n':
+		return sale.Decision{Outcome: sale.NotOpen}, nil
+	}
+	return sale.Decision{}, fmt.Errorf("%w: claim outcome %q", ErrReply, letter)
+}
+
+// detailedDecision is that of a claim which met something in Redis.
+func detailedDecision(c sale.Claim, letter byte, detail string) (d sale.Decision, err error) {
+	switch letter {
+	case 'b':
+		return d, fmt.Errorf("%w: claim refused: %s", sale.ErrUnavailable, detail)
+	case 'u':
+		return d, fmt.Errorf("%w: %s", sale.ErrUnknown, detail)
+	}
+	d.Outcome = sale.Replayed
+	if d.Order, err = parseRow(detail); err == nil && letter == 'o' && d.Order.Quantity != c.Quantity {
+		d.Outcome = sale.AlreadyOrdered
+	}
+	return d, err
+}

@@ -1,0 +1,94 @@
+package remotestock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// TestAUserWithoutXADDSellsNoTicketTwice: the script wrote orders and failed before it
+// took their stock away, so that each of twenty buyers had the one ticket.
+func TestAUserWithoutXADDSellsNoTicketTwice(t *testing.T) {
+	const buyers = 20
+	ctx := context.Background()
+	r := startRedis(t)
+	admin, client := newStore(t, r.Addr(), "admin")
+	for _, right := range []string{"xadd", "zadd", "setrange"} {
+		t.Run(right, func(t *testing.T) {
+			id := sale.ID("without-" + right)
+			open(t, admin, newSale(string(id), 1))
+			if err := client.Do(ctx, "acl", "setuser", right, "on", ">secret", "~*", "+@all", "-"+right).Err(); err != nil {
+				t.Fatal(err)
+			}
+			s := newer(t, r.Addr(), func(c *remotestock.Config) { c.Username, c.Password, c.TripAfter = right, "secret", 1000 })
+			c := committer(t, s, id, patience(300*time.Millisecond))
+
+			first := claim("first", 1)
+			_, err := c.DecideBatch([]sale.Claim{first})
+			if !errors.Is(err, sale.ErrUnknown) || errors.Is(err, sale.ErrUnavailable) || !strings.Contains(err.Error(), "TORN") {
+				t.Errorf("got %v, want it unknown and torn", err)
+			}
+			var mu sync.Mutex
+			holds := map[sale.OrderID]bool{}
+			var group sync.WaitGroup
+			for i := range buyers {
+				group.Go(func() {
+					mine := first
+					if i > 0 {
+						mine = claim(fmt.Sprint("buyer-", i), 1)
+					}
+					got, err := c.Decide(mine)
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case err == nil && (got.Outcome == sale.Held || got.Outcome == sale.Replayed):
+						holds[got.Order.ID] = true
+					case err == nil && got.Outcome != sale.SoldOut, err != nil && !errors.Is(err, sale.ErrUnknown):
+						t.Errorf("got %v, %v, want a hold, sold-out or ErrUnknown", got.Outcome, err)
+					}
+				})
+			}
+			group.Wait()
+			if len(holds) > 1 {
+				t.Errorf("got %d orders of one ticket", len(holds))
+			}
+			snapshot, err := admin.Snapshot(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := snapshot.Counters; c.Remaining != 0 || c.Held != 1 || len(snapshot.Orders) > 1 {
+				t.Errorf("got the books %+v and %d orders, want the stock taken away before anything else", c, len(snapshot.Orders))
+			}
+		})
+	}
+}
+
+// TestAUserWithoutTheRightToTrimWritesNothing: what a script needs after its first write
+// is tried before it.
+func TestAUserWithoutTheRightToTrimWritesNothing(t *testing.T) {
+	ctx := context.Background()
+	r := startRedis(t)
+	admin, client := newStore(t, r.Addr(), "admin")
+	order := overdueSale(t, admin, client, "s")
+	for _, right := range []string{"lrange", "hget", "hmget", "zcard", "xlen", "strlen", "hlen"} {
+		if err := client.Do(ctx, "acl", "setuser", right, "on", ">secret", "~*", "+@all", "-"+right).Err(); err != nil {
+			t.Fatal(err)
+		}
+		s := newer(t, r.Addr(), func(c *remotestock.Config) { c.Username, c.Password, c.TripAfter = right, "secret", 1000 })
+		before := dump(t, client)
+		if _, _, err := s.Cancel(ctx, "s", 0, order, "ann"); err == nil || strings.Contains(err.Error(), "TORN") {
+			t.Errorf("cancel without %s: got %v, want it refused before its first write", right, err)
+		}
+		if _, _, _, err := s.Expire(ctx, "s", 0, 10); err == nil || strings.Contains(err.Error(), "TORN") {
+			t.Errorf("expire without %s: got %v, want it refused before its first write", right, err)
+		}
+		wantUnchanged(t, client, before)
+	}
+}

@@ -1,0 +1,112 @@
+package model
+
+import (
+	"fmt"
+
+	"onsale/internal/sale"
+)
+
+// Decide decides the claims of one call, in their order. late says that Redis time is
+// past the earliest of their deadlines. The error is [sale.ErrLost], or
+// [sale.ErrUnavailable] until a ledger has recorded the sale, or its new epoch.
+func (m *Sale) Decide(batch []sale.Claim, late bool) ([]sale.Decision, error) {
+	if m.lost != "" {
+		return nil, m.shut()
+	}
+	if m.ledger && m.read < 1 {
+		return nil, fmt.Errorf("the ledger has not recorded the sale: %w", sale.ErrUnavailable)
+	}
+	decisions := make([]sale.Decision, len(batch))
+	var held []sale.Order
+	var ids string
+	for i, c := range batch {
+		d := m.decide(c, late)
+		if d.Outcome == sale.Held {
+			m.orders[d.Order.ID] = d.Order
+			held, ids = append(held, d.Order), ids+binary(d.Order.ID)
+		}
+		decisions[i] = d
+	}
+	for i := range decisions { // a reply has one number for all of its claims
+		if decisions[i].Outcome != sale.NotEnough {
+			continue
+		}
+		if decisions[i].Remaining = m.Counters().Remaining; decisions[i].Remaining == 0 {
+			decisions[i].Outcome = sale.SoldOut
+		}
+	}
+	if len(held) > 0 {
+		m.append(sale.Event{Orders: held}, "held", ids)
+	}
+	return decisions, nil
+}
+
+func (m *Sale) decide(c sale.Claim, late bool) sale.Decision {
+	if known, ok := m.orders[c.Order]; ok {
+		return sale.Decision{Outcome: sale.Replayed, Order: known}
+	}
+	if late {
+		return sale.Decision{Outcome: sale.Late}
+	}
+	if refusal := m.refusal(); refusal != sale.Undecided {
+		return sale.Decision{Outcome: refusal}
+	}
+	live, err := m.OrderOf(c.Buyer)
+	remaining := m.Counters().Remaining
+	switch {
+	case err == nil && live.Quantity == c.Quantity:
+		return sale.Decision{Outcome: sale.Replayed, Order: live}
+	case err == nil:
+		return sale.Decision{Outcome: sale.AlreadyOrdered, Order: live}
+	case remaining == 0:
+		return sale.Decision{Outcome: sale.SoldOut}
+	case remaining < int64(c.Quantity):
+		return sale.Decision{Outcome: sale.NotEnough}
+	}
+	return sale.Decision{Outcome: sale.Held, Order: sale.Order{
+		ID: c.Order, Buyer: c.Buyer, Quantity: c.Quantity, State: sale.StateHeld,
+		Created: m.Now, Expires: m.Now.Add(m.definition.HoldFor),
+	}}
+}
+
+// refusal is why no claim passes now.
+func (m *Sale) refusal() sale.Outcome {
+	d := m.definition
+	d.Closed = m.closed
+	return d.WindowAt(m.Now)
+}
+
+// Restock changes the total and returns it. The error is [sale.ErrConflict] or
+// [sale.ErrLost].
+func (m *Sale) Restock(delta int64, key string) (total int64, err error) {
+	if m.lost != "" {
+		return 0, m.shut()
+	}
+	c := m.Counters()
+	before, known := m.restocks[key]
+	switch {
+	case known && before == delta:
+		return c.Total, nil
+	case known || c.Remaining+delta < 0 || c.Total+delta > sale.MaxTotal:
+		return c.Total, sale.Conflict("total stays %d", c.Total)
+	}
+	m.restocks[key] = delta
+	m.raise()
+	m.append(sale.Event{Restock: &sale.Restock{Key: key, Delta: delta}}, "sale", "restocked", "delta", decimal(delta), "key", key)
+	return c.Total + delta, nil
+}
+
+// SetClosed closes the sale or lets it sell again. The error is [sale.ErrLost].
+func (m *Sale) SetClosed(closed bool) error {
+	if m.lost != "" {
+		return m.shut()
+	}
+	if m.closed != closed {
+		m.closed = closed
+		m.append(sale.Event{Closed: &closed}, "sale", map[bool]string{true: "closed", false: "reopened"}[closed])
+	}
+	return nil
+}
+
+// raise begins a new generation of the stock.
+func (m *Sale) raise() { m.stock = max(m.stock+1, sale.Generation(m.Now)) }

@@ -1,0 +1,46 @@
+-- rights: tries every command that the other scripts use, on keys of its own. Stands
+-- alone.
+--
+-- KEYS  1 a hash  2 a zset  3 a stream  4 a string  5 a list: none of them is there
+-- reply the commands that Redis refuses to the caller
+-- keeps nothing: it removes what it writes
+
+local denied = {}
+local function try(...)
+  local done = redis.pcall(...)
+  if type(done) == 'table' and done.err and string.find(done.err, 'NOPERM', 1, true) then
+    denied[#denied + 1] = (select(1, ...))
+  end
+end
+
+try('TIME')
+try('HSET', KEYS[1], 'a', '1')
+try('HGET', KEYS[1], 'a')
+try('HMGET', KEYS[1], 'a')
+try('HGETALL', KEYS[1])
+try('HLEN', KEYS[1])
+try('HDEL', KEYS[1], 'b')
+try('ZADD', KEYS[2], '1', 'a')
+try('ZCARD', KEYS[2])
+try('ZSCORE', KEYS[2], 'a')
+try('ZRANGEBYSCORE', KEYS[2], '-inf', '+inf')
+try('ZREM', KEYS[2], 'b')
+try('XADD', KEYS[3], '*', 'a', '1')
+try('XLEN', KEYS[3])
+try('XRANGE', KEYS[3], '-', '+')
+try('XREVRANGE', KEYS[3], '+', '-')
+try('XDEL', KEYS[3], '0-1')
+try('SETRANGE', KEYS[4], '0', 'a')
+try('GETRANGE', KEYS[4], '0', '1')
+try('STRLEN', KEYS[4])
+try('RPUSH', KEYS[5], 'a')
+try('LLEN', KEYS[5])
+try('LRANGE', KEYS[5], '0', '-1')
+try('LTRIM', KEYS[5], '0', '0')
+try('EXISTS', KEYS[1])
+try('HSETNX', KEYS[1], 'c', '1')
+try('PERSIST', KEYS[1])
+try('RENAME', KEYS[5], KEYS[4])
+try('UNLINK', KEYS[4])
+for i = 1, 5 do try('DEL', KEYS[i]) end
+return denied

@@ -50,6 +50,15 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 			[]string{"--rounds 0: want at least 1", "--replicas -1: want 0 to 4", "--replicas 5: want 0 to 4", "--kinds burnt: want some of", "--tickets 0: want at least 1",
 				"--rate 0: want more than 0", "--clients 0: want at least 1", "--nodes 0: want at least 1", "--cost -1s: want", lacks},
 		},
+		"redis": {
+			[]string{"redis", "--claims", "0", "--turns", "0", "--before", elsewhere},
+			[]string{"--claims 0: want at least 1", "--turns 0: want at least 1", "--before " + elsewhere + ": want a checkout"},
+		},
+		"million": {
+			[]string{"million", "--tickets", "999", "--pairs", "0", "--turn", "0s", "--connections", "0", "--nice", "20", "--binaries", elsewhere},
+			[]string{"--tickets 999: want at least 1000", "--pairs 0: want at least 1", "--turn 0s: want more than 0", "--connections 0: want 1 to",
+				"--nice 20: want 0 to 19", lacks},
+		},
 		"no connections":       {[]string{"connections", "0", "--binaries", elsewhere}, []string{"connections 0: want 1 to 1265000", lacks}},
 		"too many connections": {[]string{"connections", "1265001"}, []string{"connections 1265001: want 1 to 1265000, which is 5000 from each of 253 source addresses"}},
 	} {
@@ -75,7 +84,7 @@ func TestUnwritableOutputIsFoundFirst(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "no", "such", "folder")
 	for _, args := range [][]string{
 		{"headline", "--json", file}, {"headline", "--html", file}, {"orders", "--json", file}, {"ratios", "--json", file},
-		{"soak", "--json", file}, {"failover", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
+		{"soak", "--json", file}, {"failover", "--json", file}, {"million", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
 	} {
 		t.Run(args[0]+args[1], func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())

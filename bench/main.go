@@ -25,6 +25,9 @@ type cli struct {
 	Connections connections `cmd:"" help:"Hold many idle buyers open against one node, and then sell through them."`
 	Idle        idle        `cmd:"" hidden:"" help:"Those buyers, as a process of its own."`
 	Ratios      ratios      `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
+	Redis       redisCost   `cmd:"" help:"What a claim costs Redis and an order takes of its memory, beside an earlier version's."`
+	Million     million     `cmd:"" help:"Sell a large sale, audited all the while, lose a part of it and get it back, and archive it: seconds, memory, and the longest call of Redis."`
+	Auditing    auditing    `cmd:"" hidden:"" help:"One audit, as a process of its own."`
 	Load        load        `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
 	Bare        bare        `cmd:"" hidden:"" help:"A bare fasthttp server that sends one fixed answer."`
 	Serve       serve       `cmd:"" hidden:"" help:"One strategy behind the buyers' routes, as a process of its own."`

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/cluster"
+	"onsale/internal/sale"
+)
+
+// auditing is one audit, as a process of its own, so that its memory and its processor time
+// are known.
+type auditing struct {
+	Redis    string `required:"" help:"host:port of Redis."`
+	Database string `required:"" env:"ONSALE_DATABASE_URL" help:"URL of PostgreSQL."`
+	Sale     string `required:"" help:"Sale to audit."`
+}
+
+// audited is what it found.
+type audited struct {
+	Seconds float64  `json:"seconds"`
+	CPU     float64  `json:"cpu_seconds"`
+	Memory  int64    `json:"peak_memory_bytes"`
+	Orders  int      `json:"orders"`
+	Sold    int64    `json:"sold"`
+	Faults  []string `json:"faults"`
+}
+
+// Run is the process.
+func (a *auditing) Run(ctx context.Context) error {
+	at := cluster.StoreFlags{Redis: cluster.RedisFlags{Addrs: []string{a.Redis}}, Database: cluster.DatabaseFlags{URL: a.Database}}
+	begin := time.Now()
+	found, err := cluster.Audit(ctx, at, sale.ID(a.Sale), zap.NewNop())
+	if err != nil {
+		return err
+	}
+	out := audited{Seconds: time.Since(begin).Seconds(), Orders: len(found.Orders), Sold: found.Sold(), Faults: found.Faults}
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return err
+	}
+	out.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
+	out.Memory = used.Maxrss << 10
+	return json.NewEncoder(os.Stdout).Encode(out)
+}
+
+// audit makes one audit of the cluster's sale, at that priority. A ctx that ends kills it.
+func (m *million) audit(ctx context.Context, c *cluster.Cluster) (found audited, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return found, err
+	}
+	cmd := exec.CommandContext(ctx, "nice", "-n", strconv.Itoa(m.Nice), self, "auditing", "--redis", c.Redis.Addr(), "--sale", millionSale)
+	cmd.Env = append(os.Environ(), "ONSALE_DATABASE_URL="+c.Postgres.URL())
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	raw, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(raw, &found)
+	}
+	if err != nil {
+		return found, fmt.Errorf("audit: %w", err)
+	}
+	return found, nil
+}
+
+// audits audits again and again until ctx ends, and finishes the audit under way.
+func (m *million) audits(ctx context.Context, c *cluster.Cluster) (all []audited, err error) {
+	finishing, cancel := outliving(ctx)
+	defer cancel()
+	for ctx.Err() == nil {
+		found, err := m.audit(finishing, c)
+		if err != nil {
+			return all, err
+		}
+		say(fmt.Sprintf("audited %d orders in %.1f s, %d MiB, %d faults", found.Orders, found.Seconds, found.Memory>>20, len(found.Faults)))
+		all = append(all, found)
+	}
+	return all, nil
+}
+
+// resetPeak begins a process's peak of memory anew.
+func resetPeak(pid int) error {
+	return os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), "clear_refs"), []byte("5"), 0)
+}
+
+// peak is the most memory that a process has held at once, in bytes.
+func peak(pid int) (int64, error) {
+	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(raw)) {
+		if value, is := strings.CutPrefix(line, "VmHWM:"); is {
+			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("process %d has no VmHWM", pid)
+}

@@ -146,6 +146,9 @@ func (a *Allocator) Run(ctx context.Context) error {
 	if a.publisher != nil {
 		parts.run("upstream", a.publisher.Run)
 	}
+	if !a.config.Ledger {
+		a.log.Warn("this site has no ledger: sales are opened without a record of them, and what Redis loses can't be put back")
+	}
 	a.up.Store(true)
 	a.log.Info("allocator is up", zap.String("admin", listener.Addr().String()))
 	<-parts.running.Done()

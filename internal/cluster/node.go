@@ -239,9 +239,6 @@ func (n *Node) Run(ctx context.Context) error {
 // open takes the name, learns what is on sale, and only then lets buyers and
 // gossip in. Being asked to stop before that is no error.
 func (n *Node) open(parts *group) error {
-	if err := errors.Join(n.store.CheckRights(parts.running), n.store.CheckReplicas(parts.running)); err != nil {
-		return notStopped(parts, err)
-	}
 	if err := n.name.Acquire(parts.running); err != nil {
 		return notStopped(parts, err)
 	}
@@ -252,6 +249,10 @@ func (n *Node) open(parts *group) error {
 	case <-n.shop.Known():
 	case <-parts.running.Done():
 		return nil
+	}
+	// Redis answers now: what it would refuse is known before anything is sold.
+	if err := errors.Join(n.store.CheckRights(parts.running), n.store.CheckReplicas(parts.running)); err != nil {
+		return notStopped(parts, err)
 	}
 	buyers, err := net.Listen("tcp", n.config.Listen)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"onsale/internal/adminapi"
@@ -76,6 +77,12 @@ type Member struct {
 // Start starts the process again after it ended.
 func (m *Member) Start() (err error) {
 	m.Process, err = process.Start(m.dir, m.Name, m.path, m.args, m.env...)
+	return err
+}
+
+// StartWith is Start with more flags, this once.
+func (m *Member) StartWith(flags ...string) (err error) {
+	m.Process, err = process.Start(m.dir, m.Name, m.path, append(slices.Clone(m.args), flags...), m.env...)
 	return err
 }
 

@@ -26,14 +26,19 @@ const siteEvery = 5 * time.Second
 // JoinSite records whether the site has a ledger, or compares with what the first program
 // has recorded, again and again until ctx ends. A sale of a site with a ledger sells once it
 // is recorded there, so programs that differ would sell what nobody records, or never sell.
+// It returns [ErrSite], or [ErrRights] where the Redis user may not run what scripts need.
 func (s *Store) JoinSite(ctx context.Context, ledger bool) error {
 	tick := time.NewTicker(siteEvery)
 	defer tick.Stop()
+	checked := false
 	for {
 		call, cancel := context.WithTimeout(ctx, s.config.Call)
 		err := s.joinSite(call, flag(ledger))
 		cancel()
-		if errors.Is(err, ErrSite) {
+		if err == nil && !checked { // Redis answers, so what it refuses is known
+			err, checked = s.CheckRights(ctx), true
+		}
+		if errors.Is(err, ErrSite) || errors.Is(err, ErrRights) {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {

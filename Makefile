@@ -25,9 +25,16 @@ build: ## Build node, allocator, ledger and onsale into bin/
 check: deps ## Look for faults without running: format, vet, staticcheck, go.mod, Nginx and compose files
 	@.ci/check
 
+# Whole sales on real sites, one after the other: their time goes into waiting.
+SLOW = onsale/bench
+
 .PHONY: test
-test: deps ## Run every test under the race detector, in random order
-	$(GO) test -race -shuffle=on -timeout=20m ./...
+test: deps ## Run every test under the race detector, in random order, but those of slow
+	$(GO) test -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(SLOW))
+
+.PHONY: slow
+slow: deps ## Run the tests of the bench commands, which sell whole sales, lose parts of them and fail over
+	$(GO) test -race -shuffle=on -timeout=30m $(SLOW)
 
 .PHONY: race
 race: deps ## Run the concurrent packages' tests COUNT (20) times over

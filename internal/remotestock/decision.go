@@ -16,6 +16,9 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 	if err := errors.Join(err, err2, err3); err != nil {
 		return nil, err
 	}
+	if r.reading.Remaining < 0 {
+		return nil, fmt.Errorf("%w: %d tickets remain", ErrReply, r.reading.Remaining)
+	}
 	if len(outcomes) != len(batch) {
 		return nil, fmt.Errorf("%w: %d results for %d claims", ErrReply, len(outcomes), len(batch))
 	}

@@ -1,8 +1,9 @@
 -- deduct: the one place where tickets are sold. Decides every claim of a batch,
 -- in its order, all or nothing.
 --
--- ARGV  4 the earliest deadline of the claims, in Redis milliseconds, then the ids of
---       all claims (16 bytes each), their buyers, and their quantities
+-- ARGV  4 the earliest deadline of the claims, in Redis milliseconds  5 the ids of all
+--       claims, 16 bytes each  6 their quantities, 2 bytes each, then their buyers.
+--       Each argument costs Redis more than a claim's share of a longer one
 -- reply outcomes: a letter a claim
 --         h held     k known: this very order id    o ordered: the buyer has another
 --         l late     c closed    n not open    s sold out    m not enough: see remaining
@@ -17,39 +18,46 @@ failure = failure or unrecorded(b)
 if failure then return failure end
 
 local argv = ARGV
-local deadline = tonumber(argv[4])
-local n = (#argv - 4) / 3
-if not deadline or n < 1 or n % 1 ~= 0 then
-  return redis.error_reply('BADCALL deduct wants a deadline, then ids, buyers and quantities')
+local deadline, packed, quantities = tonumber(argv[4]), argv[5], argv[6]
+local n = #argv - 6
+if not deadline or n < 1 or #packed ~= 16 * n or #quantities ~= 2 * n then
+  return redis.error_reply('BADCALL deduct wants a deadline, ids, quantities and as many buyers')
 end
 -- An ended order is removed ten seconds after its grant: a claim that may come later
 -- would sell again.
 if deadline > now + SETTLES then
   return redis.error_reply('BADCALL deduct wants a deadline within ' .. SETTLES .. ' ms')
 end
-local B, Q = 4 + n, 4 + 2 * n
+
+local sub = string.sub
+local all = {}
+for i = 1, n do all[i] = sub(packed, 16 * i - 15, 16 * i) end
 
 -- Every key is read before the first write: a key of a wrong type fails here,
 -- where nothing has been changed yet.
-local records = redis.call('HMGET', KEYS[4], unpack(argv, 5, B))
-local lives = redis.call('HMGET', KEYS[3], unpack(argv, B + 1, Q))
+local records = redis.call('HMGET', KEYS[4], unpack(all))
+local lives = redis.call('HMGET', KEYS[3], unpack(argv, 7))
 check_types()
 local own = own_share()
 
 local LETTER = {closed = 'c', ['not-open'] = 'n', late = 'l'}
 local refused = LETTER[now > deadline and 'late' or refusal(b)]
 local remaining, sold, made = b.remaining, 0, 0
-local placed, ids, orders, owners, outcomes, details = {}, {}, {}, {}, {}, {}
+local placed, orders, owners, others, details = {}, {}, {}, {}, {}
 
--- A batch repeats few quantities, so each text is read once: what it counts, and the
--- terms of a new hold of so many.
+-- A batch repeats few quantities, so each is read once: what it counts, and the terms of
+-- a new hold of so many.
 local counts, terms = {}, {}
 local function count(text)
-  local quantity = string.match(text, '^[1-9]%d*$') and tonumber(text)
-  if not quantity or quantity > b.limit then return nil end
+  local quantity = number(text, 1, 2)
+  if quantity < 1 or quantity > b.limit then return nil end
   counts[text], terms[text] = quantity, new_terms('h', quantity, now, b.hold)
   return quantity
 end
+
+-- Nearly always all claims are of one quantity.
+local one = sub(quantities, 1, 2)
+local same = quantities == string.rep(one, n) and one
 
 -- What is there already, or wrong, is the matter of one claim, and no reply of a
 -- wrong shape, which would leave the whole batch in doubt.
@@ -72,10 +80,11 @@ local function twice(id, buyer, entry)
   return 'o', buyer .. '\n' .. entry
 end
 
+local common = same and count(same)
 for i = 1, n do
-  local id, buyer, text = argv[4 + i], argv[B + i], argv[Q + i]
-  local quantity = counts[text] or count(text)
-  if not quantity or #id ~= 16 or buyer == '' then
+  local id, buyer, text = all[i], argv[6 + i], same or sub(quantities, 2 * i - 1, 2 * i)
+  local quantity = common or counts[text] or count(text)
+  if not quantity or buyer == '' then
     return redis.error_reply('BADCALL claim ' .. i .. ' is malformed or above the limit')
   end
   local letter, detail
@@ -88,10 +97,9 @@ for i = 1, n do
   elseif lives[i] then
     letter, detail = ordered(buyer, lives[i])
   elseif remaining >= quantity then
-    letter = 'h'
     remaining, sold, made = remaining - quantity, sold + quantity, made + 1
     local entry, k = id .. terms[text], 2 * made
-    placed[buyer], ids[made] = entry, id
+    placed[buyer] = entry
     orders[k - 1], orders[k] = id, buyer
     owners[k - 1], owners[k] = buyer, entry
   elseif remaining == 0 then
@@ -99,19 +107,31 @@ for i = 1, n do
   else
     letter = 'm'
   end
-  outcomes[i] = letter
-  if detail then details[#details + 1] = detail end
+  if letter then
+    others[i] = letter
+    if detail then details[#details + 1] = detail end
+  end
 end
 
 if made > 0 then
-  local all = table.concat(ids)
+  local granted = packed
+  if made < n then
+    local ids = {}
+    for k = 1, made do ids[k] = orders[2 * k - 1] end
+    granted = table.concat(ids)
+  end
   b.remaining, b.held = remaining, b.held + sold
-  begin_event(b, 'held\n' .. all, {'remaining', int(remaining), 'held', int(b.held)})
+  begin_event(b, 'held\n' .. granted, {'remaining', int(remaining), 'held', int(b.held)})
   write('HSET', KEYS[4], unpack(orders))
   write('HSET', KEYS[3], unpack(owners))
-  write('ZADD', KEYS[5], int(now + b.hold), all)
+  write('ZADD', KEYS[5], int(now + b.hold), granted)
   -- Claims taken under an older plan are no part of this one's count.
   if KNOWN == b.plan then write('HSET', KEYS[2], 'c:' .. NODE, int(own.claimed + sold)) end
   end_event(b, {'held', table.concat(owners, '\n')})
 end
-return answer(header(b, own), 'outcomes', table.concat(outcomes), 'details', details, 'hold', b.hold)
+local outcomes = string.rep('h', n)
+if made < n then
+  for i = 1, n do others[i] = others[i] or 'h' end
+  outcomes = table.concat(others)
+end
+return answer(header(b, own), 'outcomes', outcomes, 'details', details, 'hold', b.hold)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -154,7 +155,7 @@ func (c *Committer) Wait() { c.group.Wait() }
 func (c *Committer) fly() {
 	defer c.group.Done()
 	batch := make([]*entry, 0, c.config.Batch)
-	args := make([]any, 0, ownArguments+1+3*c.config.Batch)
+	args := make([]any, 0, ownArguments+3+c.config.Batch)
 	seen := c.store.seen(c.sale)
 	for {
 		if batch = c.next(batch[:0]); len(batch) == 0 {
@@ -202,22 +203,21 @@ func (c *Committer) next(batch []*entry) []*entry {
 	return batch
 }
 
-// arguments appends what deduct.lua asks for: the earliest deadline, and then ids,
-// buyers and quantities.
+// arguments appends what deduct.lua asks for: the earliest deadline, all ids, all
+// quantities, and the buyers.
 func arguments(args []any, batch []*entry) []any {
 	deadline := batch[0].claim.Deadline
+	ids := make([]byte, 0, idLength*len(batch))
+	quantities := make([]byte, 0, quantityLength*len(batch))
 	for _, e := range batch {
 		deadline = min(deadline, e.claim.Deadline)
+		ids = append(ids, e.id...)
+		// One that does not fit is above every limit.
+		quantities = pack(quantities, int64(max(0, min(e.claim.Quantity, math.MaxUint16))), quantityLength)
 	}
-	args = append(args, int64(deadline))
-	for _, e := range batch {
-		args = append(args, e.id)
-	}
+	args = append(args, int64(deadline), ids, quantities)
 	for _, e := range batch {
 		args = append(args, string(e.claim.Buyer))
-	}
-	for _, e := range batch {
-		args = append(args, e.claim.Quantity)
 	}
 	return args
 }

@@ -15,7 +15,7 @@ import (
 
 // soldOut is the raw reply of a deduct that refuses every claim.
 func soldOut(args []string) string {
-	claims := (len(args) - ownArguments) / 3
+	claims := len(args) - ownArguments
 	return headed("outcomes", strings.Repeat("s", claims), "details", []any{}, "hold", 600_000)
 }
 

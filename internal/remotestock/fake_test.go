@@ -98,8 +98,8 @@ func headed(more ...any) string {
 	return raw(append(header, more...)...)
 }
 
-// ownArguments is how many arguments of deduct come before its claims.
-const ownArguments = 4
+// ownArguments is how many arguments of deduct come before its buyers: node, plan, mark, deadline, ids and quantities.
+const ownArguments = 6
 
 // command reads one command, an array of bulk strings.
 func command(r *bufio.Reader) ([]string, error) {

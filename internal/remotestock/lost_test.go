@@ -139,7 +139,7 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 			var ids []string
 			f := startFake(t, func(args []string) string {
 				mu.Lock()
-				ids = append(ids, args[ownArguments])
+				ids = append(ids, args[ownArguments-2])
 				mu.Unlock()
 				return reply
 			})

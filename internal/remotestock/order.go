@@ -72,7 +72,10 @@ func letterOf(s sale.State) byte {
 
 // termsLength is how long an order's terms are: a letter, and three numbers of two,
 // six and five bytes, the highest byte first.
-const termsLength = 1 + 2 + 6 + 5
+const termsLength = 1 + quantityLength + 6 + 5
+
+// quantityLength is how many bytes a quantity takes.
+const quantityLength = 2
 
 // parseTerms reads an order's terms: state, quantity, grant and deadline.
 func parseTerms(o *sale.Order, text string) error {

@@ -40,7 +40,10 @@ func Reconcile(ctx context.Context, at StoreFlags, admin AdminFlags, id sale.ID,
 	defer func() { err = errors.Join(err, s.close()) }()
 	c := ledger.DefaultConfig()
 	c.Call = s.config.Call
-	r := &ledger.Reconciler{Stock: s.Store, Store: s.ledger, Memory: memoryOf(s.client, token), Cfg: c}
+	r := &ledger.Reconciler{Stock: s.Store, Memory: memoryOf(s.client, token), Cfg: c}
+	if s.ledger != nil { // a nil pointer would be a ledger
+		r.Store = s.ledger
+	}
 	if err := s.complete(ctx); err != nil {
 		return plan, err
 	}

@@ -27,6 +27,13 @@ type Stock interface {
 	Time(ctx context.Context) (sale.Instant, error)
 }
 
+// Record is the ledger as far as a reconciliation reads and changes it: a [Store].
+type Record interface {
+	Chain(ctx context.Context, id sale.ID) (sale.Chain, error)
+	Book(ctx context.Context, id sale.ID) (sale.Book, error)
+	Unite(ctx context.Context, id sale.ID, token sale.Generation, u union) error
+}
+
 // Memory is what nodes remember of the holds that they acknowledged.
 type Memory interface {
 	// Holds asks every node. The error names those that run and did not answer: what they
@@ -58,7 +65,7 @@ var ErrWhole = errors.New("there is nothing to reconcile: Redis and the ledger a
 // after it the reader goes on with 7.
 type Reconciler struct {
 	Stock  Stock
-	Store  *Store // nil: the site has no ledger
+	Store  Record // nil: the site has no ledger
 	Memory Memory
 	Cfg    Config
 }

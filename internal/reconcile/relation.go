@@ -62,10 +62,10 @@ func (m *merge) choose(in Input) error {
 }
 
 // dropUnsold forgets a Redis in which the sale was opened a second time, if it
-// can't have sold anything since.
+// can't have sold anything since and was not restocked: that was acknowledged.
 func (m *merge) dropUnsold(holds []Hold) {
 	r, l := m.redis, m.ledger
-	if r.Chain.Life == l.Chain.Life || r.Selling || len(r.Records.Orders)+len(r.Records.Payments) > 0 {
+	if r.Chain.Life == l.Chain.Life || r.Selling || len(r.Records.Orders)+len(r.Records.Payments)+len(r.Records.Restocks) > 0 {
 		return
 	}
 	for _, h := range holds {

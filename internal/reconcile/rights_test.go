@@ -296,6 +296,10 @@ func TestSaleOpenedASecondTime(t *testing.T) {
 			},
 			[]string{"a1 held", "b1 held"}, []string{lives},
 		},
+		"or if it was restocked": {
+			func() { second.Records.Restocks["k"] = 1 },
+			[]string{"a1 held"}, []string{lives},
+		},
 		"or if a node has holds of it": {
 			func() {
 				in.Holds = []reconcile.Hold{{Order: sale.Order{ID: "b1", Buyer: "bob", Quantity: 1}, Life: "second", Mark: sale.Mark{Epoch: 1, Seq: 2}, Node: "n"}}
@@ -306,6 +310,7 @@ func TestSaleOpenedASecondTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			second.Selling, in.Holds = false, nil
 			clear(second.Records.Orders)
+			clear(second.Records.Restocks)
 			c.change()
 			definition := "definition-differs: as in the record that goes further, which is the first"
 			w := want{relation: reconcile.TwoLives, orders: c.orders, cases: slices.Insert(c.cases, len(c.cases)-max(0, len(in.Holds)), definition)}

@@ -32,10 +32,10 @@ func (c *claims) Generation() sale.Generation { return sale.Generation(c.plan.Lo
 
 func (c *claims) Observe(r sale.Reading) { c.plan.Store(int64(r.Plan)) }
 
-func (c *claims) Acknowledged(o sale.Order, _ sale.Mark) {
+func (c *claims) Acknowledged(hold sale.Decision, _ sale.Mark) {
 	c.held.Add(1)
 	if c.keep != nil {
-		c.keep(o)
+		c.keep(hold.Order)
 	}
 }
 
@@ -88,10 +88,7 @@ func (c *claims) claim(ctx context.Context, committer *remotestock.Committer, bu
 			sleep(ctx, 20*time.Millisecond)
 		case err != nil:
 			return fmt.Errorf("claim of %s: %w", claim.Buyer, err)
-		case d.Outcome == sale.Held:
-			return nil
-		case d.Outcome == sale.Replayed && d.Order.ID == claim.Order:
-			c.Acknowledged(d.Order, sale.Mark{}) // an earlier call had made it
+		case d.Outcome == sale.Held, d.Outcome == sale.Replayed && d.Order.ID == claim.Order:
 			return nil
 		default:
 			return fmt.Errorf("claim of %s: got %v, want a hold", claim.Buyer, d.Outcome)

@@ -60,8 +60,10 @@ func (d *Desk) Observe(r sale.Reading) {
 	d.local.Observe(r)
 }
 
-// Acknowledged remembers a new hold, before its buyer is answered.
-func (d *Desk) Acknowledged(o sale.Order, m sale.Mark) { d.memory.add(d.id, o, m, time.Now()) }
+// Acknowledged remembers a hold, before its buyer is answered.
+func (d *Desk) Acknowledged(hold sale.Decision, m sale.Mark) {
+	d.memory.add(d.id, Remembered{hold.Order, m, hold.Outcome == sale.Replayed}, time.Now())
+}
 
 // note is Observe without the local stock, which sees a draw's reading itself.
 // Replies overtake each other: one to an earlier call is no news.

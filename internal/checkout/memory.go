@@ -7,11 +7,12 @@ import (
 	"onsale/internal/sale"
 )
 
-// Remembered is a hold that this node acknowledged, with the mark of the sale's chain at
-// which it was granted.
+// Remembered is a hold that this node acknowledged, with a mark of the sale's chain at which
+// it was held: that of its own event, unless the claim was sent again.
 type Remembered struct {
 	Order sale.Order
 	Mark  sale.Mark
+	Again bool
 }
 
 const (
@@ -40,7 +41,7 @@ type remembered struct {
 }
 
 // add remembers a hold. The oldest one goes where there are too many.
-func (m *memory) add(id sale.ID, o sale.Order, mark sale.Mark, now time.Time) {
+func (m *memory) add(id sale.ID, r Remembered, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.count > 0 && now.Sub(m.ring[m.first].at) > remember {
@@ -52,7 +53,7 @@ func (m *memory) add(id sale.ID, o sale.Order, mark sale.Mark, now time.Time) {
 	if m.count == maxRemembered {
 		m.drop()
 	}
-	m.ring[(m.first+m.count)%len(m.ring)] = remembered{id, now, Remembered{o, mark}}
+	m.ring[(m.first+m.count)%len(m.ring)] = remembered{id, now, r}
 	m.count++
 }
 

@@ -197,7 +197,7 @@ func (n *Node) levels() []telemetry.Level {
 func (n *Node) holds(id sale.ID) adminapi.Holds {
 	h := adminapi.Holds{Node: n.config.Name, Sale: id, Seen: n.store.Seen(id), Holds: []reconcile.Hold{}}
 	for _, r := range n.shop.Remembered(id) {
-		h.Holds = append(h.Holds, reconcile.Hold{Order: r.Order, Mark: r.Mark, Life: n.store.Life(id), Node: n.config.Name})
+		h.Holds = append(h.Holds, reconcile.Hold{Order: r.Order, Mark: r.Mark, Again: r.Again, Life: n.store.Life(id), Node: n.config.Name})
 	}
 	return h
 }

@@ -11,31 +11,32 @@ import (
 
 // gaps finds the events that nodes have seen and that are in no record, less
 // those that nodes gave back as holds. Marks of an epoch before the records' are
-// passed over: the reconciliation that ended it has reported them.
+// passed over: the reconciliation that ended it has reported them, unless they have
+// a higher number than it knew of.
 func (m *merge) gaps(in Input) {
 	tip := m.further.Chain.Mark
 	marks := slices.Clone(in.Seen)
-	given := map[Range]bool{} // ranges of one event
 	for _, h := range in.Holds {
 		if h.Life == m.life {
 			marks = append(marks, h.Mark)
-			given[Range{h.Mark.Epoch, h.Mark.Seq, h.Mark.Seq}] = true
 		}
 	}
-	slices.SortFunc(marks, func(a, b sale.Mark) int { return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq)) })
+	slices.SortFunc(marks, func(a, b sale.Mark) int {
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Link, b.Link))
+	})
 	for i, mark := range marks {
 		switch {
-		case mark.Epoch < tip.Epoch:
-		case tip.Before(mark):
+		case mark.Epoch < tip.Epoch && (mark.Seq <= tip.Seq || !m.inNoRecord(mark)):
+		case mark.Epoch < tip.Epoch || tip.Before(mark):
 			// Where a later epoch began is not known, so it counts from the tip.
 			if i+1 == len(marks) || marks[i+1].Epoch != mark.Epoch {
-				m.lost = append(m.lost, Range{mark.Epoch, min(tip.Seq+1, mark.Seq), mark.Seq})
+				m.lost = append(m.lost, Range{mark.Epoch, min(m.last(mark.Epoch)+1, mark.Seq), mark.Seq})
 			}
 		case m.inNoRecord(mark):
 			m.lost = append(m.lost, Range{mark.Epoch, m.forkedAfter(mark) + 1, mark.Seq})
 		}
 	}
-	m.lost = without(joined(m.lost), given)
+	m.lost = without(joined(m.lost), m.given(marks, in.Holds))
 	var count int64
 	for _, r := range m.lost {
 		count += r.Count()
@@ -47,6 +48,54 @@ func (m *merge) gaps(in Input) {
 			Decision: "reported: what they did is lost",
 		})
 	}
+}
+
+// given are the lost events that did nothing but grant holds that nodes give back. Of
+// several forks each has an event under the same number, so each has to be given back. A
+// claim that was sent again does not prove what the event at its mark did.
+func (m *merge) given(marks []sale.Mark, holds []Hold) map[Range]bool {
+	type link struct {
+		Range // of one event
+		link  string
+	}
+	at := func(m sale.Mark) link { return link{Range{m.Epoch, m.Seq, m.Seq}, m.Link} }
+	back := map[link]bool{}
+	for _, h := range holds {
+		if h.Life == m.life && !h.Again {
+			back[at(h.Mark)] = true
+		}
+	}
+	given := map[Range]bool{}
+	var forks, here, returned int // that reach an event, of which marks show it, and give it back
+	for i, mark := range slices.Backward(marks) {
+		if i+1 == len(marks) || marks[i+1].Epoch != mark.Epoch {
+			forks = 0
+		}
+		if i+1 == len(marks) || marks[i+1].Epoch != mark.Epoch || marks[i+1].Seq != mark.Seq {
+			here, returned = 0, 0
+		}
+		lost := m.further.Chain.Before(mark) || m.inNoRecord(mark)
+		if lost && (i+1 == len(marks) || marks[i+1] != mark) {
+			if here++; back[at(mark)] {
+				returned++
+			}
+		}
+		forks = max(forks, here)
+		if i == 0 || marks[i-1].Epoch != mark.Epoch || marks[i-1].Seq != mark.Seq {
+			if returned > 0 && returned == forks {
+				given[at(mark).Range] = true
+			}
+		}
+	}
+	return given
+}
+
+// last is the last event in a record that a mark of the epoch may continue.
+func (m *merge) last(epoch int64) int64 {
+	if o := m.other; o != nil && o.Chain.Epoch == epoch {
+		return max(m.further.Chain.Seq, o.Chain.Seq)
+	}
+	return m.further.Chain.Seq
 }
 
 // numbers lists ranges, and stops where a line would get too long.

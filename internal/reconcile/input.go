@@ -37,6 +37,7 @@ func (s *Side) linkAt(m sale.Mark) (link string, known bool) {
 type Hold struct {
 	Order sale.Order
 	Mark  sale.Mark // a position at which the order was held: that of the reply
+	Again bool      // the claim was sent again: another event, an earlier one, granted it
 	Life  string    // of the sale that granted it
 	Node  string
 }

@@ -335,6 +335,8 @@ func TestEventsThatNobodyHoldsAreReportedByNumber(t *testing.T) {
 	hold := func(id sale.OrderID, seq int64) reconcile.Hold {
 		return reconcile.Hold{Order: sale.Order{ID: id, Buyer: sale.Buyer(id), Quantity: 1}, Life: "life", Mark: at(1, seq, h.links[seq-1]), Node: "n"}
 	}
+	again := func(h reconcile.Hold) reconcile.Hold { h.Again = true; return h }
+	fork := func(h reconcile.Hold) reconcile.Hold { h.Mark.Link = "x"; return h }
 	for name, c := range map[string]struct {
 		in    reconcile.Input
 		want  []reconcile.Range
@@ -367,7 +369,27 @@ func TestEventsThatNobodyHoldsAreReportedByNumber(t *testing.T) {
 			reconcile.Input{Redis: h.side(), Ledger: blind, Seen: []sale.Mark{at(1, 4, "x")}}, []reconcile.Range{{1, 2, 4}}, 2,
 		},
 		"not of an epoch that was reconciled": {
-			reconcile.Input{Ledger: &reconcile.Side{Records: h.records, Chain: sale.Chain{Life: "life", Mark: at(2, 4, "y")}}, Seen: []sale.Mark{h.chain.Mark}}, nil, 3,
+			reconcile.Input{Ledger: &reconcile.Side{Records: h.records, Chain: sale.Chain{Life: "life", Mark: at(2, 10, "y")}}, Seen: []sale.Mark{h.chain.Mark}}, nil, 3,
+		},
+		"but of such an epoch if they came after the reconciliation": {
+			reconcile.Input{Ledger: &reconcile.Side{Records: h.records, Chain: sale.Chain{Life: "life", Mark: at(2, 8, "y")}}, Seen: []sale.Mark{h.chain.Mark}},
+			[]reconcile.Range{{1, 9, 10}}, 3,
+		},
+		"not if a Redis that went back behind the reconciliation has them": {
+			reconcile.Input{Redis: h.side(), Ledger: &reconcile.Side{Records: h.records, Chain: sale.Chain{Life: "life", Mark: at(2, 8, "y")}}, Seen: []sale.Mark{h.chain.Mark}},
+			nil, 3,
+		},
+		"also at the mark of a claim that was sent again": {
+			reconcile.Input{Ledger: ledger, Holds: []reconcile.Hold{hold("b", 3), again(hold("b", 4))}}, []reconcile.Range{{1, 4, 4}}, 2,
+		},
+		"also at the number of a hold that a record has, and not their fork": {
+			reconcile.Input{Redis: h.side(), Holds: []reconcile.Hold{hold("b", 4)}, Seen: []sale.Mark{at(1, 4, "x")}}, []reconcile.Range{{1, 2, 4}}, 2,
+		},
+		"unless each of two forks gives back its own": {
+			reconcile.Input{Ledger: ledger, Holds: []reconcile.Hold{hold("b", 3), fork(hold("c", 3)), fork(hold("d", 4))}}, nil, 2,
+		},
+		"and of two forks that of which nobody gives it back": {
+			reconcile.Input{Ledger: ledger, Holds: []reconcile.Hold{hold("b", 3)}, Seen: []sale.Mark{at(1, 3, "x")}}, []reconcile.Range{{1, 3, 3}}, 2,
 		},
 		"of a fork at an event that the record has": {
 			reconcile.Input{Redis: h.side(), Ledger: ledger, Seen: []sale.Mark{at(1, 4, "x"), at(1, 7, h.links[6])}}, []reconcile.Range{{1, 3, 4}}, 2,

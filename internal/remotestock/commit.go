@@ -67,9 +67,10 @@ type Watcher interface {
 	Generation() sale.Generation
 	// Observe takes a reading. It must not block.
 	Observe(sale.Reading)
-	// Acknowledged takes a new hold and the mark of its event, before the buyer's
-	// request is answered. It must not block.
-	Acknowledged(sale.Order, sale.Mark)
+	// Acknowledged takes the decision on a claim that holds, before the buyer's request
+	// is answered, and the mark of the reply: of the hold's event, unless the decision is
+	// replayed. It must not block.
+	Acknowledged(sale.Decision, sale.Mark)
 }
 
 // Committer gathers the claims of one sale into calls of deduct.
@@ -251,7 +252,7 @@ func (c *Committer) deliver(batch []*entry, r reply) error {
 		}
 		if d := answers[i].decision; d.Outcome == sale.Held || d.Outcome == sale.Replayed && d.Order.ID == e.claim.Order && d.Order.State == sale.StateHeld {
 			// The second is a claim whose first reply was lost.
-			c.watcher.Acknowledged(answers[i].decision.Order, r.mark)
+			c.watcher.Acknowledged(d, r.mark)
 		}
 		if c.store.hooks.Decided != nil && answers[i].err == nil {
 			c.store.hooks.Decided(answers[i].decision.Outcome)
@@ -267,6 +268,6 @@ var NoWatcher Watcher = noWatcher{}
 
 type noWatcher struct{}
 
-func (noWatcher) Generation() sale.Generation        { return 0 }
-func (noWatcher) Observe(sale.Reading)               {}
-func (noWatcher) Acknowledged(sale.Order, sale.Mark) {}
+func (noWatcher) Generation() sale.Generation           { return 0 }
+func (noWatcher) Observe(sale.Reading)                  {}
+func (noWatcher) Acknowledged(sale.Decision, sale.Mark) {}

@@ -77,8 +77,8 @@ func open(t testing.TB, s *remotestock.Store, d sale.Sale) {
 // watcher records readings and knows no plan.
 type watcher struct{ observe func(sale.Reading) }
 
-func (w watcher) Generation() sale.Generation        { return 0 }
-func (w watcher) Acknowledged(sale.Order, sale.Mark) {}
+func (w watcher) Generation() sale.Generation           { return 0 }
+func (w watcher) Acknowledged(sale.Decision, sale.Mark) {}
 func (w watcher) Observe(r sale.Reading) {
 	if w.observe != nil {
 		w.observe(r)

@@ -148,7 +148,7 @@ type planWatcher struct{ generation sale.Generation }
 func (p planWatcher) Generation() sale.Generation { return p.generation }
 func (p planWatcher) Observe(sale.Reading)        {}
 
-func (planWatcher) Acknowledged(sale.Order, sale.Mark) {}
+func (planWatcher) Acknowledged(sale.Decision, sale.Mark) {}
 
 func TestDraw(t *testing.T) {
 	ctx := context.Background()

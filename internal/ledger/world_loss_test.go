@@ -112,7 +112,11 @@ func (w *world) read(crashes bool) error {
 			}
 			w.saves = append(w.saves, w.redis.clone())
 		}
-		if !more || stops("forget") {
+		if !more {
+			w.wantRecorded()
+			return nil
+		}
+		if stops("forget") {
 			return nil
 		}
 	}

@@ -113,6 +113,11 @@ func (w *world) Adopt(_ context.Context, _ sale.ID, a sale.Adoption) error {
 			w.count("adopt finds another Redis")
 			return fmt.Errorf("the sale is %s and not %s: %w", is, a.Was, sale.ErrStale)
 		}
+		for _, n := range w.nodes {
+			if n.seen.Epoch >= a.Chain.Epoch || n.seen.Seq > a.Chain.Seq {
+				w.t.Fatalf("the sale goes on from %+v, and %s has seen %+v", a.Chain, n.name, n.seen)
+			}
+		}
 		m := model.New(sale.Sale{ID: "s"}, "nobody's", true)
 		m.Now = w.now
 		m.Adopt(a.Records, a.Chain, a.Fence)

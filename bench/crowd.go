@@ -113,7 +113,8 @@ func (c *crowd) faults() (faults []string) {
 	return faults
 }
 
-// settle puts what the clients were told beside what Redis and the ledger keep.
+// settle puts what the clients were told beside what Redis and the ledger keep. Of
+// a buyer's ended orders Redis keeps the last ones; the ledger keeps all.
 func (c *crowd) settle(a cluster.Audited, r *ordersResult) {
 	for id, told := range c.told {
 		r.Told[string(told)]++
@@ -123,9 +124,9 @@ func (c *crowd) settle(a cluster.Audited, r *ordersResult) {
 		inRedis, ok := a.Orders[id]
 		kept, ok2 := a.Book.Orders[id]
 		switch {
-		case !ok || !ok2:
+		case !ok2, !ok && kept.State.Live():
 			r.Lost++
-		case !same(inRedis) || !same(kept):
+		case !same(kept), ok && !same(inRedis):
 			r.Contradicted++
 		}
 	}

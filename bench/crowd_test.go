@@ -83,6 +83,33 @@ func TestFailedClientsAreFaults(t *testing.T) {
 	}
 }
 
+func TestRedisMayForgetOnlyOrdersThatEnded(t *testing.T) {
+	for name, tt := range map[string]struct {
+		redis, ledger sale.State // "" where it has no such order
+		lost          int
+	}{
+		"both":                {sale.StatePaid, sale.StatePaid, 0},
+		"ended and forgotten": {"", sale.StateCancelled, 0},
+		"live and forgotten":  {"", sale.StatePaid, 1},
+		"held and forgotten":  {"", sale.StateHeld, 1},
+		"not in the ledger":   {sale.StateCancelled, "", 1},
+		"nowhere":             {"", "", 1},
+	} {
+		records := func(s sale.State) sale.Records {
+			if s == "" {
+				return sale.Records{}
+			}
+			return sale.Records{Orders: map[sale.OrderID]sale.Order{"1": {State: s}}}
+		}
+		c := &crowd{told: map[sale.OrderID]sale.State{"1": unsure}, unheard: 1}
+		r := &ordersResult{Told: map[string]int{}}
+		c.settle(cluster.Audited{Snapshot: sale.Snapshot{Records: records(tt.redis)}, Book: &sale.Book{Records: records(tt.ledger)}}, r)
+		if r.Lost != tt.lost || r.Contradicted != 0 {
+			t.Errorf("%s: got %d lost and %d contradicted, want %d and 0", name, r.Lost, r.Contradicted, tt.lost)
+		}
+	}
+}
+
 func TestSoakThatKilledNothingShowsNothing(t *testing.T) {
 	r := &soakResult{Memory: map[string]int64{"node": 100}, Growth: map[string]float64{}}
 	(&soak{}).judge(r, nil)

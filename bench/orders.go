@@ -47,7 +47,7 @@ type ordersResult struct {
 	Reasons       map[string]int `json:"refunds_due"`     // payments that bought nothing, by reason
 	InOutage      int            `json:"holds_in_outage"` // made while PostgreSQL was away
 	LedgerKills   int            `json:"ledger_kills"`
-	Lost          int            `json:"lost"`                     // orders that Redis or the ledger does not have
+	Lost          int            `json:"lost"`                     // orders that the ledger does not have, or live ones that Redis does not
 	Contradicted  int            `json:"contradicted"`             // orders whose state is not what the client was told
 	LedgerSeconds float64        `json:"ledger_seconds,omitempty"` // from the last hold's end until the ledger had everything
 	Books         books          `json:"books,omitzero"`

@@ -57,7 +57,7 @@ local fields = {}
 for i = 11, #ARGV do fields[i - 10] = ARGV[i] end
 write('HSET', KEYS[1], 'stock', int(math.max((tonumber(old[5]) or 0) + 1, now)),
   'plan', tonumber(old[7]) and old[7] or '0', 'fence', tonumber(old[6]) and old[6] or '0',
-  'layout', '2', 'life', ARGV[8], 'epoch', epoch, 'seq', seq, 'link', link, 'lost', '',
+  'layout', '2', 'life', ARGV[8], 'epoch', epoch, 'base', ARGV[10], 'seq', seq, 'link', link, 'lost', '',
   'read', '0', 'dead', '0', 'tap', '0', unpack(fields))
 write('SETRANGE', KEYS[8], int((tonumber(seq) % RING) * LINK), link)
 write('XADD', KEYS[6], '*', 'epoch', epoch, 'seq', seq, 'link', link, unpack(event))

@@ -5,9 +5,10 @@
 -- first event follows upon the sale's random life. Whoever has seen a mark (epoch,
 -- seq, link) can tell later whether the sale is still the one that they have seen.
 --
--- Fields of {sale}: life, epoch, seq, link; ledger (1: the site has a ledger, 0: it
--- has none); read (the last seq that a ledger has committed); lost (why the sale is
--- shut, or ''); tap (until when new events are copied, Redis milliseconds).
+-- Fields of {sale}: life, epoch, base (the last event before this epoch), seq, link;
+-- ledger (1: the site has a ledger, 0: it has none); read (the last seq that a ledger
+-- has committed); lost (why the sale is shut, or '') and witness (the mark that it fell
+-- behind); tap (until when new events are copied, Redis milliseconds).
 --
 -- keeps stock, seq and link change in one command, which is a script's first
 --       write, and its event is its last: a script that dies in between undersells

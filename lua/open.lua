@@ -39,7 +39,7 @@ else
   for i = OWN + 1, #ARGV do definition[i - OWN] = ARGV[i] end
   redis.call('HSET', KEYS[1], 'total', ARGV[6], 'remaining', ARGV[6], 'held', '0', 'paid', '0',
     'stock', int(now), 'plan', '0', 'fence', '0', 'closed', ARGV[7], 'layout', int(LAYOUT), 'life', ARGV[4],
-    'ledger', ARGV[5], 'epoch', '1', 'read', '0', 'dead', '0', 'tap', '0', 'lost', '', unpack(definition))
+    'ledger', ARGV[5], 'epoch', '1', 'base', '0', 'read', '0', 'dead', '0', 'tap', '0', 'lost', '', unpack(definition))
   local b = {seq = 0, link = ARGV[4], epoch = 1, ledger = tonumber(ARGV[5]), tap = 0}
   -- The whole definition: the ledger is where it survives.
   local fields = {'sale', 'opened', 'life', ARGV[4], 'closed', ARGV[7], unpack(definition)}

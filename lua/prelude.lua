@@ -67,7 +67,11 @@ local function behind(sale, seen)
   local epoch, seq, link = string.match(seen, '^(%d+) (%d+) (%x+)$')
   epoch, seq = tonumber(epoch), tonumber(seq)
   if not seq then return nil, redis.error_reply('BADCALL a mark is malformed') end
-  if epoch < sale.epoch then return nil end
+  if epoch < sale.epoch then
+    -- What was seen before a reconciliation is in it, but for what another Redis went on to do.
+    if seq <= sale.base then return nil end
+    return 'event ' .. int(seq) .. ' of epoch ' .. int(epoch) .. ' was seen, epoch ' .. int(sale.epoch) .. ' began after ' .. int(sale.base)
+  end
   if epoch > sale.epoch then return 'epoch ' .. int(epoch) .. ' was seen, this is ' .. int(sale.epoch) end
   if seq > sale.seq then return 'event ' .. int(seq) .. ' was seen, the last is ' .. int(sale.seq) end
   local kept = link_at(sale, seq)
@@ -80,7 +84,7 @@ local function lost(reason)
 end
 
 local NUMBERS = {'total', 'remaining', 'held', 'paid', 'stock', 'plan', 'opens', 'closes', 'closed', 'hold', 'limit',
-  'fence', 'ledger', 'epoch', 'seq', 'read', 'dead', 'tap'}
+  'fence', 'ledger', 'epoch', 'base', 'seq', 'read', 'dead', 'tap'}
 local TEXTS = {'link', 'life', 'lost', 'layout'}
 local FIELDS = {unpack(NUMBERS)}
 for i, name in ipairs(TEXTS) do FIELDS[#NUMBERS + i] = name end
@@ -119,7 +123,8 @@ local function books(anyway)
     local reason, failure = behind(b, ARGV[3])
     if failure then return nil, failure end
     if reason then
-      redis.call('HSET', KEYS[1], 'lost', reason)
+      -- The mark stays: the reconciliation has to begin after what was seen.
+      redis.call('HSET', KEYS[1], 'lost', reason, 'witness', ARGV[3])
       b.lost = reason
     end
   end

@@ -164,8 +164,12 @@ func (r *Reconciler) read(ctx context.Context, id sale.ID, o Reconciliation) (in
 	if in.Ledger, err = r.ledgerSide(ctx, id, o); err != nil {
 		return in, was, err
 	}
-	if in.Redis, was, err = r.redisSide(ctx, id, in.Ledger, o); err != nil {
+	var witness sale.Mark
+	if in.Redis, was, witness, err = r.redisSide(ctx, id, in.Ledger, o); err != nil {
 		return in, was, err
+	}
+	if witness.Seq > 0 {
+		in.Seen = append(in.Seen, witness)
 	}
 	if in.Ledger == nil && in.Redis == nil {
 		return in, was, fmt.Errorf("neither Redis nor the ledger has it: %w", sale.ErrNoSale)
@@ -174,7 +178,8 @@ func (r *Reconciler) read(ctx context.Context, id sale.ID, o Reconciliation) (in
 		return in, was, nil
 	}
 	o.report("asking the nodes what they remember")
-	in.Holds, in.Seen, err = r.Memory.Holds(ctx, id)
+	holds, seen, err := r.Memory.Holds(ctx, id)
+	in.Holds, in.Seen = holds, append(in.Seen, seen...)
 	if err != nil && !o.WithoutNodes && !o.DryRun {
 		return in, was, fmt.Errorf("a node that runs does not answer, and may remember holds that no record has: %w", err)
 	}
@@ -200,11 +205,12 @@ func (r *Reconciler) ledgerSide(ctx context.Context, id sale.ID, o Reconciliatio
 	return &reconcile.Side{Records: book.Records, Chain: chain}, nil
 }
 
-func (r *Reconciler) redisSide(ctx context.Context, id sale.ID, ledger *reconcile.Side, o Reconciliation) (*reconcile.Side, sale.RedisState, error) {
+// redisSide is what Redis has of the sale, which is shut, and what somebody has seen beyond.
+func (r *Reconciler) redisSide(ctx context.Context, id sale.ID, ledger *reconcile.Side, o Reconciliation) (side *reconcile.Side, was sale.RedisState, witness sale.Mark, err error) {
 	p, err := r.Stock.Page(ctx, id, "", r.Cfg.Entries)
 	switch {
 	case errors.Is(err, sale.ErrNoSale):
-		return nil, sale.NotInRedis, nil
+		return nil, sale.NotInRedis, witness, nil
 	case errors.Is(err, sale.ErrLost): // of another layout
 		o.report("reading what an earlier version has left in Redis")
 		v, err := r.Stock.Former(ctx, id)
@@ -215,32 +221,32 @@ func (r *Reconciler) redisSide(ctx context.Context, id sale.ID, ledger *reconcil
 		}
 		// The ledger, which had no chain either, has what came out of this stream.
 		side.LinkAt = func(seq int64) (string, bool) { return "", seq == 0 }
-		return side, sale.OldLayout, err
+		return side, sale.OldLayout, witness, err
 	case err != nil:
-		return nil, "", err
+		return nil, "", witness, err
 	}
 	if p.Lost == "" && !o.DryRun {
 		why := r.difference(ctx, id, ledger, p)
 		if why != nil && !errors.Is(why, sale.ErrLost) {
-			return nil, "", why // it could not be found out
+			return nil, "", witness, why // it could not be found out
 		}
 		if why == nil && !o.Force {
-			return nil, "", ErrWhole
+			return nil, "", witness, ErrWhole
 		}
 		reason := "an operator reconciles it"
 		if why != nil {
 			reason = why.Error()
 		}
 		if err := r.Stock.Shut(ctx, id, reason); err != nil {
-			return nil, "", err
+			return nil, "", witness, err
 		}
 	}
 	o.report("reading Redis")
 	v, err := r.Stock.Snapshot(ctx, id)
 	if err != nil {
-		return nil, "", err
+		return nil, "", witness, err
 	}
-	return sideOf(&v, ledger), sale.ShutAt(v.Chain.Mark), nil
+	return sideOf(&v, ledger), sale.ShutAt(v.Chain.Mark), v.Witness, nil
 }
 
 // difference is what a reader of the stream would find, a [sale.ErrLost]. Where nobody reads

@@ -288,3 +288,44 @@ func TestAForgetFromBeforeReconciliationChangesNothing(t *testing.T) {
 		t.Errorf("got the orders %+v, want %+v", after.Orders, before.Orders)
 	}
 }
+
+// A master that was cut off sold on through a node while the sale was reconciled on another:
+// what that node has seen is of an earlier epoch, and is not in it.
+func TestWhatWasSeenBeyondAReconciliationIsNoticed(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("base", 10))
+	before := wantClean(t, s, "base")
+	// The node sees two more events, which this Redis loses.
+	restore := dump(t, client)
+	for _, buyer := range []string{"ann", "bob"} {
+		if d, err := committer(t, s, "base").Decide(claim(buyer, 1)); err != nil || d.Outcome != sale.Held {
+			t.Fatalf("%s: got %v, %v, want held", buyer, d.Outcome, err)
+		}
+	}
+	seen := s.Seen("base")
+	for _, key := range remotestock.Keys("base") {
+		client.Del(ctx, key)
+		if was, had := restore[key]; had {
+			client.Restore(ctx, key, 0, was)
+		}
+	}
+	// An operator who knows nothing of them reconciles.
+	other := remotestock.New(client, "other", remotestock.DefaultConfig(server.Addr()), remotestock.Hooks{}, zap.NewNop())
+	if err := other.Shut(ctx, "base", "a test"); err != nil {
+		t.Fatal(err)
+	}
+	chain := before.Chain
+	chain.Epoch++
+	err := other.Adopt(ctx, "base", sale.Adoption{Was: sale.ShutAt(before.Chain.Mark), Fence: "f", Records: before.Records, Chain: chain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := committer(t, s, "base").Decide(claim("cid", 1)); !errors.Is(err, sale.ErrLost) {
+		t.Errorf("got %v, want ErrLost: events %d and before were seen", err, seen.Seq)
+	}
+	v, err := other.Snapshot(ctx, "base")
+	if err != nil || v.Witness != seen {
+		t.Errorf("got the witness %+v, %v, want %+v", v.Witness, err, seen)
+	}
+}

@@ -226,6 +226,11 @@ func readFields(v *sale.Snapshot, fields []string) error {
 	v.Sale, v.Opened, v.Counters = d, d.Total, c
 	v.Sale.Total = c.Total
 	v.Chain.Life, v.Lost, v.Read = h["life"], h["lost"], read
+	if w := h["witness"]; w != "" {
+		if _, err := fmt.Sscanf(w, "%d %d %s", &v.Witness.Epoch, &v.Witness.Seq, &v.Witness.Link); err != nil {
+			errs = append(errs, fmt.Errorf("the sale's witness is %q", w))
+		}
+	}
 	clear(v.Restocks)
 	for name := range h {
 		if key, is := strings.CutPrefix(name, "change:"); is {

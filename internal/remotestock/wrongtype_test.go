@@ -176,7 +176,7 @@ func TestGarbageInTheBooksIsBroken(t *testing.T) {
 		{"epoch", "0"}, {"seq", "0"}, {"layout", "1"}, {"layout", ""},
 	}
 	for _, field := range []string{"total", "remaining", "held", "paid", "stock", "plan", "opens", "closes", "closed", "hold", "limit", "fence",
-		"ledger", "epoch", "seq", "read", "dead", "tap"} {
+		"ledger", "epoch", "base", "seq", "read", "dead", "tap"} {
 		for _, value := range []string{"", "x", "nan", "inf", "1.5"} {
 			faults = append(faults, fault{field, value})
 		}

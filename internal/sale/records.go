@@ -127,6 +127,7 @@ type Snapshot struct {
 	Chain     Chain
 	Read      int64               // the last event of which Redis knows that a ledger has committed it
 	Lost      string              // why the sale is shut until it is reconciled, or ""
+	Witness   Mark                // what somebody has seen that the sale does not have, where that shut it
 	Links     string              // of the last [LinksKept] events, a ring: see LinkAt
 	Buyers    map[Buyer]OrderID   // whose live order is which
 	Live      map[OrderID]Buyer   // the same by order

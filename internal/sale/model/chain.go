@@ -64,8 +64,10 @@ func (m *Sale) See(seen sale.Mark) error {
 
 func (m *Sale) behind(seen sale.Mark) string {
 	switch link, known := m.linkAt(seen.Seq); {
-	case seen.Epoch < m.mark.Epoch:
+	case seen.Epoch < m.mark.Epoch && seen.Seq <= m.base:
 		return ""
+	case seen.Epoch < m.mark.Epoch:
+		return fmt.Sprintf("event %d of epoch %d was seen, epoch %d began after %d", seen.Seq, seen.Epoch, m.mark.Epoch, m.base)
 	case seen.Epoch > m.mark.Epoch:
 		return fmt.Sprintf("epoch %d was seen, this is %d", seen.Epoch, m.mark.Epoch)
 	case seen.Seq > m.mark.Seq:
@@ -141,6 +143,6 @@ func (m *Sale) Adopt(r sale.Records, chain sale.Chain, fence string) {
 		}
 		m.ended[o.ID], m.past = chain.Seq, append([]sale.OrderID{o.ID}, m.past...)
 	}
-	m.mark = sale.Mark{Epoch: chain.Epoch, Seq: chain.Seq, Link: chain.Life}
+	m.mark, m.base = sale.Mark{Epoch: chain.Epoch, Seq: chain.Seq, Link: chain.Life}, chain.Seq
 	m.append(sale.Event{Reconciled: fence}, "reconciled", fence)
 }

@@ -27,6 +27,7 @@ type Sale struct {
 	stock      sale.Generation
 
 	mark   sale.Mark
+	base   int64 // the last event before this epoch
 	read   int64
 	lost   string
 	events []sale.Event // of this epoch, oldest first

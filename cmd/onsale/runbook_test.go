@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -318,21 +319,23 @@ var damages = map[string]func(t *testing.T, d *damaged, id string, orders map[st
 		if err != nil {
 			t.Fatal(err)
 		}
-		resume := d.pauseLedger(t)
-		for _, n := range d.Nodes { // today's nodes have seen today's sale
-			if err := n.Stop(20 * time.Second); err != nil {
+		// Today's programs have seen today's sale: as the runbook says, those of the earlier version
+		// are stopped first, and the ones that start then know nothing of it.
+		programs := slices.Concat(d.Nodes, d.Allocators, d.Ledgers)
+		for _, p := range programs {
+			if err := p.Stop(20 * time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
 		d.lose(t, id)
 		d.writeFormer(t, v)
+		d.store = remotestock.New(d.redis, "test", d.StoreConfig(), remotestock.Hooks{}, zap.NewNop())
 		d.exec(t, "UPDATE sales SET life = '', epoch = 0, seq = 0, link = '' WHERE id = '"+id+"'")
-		for _, n := range d.Nodes {
-			if err := n.Start(); err != nil {
+		for _, p := range programs {
+			if err := p.Start(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		resume()
 		if err := d.AwaitUpstream(d.ctx, len(d.Nodes)); err != nil {
 			t.Fatal(err)
 		}

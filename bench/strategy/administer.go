@@ -76,7 +76,7 @@ func profile(ctx *fasthttp.RequestCtx) error {
 	if err != nil || seconds < 1 || seconds > int(longest.Seconds()) {
 		return fmt.Errorf("seconds: want 1 to %g", longest.Seconds())
 	}
-	if err := pprof.StartCPUProfile(ctx); err != nil {
+	if err := pprof.StartCPUProfile(ctx.Response.BodyWriter()); err != nil {
 		return err
 	}
 	time.Sleep(time.Duration(seconds) * time.Second)
@@ -118,7 +118,7 @@ func reply(ctx *fasthttp.RequestCtx, result any, err error) {
 		return
 	}
 	ctx.SetContentType("application/json")
-	if err := json.NewEncoder(ctx).Encode(result); err != nil {
+	if err := json.NewEncoder(ctx.Response.BodyWriter()).Encode(result); err != nil {
 		panic(err) // numbers always have a JSON form, and the body is memory
 	}
 }

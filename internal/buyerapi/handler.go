@@ -29,7 +29,9 @@ type Sales interface {
 	Now() (sale.Instant, bool)
 }
 
-// Orders is how the handler reads, cancels and pays orders in Redis.
+// Orders is how the handler reads, cancels and pays orders in Redis. Each call bounds its own
+// time. A request is never its context: fasthttp cancels those at the beginning of a
+// shutdown, so what is under way then would end unanswered.
 type Orders interface {
 	Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error)
 	OrderOf(ctx context.Context, id sale.ID, buyer sale.Buyer) (sale.Order, error)

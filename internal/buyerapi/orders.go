@@ -1,6 +1,7 @@
 package buyerapi
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -20,10 +21,10 @@ func (h *Handler) find(ctx *fasthttp.RequestCtx, desk *checkout.Desk, which stri
 	var o sale.Order
 	var err error
 	if which == "mine" {
-		o, err = h.orders.OrderOf(ctx, desk.Sale().ID, buyer)
+		o, err = h.orders.OrderOf(context.Background(), desk.Sale().ID, buyer)
 	} else if id, ok := orderID(which); !ok {
 		err = sale.ErrNoOrder
-	} else if o, err = h.orders.Order(ctx, desk.Sale().ID, id); err == nil && o.Buyer != buyer {
+	} else if o, err = h.orders.Order(context.Background(), desk.Sale().ID, id); err == nil && o.Buyer != buyer {
 		err = sale.ErrNoOrder
 	}
 	switch {
@@ -46,7 +47,7 @@ func (h *Handler) cancel(ctx *fasthttp.RequestCtx, desk *checkout.Desk, which st
 	if !ok {
 		return refuse(ctx, OrderUnknown)
 	}
-	o, reading, err := h.orders.Cancel(ctx, desk.Sale().ID, desk.Generation(), id, buyer)
+	o, reading, err := h.orders.Cancel(context.Background(), desk.Sale().ID, desk.Generation(), id, buyer)
 	if reading.At != 0 {
 		desk.Observe(reading)
 	}

@@ -15,23 +15,33 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 	if err := d.Validate(); err != nil {
 		return false, err
 	}
-	args := []any{rand.Text(), flag(s.config.Ledger), d.Total, flag(d.Closed)}
-	r, err := s.ask(ctx, d.ID, openScript, 0, append(args, definitionArgs(d)...)...)
+	life := rand.Text()
+	args := append([]any{life, flag(s.config.Ledger), d.Total, flag(d.Closed)}, definitionArgs(d)...)
+	_, err = s.insist(ctx, func() (err error) {
+		created, err = s.open(ctx, d.ID, life, args)
+		return err
+	})
+	return created, err
+}
+
+func (s *Store) open(ctx context.Context, id sale.ID, life string, args []any) (created bool, err error) {
+	r, err := s.ask(ctx, id, openScript, 0, args...)
 	if err != nil {
 		return false, err
 	}
 	word, err := r.text("outcome")
-	if err != nil {
+	found, err2 := r.text("life")
+	if err := errors.Join(err, err2); err != nil {
 		return false, classify("open", err)
 	}
 	if word == "differs" {
-		return false, sale.Conflict("sale %s exists with another definition", d.ID)
+		return false, sale.Conflict("sale %s exists with another definition", id)
 	}
 	// Written last, and again where an earlier opening died in between.
-	if err := s.client.SAdd(ctx, salesKey, string(d.ID)).Err(); err != nil {
-		return false, fmt.Errorf("sale %s is made but not yet listed, open it again: %w: %w", d.ID, sale.ErrUnknown, err)
+	if err := s.client.SAdd(ctx, salesKey, string(id)).Err(); err != nil {
+		return false, fmt.Errorf("sale %s is made but not yet listed, open it again: %w: %w", id, sale.ErrUnknown, err)
 	}
-	return word == "opened", nil
+	return found == life, nil
 }
 
 // Restock changes the sale's total by delta and returns the new total. key
@@ -39,7 +49,11 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 // that would take tickets from holds, or a key used for another delta, is
 // [sale.ErrConflict].
 func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string) (total int64, err error) {
-	r, err := s.ask(ctx, id, restockScript, 0, delta, key, sale.MaxTotal)
+	var r reply
+	_, err = s.insist(ctx, func() (err error) {
+		r, err = s.ask(ctx, id, restockScript, 0, delta, key, sale.MaxTotal)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -57,7 +71,10 @@ func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string
 
 // SetClosed closes the sale or lets it sell again.
 func (s *Store) SetClosed(ctx context.Context, id sale.ID, closed bool) error {
-	_, err := s.ask(ctx, id, closeScript, 0, flag(closed))
+	_, err := s.insist(ctx, func() error {
+		_, err := s.ask(ctx, id, closeScript, 0, flag(closed))
+		return err
+	})
 	return err
 }
 

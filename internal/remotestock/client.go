@@ -35,6 +35,14 @@ type Config struct {
 	// stalled Redis and must stay below a claim's deadline, or no re-send fits
 	// in; lowering it turns slow fsyncs into unknown outcomes.
 	Call time.Duration
+	// Patience is how long a change of an order or a sale is sent again while its outcome is
+	// unknown, as claims are: see [CommitConfig]. It must end before Nginx's
+	// proxy_read_timeout, less one call. Raising it keeps callers waiting longer on a Redis
+	// that is away; lowering it leaves more of them to find out for themselves.
+	Patience time.Duration
+	// Pause is the wait before such a change is sent again. Raising it loses tries; lowering
+	// it hammers a Redis that is coming back.
+	Pause time.Duration
 	// Dial bounds a connection attempt; at most Call.
 	Dial time.Duration
 	// Pool is how many connections at most. Raising it costs Redis memory;
@@ -53,9 +61,16 @@ type Config struct {
 func DefaultConfig(addr string) Config {
 	return Config{
 		Addrs: []string{addr}, Call: 500 * time.Millisecond, Dial: 250 * time.Millisecond,
+		Patience: patience, Pause: pause,
 		Pool: 64, TripAfter: 5, Cooldown: 250 * time.Millisecond,
 	}
 }
+
+// What is unknown is sent again for so long, and after such a pause.
+const (
+	patience = 2 * time.Second
+	pause    = 25 * time.Millisecond
+)
 
 // Validate reports every fault at once, or nil.
 func (c Config) Validate() error {
@@ -79,6 +94,9 @@ func (c Config) Validate() error {
 	}
 	if c.Dial < time.Millisecond || c.Dial > c.Call {
 		faults = append(faults, fmt.Errorf("redis: dial timeout %v: want 1ms to the call timeout %v", c.Dial, c.Call))
+	}
+	if c.Patience < time.Millisecond || c.Pause < time.Millisecond {
+		faults = append(faults, fmt.Errorf("redis: patience %v and pause %v: want at least 1ms", c.Patience, c.Pause))
 	}
 	if c.Replicas < 0 {
 		faults = append(faults, fmt.Errorf("redis: replicas %d: want 0 or more", c.Replicas))

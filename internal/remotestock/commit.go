@@ -38,7 +38,7 @@ type CommitConfig struct {
 
 // DefaultCommitConfig is the design's.
 func DefaultCommitConfig() CommitConfig {
-	return CommitConfig{Batch: 128, Calls: 1, Queue: 1 << 16, Patience: 2 * time.Second, Pause: 25 * time.Millisecond}
+	return CommitConfig{Batch: 128, Calls: 1, Queue: 1 << 16, Patience: patience, Pause: pause}
 }
 
 // Validate reports every fault at once, or nil.

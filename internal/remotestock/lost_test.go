@@ -75,7 +75,7 @@ func TestOneCallSendsItsScriptOnce(t *testing.T) {
 	direct, plain := newStore(t, redis.Addr(), "n1")
 	open(t, direct, newSale("once", 10))
 	p := startProxy(t, redis.Addr())
-	s, _ := newStore(t, p.addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
+	s, _ := newStore(t, p.addr(), "n1", func(c *remotestock.Config) { c.TripAfter, c.Patience = 1000, time.Millisecond })
 	calls := map[string]func() error{
 		"restock": func() error { _, err := s.Restock(ctx, "once", 1, fmt.Sprint(time.Now().UnixNano())); return err },
 		"expire":  func() error { _, _, _, err := s.Expire(ctx, "once", 0, 1); return err },

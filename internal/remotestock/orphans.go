@@ -21,7 +21,18 @@ const orphansKey = "onsale:orphans"
 // p, all is read but state and reason. The error is [sale.ErrConflict] where the payment
 // or its message came before with another content, or of the infrastructure. Recording it
 // twice is no error.
-func (s *Store) Orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
+func (s *Store) Orphan(ctx context.Context, id sale.ID, p sale.Payment) (receipt sale.Receipt, err error) {
+	again, err := s.insist(ctx, func() (err error) {
+		receipt, err = s.orphan(ctx, id, p)
+		return err
+	})
+	if again {
+		receipt.Replayed = false // see resolve
+	}
+	return receipt, err
+}
+
+func (s *Store) orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	p.State, p.Reason = sale.PaymentDue, sale.ReasonOrphan
@@ -80,7 +91,15 @@ func (s *Store) Orphans(ctx context.Context) ([]sale.Orphan, error) {
 
 // SettleOrphan records that the money of such a payment has gone back. The error is
 // [sale.ErrNoPayment], or of the infrastructure. Settling twice is no error.
-func (s *Store) SettleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error) {
+func (s *Store) SettleOrphan(ctx context.Context, payment sale.PaymentID) (o sale.Orphan, err error) {
+	_, err = s.insist(ctx, func() (err error) {
+		o, err = s.settleOrphan(ctx, payment)
+		return err
+	})
+	return o, err
+}
+
+func (s *Store) settleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	field := "p:" + string(payment)

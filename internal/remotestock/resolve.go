@@ -48,11 +48,20 @@ func (s *Store) Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sal
 }
 
 func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, what ...any) (sale.Receipt, sale.Reading, error) {
-	r, err := s.ask(ctx, id, resolveScript, known, what...)
+	var r reply
+	again, err := s.insist(ctx, func() (err error) {
+		r, err = s.ask(ctx, id, resolveScript, known, what...)
+		return err
+	})
 	if err != nil {
 		return sale.Receipt{}, sale.Reading{}, err
 	}
 	receipt, err := r.receipt()
+	if again {
+		// What this call found done may be its own work: whoever reports it must not be
+		// silenced by an answer that was lost on the way here.
+		receipt.Replayed = false
+	}
 	if errors.Is(err, ErrReply) {
 		err = classify("resolve", err)
 	}
@@ -103,7 +112,11 @@ func differs() error {
 // error is [sale.ErrNoPayment] or [sale.ErrConflict] (it is not due), or of the
 // infrastructure. Settling twice is no error.
 func (s *Store) Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) (sale.Payment, error) {
-	r, err := s.ask(ctx, id, settleScript, 0, string(payment))
+	var r reply
+	_, err := s.insist(ctx, func() (err error) {
+		r, err = s.ask(ctx, id, settleScript, 0, string(payment))
+		return err
+	})
 	if err != nil {
 		return sale.Payment{}, err
 	}

@@ -77,6 +77,28 @@ func TestNginxSpeaksInProblemDocuments(t *testing.T) {
 	}
 }
 
+// Reads and cancels were told of a purchase that may have gone through.
+func TestWhatANodeMayHaveDoneFitsTheRequest(t *testing.T) {
+	t.Parallel()
+	e := start(t, site{})
+	for name, c := range map[string]struct{ method, path, says string }{
+		"a purchase":             {"POST", "/v1/sales/demo/orders", "A purchase may have gone through"},
+		"a message":              {"POST", "/v1/payments/webhook", "The payment may have been recorded"},
+		"a message with a query": {"POST", "/v1/payments/webhook?from=provider", "The payment may have been recorded"},
+		"a cancel":               {"DELETE", "/v1/sales/demo/orders/mine", "The order may have been cancelled"},
+		"a read":                 {"GET", "/v1/sales/demo/orders/mine", "Ask again"},
+		"a sale":                 {"GET", "/v1/sales/demo", "Ask again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := e.do(t, c.method, c.path, "")
+			wantProblem(t, a, http.StatusBadGateway, "node-unreachable", "1")
+			if !strings.Contains(a.Text, "No node answered. "+c.says) {
+				t.Errorf("got %s, want %q in it", a.Text, c.says)
+			}
+		})
+	}
+}
+
 // raw sends bytes that net/http would refuse to send.
 func (e *edge) raw(t *testing.T, text string) answer {
 	t.Helper()

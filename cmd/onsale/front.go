@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"onsale/internal/buyerapi"
 	"onsale/internal/sale"
 )
 
@@ -132,6 +133,18 @@ func unreachable(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set("Retry-After", "1")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	ctx.SetBodyString(`{"type":"https://onsale.dev/problems/node-unreachable","title":"Node unreachable","status":502,` +
-		`"code":"node-unreachable","detail":"No node answered. A purchase may have gone through all the same: ` +
-		`send it again unchanged after Retry-After, it never makes a second order."}`)
+		`"code":"node-unreachable","detail":"No node answered. ` + undecided(ctx) + `"}`)
+}
+
+// undecided is what a call may have done that nobody answered.
+func undecided(ctx *fasthttp.RequestCtx) string {
+	switch {
+	case ctx.IsPost() && string(ctx.Path()) == buyerapi.WebhookPath:
+		return "The payment may have been recorded all the same: send the message again after Retry-After, a payment counts once."
+	case ctx.IsPost():
+		return "A purchase may have gone through all the same: send it again unchanged after Retry-After, it never makes a second order."
+	case ctx.IsDelete():
+		return "The order may have been cancelled all the same: send the request again after Retry-After, an order is cancelled once."
+	}
+	return "Ask again after Retry-After."
 }

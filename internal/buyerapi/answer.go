@@ -48,7 +48,7 @@ const (
 	OutcomeUnknown                 // 503
 )
 
-// problem is what never changes about an answer.
+// problem is what an answer always says; see asked.go for details that depend on the request.
 type problem struct {
 	code   string
 	status int
@@ -114,8 +114,8 @@ var problems = [...]problem{
 		"Nothing was ordered. Try again in a moment.", "1"},
 	StoreUnavailable: {"store-unavailable", 503, "The stock store is unavailable",
 		"Nothing was ordered, and this says nothing about the stock. Try again in a moment.", "1"},
-	OutcomeUnknown: {"outcome-unknown", 503, "It is unknown whether you have an order",
-		"Ask for your order, or send the same request again: it can't order twice.", "1"},
+	OutcomeUnknown: {"outcome-unknown", 503, "The outcome is unknown",
+		"You may have an order. Ask for it, or send the same request again: it can't order twice.", "1"},
 }
 
 // Answers is how many answers there are, for tables indexed by one.
@@ -134,12 +134,20 @@ const TypeBase = "https://onsale.dev/problems/"
 // members of one case can follow.
 var documents = func() (docs [Answers][]byte) {
 	for a := range docs {
-		p := problems[a]
-		docs[a] = []byte(`{"type":"` + TypeBase + p.code + `","title":` + quote(p.title) +
-			`,"status":` + strconv.Itoa(p.status) + `,"code":"` + p.code + `","detail":` + quote(p.detail))
+		docs[a] = document(Answer(a), problems[a].detail)
 	}
 	return docs
 }()
+
+func document(a Answer, detail string) []byte {
+	p := problems[a]
+	return []byte(`{"type":"` + TypeBase + p.code + `","title":` + quote(p.title) +
+		`,"status":` + strconv.Itoa(p.status) + `,"code":"` + p.code + `","detail":` + quote(detail))
+}
+
+// alreadyPaid is for a buyer whose live order is paid, and so can't be cancelled.
+var alreadyPaid = document(AlreadyOrdered,
+	"You have paid for an order of another quantity in this sale, and a paid order can't be cancelled here. One buyer has one order in a sale.")
 
 // outcomes is the table from the checkout's words to the API's.
 var outcomes = [sale.Outcomes]Answer{
@@ -169,6 +177,11 @@ var (
 // refuse writes a problem document. members are the text of JSON members that
 // follow the standard ones, each with its leading comma.
 func refuse(ctx *fasthttp.RequestCtx, a Answer, members ...string) Answer {
+	return refuseWith(ctx, a, documentFor(ctx, a), members...)
+}
+
+// refuseWith is refuse with another of the answer's documents.
+func refuseWith(ctx *fasthttp.RequestCtx, a Answer, document []byte, members ...string) Answer {
 	p := &problems[a]
 	ctx.SetStatusCode(p.status)
 	h := &ctx.Response.Header
@@ -182,7 +195,7 @@ func refuse(ctx *fasthttp.RequestCtx, a Answer, members ...string) Answer {
 	if p.retry != "" {
 		h.Set("Retry-After", p.retry)
 	}
-	ctx.Response.SetBody(documents[a])
+	ctx.Response.SetBody(document)
 	for _, m := range members {
 		ctx.Response.AppendBodyString(m)
 	}

@@ -62,7 +62,11 @@ func refused(ctx *fasthttp.RequestCtx, desk *checkout.Desk, d sale.Decision) Ans
 	case NotEnough:
 		return refuse(ctx, a, `,"remaining":`, strconv.FormatInt(d.Remaining, 10))
 	case AlreadyOrdered:
-		return refuse(ctx, a, `,"order":"`, string(d.Order.ID), `"`, mineOf, string(desk.Sale().ID), mineOfEnd)
+		document := documents[a]
+		if d.Order.State == sale.StatePaid {
+			document = alreadyPaid
+		}
+		return refuseWith(ctx, a, document, `,"order":"`, string(d.Order.ID), `"`, mineOf, string(desk.Sale().ID), mineOfEnd)
 	case NotOpen:
 		now, _ := desk.Now() // the window was judged by a reading of it
 		opens := desk.Sale().Opens

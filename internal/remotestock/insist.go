@@ -16,12 +16,13 @@ import (
 //
 // Where the first try proves that it did not run, that is the answer at once. Later ones
 // prove nothing about those before them, so the outcome stays unknown until one is decided.
-// A sale that is shut answers nobody: reconciliation finds out what ran.
+// A sale that is shut answers nobody, so it is not asked again: reconciliation finds out what
+// ran.
 func (s *Store) insist(ctx context.Context, call func() error) (again bool, err error) {
 	for giveUp := time.Now().Add(s.config.Patience); ; again = true {
 		err = call()
 		unknown := errors.Is(err, sale.ErrUnknown)
-		if err == nil || errors.Is(err, sale.ErrLost) || !unknown && !(again && errors.Is(err, sale.ErrUnavailable)) {
+		if err == nil || !unknown && !(again && errors.Is(err, sale.ErrUnavailable)) {
 			return again, err
 		}
 		wait := time.NewTimer(s.config.Pause)
@@ -30,7 +31,7 @@ func (s *Store) insist(ctx context.Context, call func() error) (again bool, err 
 		case <-ctx.Done():
 			wait.Stop()
 		}
-		if ctx.Err() == nil && !time.Now().After(giveUp) {
+		if ctx.Err() == nil && !time.Now().After(giveUp) && !errors.Is(err, sale.ErrLost) {
 			continue
 		}
 		if !unknown {

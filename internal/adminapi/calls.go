@@ -15,23 +15,12 @@ import (
 
 // create opens a sale, once: sent again it changes nothing.
 func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
-	// A total that is left out is no total of 0, which an operator may well mean:
-	// such a sale waits for its restock.
-	var d struct {
-		Definition
-		Total *int64 `json:"total"`
-	}
+	var d creation
 	if err := decode(r, &d); err != nil {
 		return err
 	}
-	var missing error
-	if d.Total == nil {
-		missing = fmt.Errorf("%w: total is missing: say how many tickets there are, 0 where a restock will bring them", errInput)
-	} else {
-		d.Definition.Total = *d.Total
-	}
-	s, err := d.Sale()
-	if err := errors.Join(missing, err); err != nil {
+	s, err := d.sale()
+	if err != nil {
 		return err
 	}
 	created, err := h.stock.Open(r.Context(), s)

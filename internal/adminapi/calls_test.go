@@ -84,7 +84,7 @@ func TestADefinitionIsRefusedWithEveryFault(t *testing.T) {
 	a := ask(t, server, "POST", "/admin/v1/sales", `{"id":"No!","title":"","kind":"x","price":-1,"currency":"euro","face_value":-1,
 		"subtitle":"`+strings.Repeat("x", sale.MaxTitleLength+1)+`","rules":"`+strings.Repeat("x", sale.MaxRulesLength+1)+`","total":-1,"opens_at":"2042-05-01T12:00:00Z","closes_at":"2042-05-01T11:00:00Z","limit":-1,"hold_seconds":0.1}`)
 	wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-	for _, fault := range []string{"sale id", "title: want 1", "subtitle", "kind", "price", "face value", "rules", "currency", "total", "limit", "hold time", "closes must be after opens"} {
+	for _, fault := range []string{"sale id", "title: want 1", "subtitle", "kind", "price", "face value", "rules", "currency", "total", "limit", "hold_seconds", "closes must be after opens"} {
 		if !strings.Contains(a.document["detail"].(string), fault) {
 			t.Errorf("got %q, want the fault of %s in it", a.document["detail"], fault)
 		}
@@ -127,6 +127,41 @@ func TestATotalIsNeverGuessed(t *testing.T) {
 			t.Errorf("got %s %s, want 201", a.Status, a.text)
 		}
 	})
+}
+
+// A limit or a hold time of 0 became the default, and null became whatever the zero is.
+func TestWhatIsWrittenNeverBecomesADefault(t *testing.T) {
+	s := &stock{}
+	server := serve(t, s, nil)
+	for member, says := range map[string]string{
+		`"limit":0`: "limit 0: want 1", `"limit":-1`: "limit -1: want 1", `"limit":null`: "limit: null", `"limit":1.5`: "limit: want a whole number",
+		`"limit":1001`: "limit 1001: want 1", `"limit":"2"`: "limit: want a whole number", `"limit":1e300`: "limit: want a whole number",
+		`"hold_seconds":0`: "hold_seconds 0: want 1", `"hold_seconds":-600`: "hold_seconds -600: want 1", `"hold_seconds":null`: "hold_seconds: null",
+		`"hold_seconds":0.0001`: "hold_seconds 0.0001: want 1", `"hold_seconds":1e300`: "want 1 to 2.592e+06", `"hold_seconds":"10"`: "hold_seconds: want a number",
+		`"kind":""`: "kind", `"kind":null`: "kind: null", `"title":null`: "title: null", `"subtitle":null`: "subtitle: null", `"rules":null`: "rules: null",
+		`"price":null`: "price: null", `"price":-1`: "price -1", `"currency":null`: "currency: null", `"id":null`: "id: null",
+		`"kind":"voucher","face_value":0`: "a voucher needs one", `"face_value":null`: "face_value: null", `"closed":null`: "closed: null", `"closed":0`: "closed: want true or false",
+		`"opens_at":null`: "opens_at: null", `"opens_at":"1970-01-01T00:00:00Z"`: "opens_at: want a time after 1970", `"opens_at":0`: "opens_at: want a time",
+		`"closes_at":null`: "closes_at: null", `"closes_at":"1970-01-01T00:00:00Z"`: "closes_at: want a time after 1970", `"closes_at":""`: "closes_at: want a time",
+		`"closes_at":"1970-01-01T00:00:00.0004Z"`: "closes_at: want a time after 1970",
+	} {
+		definition := map[string]any{"id": "s", "title": "t", "currency": "EUR", "total": 1}
+		if err := json.Unmarshal([]byte("{"+member+"}"), &definition); err != nil {
+			t.Fatal(err)
+		}
+		body, err := json.Marshal(definition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := ask(t, server, "POST", "/admin/v1/sales", string(body))
+		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
+		if detail := a.document["detail"].(string); !strings.Contains(detail, says) {
+			t.Errorf("%s: got %q, want %q in it", member, detail, says)
+		}
+	}
+	if len(s.calls) != 0 {
+		t.Errorf("got calls %q, want none", s.calls)
+	}
 }
 
 func TestABodyIsBounded(t *testing.T) {

@@ -2,7 +2,6 @@ package adminapi
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -10,44 +9,25 @@ import (
 )
 
 // Definition is a sale as an operator writes it. Prices are in the currency's
-// minor unit.
+// minor unit. What is left out has its default; how it is read is creation's business.
 type Definition struct {
 	ID          string     `json:"id"`
 	Title       string     `json:"title"`
 	Subtitle    string     `json:"subtitle,omitempty"`
-	Kind        string     `json:"kind"` // ticket (the default), voucher or product
+	Kind        string     `json:"kind,omitempty"` // ticket (the default), voucher or product
 	Price       int64      `json:"price"`
 	Currency    string     `json:"currency"`
 	FaceValue   int64      `json:"face_value,omitempty"` // of a voucher
 	Rules       string     `json:"rules,omitempty"`
 	Total       int64      `json:"total"`
-	OpensAt     *time.Time `json:"opens_at,omitempty"`  // absent: open at once
-	ClosesAt    *time.Time `json:"closes_at,omitempty"` // absent: never by itself
-	Limit       int        `json:"limit"`               // tickets a buyer; 1 by default
-	HoldSeconds float64    `json:"hold_seconds"`        // 600 by default
+	OpensAt     *time.Time `json:"opens_at,omitempty"`     // absent: open at once
+	ClosesAt    *time.Time `json:"closes_at,omitempty"`    // absent: never by itself
+	Limit       int        `json:"limit,omitempty"`        // tickets a buyer; 1 by default
+	HoldSeconds float64    `json:"hold_seconds,omitempty"` // 600 by default
 	Closed      bool       `json:"closed"`
 }
 
-// Sale checks the definition and fills in the defaults.
-func (d Definition) Sale() (sale.Sale, error) {
-	s := sale.Sale{
-		ID: sale.ID(d.ID), Title: d.Title, Subtitle: d.Subtitle, Kind: sale.Kind(cmp.Or(d.Kind, string(sale.Ticket))),
-		Price: d.Price, Currency: d.Currency, FaceValue: d.FaceValue, Rules: d.Rules, Total: d.Total, Limit: cmp.Or(d.Limit, 1),
-		HoldFor: time.Duration(cmp.Or(d.HoldSeconds, 600) * float64(time.Second)).Truncate(time.Millisecond), Closed: d.Closed,
-	}
-	if d.OpensAt != nil {
-		s.Opens = sale.Instant(d.OpensAt.UnixMilli())
-	}
-	if d.ClosesAt != nil {
-		s.Closes = sale.Instant(d.ClosesAt.UnixMilli())
-	}
-	if err := s.Validate(); err != nil {
-		return s, fmt.Errorf("%w: %w", errInput, err)
-	}
-	return s, nil
-}
-
-// newDefinition is the inverse of Sale.
+// newDefinition is a sale as an operator would write it.
 func newDefinition(s sale.Sale) Definition {
 	d := Definition{
 		ID: string(s.ID), Title: s.Title, Subtitle: s.Subtitle, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,

@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -25,6 +26,19 @@ type Definition struct {
 	Limit       int        `json:"limit,omitempty"`        // tickets a buyer; 1 by default
 	HoldSeconds float64    `json:"hold_seconds,omitempty"` // 600 by default
 	Closed      bool       `json:"closed"`
+}
+
+// Sale is what the definition opens: as an operator's request with these members would.
+func (d Definition) Sale() (sale.Sale, error) {
+	var c creation
+	text, err := json.Marshal(d)
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return sale.Sale{}, err
+	}
+	return c.sale()
 }
 
 // newDefinition is a sale as an operator would write it.

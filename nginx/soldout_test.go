@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -169,15 +170,15 @@ func TestAnAnswerThatVariesByTokenIsNotSharedBetweenBuyers(t *testing.T) {
 
 func TestEntriesAreNotShared(t *testing.T) {
 	const orders = "/v1/sales/demo/orders"
-	for name, other := range map[string]struct{ method, path string }{
-		"with another sale":                {"POST", "/v1/sales/other/orders"},
-		"with reading the same URI":        {"GET", orders},
-		"with the head of the same URI":    {"HEAD", orders},
-		"with a query":                     {"POST", orders + "?x=1"},
-		"with another spelling of the URI": {"POST", "/v1/sales/other/../demo/orders"},
-		"with an encoded spelling":         {"POST", "/v1/sales/dem%6f/orders"},
-		"with a buyer's own order":         {"GET", orders + "/mine"},
-		"with a cancellation":              {"DELETE", orders},
+	for name, other := range map[string]struct{ method, path, node string }{
+		"with another sale":                {"POST", "/v1/sales/other/orders", "/v1/sales/other/orders"},
+		"with reading the same URI":        {"GET", orders, orders},
+		"with the head of the same URI":    {"HEAD", orders, orders},
+		"with another spelling of reading": {"GET", "/v1/sales/x/../dem%6f//orders?x=1", orders},
+		"with a sale in capitals":          {"POST", "/v1/sales/DEMO/orders", "/v1/sales/DEMO/orders"},
+		"with a folder below":              {"POST", orders + "/", orders + "/"},
+		"with a buyer's own order":         {"GET", orders + "/mine", orders + "/mine"},
+		"with a cancellation":              {"DELETE", orders, orders},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,27 +194,61 @@ func TestEntriesAreNotShared(t *testing.T) {
 			if n.Requests.Load() == before {
 				t.Fatal("answered from the cache, want the node asked")
 			}
-			if want := other.method + " " + other.path; got.Load() != want {
-				t.Errorf("the node got %q, want %q untouched", got.Load(), want)
+			if want := other.method + " " + other.node; got.Load() != want {
+				t.Errorf("the node got %q, want %q", got.Load(), want)
 			}
 		})
 	}
 }
 
-// A query would otherwise let anyone fill the cache with variants of one sale.
-func TestQueriesAreNotKept(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, soldOut)
-	e := start(t, site{Upstream: servers(n)})
-	for range 3 {
-		e.do(t, "POST", "/v1/sales/demo/orders?x=1", "{}")
-	}
-	if got := n.Requests.Load(); got != 3 {
-		t.Errorf("3 purchases with a query reached the node %d times, want 3", got)
-	}
-	files, err := os.ReadDir(filepath.Join(e.Prefix, "cache"))
-	if err != nil || len(files) != 0 {
-		t.Errorf("got %d files in the cache (%v), want none", len(files), err)
+// Otherwise anyone could send every purchase to the nodes, and fill the cache.
+func TestASoldOutSaleIsOneEntryWhateverTheRequestLine(t *testing.T) {
+	for name, spell := range map[string]func(i int) string{
+		"with a query":            func(i int) string { return fmt.Sprintf("/v1/sales/s/orders?x=%d", i) },
+		"with an empty query":     func(i int) string { return "/v1/sales/s/orders" + strings.Repeat("?", i) },
+		"with a known query name": func(i int) string { return fmt.Sprintf("/v1/sales/s/orders?sale=%d&quantity=%d", i, i) },
+		"with a fragment":         func(i int) string { return fmt.Sprintf("/v1/sales/s/orders#%d", i) },
+		"with an escape": func(i int) string {
+			return "/v1/sales/" + []string{"s", "%73"}[i%2] + "/" + []string{"o", "%6f", "%6F"}[i%3] + "rders"
+		},
+		"with an escape and fragment": func(i int) string { return fmt.Sprintf("/v1/sales/%%73/orders#%d", i) },
+		"with an escaped slash":       func(i int) string { return "/v1/sales" + []string{"/", "%2f", "%2F"}[i%3] + "s%2Forders" },
+		"with doubled slashes": func(i int) string {
+			return strings.Repeat("/", i+1) + "v1/sales/s" + strings.Repeat("/", i+1) + "orders"
+		},
+		"with dots": func(i int) string {
+			return "/v1" + strings.Repeat("/.", i) + "/sales/" + strings.Repeat("x/../", i) + "s/orders"
+		},
+		"with escaped dots": func(i int) string { return "/v1/sales/" + strings.Repeat("x/%2e%2E/", i) + "s/orders" },
+		"with a host in it": func(i int) string { return fmt.Sprintf("http://h%d/v1/sales/s/orders?%d", i, i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var odd atomic.Value
+			n := startNode(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.RequestURI != "/v1/sales/s/orders" {
+					odd.Store(r.RequestURI)
+				}
+				soldOut(w, r)
+			})
+			e := start(t, site{Upstream: servers(n)})
+			const purchases = 60
+			for i := range purchases {
+				a := e.raw(t, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h%d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", spell(i), i))
+				wantStatus(t, a, http.StatusConflict)
+			}
+			// One, and one more for each second that began meanwhile.
+			if got := n.Requests.Load(); got > 5 {
+				t.Errorf("%d purchases reached the node %d times, want once a second", purchases, got)
+			}
+			if uri := odd.Load(); uri != nil {
+				t.Errorf("the node got %q, want the one spelling", uri)
+			}
+			files, err := os.ReadDir(filepath.Join(e.Prefix, "cache"))
+			if err != nil || len(files) != 1 {
+				t.Errorf("got %d files in the cache (%v), want 1", len(files), err)
+			}
+		})
 	}
 }
 

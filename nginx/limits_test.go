@@ -77,3 +77,33 @@ func TestAnIPv6NetworkCountsAsOneAddress(t *testing.T) {
 		t.Error("a neighbour in the next /64 was refused, want a limit of its own")
 	}
 }
+
+// `listen [::]:8080 ipv6only=off` gives IPv4 buyers addresses of one /64.
+func TestIPv4BuyersOfAnIPv6SocketAreLimitedOneByOne(t *testing.T) {
+	t.Parallel()
+	e := start(t, site{Upstream: servers(startNode(t, sells)), Listen: behindBalancer})
+	for name, c := range map[string]struct{ greedy, itself, others string }{
+		"mapped":     {"::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"},
+		"translated": {"64:ff9b::192.0.2.5", "64:ff9b::c000:205", "64:ff9b::192.0.2.6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if refused, _ := e.rush(t, 3000, "X-From: "+c.greedy); refused == 0 {
+				t.Fatal("got none of 3000 refused, want some")
+			}
+			if refused, _ := e.rush(t, 50, "X-From: "+c.itself); refused == 0 {
+				t.Errorf("%s was not refused, want it counted as %s", c.itself, c.greedy)
+			}
+			if refused, _ := e.rush(t, 50, "X-From: "+c.others); refused != 0 {
+				t.Errorf("got %d of 50 of %s refused, want a limit of its own", refused, c.others)
+			}
+		})
+	}
+}
+
+func TestIPv4LoopbackOfAnIPv6SocketIsNotLimited(t *testing.T) {
+	t.Parallel()
+	e := start(t, site{Upstream: servers(startNode(t, sells)), Listen: behindBalancer})
+	if refused, _ := e.rush(t, 1000, "X-From: ::ffff:127.0.0.1"); refused != 0 {
+		t.Errorf("got %d of 1000 refused, want none", refused)
+	}
+}

@@ -21,8 +21,8 @@ func TestShippedDefaultsAreValid(t *testing.T) {
 func TestRunsWithoutPrivileges(t *testing.T) {
 	n := startNode(t, soldOut)
 	e := &edge{Addr: freeAddr(t), Prefix: lay(t), client: http.DefaultClient}
-	write(t, filepath.Join(e.Prefix, "listen.conf"), "listen "+e.Addr+";")
-	write(t, filepath.Join(e.Prefix, "upstream.conf"), servers(n))
+	write(t, filepath.Join(e.Prefix, "site", "listen.conf"), "listen "+e.Addr+";")
+	write(t, filepath.Join(e.Prefix, "site", "upstream.conf"), servers(n))
 	var cred *syscall.Credential
 	if os.Geteuid() == 0 {
 		const nobody = 65534

@@ -83,9 +83,9 @@ func start(t *testing.T, s site) *edge {
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	write(t, filepath.Join(e.Prefix, "listen.conf"), fmt.Sprintf("listen %s;\n%s\n", e.Addr, s.Listen))
+	write(t, filepath.Join(e.Prefix, "site", "listen.conf"), fmt.Sprintf("listen %s;\n%s\n", e.Addr, s.Listen))
 	if s.Upstream != "" {
-		write(t, filepath.Join(e.Prefix, "upstream.conf"), s.Upstream)
+		write(t, filepath.Join(e.Prefix, "site", "upstream.conf"), s.Upstream)
 	}
 	e.run(t, nil)
 	return e

@@ -2,7 +2,7 @@
 # Reloads Nginx when its upstream.conf changes, where the allocator that writes the file
 # cannot run commands beside Nginx: in a container.
 #
-#   watch.sh FILE COMMAND...     such as: watch.sh upstream.conf nginx -p /srv -c nginx.conf
+#   watch.sh FILE COMMAND...     such as: watch.sh site/upstream.conf nginx -p /srv -c nginx.conf
 #
 # COMMAND is how this Nginx was started, without `-g`. It runs until it is killed.
 # INTERVAL (seconds, 0.2) is how often it looks: less costs a process more often, more

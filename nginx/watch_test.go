@@ -39,7 +39,7 @@ func watch(t *testing.T, e *edge) *buffer {
 		t.Fatal(err)
 	}
 	said := &buffer{}
-	cmd := exec.Command("sh", script, "upstream.conf", binary(t), "-e", "stderr", "-p", e.Prefix, "-c", "nginx.conf")
+	cmd := exec.Command("sh", script, "site/upstream.conf", binary(t), "-e", "stderr", "-p", e.Prefix, "-c", "nginx.conf")
 	cmd.Dir, cmd.Stderr = e.Prefix, said
 	cmd.Env = append(os.Environ(), "INTERVAL=0.05")
 	if err := cmd.Start(); err != nil {
@@ -59,7 +59,7 @@ func (e *edge) replace(t *testing.T, text string) {
 	t.Helper()
 	next := filepath.Join(e.Prefix, "upstream.next")
 	write(t, next, text)
-	if err := os.Rename(next, filepath.Join(e.Prefix, "upstream.conf")); err != nil {
+	if err := os.Rename(next, filepath.Join(e.Prefix, "site", "upstream.conf")); err != nil {
 		t.Fatal(err)
 	}
 }

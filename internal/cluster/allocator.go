@@ -115,6 +115,8 @@ func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) 
 	a.publisher, err = upstream.New(a.relay.reader(), c, upstream.Hooks{
 		Published: meters.Published,
 		Failed:    func(error) { meters.Unpublished() },
+		Restored:  meters.Restored,
+		LeftOut:   meters.LeftOut,
 	}, a.log)
 	return errors.Join(plan.Validate(), err)
 }

@@ -16,6 +16,8 @@ type Allocator struct {
 	published prometheus.Counter
 	publish   prometheus.Histogram
 	unpublish prometheus.Counter
+	restored  prometheus.Counter
+	leftOut   prometheus.Gauge
 	members   *prometheus.CounterVec
 	nodes     prometheus.Gauge
 	selling   prometheus.Gauge
@@ -41,6 +43,10 @@ func (m *Metrics) NewAllocator() *Allocator {
 			Help: "Time to write, test and reload.", Buckets: latencies}),
 		unpublish: f.NewCounter(prometheus.CounterOpts{Name: "onsale_upstream_failures_total",
 			Help: "Renderings that could not be put in force; they are tried again."}),
+		restored: f.NewCounter(prometheus.CounterOpts{Name: "onsale_upstream_restored_publications_total",
+			Help: "Times that the upstream's file had been changed by another hand and was replaced."}),
+		leftOut: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_upstream_left_out_nodes",
+			Help: "Nodes that Nginx's upstream can't name, or has no room for."}),
 		members: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_membership_events_total",
 			Help: "What gossip reported of nodes."}, []string{"event"}),
 		nodes: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_upstream_nodes",
@@ -74,6 +80,12 @@ func (a *Allocator) Published(nodes, selling int, took time.Duration) {
 
 // Unpublished counts a failed publication.
 func (a *Allocator) Unpublished() { a.unpublish.Inc() }
+
+// Restored counts changes of the upstream's file by another hand.
+func (a *Allocator) Restored() { a.restored.Inc() }
+
+// LeftOut is how many nodes are not in the upstream though they are members.
+func (a *Allocator) LeftOut(nodes int) { a.leftOut.Set(float64(nodes)) }
 
 // Member counts what gossip reported: joined, left, failed or updated.
 func (a *Allocator) Member(event string) { a.members.WithLabelValues(event).Inc() }

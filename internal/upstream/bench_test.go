@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +55,8 @@ type bench struct {
 	file   string
 	logs   *observer.ObservedLogs
 	events chan error // nil for each publication, else its failure
+
+	restored, leftOut atomic.Int64
 }
 
 // startPublisher runs a publisher over the nodes until the test ends. Its file is in
@@ -61,7 +64,7 @@ type bench struct {
 func startPublisher(t *testing.T, dir string, adjust func(*upstream.Config), nodes ...sale.Node) *bench {
 	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
-	b := &bench{newMembers(nodes...), filepath.Join(dir, "upstream.conf"), logs, make(chan error, 1000)}
+	b := &bench{members: newMembers(nodes...), file: filepath.Join(dir, "upstream.conf"), logs: logs, events: make(chan error, 1000)}
 	cfg := upstream.DefaultConfig()
 	cfg.File = b.file
 	if adjust != nil {
@@ -70,6 +73,8 @@ func startPublisher(t *testing.T, dir string, adjust func(*upstream.Config), nod
 	hooks := upstream.Hooks{
 		Published: func(int, int, time.Duration) { b.events <- nil },
 		Failed:    func(err error) { b.events <- err },
+		Restored:  func() { b.restored.Add(1) },
+		LeftOut:   func(nodes int) { b.leftOut.Store(int64(nodes)) },
 	}
 	p, err := upstream.New(b.members, cfg, hooks, zap.New(core))
 	if err != nil {

@@ -30,6 +30,10 @@ type Config struct {
 	// Retry is the time before a failed publication is tried again. Longer leaves buyers
 	// with the old nodes; shorter costs a process a try.
 	Retry time.Duration
+	// Check is how often the file is compared with what should be there, also without
+	// news: an upgrade or a hand may have changed it. Longer leaves buyers for longer with
+	// whatever is there; shorter reads the file more often.
+	Check time.Duration
 	// Timeout bounds each command. Longer waits for a machine under load; shorter notices
 	// a command that hangs, and during Test the file is not proven yet.
 	Timeout time.Duration
@@ -41,6 +45,7 @@ func DefaultConfig() Config {
 		Debounce:    100 * time.Millisecond,
 		MinInterval: 500 * time.Millisecond,
 		Retry:       time.Second,
+		Check:       time.Second,
 		Timeout:     5 * time.Second,
 	}
 }
@@ -59,6 +64,7 @@ func (c Config) Validate() error {
 	check(c.Debounce >= 0 && c.Debounce <= time.Minute, "upstream debounce %v: want 0 to 1m", c.Debounce)
 	check(c.MinInterval >= 0 && c.MinInterval <= time.Minute, "upstream interval %v: want 0 to 1m", c.MinInterval)
 	check(c.Retry > 0 && c.Retry <= time.Minute, "upstream retry %v: want more than 0, at most 1m", c.Retry)
+	check(c.Check > 0 && c.Check <= time.Minute, "upstream check %v: want more than 0, at most 1m", c.Check)
 	check(c.Timeout > 0 && c.Timeout <= time.Minute, "upstream timeout %v: want more than 0, at most 1m", c.Timeout)
 	return errors.Join(faults...)
 }
@@ -69,4 +75,9 @@ type Hooks struct {
 	Published func(nodes, selling int, took time.Duration)
 	// Failed: one try to publish failed. It is tried again.
 	Failed func(error)
+	// Restored: the file had been changed by another hand, and is again what it was.
+	Restored func()
+	// LeftOut: so many nodes of the view are not in the upstream, see [Check] and
+	// [MaxNodes]. Called at every look.
+	LeftOut func(nodes int)
 }

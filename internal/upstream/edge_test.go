@@ -57,7 +57,7 @@ func startEdge(t *testing.T) *edge {
 	if err := os.CopyFS(e.dir, nginx.Files); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(e.dir, "listen.conf"), []byte("listen "+e.addr+" reuseport;"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(e.dir, "site", "listen.conf"), []byte("listen "+e.addr+" reuseport;"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,20 +15,23 @@ import (
 
 	"onsale/internal/sale"
 	"onsale/internal/upstream"
+	"onsale/nginx"
 )
 
 func TestNginxAcceptsEveryKindOfView(t *testing.T) {
 	e := startEdge(t)
 	test := func(text string) ([]byte, error) {
-		if err := os.WriteFile(filepath.Join(e.dir, "upstream.conf"), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(e.dir, "site", "upstream.conf"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		argv := e.argv("-t", "-q")
 		return exec.Command(argv[0], argv[1:]...).CombinedOutput()
 	}
-	many := make(sale.View, 1000)
+	// The longest lines that there are.
+	many := make(sale.View, upstream.MaxNodes)
 	for i := range many {
-		many[i] = ready(fmt.Sprintf("node-%d", i), fmt.Sprintf("10.0.%d.%d:8080", i/250, i%250+1), 1_000_000)
+		many[i] = ready(fmt.Sprintf("node-%d", i), fmt.Sprintf("[2001:db8:1111:2222:3333:4444:1%03x:8888]:65535", i), 1_000_000)
+		many[i].Ready = i%2 == 0
 	}
 	for name, view := range map[string]sale.View{
 		"nobody":          nil,
@@ -35,7 +39,7 @@ func TestNginxAcceptsEveryKindOfView(t *testing.T) {
 		"IPv6":            {ready("a", "[2001:db8::1]:8080", 3)},
 		"hostile names":   {ready("a\n;}{\"\\", "10.0.0.1:1", 1), ready("$b #", "10.0.0.2:1", 1)},
 		"all draining":    {{Name: "a", Address: "10.0.0.1:1", Draining: true, Ready: true}},
-		"a thousand":      many,
+		"as many as fit":  many,
 		"mapped to IPv6":  {ready("a", "[::ffff:10.0.0.1]:8080", 1)},
 		"the same thrice": {a, a, a},
 	} {
@@ -55,7 +59,7 @@ func TestAFailedNodeIsOutOfTheUpstreamSoon(t *testing.T) {
 	e := startEdge(t)
 	alive, _ := startNode(t, "alive")
 	other, _ := startNode(t, "other")
-	bench := startPublisher(t, e.dir, e.publish, alive, other)
+	bench := startPublisher(t, filepath.Join(e.dir, "site"), e.publish, alive, other)
 	if err := bench.next(t); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +90,7 @@ func TestBuyersAreSpreadByWeight(t *testing.T) {
 	light, _ := startNode(t, "light")
 	heavy, _ := startNode(t, "heavy")
 	heavy.Weight = 4
-	bench := startPublisher(t, e.dir, e.publish, light, heavy)
+	bench := startPublisher(t, filepath.Join(e.dir, "site"), e.publish, light, heavy)
 	if err := bench.next(t); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +114,7 @@ func TestNoRequestIsLostWhileTheClusterChanges(t *testing.T) {
 	x, _ := startNode(t, "x")
 	y, _ := startNode(t, "y")
 	z, victim := startNode(t, "z")
-	bench := startPublisher(t, e.dir, func(c *upstream.Config) {
+	bench := startPublisher(t, filepath.Join(e.dir, "site"), func(c *upstream.Config) {
 		e.publish(c)
 		c.Debounce, c.MinInterval = 10*time.Millisecond, 50*time.Millisecond
 	}, x)
@@ -159,18 +163,55 @@ func TestNoRequestIsLostWhileTheClusterChanges(t *testing.T) {
 	}
 }
 
+// The shipped files copied over a running site, and a reload: an upgrade.
+func TestCopyingTheShippedFilesAgainTakesNobodyOutOfTheUpstream(t *testing.T) {
+	e := startEdge(t)
+	x, _ := startNode(t, "x")
+	bench := startPublisher(t, filepath.Join(e.dir, "site"), e.publish, x)
+	if err := bench.next(t); err != nil {
+		t.Fatal(err)
+	}
+	sells := func() bool { status, node, _ := e.buy(); return status == http.StatusCreated && node == "x" }
+	e.eventually(t, "x sells", sells)
+	for file, what := range map[string]string{"*.conf": "the shipped files", "site/upstream.conf": "the shipped upstream as well"} {
+		files, err := fs.Glob(nginx.Files, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			text, err := nginx.Files.ReadFile(name)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(e.dir, name), text, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		argv := e.argv("-s", "reload")
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: reload: %v: %s", what, err, out)
+		}
+		time.Sleep(200 * time.Millisecond) // the new workers have taken over
+		began := time.Now()
+		e.eventually(t, "x sells after copying "+what, sells)
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("%s: x sells again after %v, want within the check of a second", what, took)
+		}
+	}
+}
+
 func TestABrokenSiteFileKeepsTheOldNodesSelling(t *testing.T) {
 	e := startEdge(t)
 	x, _ := startNode(t, "x")
 	y, _ := startNode(t, "y")
-	bench := startPublisher(t, e.dir, func(c *upstream.Config) {
+	bench := startPublisher(t, filepath.Join(e.dir, "site"), func(c *upstream.Config) {
 		e.publish(c)
 		c.Retry = 20 * time.Millisecond
 	}, x)
 	bench.next(t)
 	e.eventually(t, "x sells", func() bool { _, node, _ := e.buy(); return node == "x" })
 
-	limits := filepath.Join(e.dir, "limits.conf")
+	limits := filepath.Join(e.dir, "site", "limits.conf")
 	good, err := os.ReadFile(limits)
 	if err != nil {
 		t.Fatal(err)

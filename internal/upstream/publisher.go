@@ -30,7 +30,9 @@ type Publisher struct {
 
 	// The rest belongs to Run.
 
+	view   sale.View
 	owed   bool   // the file may be newer than what Nginx has read
+	ours   []byte // what the file should be since the last look; nil before the first
 	failed []byte // the content whose failure was logged; nil while all is well
 	bad    string // the nodes left out, as logged
 }
@@ -45,14 +47,16 @@ func New(members Members, cfg Config, hooks Hooks, log *zap.Logger) (*Publisher,
 	return &Publisher{members: members, cfg: cfg, hooks: hooks, log: log, owed: true}, nil
 }
 
-// Run publishes now and after every change, until ctx ends; it returns nil then. A
-// failed publication leaves the file as it was and is tried again.
+// Run publishes now, after every change, and whenever the file is found to be another
+// one than it should be, until ctx ends; it returns nil then. A failed publication leaves
+// the file as it was and is tried again.
 //
 // The first signal of a burst starts the debounce and the others do not prolong it, so
 // that a cluster which never comes to rest is published all the same.
 func (p *Publisher) Run(ctx context.Context) error {
 	wake := time.NewTimer(p.cfg.Debounce) // the view at the start is news too
 	defer wake.Stop()
+	look := true // whether the next wake is for the view, or for the file alone
 	for {
 		select {
 		case <-ctx.Done():
@@ -61,12 +65,18 @@ func (p *Publisher) Run(ctx context.Context) error {
 			if !pause(ctx, p.cfg.Debounce) {
 				return nil
 			}
+			look = true
 		case <-wake.C:
 		}
+		if look {
+			p.view = p.members.View()
+		}
 		changed, err := p.publish(ctx)
-		wake.Stop()
-		if err != nil {
+		look = err != nil
+		if look {
 			wake.Reset(p.cfg.Retry)
+		} else {
+			wake.Reset(p.cfg.Check)
 		}
 		if changed && !pause(ctx, p.cfg.MinInterval) {
 			return nil
@@ -74,14 +84,32 @@ func (p *Publisher) Run(ctx context.Context) error {
 	}
 }
 
-// publish brings the file and Nginx to the current view and reports whether either had
+// publish brings the file and Nginx to the view and reports whether either had
 // to be touched.
 func (p *Publisher) publish(ctx context.Context) (changed bool, err error) {
 	began := time.Now()
-	view := p.members.View()
-	p.reportBad(Check(view))
-	next := Render(view)
-	changed, err = p.apply(ctx, next, len(named(view)) == 0)
+	view := p.view
+	old, err := os.ReadFile(p.cfg.File)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if missing {
+		err = nil
+	}
+	fitting, left := fit(view, old)
+	p.reportLeftOut(view, left)
+	next := Render(fitting)
+	if len(named(fitting)) == 0 {
+		// A view that knows no node changes nothing: it is what an allocator sees that has
+		// just started or lost its network, and the nodes on file may well be selling.
+		switch {
+		case p.ours != nil:
+			next = p.ours
+		case !missing:
+			next = old
+		}
+	}
+	if err == nil {
+		changed, err = p.apply(ctx, old, missing, next)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		// We are told to stop, and that is no failure.
@@ -89,7 +117,7 @@ func (p *Publisher) publish(ctx context.Context) (changed bool, err error) {
 		p.reportFailure(next, err)
 	case changed:
 		p.failed = nil
-		nodes, selling := len(view), len(view.Selling())
+		nodes, selling := len(fitting), len(fitting.Selling())
 		p.log.Info("upstream published", zap.Int("nodes", nodes), zap.Int("selling", selling))
 		if p.hooks.Published != nil {
 			p.hooks.Published(nodes, selling, time.Since(began))
@@ -100,21 +128,19 @@ func (p *Publisher) publish(ctx context.Context) (changed bool, err error) {
 	return changed, err
 }
 
-// apply puts next in place, unless it is there, and then tells Nginx. A view that knows
-// no node never replaces a file: it is what an allocator sees that has just started or
-// lost its network, and the nodes on file may well be selling.
-func (p *Publisher) apply(ctx context.Context, next []byte, empty bool) (changed bool, err error) {
-	old, err := os.ReadFile(p.cfg.File)
-	missing := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !missing {
-		return false, err
-	}
-	if missing || !empty && !bytes.Equal(old, next) {
+// apply puts next in place, unless it is there, and then tells Nginx.
+func (p *Publisher) apply(ctx context.Context, old []byte, missing bool, next []byte) (changed bool, err error) {
+	if missing || !bytes.Equal(old, next) {
+		foreign := p.ours != nil && (missing || !bytes.Equal(old, p.ours))
 		if err := p.replace(ctx, old, missing, next); err != nil {
 			return true, err
 		}
 		p.owed = true
+		if foreign {
+			p.reportRestored()
+		}
 	}
+	p.ours = next
 	if !p.owed {
 		return false, nil
 	}
@@ -154,14 +180,31 @@ func (p *Publisher) reportFailure(next []byte, err error) {
 	}
 }
 
-// reportBad logs the nodes left out whenever they change.
-func (p *Publisher) reportBad(err error) {
+// reportRestored is called once for each time that somebody else had changed the file.
+func (p *Publisher) reportRestored() {
+	p.log.Warn("the upstream's file had been changed by another hand, and is replaced: nobody else may write it",
+		zap.String("file", p.cfg.File))
+	if p.hooks.Restored != nil {
+		p.hooks.Restored()
+	}
+}
+
+// reportLeftOut logs the nodes left out whenever they change. full are those for which
+// there is no room.
+func (p *Publisher) reportLeftOut(view sale.View, full int) {
+	err := Check(view)
+	if full > 0 {
+		err = errors.Join(fmt.Errorf("%w: %d more than the %d that there is room for", ErrFull, full, MaxNodes), err)
+	}
+	if p.hooks.LeftOut != nil {
+		p.hooks.LeftOut(len(view) - len(named(view)) + full)
+	}
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	if text != p.bad && err != nil {
-		p.log.Warn("nodes left out of the upstream", zap.Error(err))
+		p.log.Warn("nodes left out of the upstream", zap.String("error", text[:min(len(text), outputLimit)]))
 	}
 	p.bad = text
 }

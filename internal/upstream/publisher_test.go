@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"onsale/internal/sale"
 	"onsale/internal/upstream"
 )
 
@@ -201,6 +203,102 @@ func TestKnowingNobodyKeepsTheNodesOnDisk(t *testing.T) {
 	case <-time.After(100 * time.Millisecond):
 	}
 	bench.wantFile(t, render(a, b))
+}
+
+// An upgrade lays the shipped file over it, a hand empties it: buyers must not wait for
+// news of the cluster until they are served again.
+func TestAFileChangedByAnotherHandIsRestored(t *testing.T) {
+	shipped := func(file string) error { return os.WriteFile(file, []byte("server 127.0.0.1:9 down;\n"), 0o644) }
+	for name, c := range map[string]struct {
+		change func(file string) error
+		nobody bool // the allocator knows no node any more
+	}{
+		"by the shipped one":                {change: shipped},
+		"by an empty one":                   {change: func(file string) error { return os.Truncate(file, 0) }},
+		"by nothing":                        {change: os.Remove},
+		"while the allocator knows nobody":  {change: shipped, nobody: true},
+		"by nothing while nobody is known":  {change: os.Remove, nobody: true},
+		"by a server that was there before": {change: func(file string) error { return os.WriteFile(file, []byte(render(b)), 0o644) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				bench := startPublisher(t, dir, nil, a, b)
+				bench.next(t)
+				if c.nobody {
+					bench.set()
+				}
+				time.Sleep(5 * time.Second)
+				if err := c.change(bench.file); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(upstream.DefaultConfig().Check)
+				synctest.Wait()
+				bench.wantFile(t, render(a, b))
+				if got := len(bench.events); got != 1 {
+					t.Errorf("Nginx was reloaded %d times, want once", got)
+				}
+				time.Sleep(time.Minute)
+				if got := bench.restored.Load(); got != 1 || bench.logs.FilterMessageSnippet("another hand").Len() != 1 {
+					t.Errorf("reported %d times, want once in hook and log", got)
+				}
+			})
+		})
+	}
+}
+
+// A reload that fails must not pass for a change by another hand at the next news.
+func TestItsOwnFileIsNoOtherHands(t *testing.T) {
+	dir := t.TempDir()
+	bench := startPublisher(t, dir, quick("true", "test -e works"), a)
+	if bench.next(t) == nil {
+		t.Fatal("got a reload, want a failure")
+	}
+	bench.set(a, b)
+	if err := os.WriteFile(filepath.Join(dir, "works"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for bench.next(t) != nil {
+	}
+	if got := bench.restored.Load(); got != 0 {
+		t.Errorf("got %d restorations, want none", got)
+	}
+}
+
+// A crowd of members, forged ones perhaps, must not freeze the upstream, nor take the
+// place of nodes that sell.
+func TestMoreNodesThanThereIsRoomFor(t *testing.T) {
+	bench := startPublisher(t, t.TempDir(), quick("true", "true"), ready("real-1", "10.9.0.1:8080", 1), ready("real-2", "10.9.0.2:8080", 1))
+	bench.next(t)
+	crowd := sale.View{ready("real-1", "10.9.0.1:8080", 1), ready("real-2", "10.9.0.2:8080", 1), ready("real-3", "10.9.0.3:8080", 1)}
+	for i := range upstream.MaxNodes + 1000 {
+		n := ready(fmt.Sprintf("crowd-%d", i), fmt.Sprintf("10.0.%d.%d:8080", i/250, i%250+1), 1)
+		n.Ready = i%2 == 0
+		crowd = append(crowd, n)
+	}
+	bench.set(crowd...)
+	if err := bench.next(t); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(bench.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(got), "\nserver "); n != upstream.MaxNodes {
+		t.Errorf("got %d nodes, want %d", n, upstream.MaxNodes)
+	}
+	for _, name := range []string{`"real-1"`, `"real-2"`, `"real-3"`} {
+		if !strings.Contains(string(got), name) {
+			t.Errorf("%s is not in the upstream, want those that sell to stay and to come first", name)
+		}
+	}
+	if got := bench.leftOut.Load(); got != 1003 {
+		t.Errorf("reported %d left out, want 1003", got)
+	}
+	logged := bench.logs.FilterMessage("nodes left out of the upstream").All()
+	if len(logged) != 1 || !strings.Contains(fmt.Sprint(logged[0].ContextMap()["error"]), upstream.ErrFull.Error()) {
+		t.Errorf("logged %v, want once that it is full", logged)
+	}
 }
 
 func TestKnowingNobodyMakesAMissingFile(t *testing.T) {

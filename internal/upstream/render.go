@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"onsale/internal/sale"
 )
@@ -34,6 +35,41 @@ const maxWeight = 1_000_000
 
 // ErrBadNode marks a node that cannot be named in upstream.conf. Returned by [Check].
 var ErrBadNode = errors.New("node left out of the upstream")
+
+// MaxNodes is how many nodes the upstream has room for: its zone in nginx.conf is sized
+// for twice as many, and Nginx refuses the whole file where a zone is too small.
+const MaxNodes = 4096
+
+// ErrFull marks a view of more nodes than [MaxNodes].
+var ErrFull = errors.New("the upstream is full")
+
+// fit returns a view that there is room for, and how many of the nodes that could be named
+// it leaves out. Nodes that the file names already stay: a crowd of new members, forged
+// ones perhaps, must not take the place of those that sell. Then come those that sell.
+func fit(view sale.View, file []byte) (fitting sale.View, left int) {
+	if len(view) <= MaxNodes {
+		return view, 0
+	}
+	nodes := named(view)
+	there := map[string]bool{}
+	for line := range strings.Lines(string(file)) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "server" {
+			there[words[1]] = true
+		}
+	}
+	last := func(n sale.Node) int {
+		switch {
+		case there[n.Address]:
+			return 0
+		case n.Selling():
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(nodes, func(a, b sale.Node) int { return cmp.Compare(last(a), last(b)) })
+	kept := min(len(nodes), MaxNodes)
+	return nodes[:kept], len(nodes) - kept
+}
 
 // Render returns upstream.conf for the view: one server line a node, sorted by name.
 // Nodes that drain are marked down, and unready ones are backups: asked only where none

@@ -47,12 +47,12 @@ func StartNginx(ctx context.Context, dir string, port int) (*Nginx, error) {
 		return nil, err
 	}
 	listen := "listen 127.0.0.1:" + strconv.Itoa(port) + " backlog=65535 reuseport;\n"
-	if err := os.WriteFile(filepath.Join(prefix, "listen.conf"), []byte(listen), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(prefix, "site", "listen.conf"), []byte(listen), 0o644); err != nil {
 		return nil, err
 	}
 	command := []string{path, "-p", prefix, "-c", "nginx.conf"}
 	n := &Nginx{
-		Port: port, Upstream: filepath.Join(prefix, "upstream.conf"), dir: dir, command: command,
+		Port: port, Upstream: filepath.Join(prefix, "site", "upstream.conf"), dir: dir, command: command,
 		Test:   append(command[:len(command):len(command)], "-t", "-q"),
 		Reload: append(command[:len(command):len(command)], "-s", "reload"),
 	}

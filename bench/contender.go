@@ -22,6 +22,7 @@ type contender struct {
 	pids map[string]int // by kind of process
 	// profile is where a CPU profile of the server's next seconds can be fetched.
 	profile func(seconds int) string
+	token   string // that it asks for, if it does
 	open    func(ctx context.Context, sale string, total int64) error
 	sold    func(ctx context.Context, sale string) ([]strategy.Order, error)
 }
@@ -84,6 +85,7 @@ func (f *field) addOurs() error {
 			About: "Local stock lets a request pass; one script call decides a batch.",
 			Lacks: []string{"a look at the token before it says sold out"}},
 		addr: node.Listen, pids: map[string]int{"server": node.Pid(), "allocator": allocator.Pid(), "redis": f.cluster.Redis.Pid()},
+		token: f.cluster.AdminToken,
 		profile: func(seconds int) string {
 			return fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", node.Admin, seconds)
 		},

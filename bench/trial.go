@@ -194,16 +194,17 @@ func (t *trial) profile(ctx context.Context, repeat int) (wait func() error) {
 	seconds := max(1, int(t.compare.For.Seconds()*3/4))
 	file := filepath.Join(t.compare.Out, fmt.Sprintf("server-%s-%d.pprof", t.contender.Name, repeat))
 	done := make(chan error, 1)
-	go func() { done <- fetch(ctx, t.contender.profile(seconds), file) }()
+	go func() { done <- fetch(ctx, t.contender.profile(seconds), t.contender.token, file) }()
 	return func() error { return <-done }
 }
 
-// fetch saves what the URL answers.
-func fetch(ctx context.Context, url, file string) error {
+// fetch saves what the URL answers to who has the token.
+func fetch(ctx context.Context, url, token, file string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
+	request.Header.Set("Authorization", "Bearer "+token)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err

@@ -3,20 +3,16 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/adminport"
 	"onsale/internal/lease"
 	"onsale/internal/membership"
 	"onsale/internal/rebalance"
@@ -29,7 +25,7 @@ import (
 // AllocatorConfig is an allocator's command line.
 type AllocatorConfig struct {
 	Name      string `env:"ONSALE_NAME" default:"allocator-${hostname}" help:"Unique name in the gossip."`
-	Admin     string `default:":9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health, metrics and profiles; keep it private."`
+	Admin     string `default:"127.0.0.1:9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health and metrics. Whoever reaches it reads health and metrics without a token: keep it on loopback or a private network."`
 	TokenFile string `required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
 	Tolerate  int    `default:"-1" env:"ONSALE_TOLERATE" help:"Nodes that may vanish at once without a round trip for the others; -1 means 5 % of them, at least one."`
 
@@ -54,6 +50,7 @@ type Allocator struct {
 	publisher *upstream.Publisher
 	relay     *relay
 	admin     *adminapi.Handler
+	token     string // the operators'
 	metrics   *telemetry.Metrics
 	up        atomic.Bool
 }
@@ -63,8 +60,10 @@ type Allocator struct {
 func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 	remotestock.SetLog(log)
 	a := &Allocator{config: config, log: log.With(zap.String("allocator", config.Name)), metrics: telemetry.New()}
-	token, err1 := os.ReadFile(config.TokenFile)
-	gossip, err2 := config.Gossip.config(config.Name, membership.RoleAllocator)
+	var err1, err2 error
+	var gossip membership.Config
+	a.token, err1 = AdminFlags{config.TokenFile}.token()
+	gossip, err2 = config.Gossip.config(config.Name, membership.RoleAllocator)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
@@ -82,7 +81,7 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 		Lost: func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
 	}, a.log)
 	a.store = store
-	if a.admin, err = adminapi.New(store, a.gossip.View, strings.TrimSpace(string(token)), a.log); err != nil {
+	if a.admin, err = adminapi.New(store, a.gossip.View, a.token, a.log); err != nil {
 		return nil, err
 	}
 	return a, a.wire(store, meters)
@@ -130,16 +129,18 @@ func memberHooks(m *telemetry.Allocator) membership.Hooks {
 // start, or a part of it stopped by itself.
 func (a *Allocator) Run(ctx context.Context) error {
 	defer a.client.Close()
-	listener, err := net.Listen("tcp", a.config.Admin)
+	port, err := adminport.Listen(a.config.Admin)
 	if err != nil {
-		return fmt.Errorf("admin API: %w", err)
+		return err
 	}
 	mux := a.metrics.AdminMux(a.up.Load)
 	a.admin.Register(mux)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	if err := adminapi.RegisterProfiles(mux, a.token, a.log); err != nil {
+		return errors.Join(err, port.Close())
+	}
 
 	parts := newGroup(ctx)
-	parts.run("admin API", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
+	parts.run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.run("site", func(ctx context.Context) error { return a.store.JoinSite(ctx, a.config.Ledger) })
 	parts.run("replicas", a.store.WatchReplicas)
 	parts.run("gossip", a.gossip.Run)
@@ -152,7 +153,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 		a.log.Warn("this site has no ledger: sales are opened without a record of them, and what Redis loses can't be put back")
 	}
 	a.up.Store(true)
-	a.log.Info("allocator is up", zap.String("admin", listener.Addr().String()))
+	a.log.Info("allocator is up", zap.String("admin", port.Addr().String()))
 	<-parts.running.Done()
 	a.up.Store(false)
 	return parts.stop()

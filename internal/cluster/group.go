@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"sync"
-	"time"
 )
 
 // group runs the parts of a process. running ends when the process is asked
@@ -50,25 +47,4 @@ func (g *group) stop() error {
 	g.wait.Wait()
 	g.fail(nil)
 	return errors.Join(g.errs...)
-}
-
-// serveHTTP serves until ctx ends.
-func serveHTTP(ctx context.Context, s *http.Server, l net.Listener) error {
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	limit, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	err := s.Shutdown(limit)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.Close()
-	}
-	if serr := <-done; !errors.Is(serr, http.ErrServerClosed) {
-		err = errors.Join(err, serr)
-	}
-	return err
 }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"onsale/internal/adminapi"
+	"onsale/internal/adminport"
 	"onsale/internal/lease"
 	"onsale/internal/ledger"
 	"onsale/internal/remotestock"
@@ -27,7 +27,7 @@ type DatabaseFlags struct {
 // LedgerConfig is a ledger's command line.
 type LedgerConfig struct {
 	Name         string        `env:"ONSALE_NAME" default:"ledger-${hostname}" help:"Name in the log."`
-	Admin        string        `default:":9082" env:"ONSALE_ADMIN" help:"host:port of health, metrics and profiles; keep it private."`
+	Admin        string        `default:"127.0.0.1:9082" env:"ONSALE_ADMIN" help:"host:port of health and metrics. Whoever reaches it reads them without a token: keep it on loopback or a private network."`
 	Entries      int           `default:"32" env:"ONSALE_LEDGER_ENTRIES" help:"Stream entries in one transaction at most; each carries up to 128 orders. More keep Redis from the claims for longer at a time."`
 	Auto         bool          `name:"auto-reconcile" default:"true" negatable:"" env:"ONSALE_AUTO_RECONCILE" help:"Put a sale together again that has lost data, where nothing has to be decided. --no-auto-reconcile leaves that to onsale reconcile."`
 	ArchiveAfter time.Duration `default:"0" env:"ONSALE_ARCHIVE_AFTER" help:"Take a sale out of Redis so long after it was closed, once it has no holds and owes no refunds; the ledger keeps it. 0: only onsale archive does."`
@@ -128,13 +128,16 @@ func readerHolder(client redis.UniversalClient, id sale.ID, name string, c ledge
 func (l *Ledger) Run(ctx context.Context) error {
 	defer l.client.Close()
 	defer l.store.Close()
-	listener, err := net.Listen("tcp", l.config.Admin)
+	port, err := adminport.Listen(l.config.Admin)
 	if err != nil {
-		return fmt.Errorf("admin port: %w", err)
+		return err
 	}
-	server := &http.Server{Handler: l.metrics.AdminMux(l.ledger.Ready), ReadHeaderTimeout: 5 * time.Second}
+	mux := l.metrics.AdminMux(l.ledger.Ready)
+	if err := adminapi.RegisterProfiles(mux, l.token, l.log); err != nil {
+		return errors.Join(err, port.Close())
+	}
 	parts := newGroup(ctx)
-	parts.run("admin port", func(ctx context.Context) error { return serveHTTP(ctx, server, listener) })
+	parts.run("admin port", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.run("site", func(ctx context.Context) error { return l.stock.JoinSite(ctx, true) })
 	parts.run("replicas", l.stock.WatchReplicas)
 	parts.run("ledger", func(ctx context.Context) error {
@@ -146,7 +149,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		}
 		return l.ledger.Run(ctx)
 	})
-	l.log.Info("ledger is up", zap.String("admin", listener.Addr().String()))
+	l.log.Info("ledger is up", zap.String("admin", port.Addr().String()))
 	<-parts.running.Done()
 	return parts.stop()
 }

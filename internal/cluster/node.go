@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/adminport"
 	"onsale/internal/buyerapi"
 	"onsale/internal/checkout"
 	"onsale/internal/lease"
@@ -32,7 +32,7 @@ type NodeConfig struct {
 	Name      string `env:"ONSALE_NAME" default:"${hostname}" help:"Unique name in the cluster; plans give stock to it."`
 	Listen    string `default:":8081" env:"ONSALE_LISTEN" help:"host:port of the buyers' API."`
 	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, where Listen does not say."`
-	Admin     string `default:":9081" env:"ONSALE_ADMIN" help:"host:port of health, metrics and profiles; keep it private."`
+	Admin     string `default:"127.0.0.1:9081" env:"ONSALE_ADMIN" help:"host:port of health and metrics, and where ledgers ask what the node remembers: a private address that they reach, where they run on other machines. Whoever reaches it reads health and metrics without a token."`
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
 	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens; make secrets makes one."`
@@ -215,19 +215,18 @@ func (n *Node) Ready() bool { return n.serving.Load() && n.shop.Ready() && !n.le
 // backlog of a node that can't answer.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.client.Close()
-	admin, err := net.Listen("tcp", n.config.Admin)
+	admin, err := adminport.Listen(n.config.Admin)
 	if err != nil {
-		return fmt.Errorf("admin port: %w", err)
+		return err
 	}
 	mux := n.metrics.AdminMux(n.Ready)
-	if err := adminapi.RegisterHolds(mux, n.token, n.holds, n.log); err != nil {
+	if err := errors.Join(adminapi.RegisterHolds(mux, n.token, n.holds, n.log), adminapi.RegisterProfiles(mux, n.token, n.log)); err != nil {
 		return errors.Join(err, admin.Close())
 	}
-	adminServer := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 
 	// Parts outlive ctx: they serve while the node drains.
 	parts := newGroup(ctx)
-	parts.run("admin port", func(ctx context.Context) error { return serveHTTP(ctx, adminServer, admin) })
+	parts.run("admin port", func(ctx context.Context) error { return admin.Serve(ctx, mux) })
 	if err := n.open(parts); err != nil {
 		return errors.Join(err, parts.stop())
 	}

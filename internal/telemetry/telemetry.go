@@ -1,5 +1,5 @@
 // Package telemetry turns the hooks of the other packages into Prometheus
-// metrics, and serves them with health and profiles on the admin port. It
+// metrics, and serves them with health on the admin port. It
 // knows none of those packages: whoever wires them passes plain functions.
 //
 // Names are onsale_<part>_<what>_<unit>[_total]; the unit is what is counted or
@@ -9,7 +9,6 @@ package telemetry
 
 import (
 	"net/http"
-	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +33,7 @@ func New() *Metrics {
 // latencies reach from a local answer to Nginx's patience.
 var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
 
-// AdminMux serves health, metrics and profiles. ready says whether this
+// AdminMux serves health and metrics, to everybody who reaches the port. ready says whether this
 // process should get traffic; it is live as long as it answers.
 func (m *Metrics) AdminMux(ready func() bool) *http.ServeMux {
 	mux := http.NewServeMux()
@@ -47,12 +46,6 @@ func (m *Metrics) AdminMux(ready func() bool) *http.ServeMux {
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // how go tool pprof asks
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
 }
 

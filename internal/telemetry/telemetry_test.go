@@ -141,26 +141,6 @@ func TestLevelsAreThoseOfTheScrape(t *testing.T) {
 	}
 }
 
-func TestProfilesAreServed(t *testing.T) {
-	for path, want := range map[string]string{
-		"/debug/pprof/": "goroutine", "/debug/pprof/goroutine?debug=1": "goroutine profile", "/debug/pprof/heap?debug=1": "heap profile",
-		"/debug/pprof/cmdline": "telemetry", "/debug/pprof/symbol": "num_symbols",
-	} {
-		status, _, text := ask(t, telemetry.New(), true, http.MethodGet, path, "")
-		if status != http.StatusOK || !strings.Contains(text, want) {
-			t.Errorf("%s: got %d %.60q, want 200 and %q", path, status, text, want)
-		}
-	}
-}
-
-// go tool pprof resolves a running process's symbols by POST, which was refused.
-func TestSymbolsAreResolvedByPost(t *testing.T) {
-	status, _, text := ask(t, telemetry.New(), true, http.MethodPost, "/debug/pprof/symbol", "0x1")
-	if status != http.StatusOK || !strings.Contains(text, "num_symbols") {
-		t.Errorf("got %d %q, want 200 and symbols", status, text)
-	}
-}
-
 func TestMetricsOfTwoProcessesDoNotMeet(t *testing.T) {
 	one, two := full(), full() // in dev mode they live in one process
 	for _, m := range []*telemetry.Metrics{one, two} {

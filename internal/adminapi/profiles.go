@@ -1,0 +1,46 @@
+package adminapi
+
+import (
+	"errors"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// profileTime is how long a profile and its answer may take; the server's own limit is no shorter.
+const profileTime = 2 * time.Minute
+
+// RegisterProfiles adds the profiles below /debug/pprof/, for operators alone: they show what is in a process's memory and
+// slow it down. Without a token they are refused to everybody.
+func RegisterProfiles(mux *http.ServeMux, token string, log *zap.Logger) error {
+	if token == "" {
+		mux.HandleFunc("/debug/pprof/", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "this process has no admin token: start it with --admin-token-file", http.StatusForbidden)
+		})
+		return nil
+	}
+	h, err := New(nil, nil, token, log)
+	if err != nil {
+		return err
+	}
+	guarded := func(profile http.HandlerFunc) http.Handler {
+		return h.guard(func(w http.ResponseWriter, r *http.Request) error {
+			err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(profileTime))
+			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return err
+			}
+			profile(w, r)
+			return nil
+		})
+	}
+	mux.Handle("GET /debug/pprof/", guarded(pprof.Index))
+	mux.Handle("GET /debug/pprof/cmdline", guarded(pprof.Cmdline))
+	mux.Handle("GET /debug/pprof/profile", guarded(pprof.Profile))
+	mux.Handle("GET /debug/pprof/symbol", guarded(pprof.Symbol))
+	mux.Handle("POST /debug/pprof/symbol", guarded(pprof.Symbol)) // how go tool pprof asks
+	mux.Handle("GET /debug/pprof/trace", guarded(pprof.Trace))
+	mux.Handle("/debug/pprof/", h.guard(notAllowed([]string{http.MethodGet})))
+	return nil
+}

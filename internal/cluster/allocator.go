@@ -37,6 +37,8 @@ type AllocatorConfig struct {
 
 	Redis  RedisFlags  `embed:"" prefix:"redis-"`
 	Gossip GossipFlags `embed:"" prefix:"gossip-"`
+
+	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: whoever reaches the port can take nodes out of the upstream."`
 }
 
 // Allocator plans, publishes the upstream and serves the operators.
@@ -63,7 +65,7 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 	var err1, err2 error
 	var gossip membership.Config
 	a.token, err1 = AdminFlags{config.TokenFile}.token()
-	gossip, err2 = config.Gossip.config(config.Name, membership.RoleAllocator)
+	gossip, err2 = config.Gossip.config(config.Name, membership.RoleAllocator, config.InsecureGossip)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 		return nil, err
 	}
 	meters := a.metrics.NewAllocator()
-	if a.gossip, err = membership.New(gossip, log, memberHooks(meters)); err != nil {
+	if a.gossip, err = membership.New(gossip, nodesRegistry{a.client}, log, memberHooks(meters)); err != nil {
 		return nil, err
 	}
 	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{

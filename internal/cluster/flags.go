@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -37,11 +38,23 @@ type GossipFlags struct {
 	Advertise string        `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, where Bind does not say."`
 	Seeds     []string      `env:"ONSALE_GOSSIP_SEEDS" help:"host:port of some members, for instance of the allocators."`
 	Probe     time.Duration `default:"200ms" env:"ONSALE_GOSSIP_PROBE" help:"How often a member checks another one; a crash is known after about five times as long. Longer where many members share few processors."`
-	KeyFile   string        `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with 16, 24 or 32 bytes in base64 that encrypt all gossip."`
+	KeyFile   string        `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with 16, 24 or 32 bytes in base64 that encrypt all gossip. Without it gossip may listen on loopback alone."`
+	Networks  []string      `default:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7" env:"ONSALE_GOSSIP_NETWORKS" help:"Networks that members may be in: an address outside of them, for gossip or for buyers, is not believed. Default: loopback and the private ones."`
 }
 
-func (f GossipFlags) config(name string, role membership.Role) (membership.Config, error) {
+func (f GossipFlags) config(name string, role membership.Role, insecure bool) (membership.Config, error) {
 	c := membership.DefaultConfig()
+	c.Insecure = insecure
+	if len(f.Networks) > 0 {
+		c.Networks = nil
+	}
+	for _, text := range f.Networks {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return c, fmt.Errorf("--gossip-networks %q: want networks such as 10.0.0.0/8", text)
+		}
+		c.Networks = append(c.Networks, network.Masked())
+	}
 	c.Name, c.Role, c.Bind, c.Advertise, c.Seeds = name, role, f.Bind, f.Advertise, f.Seeds
 	if f.Probe != 0 {
 		c.Probe = f.Probe

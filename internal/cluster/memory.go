@@ -50,7 +50,8 @@ func (m nodesMemory) Holds(ctx context.Context, id sale.ID) (holds []reconcile.H
 	var mu sync.Mutex
 	var errs []error
 	var group sync.WaitGroup
-	for name, addr := range nodes {
+	for name, value := range nodes {
+		addr, _ := registered(value)
 		group.Go(func() {
 			h, err := adminapi.AskHolds(ctx, m.http, addr, m.token, id)
 			mu.Lock()

@@ -47,6 +47,8 @@ type NodeConfig struct {
 	Operators AdminFlags  `embed:""`
 	Redis     RedisFlags  `embed:"" prefix:"redis-"`
 	Gossip    GossipFlags `embed:"" prefix:"gossip-"`
+
+	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: whoever reaches the port can take nodes out of the upstream."`
 }
 
 // drainLimit bounds how long requests under way may take at shutdown: a claim's
@@ -87,7 +89,7 @@ func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
 	n := &Node{config: config, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
 	verifier, err1 := buyerapi.LoadVerifier(config.TokenKeys, config.Audience)
 	advertise, err2 := thisMachine.reachable(cmp.Or(config.Advertise, config.Listen))
-	gossip, err3 := config.Gossip.config(config.Name, membership.RoleNode)
+	gossip, err3 := config.Gossip.config(config.Name, membership.RoleNode, config.InsecureGossip)
 	token, err5 := config.Operators.token()
 	n.token = token
 	var secrets payment.Secrets
@@ -110,10 +112,10 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	if n.client, err = remotestock.Dial(redisConfig); err != nil {
 		return err
 	}
-	if n.gossip, err = membership.New(gossip, n.plain, membership.Hooks{}); err != nil {
+	if n.gossip, err = membership.New(gossip, nodesRegistry{n.client}, n.plain, membership.Hooks{}); err != nil {
 		return err
 	}
-	n.name = lease.NewName(n.client, n.config.Name, thisMachine.beside(n.config.Admin, gossip.Address), n.plain)
+	n.name = lease.NewName(n.client, n.config.Name, registration(thisMachine.beside(n.config.Admin, gossip.Address), gossip.Address), n.plain)
 	store := remotestock.New(n.client, n.config.Name, redisConfig, remotestock.Hooks{
 		Called:  func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
 		Decided: func(o sale.Outcome) { meters.Decided(int(o)) },

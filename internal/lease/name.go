@@ -47,17 +47,17 @@ type Name struct {
 }
 
 // NewName returns the guard of the node's name, which the registry then lists
-// with its admin address. It does not call Redis.
-func NewName(client lua.Client, node, admin string, log *zap.Logger) *Name {
-	return newName(client, node, admin, nameTTL, log)
+// with its addresses. It does not call Redis.
+func NewName(client lua.Client, node, addresses string, log *zap.Logger) *Name {
+	return newName(client, node, addresses, nameTTL, log)
 }
 
-func newName(client lua.Client, node, admin string, ttl time.Duration, log *zap.Logger) *Name {
+func newName(client lua.Client, node, addresses string, ttl time.Duration, log *zap.Logger) *Name {
 	// This process's, so that a restart is another instance.
 	instance := uuid.NewString()
 	return &Name{
 		lease:  New(client, "node:"+node, instance, ttl),
-		member: Nodes(client).Member(node, admin, ttl),
+		member: Nodes(client).Member(node, addresses, ttl),
 		node:   node,
 		ttl:    ttl,
 		log:    log.With(zap.String("node", node)),

@@ -20,7 +20,7 @@ func NewRegistry(client lua.Client, name string) *Registry {
 	return &Registry{client: client, name: name}
 }
 
-// Nodes is the registry of the nodes that hold their names: name → admin address.
+// Nodes is the registry of the nodes that hold their names: name → addresses.
 func Nodes(client lua.Client) *Registry { return NewRegistry(client, "nodes") }
 
 // Members returns the value of every member that runs.

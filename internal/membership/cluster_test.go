@@ -53,7 +53,7 @@ func start(t testing.TB, cfg Config, prepare ...func(*Gossip)) *testMember {
 			m.heard = append(m.heard, what+" "+n.Name)
 		}
 	}
-	g, err := New(cfg, zap.New(core), Hooks{
+	g, err := New(cfg, nil, zap.New(core), Hooks{
 		Joined: hear("joined"), Left: hear("left"), Failed: hear("failed"), Updated: hear("updated"),
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -34,8 +35,14 @@ type Config struct {
 	Advertise string   // host:port that the others reach it at; empty: what Bind says
 	Seeds     []string // host:port of members to join through; its own address among them is ignored
 	Key       []byte   // 16, 24 or 32 bytes encrypt all gossip with AES; empty: no encryption
-	Address   string   // host:port of the node's buyer API; nodes only
-	Weight    int      // the node's share of buyers and stock; nodes only
+	// Insecure lets a member without a key listen beyond loopback. Whoever reaches it there can make the others believe
+	// that a node drains or is not ready.
+	Insecure bool
+	// Networks are where members may be: an address outside of them, for gossip or for buyers, is not believed.
+	// Wider, somebody who can gossip leads buyers further astray; narrower, nodes elsewhere are left out.
+	Networks []netip.Prefix
+	Address  string // host:port of the node's buyer API; nodes only
+	Weight   int    // the node's share of buyers and stock; nodes only
 
 	// Probe is how often a member checks another one, and how long an answer
 	// may take. Raised, crashes are known later, in proportion; lowered, a busy
@@ -62,6 +69,10 @@ type Config struct {
 	// address. Raised, a restart elsewhere waits; the name guard already keeps
 	// impostors out, so there is little to gain by it.
 	Reclaim time.Duration
+	// Settle is how long a view may lack nodes that are registered before it counts as whole all the same. Raised, the
+	// first plan after a start waits longer for a node that has just died; lowered, it is made for the nodes that
+	// happened to be heard first.
+	Settle time.Duration
 	// Leave bounds each of the two goodbyes, draining and leaving. Raised, a
 	// member that reaches nobody stops that much later; lowered, the others may
 	// take its departure for a crash.
@@ -81,8 +92,36 @@ func DefaultConfig() Config {
 		Sync:      15 * time.Second,
 		Rejoin:    5 * time.Second,
 		Reclaim:   10 * time.Millisecond,
+		Settle:    2 * time.Second,
 		Leave:     time.Second,
+		Networks:  PrivateNetworks(),
 	}
+}
+
+// PrivateNetworks are loopback and what nobody routes on the internet, each of which is a site's own.
+func PrivateNetworks() []netip.Prefix {
+	var all []netip.Prefix
+	for _, n := range []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"} {
+		all = append(all, netip.MustParsePrefix(n))
+	}
+	return all
+}
+
+// within reports whether the address is in one of the networks.
+func (c Config) within(ip netip.Addr) bool {
+	return slices.ContainsFunc(c.Networks, func(n netip.Prefix) bool { return n.Contains(ip.Unmap()) })
+}
+
+// checkBuyers accepts the address of a buyers' API that Nginx can be given: an IP within the networks.
+func (c Config) checkBuyers(address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%q: want IP:port: nodes are named by IP alone; say --advertise IP:port", address)
+	}
+	if !c.within(at.Addr()) {
+		return fmt.Errorf("%q is in none of the networks %v: members there are not believed; say --gossip-networks", address, c.Networks)
+	}
+	return nil
 }
 
 // Validate reports every fault of the configuration at once, or nil.
@@ -101,6 +140,12 @@ func (c Config) Validate() error {
 	}
 	check(c.checkKey(), "key")
 	check(c.selfMeta().check(), "member")
+	if c.Role == RoleNode && checkAddress(c.Address) == nil {
+		check(c.checkBuyers(c.Address), "address")
+	}
+	if len(c.Networks) == 0 {
+		check(errors.New("want at least one"), "networks")
+	}
 	if c.Suspicion < 2 {
 		check(fmt.Errorf("%d: want at least 2", c.Suspicion), "suspicion")
 	}
@@ -109,7 +154,7 @@ func (c Config) Validate() error {
 		value time.Duration
 	}{
 		{"probe", c.Probe}, {"gossip", c.Gossip}, {"sync", c.Sync},
-		{"rejoin", c.Rejoin}, {"reclaim", c.Reclaim}, {"leave", c.Leave},
+		{"rejoin", c.Rejoin}, {"reclaim", c.Reclaim}, {"settle", c.Settle}, {"leave", c.Leave},
 	} {
 		if d.value < time.Millisecond {
 			check(fmt.Errorf("%v: want at least 1ms", d.value), d.field)
@@ -125,6 +170,9 @@ func (c Config) checkBind() error {
 	}
 	if ip == netip.IPv6Unspecified() && c.Advertise == "" {
 		return fmt.Errorf("%q: all of IPv6 needs an address to advertise", c.Bind)
+	}
+	if len(c.Key) == 0 && !c.Insecure && !ip.Unmap().IsLoopback() {
+		return fmt.Errorf("%q: without a key whoever reaches this port can join and mislead the others: say --gossip-key-file (make secrets makes a key), listen on loopback, or say --insecure-gossip", c.Bind)
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestDefaultConfigNeedsOnlyNameAndAddress(t *testing.T) {
+func TestDefaultConfigNeedsNameAddressAndKey(t *testing.T) {
 	c := DefaultConfig()
-	c.Name, c.Address = "node-1", "10.0.0.1:8080"
+	c.Name, c.Address, c.Key = "node-1", "10.0.0.1:8080", make([]byte, 32)
 	if err := c.Validate(); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
@@ -27,7 +27,7 @@ func TestValidateReportsEveryFaultAtOnce(t *testing.T) {
 		Name: "node 1", Role: "seller", Bind: "localhost:7946", Advertise: "nowhere",
 		Seeds: []string{"ok:1", "bad"}, Key: []byte("short"), Suspicion: 1,
 		Probe: time.Microsecond,
-	}, zap.NewNop(), Hooks{})
+	}, nil, zap.NewNop(), Hooks{})
 	if err == nil {
 		t.Fatal("got nil, want faults")
 	}
@@ -50,9 +50,9 @@ func TestValidate(t *testing.T) {
 		want   bool
 	}{
 		"an IPv6 bind passes":                      {func(c *Config) { c.Bind = "[::1]:7946" }, true},
-		"a bind without IP passes":                 {func(c *Config) { c.Bind = ":7946" }, true},
+		"a bind without IP passes":                 {func(c *Config) { c.Bind, c.Key = ":7946", make([]byte, 16) }, true},
 		"all of IPv6 needs an advertised address":  {func(c *Config) { c.Bind = "[::]:7946" }, false},
-		"all of IPv6 passes with one":              {func(c *Config) { c.Bind, c.Advertise = "[::]:7946", "db8.example:7946" }, true},
+		"all of IPv6 passes with one":              {func(c *Config) { c.Bind, c.Advertise, c.Insecure = "[::]:7946", "db8.example:7946", true }, true},
 		"an advertised address needs a fixed port": {func(c *Config) { c.Bind, c.Advertise = ":0", "a:1" }, false},
 		"port 0 is no place to reach a buyer API":  {func(c *Config) { c.Address = "a:0" }, false},
 		"an address cannot carry Nginx directives": {func(c *Config) { c.Address = "a; } evil:80" }, false},

@@ -22,7 +22,7 @@ const (
 func runChild() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	g, err := New(testConfig(os.Getenv(childVariable), os.Getenv(childSeed)), zap.NewNop(), Hooks{})
+	g, err := New(testConfig(os.Getenv(childVariable), os.Getenv(childSeed)), nil, zap.NewNop(), Hooks{})
 	if err == nil {
 		err = g.Run(ctx)
 	}

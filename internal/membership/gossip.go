@@ -31,8 +31,8 @@ type Gossip struct {
 }
 
 // New returns a member that has not started. It fails if and only if the
-// configuration does.
-func New(cfg Config, log *zap.Logger, hooks Hooks) (*Gossip, error) {
+// configuration does. Without a registry every member is taken for the node that it says it is.
+func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("membership: %w", err)
 	}
@@ -42,7 +42,7 @@ func New(cfg Config, log *zap.Logger, hooks Hooks) (*Gossip, error) {
 		cfg:     cfg,
 		log:     log,
 		local:   newLocal(cfg.selfMeta()),
-		members: newMembers(cfg.Name, news),
+		members: newMembers(cfg, registry, news),
 		news:    news,
 		started: make(chan struct{}),
 	}, nil
@@ -62,6 +62,8 @@ func (g *Gossip) Run(ctx context.Context) error {
 	var reporting, working sync.WaitGroup
 	reporting.Go(func() { g.news.deliver(done) })
 	working.Go(func() { g.keepJoining(ctx, list) })
+	working.Go(func() { g.members.confirm(ctx) })
+	working.Go(func() { g.members.verify(ctx, pings(list), g.cfg.Probe) })
 
 	g.announceChanges(ctx, list)
 
@@ -90,8 +92,13 @@ func (g *Gossip) LocalAddr() string {
 }
 
 // View is every live node, sorted by name, this member included if it is one.
-// It is empty until Run has started, and must not be changed.
-func (g *Gossip) View() sale.View { return *g.members.view.Load() }
+// It is empty until Run has started and the view has settled, and must not be changed.
+func (g *Gossip) View() sale.View {
+	if !g.members.settled.Load() {
+		return sale.View{}
+	}
+	return *g.members.view.Load()
+}
 
 // Changed receives after the view has changed. It holds one signal, so a burst
 // of changes is one signal; there is one channel, so there can be one reader.

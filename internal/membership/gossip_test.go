@@ -177,7 +177,7 @@ func TestRunFailsWithTheAddressItCannotHave(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	cfg := testConfig("a")
 	cfg.Bind = taken.Addr().String()
-	g, err := New(cfg, zap.NewNop(), Hooks{})
+	g, err := New(cfg, nil, zap.NewNop(), Hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestRunEndsInTimeThoughNobodyAnswers(t *testing.T) {
 
 func TestBeforeAndAfterRunNothingBlocks(t *testing.T) {
 	t.Parallel()
-	g, err := New(testConfig("a"), zap.NewNop(), Hooks{})
+	g, err := New(testConfig("a"), nil, zap.NewNop(), Hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 
@@ -15,6 +16,12 @@ import (
 // it holds the lock that its probes need, so the callbacks only touch memory:
 // log lines and hooks wait in the news queue for Run to deliver.
 type members struct {
+	cfg      Config
+	registry Registry      // nil: everybody is believed
+	ask      chan struct{} // capacity 1: the registry is to be read
+	doubts   chan struct{} // capacity 1: a member is to be asked whether it lives
+	settled  atomic.Bool   // the view is whole, as far as anybody knows
+
 	self    string
 	changed chan struct{} // capacity 1: the view differs from the last one
 	news    *news
@@ -25,6 +32,10 @@ type members struct {
 	mu     sync.Mutex
 	byName map[string]*member
 	closed bool
+	// registered is what the registry said last, node to buyers' address; nil before.
+	registered map[string]string
+	strangers  int       // what was logged last
+	settle     time.Time // when the view counts as whole at the latest; zero while it is empty
 }
 
 // member is what is known of one live member, this one included.
@@ -33,16 +44,26 @@ type member struct {
 	known     bool // it has said something we understood
 	foreign   bool // it has said something we did not, and that was reported
 	contested bool // its name was seen at a second address, and that was reported
+	confirmed bool // it is registered as the node that it says it is, or was when it came
+	doubted   bool // somebody says that it is dead
+	asked     bool // and verify is asking it
+	node      memberlist.Node
 }
 
-func newMembers(self string, news *news) *members {
+func newMembers(cfg Config, registry Registry, news *news) *members {
 	m := &members{
-		self:    self,
+		cfg:      cfg,
+		registry: registry,
+		ask:      make(chan struct{}, 1),
+		doubts:   make(chan struct{}, 1),
+
+		self:    cfg.Name,
 		changed: make(chan struct{}, 1),
 		news:    news,
 		byName:  make(map[string]*member),
 	}
 	m.view.Store(&sale.View{})
+	m.settled.Store(registry == nil)
 	return m
 }
 
@@ -55,7 +76,7 @@ func (m *members) NotifyUpdate(n *memberlist.Node) { m.learn(n) }
 // learn takes in a member's meta. One that is not ours changes nothing: a
 // newcomer stays out of the view, a known member keeps its last good meta.
 func (m *members) learn(n *memberlist.Node) {
-	told, err := decodeMeta(n.Name, n.Meta)
+	told, err := m.read(n)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -66,6 +87,7 @@ func (m *members) learn(n *memberlist.Node) {
 		p = new(member)
 		m.byName[n.Name] = p
 	}
+	p.doubted, p.node = false, *n
 	if err != nil {
 		if !p.foreign {
 			p.foreign = true
@@ -73,13 +95,27 @@ func (m *members) learn(n *memberlist.Node) {
 		}
 		return
 	}
+	m.accept(n.Name, p, told)
+}
+
+// accept takes in a meta of ours, and reports and publishes it where the member is who it says. The caller holds mu.
+func (m *members) accept(name string, p *member, told meta) {
+	if told.Address != p.meta.Address {
+		p.confirmed = false
+	}
 	kind := updated
-	if !p.known {
+	if !p.known || !p.confirmed {
 		kind = joined
 	}
 	p.meta, p.known = told, true
-	m.tell(event{kind: kind, name: n.Name, meta: told})
-	m.publish(n.Name, p)
+	p.confirmed = p.confirmed || m.is(name, told)
+	if !p.confirmed {
+		notify(m.ask)
+		m.publish(name, nil)
+		return
+	}
+	m.tell(event{kind: kind, name: name, meta: told})
+	m.publish(name, p)
 }
 
 // NotifyLeave implements memberlist.EventDelegate. memberlist calls it for
@@ -91,16 +127,27 @@ func (m *members) NotifyLeave(n *memberlist.Node) {
 	if m.closed || p == nil {
 		return
 	}
-	delete(m.byName, n.Name)
-	if !p.known {
+	if p.known && p.confirmed && p.meta.Role == RoleNode && !p.meta.Draining {
+		// It may be a forged word, or a late one of a member that was cut off.
+		p.doubted = true
+		notify(m.doubts)
+		return
+	}
+	m.drop(n.Name, p)
+}
+
+// drop takes a member out of the view. The caller holds mu.
+func (m *members) drop(name string, p *member) {
+	delete(m.byName, name)
+	if !p.known || !p.confirmed {
 		return
 	}
 	kind := failed
 	if p.meta.Draining {
 		kind = left
 	}
-	m.tell(event{kind: kind, name: n.Name, meta: p.meta})
-	m.publish(n.Name, nil)
+	m.tell(event{kind: kind, name: name, meta: p.meta})
+	m.publish(name, nil)
 }
 
 // NotifyConflict implements memberlist.ConflictDelegate: a live member's name
@@ -143,7 +190,8 @@ func (m *members) publish(name string, p *member) {
 	old := *m.view.Load()
 	i, found := slices.BinarySearchFunc(old, name, func(n sale.Node, name string) int { return strings.Compare(n.Name, name) })
 	var view sale.View
-	switch belongs := p != nil && p.known && p.meta.Role == RoleNode; {
+	defer m.settleView()
+	switch belongs := p != nil && p.known && p.confirmed && p.meta.Role == RoleNode; {
 	case belongs && found && old[i] == p.meta.node(name), !belongs && !found:
 		return
 	case belongs && found:

@@ -22,13 +22,13 @@ func gossiped(name, data string) *memberlist.Node {
 }
 
 func nodeMeta(weight int) string {
-	return string(meta{Version: metaVersion, Role: RoleNode, Address: "a:1", Weight: weight}.encode())
+	return string(meta{Version: metaVersion, Role: RoleNode, Address: "10.0.0.1:1", Weight: weight}.encode())
 }
 
 func TestBadMetaLeavesTheViewAlone(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	n := newNews(zap.New(core), Hooks{})
-	m := newMembers("self", n)
+	m := newMembers(testConfig("self"), nil, n)
 	m.NotifyJoin(gossiped("good", nodeMeta(3)))
 	want := *m.view.Load()
 
@@ -56,7 +56,7 @@ func TestCallbacksNeverWaitForHooks(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	release, joins := make(chan struct{}), 0
 	n := newNews(zap.New(core), Hooks{Joined: func(sale.Node) { joins++; <-release }})
-	m := newMembers("self", n)
+	m := newMembers(testConfig("self"), nil, n)
 	done, delivered := make(chan struct{}), make(chan struct{})
 	go func() { n.deliver(done); close(delivered) }()
 
@@ -79,7 +79,7 @@ func TestCallbacksNeverWaitForHooks(t *testing.T) {
 }
 
 func TestLateCallbacksChangeNothing(t *testing.T) {
-	m := newMembers("self", newNews(zap.NewNop(), Hooks{}))
+	m := newMembers(testConfig("self"), nil, newNews(zap.NewNop(), Hooks{}))
 	m.NotifyJoin(gossiped("a", nodeMeta(1)))
 	m.close()
 	m.NotifyLeave(gossiped("a", nodeMeta(1)))

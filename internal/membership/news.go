@@ -37,6 +37,7 @@ const (
 	updated
 	foreign   // it gossips, but not as one of ours
 	contested // its name was seen at a second address
+	stranger  // members say that they are nodes and are not registered, or there are none of them any more
 )
 
 // event is one thing to report about a member.
@@ -46,6 +47,7 @@ type event struct {
 	meta    meta   // of a member of ours
 	address string // gossip address: the foreigner's, or the contender's
 	err     error  // why a meta was not understood
+	count   int    // of strangers
 }
 
 // newsLimit is four clusters of the size we measure with, all changing at
@@ -97,6 +99,14 @@ func (n *news) deliver(done <-chan struct{}) {
 func (n *news) report(e event) {
 	if lost := n.dropped.Swap(0); lost > 0 {
 		n.log.Warn("gossip news dropped", zap.Int64("events", lost))
+	}
+	if e.kind == stranger {
+		if e.count > 0 {
+			n.log.Warn("gossip members that are no registered nodes are left out", zap.Int("members", e.count))
+		} else {
+			n.log.Info("all nodes in the gossip are registered")
+		}
+		return
 	}
 	log := n.log.With(zap.String("peer", e.name))
 	switch e.kind {

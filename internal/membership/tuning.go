@@ -58,6 +58,7 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	c.Delegate = g.local
 	c.Events = g.members
 	c.Conflict = g.members
+	c.Alive = g.members
 	c.Logger = log.New(newLogWriter(g.log, time.Now), "", 0)
 	return c, nil
 }

@@ -1,0 +1,79 @@
+package membership
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// ping asks a member whether it lives, and takes a probe's time for it at most.
+type ping func(n memberlist.Node) bool
+
+// pings asks twice, lest one lost packet ends a member.
+func pings(list *memberlist.Memberlist) ping {
+	return func(n memberlist.Node) bool {
+		for range 2 {
+			if _, err := list.Ping(n.Name, &net.UDPAddr{IP: n.Addr, Port: int(n.Port)}); err == nil {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// verify asks those whom somebody has declared dead, until ctx ends. Such a word may be forged, or late: a member that
+// comes back from a cut network tells everybody whom it has missed. Whoever answers stays in the view, and is asked again until
+// it has contradicted or is silent.
+func (m *members) verify(ctx context.Context, lives ping, every time.Duration) {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.doubts:
+		}
+		for _, p := range m.doubted() {
+			asking.Go(func() { m.watch(ctx, p, lives, every) })
+		}
+	}
+}
+
+// doubted returns the members that are doubted and not being asked yet.
+func (m *members) doubted() (all []*member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.byName {
+		if p.doubted && !p.asked {
+			p.asked = true
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// watch asks one member until it is believed again, or does not answer and is dropped.
+func (m *members) watch(ctx context.Context, p *member, lives ping, every time.Duration) {
+	for ctx.Err() == nil {
+		m.mu.Lock()
+		at, doubted := p.node, p.doubted && m.byName[p.node.Name] == p && !m.closed
+		p.asked = doubted
+		m.mu.Unlock()
+		if !doubted {
+			return
+		}
+		alive := lives(at)
+		m.mu.Lock()
+		if !alive && p.doubted && m.byName[at.Name] == p && !m.closed && ctx.Err() == nil {
+			m.drop(at.Name, p)
+		}
+		m.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		}
+	}
+}

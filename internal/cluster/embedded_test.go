@@ -81,9 +81,9 @@ func TestEmbeddedClusterKeepsNamesApart(t *testing.T) {
 		return lease.NewName(client, name, "127.0.0.1:1", zap.NewNop()).Acquire(t.Context())
 	}
 
-	t.Run("and lists them with their admin addresses", func(t *testing.T) {
+	t.Run("and lists them with their addresses", func(t *testing.T) {
 		got, err := lease.Nodes(client).Members(t.Context())
-		if want := map[string]string{e.Nodes[0].Name: e.Nodes[0].Admin}; err != nil || !maps.Equal(got, want) {
+		if want := map[string]string{e.Nodes[0].Name: e.Nodes[0].Admin + " " + e.Nodes[0].Listen}; err != nil || !maps.Equal(got, want) {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,27 +44,72 @@ func NewServer(h *Handler, idle time.Duration) *fasthttp.Server {
 	}
 }
 
-// Patient has a listener wait where the process has no file descriptor left for
-// a buyer: some come free. Without it fasthttp takes the error for the
-// listener's end, and so a crowd of connections would end the node.
+// Door counts the buyers' connections and lets in as many as there are places. Where the process has no file descriptor left
+// for a buyer it waits: some come free. fasthttp takes the error for the listener's end, and so a crowd of
+// connections would end the node.
 //
 // Its connections are patient too: fasthttp sets three deadlines a request, a
 // twentieth of what a sold-out answer costs, and here one is only moved once it
 // is a second behind. So a timeout may come up to a second early.
-func Patient(l net.Listener) net.Listener { return patient{l} }
+type Door struct {
+	most  int
+	open  atomic.Int64
+	short atomic.Int64 // when a buyer was last turned away, in Unix nanoseconds
+}
 
-type patient struct{ net.Listener }
+// NewDoor makes a door with so many places; 0 means no bound.
+func NewDoor(most int) *Door { return &Door{most: most} }
+
+// shortFor is how long after the last buyer who found no place the door counts as short. Raised, a node stays out of the
+// upstream longer than it has to; lowered, it comes and goes while a crowd pushes.
+const shortFor = 2 * time.Second
+
+// Short reports whether buyers found no place, or no file descriptor, a moment ago.
+func (d *Door) Short() bool {
+	at := d.short.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) < shortFor
+}
+
+// Open is how many connections there are, and Most how many there may be.
+func (d *Door) Open() int { return int(d.open.Load()) }
+
+// Most is how many connections there may be; 0 means no bound.
+func (d *Door) Most() int { return d.most }
+
+// At puts the door before a listener.
+func (d *Door) At(l net.Listener) net.Listener { return patient{l, d} }
+
+// Patient is a door without a bound.
+func Patient(l net.Listener) net.Listener { return NewDoor(0).At(l) }
+
+type patient struct {
+	net.Listener
+	door *Door
+}
+
+// full is what a connection gets for which there is no place. Nginx asks another node.
+const full = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 162\r\n\r\n" +
+	`{"type":"https://onsale.dev/problems/busy","title":"Busy","status":503,"code":"busy","detail":"Too many connections. Nothing was ordered; try again in a moment."}`
 
 // Accept implements net.Listener.
 func (p patient) Accept() (net.Conn, error) {
+	d := p.door
 	for {
 		c, err := p.Listener.Accept()
 		switch {
+		case err == nil && (d.open.Add(1) <= int64(d.most) || d.most == 0):
+			return &conn{Conn: c, door: d}, nil
 		case err == nil:
-			return &conn{Conn: c}, nil
+			d.open.Add(-1)
+			_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)) // its buffer is empty, so this waits for nobody
+			_, _ = c.Write([]byte(full))
+			_ = c.Close()
+			d.short.Store(time.Now().UnixNano())
+			continue
 		case !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE):
 			return nil, err
 		}
+		d.short.Store(time.Now().UnixNano())
 		time.Sleep(10 * time.Millisecond)
 	}
 }
@@ -103,7 +149,17 @@ func (h *Handler) unreadable(ctx *fasthttp.RequestCtx, err error) {
 // what others may do, close it, does not touch the deadlines.
 type conn struct {
 	net.Conn
+	door        *Door
+	closed      atomic.Bool
 	read, write time.Time
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.door.open.Add(-1)
+	}
+	return c.Conn.Close()
 }
 
 // slack is how far a deadline may stay behind.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
@@ -55,6 +56,8 @@ type Allocator struct {
 	token     string // the operators'
 	metrics   *telemetry.Metrics
 	up        atomic.Bool
+	answered  atomic.Int64 // when Redis last answered a call for the lease, in Unix milliseconds
+	owed      atomic.Bool  // the last look at the upstream failed, or there was none yet
 }
 
 // NewAllocator wires an allocator. It starts nothing and fails on a
@@ -76,6 +79,7 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 		return nil, err
 	}
 	meters := a.metrics.NewAllocator()
+	a.metrics.Flag("onsale_rebalance_ready", "1 while Redis answers this allocator and Nginx's upstream is what it should be.", a.Ready)
 	if a.gossip, err = membership.New(gossip, nodesRegistry{a.client}, log, memberHooks(meters)); err != nil {
 		return nil, err
 	}
@@ -94,7 +98,13 @@ func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) 
 	plan.Tolerate = a.config.Tolerate
 	a.relay = newRelay(a.gossip)
 	mine := lease.New(a.client, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime)
-	holder := func(report func(error)) rebalance.Holder {
+	holder := func(told func(error)) rebalance.Holder {
+		report := func(err error) {
+			if err == nil {
+				a.answered.Store(time.Now().UnixMilli())
+			}
+			told(err)
+		}
 		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
 	}
 	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, rebalance.Hooks{
@@ -113,11 +123,19 @@ func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) 
 		return err
 	}
 	c.File = file
+	a.owed.Store(true)
 	a.publisher, err = upstream.New(a.relay.reader(), c, upstream.Hooks{
-		Published: meters.Published,
-		Failed:    func(error) { meters.Unpublished() },
-		Restored:  meters.Restored,
-		LeftOut:   meters.LeftOut,
+		Published: func(_, _ int, took time.Duration) { meters.Published(took) },
+		InForce: func(nodes, selling int) {
+			a.owed.Store(false)
+			meters.InForce(nodes, selling)
+		},
+		Failed: func(error) {
+			a.owed.Store(true)
+			meters.Unpublished()
+		},
+		Restored: meters.Restored,
+		LeftOut:  meters.LeftOut,
 	}, a.log)
 	return errors.Join(plan.Validate(), err)
 }
@@ -127,15 +145,27 @@ func memberHooks(m *telemetry.Allocator) membership.Hooks {
 	return membership.Hooks{Joined: count("joined"), Left: count("left"), Failed: count("failed"), Updated: count("updated")}
 }
 
+// allocatorStale is how long Redis may not answer before an allocator is not ready: six tries for the lease.
+const allocatorStale = 3 * time.Second
+
+// Ready reports whether the allocator does its work, as the leader or to take over: Redis answers, and Nginx's upstream, where
+// there is one, is what it should be.
+func (a *Allocator) Ready() bool {
+	return a.up.Load() && time.Since(time.UnixMilli(a.answered.Load())) <= allocatorStale && !a.owed.Load()
+}
+
 // Run plans and serves until ctx ends. It returns an error where it could not
 // start, or a part of it stopped by itself.
 func (a *Allocator) Run(ctx context.Context) error {
 	defer a.client.Close()
+	if err := checkFiles(a.config.Redis.config().Pool, 0); err != nil {
+		return err
+	}
 	port, err := adminport.Listen(a.config.Admin)
 	if err != nil {
 		return err
 	}
-	mux := a.metrics.AdminMux(a.up.Load)
+	mux := a.metrics.AdminMux(a.Ready)
 	a.admin.Register(mux)
 	if err := adminapi.RegisterProfiles(mux, a.token, a.log); err != nil {
 		return errors.Join(err, port.Close())

@@ -84,6 +84,7 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	c.Entries, c.Call = l.config.Entries, redisConfig.Call
 	me := l.config.Name + "/" + uuid.NewString()
 	meters := l.metrics.NewLedger()
+	l.metrics.Flag("onsale_ledger_ready", "1 while Redis and PostgreSQL answer this ledger and every sale makes progress.", func() bool { return l.ledger != nil && l.ledger.Ready() })
 	l.stock = remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{}, l.log)
 	made, err := ledger.New(
 		l.stock,
@@ -96,6 +97,7 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 				meters.Committed(string(id), entries, orders, took)
 			},
 			Lost:       func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+			Stalled:    func(id sale.ID, stalled bool) { meters.Stalled(string(id), stalled) },
 			Failed:     func(op ledger.Op, _ error) { meters.Failed(string(op)) },
 			Unreadable: func(id sale.ID, entries int) { meters.Unreadable(string(id), entries) },
 		}, l.log)
@@ -128,6 +130,9 @@ func readerHolder(client redis.UniversalClient, id sale.ID, name string, c ledge
 func (l *Ledger) Run(ctx context.Context) error {
 	defer l.client.Close()
 	defer l.store.Close()
+	if err := checkFiles(l.config.Redis.config().Pool, 0); err != nil {
+		return err
+	}
 	port, err := adminport.Listen(l.config.Admin)
 	if err != nil {
 		return err

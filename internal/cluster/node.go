@@ -35,6 +35,8 @@ type NodeConfig struct {
 	Admin     string `default:"127.0.0.1:9081" env:"ONSALE_ADMIN" help:"host:port of health and metrics, and where ledgers ask what the node remembers: a private address that they reach, where they run on other machines. Whoever reaches it reads health and metrics without a token."`
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
+	Connections int `default:"0" env:"ONSALE_CONNECTIONS" help:"Buyers' connections at once at most; another one is answered busy. 0: as many as the limit of open files leaves."`
+
 	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens; make secrets makes one."`
 	Webhooks  string `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
 	Audience  string `default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name."`
@@ -69,6 +71,7 @@ type Node struct {
 	handler *buyerapi.Handler
 	server  *fasthttp.Server
 	metrics *telemetry.Metrics
+	door    *buyerapi.Door
 	serving atomic.Bool // the buyers' port is open
 	leaving atomic.Bool
 }
@@ -109,6 +112,13 @@ func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
 
 func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, gossip membership.Config, verifier *buyerapi.Verifier, secrets payment.Secrets) (err error) {
 	meters := n.metrics.NewNode(names[buyerapi.Answer](buyerapi.Answers), names[sale.Outcome](sale.Outcomes), n.levels)
+	connections, err := places(redisConfig.Pool, n.config.Connections)
+	if err != nil {
+		return err
+	}
+	n.door = buyerapi.NewDoor(connections)
+	n.metrics.Flag("onsale_buyerapi_short", "1 while this node has no place or no file descriptor for another connection.", n.door.Short)
+	n.metrics.Flag("onsale_checkout_ready", "1 while Redis answers this node's polls.", func() bool { return n.shop != nil && n.shop.Ready() })
 	if n.client, err = remotestock.Dial(redisConfig); err != nil {
 		return err
 	}
@@ -128,8 +138,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	n.shop = checkout.NewShop(store, remote, n.weights, checkout.DefaultConfig(), checkout.Hooks{
 		Local: func(id sale.ID) localstock.Hooks { return localHooks(meters, string(id)) },
 		Ready: func(ready bool) {
-			meters.Ready(ready)
-			n.gossip.SetReady(ready)
+			n.gossip.SetReady(ready && !n.door.Short())
 		},
 	}, n.log)
 	n.handler = buyerapi.New(n.shop, store, verifier, secrets, buyerapi.Hooks{
@@ -204,8 +213,34 @@ func (n *Node) holds(id sale.ID) adminapi.Holds {
 	return h
 }
 
-// Ready reports whether the node sells: Redis answers, and it is not leaving.
-func (n *Node) Ready() bool { return n.serving.Load() && n.shop.Ready() && !n.leaving.Load() }
+// Ready reports whether the node sells: Redis answers, buyers can connect, and it is not leaving.
+func (n *Node) Ready() bool {
+	return n.serving.Load() && n.shop.Ready() && !n.leaving.Load() && !n.door.Short()
+}
+
+// watchDoor takes the node out of the upstream while buyers can't connect to it, and logs that once.
+func (n *Node) watchDoor(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for was := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		short := n.door.Short()
+		if short == was {
+			continue
+		}
+		was = short
+		n.gossip.SetReady(n.shop.Ready() && !short)
+		if short {
+			n.log.Error("no room for another buyer: every place or file descriptor is taken", zap.Int("connections", n.door.Open()), zap.Int("places", n.door.Most()))
+		} else {
+			n.log.Info("there is room for buyers again")
+		}
+	}
+}
 
 // Run sells until ctx ends, and then drains: it says goodbye, serves on while
 // Nginx leaves, finishes what is under way, and goes. It returns an error where
@@ -266,7 +301,8 @@ func (n *Node) open(parts *group) error {
 		// Its port may be taken. A server told to end before it serves would serve for ever.
 		return buyers.Close()
 	}
-	parts.run("buyers' API", func(context.Context) error { return n.server.Serve(buyerapi.Patient(buyers)) })
+	parts.run("buyers' API", func(context.Context) error { return n.server.Serve(n.door.At(buyers)) })
+	parts.run("buyers' door", n.watchDoor)
 	n.serving.Store(true)
 	n.log.Info("node is up", zap.String("listen", buyers.Addr().String()), zap.String("admin", n.config.Admin))
 	return nil

@@ -31,6 +31,9 @@ type Config struct {
 	// Call bounds each call to Redis. Raised: a stuck call delays the rest longer. Lowered:
 	// a Redis that is merely slow counts as away.
 	Call time.Duration
+	// Stall is how long entries may wait while none of them is recorded before the sale counts as stalled, and the ledger as
+	// not ready. Raised, a ledger that writes nothing is noticed later; lowered, a slow transaction raises an alarm.
+	Stall time.Duration
 	// Commit bounds each transaction, and how long a ledger that stops waits for the one under
 	// way. Raised: a PostgreSQL that hangs is noticed later. Lowered: a large batch on a slow
 	// disk never gets through.
@@ -48,6 +51,7 @@ func DefaultConfig() Config {
 		RetryMax:  5 * time.Second,
 		LeaseTime: 5 * time.Second,
 		Call:      time.Second,
+		Stall:     30 * time.Second,
 		Commit:    15 * time.Second,
 	}
 }
@@ -69,6 +73,7 @@ func (c Config) Validate() error {
 	check(c.RetryMin > 0 && c.RetryMin <= c.RetryMax, "ledger retry %v to %v: want more than 0, and the second not below the first", c.RetryMin, c.RetryMax)
 	check(c.Call > 0, "ledger call timeout %v: want more than 0", c.Call)
 	check(c.LeaseTime >= 3*time.Millisecond && c.LeaseTime > c.Call, "ledger lease time %v: want at least 3ms, and more than the call timeout, %v", c.LeaseTime, c.Call)
+	check(c.Stall > 0, "ledger stall %v: want more than 0", c.Stall)
 	check(c.Commit > 0, "ledger commit timeout %v: want more than 0", c.Commit)
 	return errors.Join(faults...)
 }

@@ -39,6 +39,9 @@ type Hooks struct {
 	// called with the first look of a reader and when that changes, and with false when the
 	// reading ends: whoever reads then reports it.
 	Lost func(id sale.ID, lost bool)
+	// Stalled: nothing of what waits for the sale has been recorded for a while, whatever the reason, or something has.
+	// Called for every sale at every look.
+	Stalled func(id sale.ID, stalled bool)
 	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)
 	// Unreadable: so many entries of one batch were set aside. A batch that is committed
@@ -59,6 +62,9 @@ func (h Hooks) filled() Hooks {
 	}
 	if h.Lost == nil {
 		h.Lost = func(sale.ID, bool) {}
+	}
+	if h.Stalled == nil {
+		h.Stalled = func(sale.ID, bool) {}
 	}
 	if h.Failed == nil {
 		h.Failed = func(Op, error) {}

@@ -121,6 +121,7 @@ func (l *Ledger) look(ctx context.Context) {
 	for _, id := range dropped {
 		l.journal.leave(id)
 		l.hooks.Lag(id, 0, 0)
+		l.hooks.Stalled(id, false)
 	}
 	l.share(ctx, ledgers)
 }
@@ -239,8 +240,10 @@ func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder) {
 	log.Info("no longer reading")
 }
 
-// Ready reports whether PostgreSQL and Redis have both answered within the last few looks.
-func (l *Ledger) Ready() bool { return l.watch.fresh(5*l.cfg.Look + l.cfg.Call) }
+// Ready reports whether PostgreSQL and Redis have both answered within the last few looks, and no sale is stalled.
+func (l *Ledger) Ready() bool {
+	return l.watch.fresh(5*l.cfg.Look+l.cfg.Call) && !l.watch.stalled(l.cfg.Stall)
+}
 
 // maxMisses is how many calls about single sales may fail in one round. One sale's broken key
 // must not hide the others; a Redis that is away must not be waited for a hundred times.

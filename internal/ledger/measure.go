@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.uber.org/zap"
+
 	"onsale/internal/sale"
 )
 
@@ -15,7 +17,8 @@ func (l *Ledger) measure(ctx context.Context) {
 		misses := 0
 		for _, id := range l.watch.known() {
 			p, err := l.head(ctx, id)
-			if errors.Is(err, sale.ErrNoSale) || errors.Is(err, sale.ErrLost) {
+			lost := errors.Is(err, sale.ErrNoSale) || errors.Is(err, sale.ErrLost)
+			if lost {
 				err = nil // its reader reports that
 			}
 			if l.noteRedis(ctx, OpBacklog, id, err); err != nil {
@@ -25,17 +28,36 @@ func (l *Ledger) measure(ctx context.Context) {
 				continue
 			}
 			var age time.Duration
+			head := ""
 			if len(p.Events) > 0 {
+				head = p.Events[0].ID
 				age = max(0, p.At.Sub(p.Events[0].At))
 			}
 			if l.watch.saw(id, p.Waiting) {
 				l.hooks.Lag(id, p.Waiting, age)
 			}
+			if !lost {
+				l.watch.progress(id, head)
+			}
 		}
+		l.reportStalls()
 		if !pause(ctx, l.cfg.Look) {
 			return
 		}
 	}
+}
+
+// reportStalls says which sales make no progress: their readers may see no failure at all.
+func (l *Ledger) reportStalls() {
+	l.watch.stalls(l.cfg.Stall, func(id sale.ID, stalled, changed bool) {
+		l.hooks.Stalled(id, stalled)
+		switch {
+		case changed && stalled:
+			l.log.Error("nothing of this sale is recorded", zap.String("sale", string(id)), zap.Duration("for", l.cfg.Stall))
+		case changed:
+			l.log.Info("the sale is recorded again", zap.String("sale", string(id)))
+		}
+	})
 }
 
 // head is the sale's oldest event that waits, and how many do.

@@ -21,7 +21,10 @@ type watch struct {
 type sight struct {
 	listed   bool
 	measured bool
-	entries  int64 // that wait in its stream
+	entries  int64     // that wait in its stream
+	head     string    // the oldest of them
+	moved    time.Time // when something of them was recorded, or there were none
+	stalled  bool      // as it was reported last
 }
 
 // list takes a new listing. A sale that is no longer listed is kept until its stream is seen
@@ -38,7 +41,10 @@ func (w *watch) list(ids []sale.ID) (dropped []sale.ID) {
 		}
 	}
 	for _, id := range ids {
-		s := w.sights[id]
+		s, known := w.sights[id]
+		if !known {
+			s.moved = time.Now()
+		}
 		s.listed = true
 		w.sights[id] = s
 	}
@@ -55,6 +61,41 @@ func (w *watch) saw(id sale.ID, entries int64) bool {
 		w.sights[id] = s
 	}
 	return known
+}
+
+// progress takes the oldest entry that waits for a sale, or that there is none. Of a sale that can't be read it is not called.
+func (w *watch) progress(id sale.ID, head string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, known := w.sights[id]
+	if known && (head == "" || head != s.head) {
+		s.head, s.moved = head, time.Now()
+		w.sights[id] = s
+	}
+}
+
+// stalled reports whether a sale has made no progress for so long.
+func (w *watch) stalled(limit time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.sights {
+		if time.Since(s.moved) > limit {
+			return true
+		}
+	}
+	return false
+}
+
+// stalls calls report with every sale, whether it is stalled, and whether that has changed.
+func (w *watch) stalls(limit time.Duration, report func(id sale.ID, stalled, changed bool)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, s := range w.sights {
+		stalled := time.Since(s.moved) > limit
+		report(id, stalled, stalled != s.stalled)
+		s.stalled = stalled
+		w.sights[id] = s
+	}
 }
 
 // known is every sale that needs a reader, sorted.

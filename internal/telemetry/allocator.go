@@ -70,10 +70,14 @@ func (a *Allocator) Expired(sale string, holds int) {
 // Failed counts a failed call.
 func (a *Allocator) Failed(operation string) { a.failures.WithLabelValues(operation).Inc() }
 
-// Published records an upstream in force.
-func (a *Allocator) Published(nodes, selling int, took time.Duration) {
+// Published records that an upstream was put in force.
+func (a *Allocator) Published(took time.Duration) {
 	a.published.Inc()
 	a.publish.Observe(seconds(took))
+}
+
+// InForce follows the upstream in force.
+func (a *Allocator) InForce(nodes, selling int) {
 	a.nodes.Set(float64(nodes))
 	a.selling.Set(float64(selling))
 }

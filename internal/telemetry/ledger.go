@@ -9,6 +9,7 @@ import (
 // Ledger is what a ledger measures.
 type Ledger struct {
 	lost       *prometheus.GaugeVec
+	stalled    *prometheus.GaugeVec
 	entries    *prometheus.GaugeVec
 	age        *prometheus.GaugeVec
 	reading    *prometheus.GaugeVec
@@ -25,6 +26,8 @@ func (m *Metrics) NewLedger() *Ledger {
 	return &Ledger{
 		lost: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_sale_lost",
 			Help: "1 while the sale has lost data and is shut until it is reconciled."}, []string{"sale"}),
+		stalled: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_stalled",
+			Help: "1 while nothing of what waits in the sale's stream is recorded, whatever the reason."}, []string{"sale"}),
 		entries: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_lag_entries",
 			Help: "Entries of the sale's stream that are not in PostgreSQL yet, whoever reads it."}, []string{"sale"}),
 		age: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_lag_seconds",
@@ -48,6 +51,11 @@ func (m *Metrics) NewLedger() *Ledger {
 func (l *Ledger) Lag(sale string, entries int64, age time.Duration) {
 	l.entries.WithLabelValues(sale).Set(float64(entries))
 	l.age.WithLabelValues(sale).Set(seconds(age))
+}
+
+// Stalled follows whether a sale makes no progress.
+func (l *Ledger) Stalled(sale string, stalled bool) {
+	l.stalled.WithLabelValues(sale).Set(flag(stalled))
 }
 
 // Reading follows who reads a sale.

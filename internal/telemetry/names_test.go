@@ -28,7 +28,7 @@ func full() *telemetry.Metrics {
 	n.Decided(0)
 	n.Resent(2)
 	n.Breaker("open")
-	n.Ready(true)
+	m.Flag("onsale_checkout_ready", "1 while Redis answers this node's polls.", func() bool { return true })
 	n.Buffered("s")
 	n.Adopted("s")
 	n.Drew("s", "granted")
@@ -41,7 +41,8 @@ func full() *telemetry.Metrics {
 	a.Planned("s", "tick")
 	a.Expired("s", 3)
 	a.Failed("plan")
-	a.Published(5, 4, time.Millisecond)
+	a.Published(time.Millisecond)
+	a.InForce(5, 4)
 	a.Unpublished()
 	a.Member("joined")
 	a.Lost("s", true)
@@ -53,6 +54,8 @@ func full() *telemetry.Metrics {
 	l.Failed("commit")
 	l.Unreadable("s", 1)
 	l.Lost("s", true)
+	l.Stalled("s", true)
+	m.Flag("onsale_ledger_ready", "1 while this ledger records.", func() bool { return true })
 	return m
 }
 

@@ -17,7 +17,6 @@ type Node struct {
 	decided   []prometheus.Counter
 	resent    prometheus.Counter
 	breaker   prometheus.Gauge
-	ready     prometheus.Gauge
 	buffered  *prometheus.CounterVec
 	adopted   *prometheus.CounterVec
 	draws     *prometheus.CounterVec
@@ -50,8 +49,6 @@ func (m *Metrics) NewNode(answers, outcomes []string, ask func() []Level) *Node 
 			Help: "Claims sent again because their outcome was unknown."}),
 		breaker: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_remotestock_breaker_open",
 			Help: "1 while the circuit breaker refuses calls."}),
-		ready: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_checkout_ready",
-			Help: "1 while Redis answers this node's polls."}),
 		buffered: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_localstock_touched_buffers_total",
 			Help: "How often a slice ran out and the buffer was begun."}, []string{"sale"}),
 		adopted: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_localstock_adopted_plans_total",
@@ -100,9 +97,6 @@ func (n *Node) Resent(claims int) { n.resent.Add(float64(claims)) }
 
 // Breaker follows the circuit breaker.
 func (n *Node) Breaker(state string) { n.breaker.Set(flag(state == "open")) }
-
-// Ready follows the node's readiness.
-func (n *Node) Ready(ready bool) { n.ready.Set(flag(ready)) }
 
 // Buffered counts a buffer begun.
 func (n *Node) Buffered(sale string) { n.buffered.WithLabelValues(sale).Inc() }

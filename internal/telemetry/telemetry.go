@@ -33,6 +33,11 @@ func New() *Metrics {
 // latencies reach from a local answer to Nginx's patience.
 var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
 
+// Flag registers a gauge that is 1 while is says so. It is asked at every scrape, so that it can't be out of date.
+func (m *Metrics) Flag(name, help string, is func() bool) {
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return flag(is()) })
+}
+
 // AdminMux serves health and metrics, to everybody who reaches the port. ready says whether this
 // process should get traffic; it is live as long as it answers.
 func (m *Metrics) AdminMux(ready func() bool) *http.ServeMux {

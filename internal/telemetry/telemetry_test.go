@@ -105,17 +105,29 @@ func TestFlagsFall(t *testing.T) {
 	a := m.NewAllocator()
 	for _, up := range []bool{true, false} {
 		n.Breaker(map[bool]string{true: "open", false: "half-open"}[up])
-		n.Ready(up)
 		n.SoldOut("s", up)
 		a.Leading(up)
 	}
 	_, _, text := ask(t, m, true, http.MethodGet, "/metrics", "")
 	for _, line := range []string{
-		"onsale_remotestock_breaker_open 0", "onsale_checkout_ready 0", `onsale_localstock_sold_out{sale="s"} 0`, "onsale_rebalance_leading 0",
+		"onsale_remotestock_breaker_open 0", `onsale_localstock_sold_out{sale="s"} 0`, "onsale_rebalance_leading 0",
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("got no line %s", line)
 		}
+	}
+}
+
+// A gauge that was set when something changed went on saying so when that was over.
+func TestAFlagIsAskedAtEveryScrape(t *testing.T) {
+	m, is := telemetry.New(), false
+	m.Flag("onsale_checkout_ready", "1 while it is.", func() bool { return is })
+	for range 4 {
+		_, _, text := ask(t, m, true, http.MethodGet, "/metrics", "")
+		if want := fmt.Sprintf("\nonsale_checkout_ready %d\n", map[bool]int{false: 0, true: 1}[is]); !strings.Contains(text, want) {
+			t.Errorf("got no line %q", want)
+		}
+		is = !is
 	}
 }
 

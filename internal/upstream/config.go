@@ -73,6 +73,9 @@ func (c Config) Validate() error {
 type Hooks struct {
 	// Published: the file names these nodes, and Nginx was told (if that is ours to do).
 	Published func(nodes, selling int, took time.Duration)
+	// InForce: so many nodes are in the upstream that is in force, and so many of them sell. Called at every look that
+	// succeeds, also where nothing had to be changed.
+	InForce func(nodes, selling int)
 	// Failed: one try to publish failed. It is tried again.
 	Failed func(error)
 	// Restored: the file had been changed by another hand, and is again what it was.

@@ -125,6 +125,9 @@ func (p *Publisher) publish(ctx context.Context) (changed bool, err error) {
 	default:
 		p.failed = nil
 	}
+	if err == nil && p.hooks.InForce != nil {
+		p.hooks.InForce(len(fitting), len(fitting.Selling()))
+	}
 	return changed, err
 }
 

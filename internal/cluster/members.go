@@ -51,6 +51,7 @@ func (c *Cluster) AddAllocator() error {
 	if err != nil {
 		return err
 	}
+	m.Gossip = gossip
 	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--token-file", c.adminToken()}, c.common(gossip)...)
 	if c.options.Ledgers == 0 && !c.options.LedgerLater {
 		m.args = append(m.args, "--no-ledger")
@@ -85,6 +86,7 @@ func (c *Cluster) AddNode() (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.Gossip = gossip
 	m.args = append([]string{
 		"--name", m.Name, "--admin", m.Admin, "--listen", m.Listen,
 		"--token-keys", filepath.Join(c.Dir, "keys.json"), "--audience", Audience,

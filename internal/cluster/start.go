@@ -68,6 +68,7 @@ type Member struct {
 	Name   string
 	Listen string // of the buyers' API, nodes only
 	Admin  string
+	Gossip string // host:port, nodes and allocators
 	path   string
 	args   []string
 	env    []string

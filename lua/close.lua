@@ -15,6 +15,7 @@ local outcome = 'already'
 if int(b.closed) ~= ARGV[4] then
   outcome = 'done'
   local fields = {'sale', ARGV[4] == '1' and 'closed' or 'reopened'}
+  although_full()
   begin_event(b, payload(fields), {'closed', ARGV[4]})
   end_event(b, fields)
 end

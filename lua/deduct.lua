@@ -7,6 +7,7 @@
 -- reply outcomes: a letter a claim
 --         h held     k known: this very order id    o ordered: the buyer has another
 --         l late     c closed    n not open    s sold out    m not enough: see remaining
+--         f full: Redis has no memory for a new hold; what was there is answered all the same
 --         b broken: this claim did not run    u unreadable: this order id is there
 --       details: of every k and o the order, of every b and u what is wrong in Redis
 --       hold: for how long new holds are held, in milliseconds from now
@@ -42,6 +43,7 @@ local own = own_share()
 
 local LETTER = {closed = 'c', ['not-open'] = 'n', late = 'l'}
 local refused = LETTER[now > deadline and 'late' or refusal(b)]
+local full = is_full()
 local remaining, sold, made = b.remaining, 0, 0
 local placed, orders, owners, others, details = {}, {}, {}, {}, {}
 
@@ -96,6 +98,8 @@ for i = 1, n do
     letter = refused
   elseif lives[i] then
     letter, detail = ordered(buyer, lives[i])
+  elseif remaining >= quantity and full then
+    letter = 'f'
   elseif remaining >= quantity then
     remaining, sold, made = remaining - quantity, sold + quantity, made + 1
     local entry, k = id .. terms[text], 2 * made

@@ -48,6 +48,7 @@ local function sweep()
     end
     from = '(' .. score
   end
+  although_full()
   if #found < 2 * SWEPT then
     b.dead = 0
     write('HSET', KEYS[1], 'swept', '-inf', 'dead', '0')
@@ -75,6 +76,7 @@ b.dead = math.max(0, b.dead - (taken - #overdue))
 -- First, so that their stock has returned before they are out of the deadlines.
 local ended = release(b, overdue, 'h', 'e')
 if #whole > 0 then
+  although_full()
   if ended == 0 then write('HSET', KEYS[1], 'dead', int(b.dead)) end
   write('ZREM', KEYS[5], unpack(whole))
 end

@@ -15,6 +15,7 @@ if not epoch or not seq or not ARGV[7] then return redis.error_reply('BADCALL fo
 check_types()
 if ARGV[4] == b.life and epoch < b.epoch then return answer(header(b), 'read', b.read) end
 local kept = link_at(b, seq)
+although_full()
 if ARGV[4] ~= b.life or epoch > b.epoch or seq > b.seq or (kept and kept ~= ARGV[7]) then
   local reason = 'the ledger has committed another event ' .. int(seq)
   redis.call('HSET', KEYS[1], 'lost', reason)

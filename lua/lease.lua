@@ -15,6 +15,9 @@ if not ttl or ttl < 0 or not ARGV[1] or ARGV[1] == '' then
   return redis.error_reply('BADCALL lease wants a caller and a time')
 end
 
+-- Whoever frees memory holds a lease: so it is given also where memory is full, see
+-- although_full in prelude.lua.
+redis.call('HDEL', KEYS[1], '')
 local lease = redis.call('HMGET', KEYS[1], 'holder', 'token', 'until')
 local holder, token, ends = lease[1] or '', tonumber(lease[2] or '0'), tonumber(lease[3] or '0')
 local free = now >= ends

@@ -25,6 +25,9 @@ func join(names ...string) string {
 
 // The scripts as Redis gets them. Those of a sale begin with the prelude; what
 // several share comes before each.
+//
+// All run though Redis's memory is full, but those that add to what may be sold: deduct
+// refuses new holds, open and restock fail. See although_full in prelude.lua.
 var (
 	Open     = join("prelude", "chain", "open")
 	Deduct   = join("prelude", "chain", "order", "deduct")
@@ -46,4 +49,5 @@ var (
 	Rights   = join("rights")
 	Lease    = join("lease")
 	Registry = join("registry")
+	Put      = join("put")
 )

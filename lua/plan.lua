@@ -32,7 +32,7 @@ elseif stock ~= b.stock then
   outcome = 'stale'
 else
   b.plan = next_generation(b.plan)
-  redis.call('DEL', KEYS[2])
+  redis.call('DEL', KEYS[2]) -- first: a plan is written also where memory is full
   write('HSET', KEYS[2], unpack(fields))
   write('HSET', KEYS[1], 'plan', int(b.plan), 'fence', int(token))
 end

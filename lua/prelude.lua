@@ -53,6 +53,21 @@ local function write(...)
   return done
 end
 
+-- Lets the script run though Redis's memory is full, for those that end, pay or delete:
+-- what would free memory must never wait for memory. Redis refuses a command that takes
+-- memory only before a script's first write, and HDEL, which takes none, is one even where
+-- it finds nothing. A flag in the first line (#!lua flags=allow-oom) does the same for whole
+-- scripts, but would have Redis refuse their reads too where it can't write, and the
+-- embedded Redis does not know it.
+local function although_full() redis.call('HDEL', KEYS[1], '') end
+
+-- Whether Redis would now refuse a command that takes memory: SETRANGE of nothing is one,
+-- and changes nothing. Another refusal is left to the first write.
+local function is_full()
+  local probe = redis.pcall('SETRANGE', KEYS[8], '0', '')
+  return type(probe) == 'table' and probe.err ~= nil and string.match(probe.err, '^%-?OOM') ~= nil
+end
+
 -- The link of an event of this epoch, or nil where it is out of the ring.
 local function link_at(sale, seq)
   if seq == sale.seq then return sale.link end
@@ -124,6 +139,7 @@ local function books(anyway)
     if failure then return nil, failure end
     if reason then
       -- The mark stays: the reconciliation has to begin after what was seen.
+      although_full()
       redis.call('HSET', KEYS[1], 'lost', reason, 'witness', ARGV[3])
       b.lost = reason
     end

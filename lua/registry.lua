@@ -19,6 +19,8 @@ if not known then
   return redis.error_reply('BADCALL registry wants register, leave or list')
 end
 
+-- Also where Redis's memory is full, see although_full in prelude.lua.
+redis.call('HDEL', KEYS[2], '')
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))) do
   redis.call('ZREM', KEYS[1], gone)
   redis.call('HDEL', KEYS[2], gone)

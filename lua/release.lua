@@ -31,6 +31,7 @@ local function release(b, orders, from, to, news)
   local counter = COUNTER[from]
   b.remaining, b[counter] = b.remaining + returned, b[counter] - returned
   b.stock = next_generation(b.stock)
+  although_full()
   begin_event(b, payload(fields), {'remaining', int(b.remaining), counter, int(b[counter]),
     'stock', int(b.stock), 'dead', int(b.dead)})
   for i, t in ipairs(orders) do

@@ -94,6 +94,7 @@ local function pay()
   if reason ~= '-' then
     local due = payment_record('due', reason, amount, currency, int(now), order, message)
     local fields = {'payment:' .. payment, due}
+    although_full()
     begin_event(b, payload(fields), {})
     write('HSET', KEYS[7], 'p:' .. payment, due, 'm:' .. message, payment)
     end_event(b, fields)
@@ -103,6 +104,7 @@ local function pay()
   t.text = terms_as(t, 'p')
   local fields = {'orders', t.buyer .. '\n' .. t.id .. t.text, 'payment:' .. payment, record}
   local alone = drop_deadline(b, t)
+  although_full()
   begin_event(b, payload(fields), {'held', int(b.held - t.quantity), 'paid', int(b.paid + t.quantity), 'dead', int(b.dead)})
   write('HSET', KEYS[7], 'p:' .. payment, record, 'm:' .. message, payment, 'o:' .. order, payment)
   write('HSET', KEYS[3], t.buyer, t.id .. t.text)

@@ -28,6 +28,8 @@ else
   b.total, b.remaining = b.total + delta, b.remaining + delta
   b.stock = next_generation(b.stock)
   local fields = {'sale', 'restocked', 'delta', int(delta), 'key', ARGV[5]}
+  -- What is added would be sold, and that takes memory.
+  if delta < 0 then although_full() end
   begin_event(b, payload(fields), {'total', int(b.total), 'remaining', int(b.remaining),
     'stock', int(b.stock), field, int(delta)})
   end_event(b, fields)

@@ -19,12 +19,12 @@ local function try(...)
 end
 
 try('TIME')
+try('HDEL', KEYS[1], 'b') -- first: the others are tried also where memory is full
 try('HSET', KEYS[1], 'a', '1')
 try('HGET', KEYS[1], 'a')
 try('HMGET', KEYS[1], 'a')
 try('HGETALL', KEYS[1])
 try('HLEN', KEYS[1])
-try('HDEL', KEYS[1], 'b')
 try('ZADD', KEYS[2], '1', 'a')
 try('ZCARD', KEYS[2])
 try('ZSCORE', KEYS[2], 'a')

@@ -23,6 +23,7 @@ elseif p.state == 'settled' then
 elseif p.state == 'due' then
   outcome, record = 'done', payment_as(p, 'settled', p.reason)
   local fields = {'payment:' .. ARGV[4], record}
+  although_full()
   begin_event(b, payload(fields), {})
   write('HSET', KEYS[7], 'p:' .. ARGV[4], record)
   end_event(b, fields)

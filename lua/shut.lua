@@ -10,6 +10,7 @@ if not b then return failure end
 if not ARGV[4] or ARGV[4] == '' then return redis.error_reply('BADCALL shut wants a reason') end
 if b.lost == '' then
   b.lost = ARGV[4]
+  although_full()
   redis.call('HSET', KEYS[1], 'lost', b.lost)
 end
 return answer(header(b), 'lost', b.lost)

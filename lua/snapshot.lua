@@ -17,6 +17,7 @@ if not b then return failure end
 local verb, outcome, reply = ARGV[4], 'done', {}
 check_types()
 if verb == 'begin' and tonumber(ARGV[5]) then
+  although_full()
   b.tap = math.max(b.tap, now + tonumber(ARGV[5]))
   redis.call('HSET', KEYS[1], 'tap', int(b.tap))
   local last = redis.call('XREVRANGE', KEYS[11], '+', '-', 'COUNT', '1')
@@ -30,6 +31,7 @@ elseif verb == 'page' and tonumber(ARGV[6]) then
 elseif verb == 'end' and tonumber(ARGV[5]) then
   -- Another caller may have begun since.
   if b.tap <= tonumber(ARGV[5]) then
+    although_full()
     redis.call('HSET', KEYS[1], 'tap', '0')
     redis.call('DEL', KEYS[11])
   end

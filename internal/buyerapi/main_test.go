@@ -61,6 +61,10 @@ func (s *store) Expire(_ context.Context, id sale.ID, known sale.Generation, _ i
 	return 0, false, r, err
 }
 
+func (*store) Unfit() error { return nil }
+
+func (*store) Refuses(sale.ID) error { return nil }
+
 // remote decides claims as its function says; nil holds every one.
 type remote func(sale.Claim) (sale.Decision, error)
 

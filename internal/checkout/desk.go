@@ -32,6 +32,7 @@ type Desk struct {
 	clock      Clock // of the Redis that has this sale: the masters of a Cluster differ
 	patience   time.Duration
 	memory     *memory // the shop's
+	refuses    func(sale.ID) error
 }
 
 // Sale is the definition as last polled. It must not be changed.
@@ -103,6 +104,9 @@ func (d *Desk) Buy(ctx context.Context, buyer sale.Buyer, quantity int) (sale.De
 	}
 	if o := d.Precheck(); o != sale.Undecided {
 		return sale.Decision{Outcome: o}, nil
+	}
+	if err := d.refuses(d.id); err != nil {
+		return sale.Decision{}, err
 	}
 	taken, refusal, ok := d.local.Acquire(ctx, quantity)
 	if !ok {

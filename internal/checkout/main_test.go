@@ -23,6 +23,7 @@ type store struct {
 	read   func(context.Context, sale.ID, sale.Generation) (sale.Sale, sale.Reading, error)
 	draw   func(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error)
 	expire func(ctx context.Context, id sale.ID, known sale.Generation, limit int) (int, bool, sale.Reading, error)
+	unfit  error // of Redis, for every sale
 
 	mu    sync.Mutex
 	calls []string // every call, as "name sale", in their order
@@ -78,6 +79,14 @@ func (s *store) Expire(ctx context.Context, id sale.ID, known sale.Generation, l
 	}
 	return s.expire(ctx, id, known, limit)
 }
+
+func (s *store) Unfit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unfit
+}
+
+func (s *store) Refuses(sale.ID) error { return s.Unfit() }
 
 // remote decides as its function says; nil holds every claim.
 type remote struct {

@@ -22,6 +22,11 @@ type Store interface {
 	Read(ctx context.Context, id sale.ID, known sale.Generation) (sale.Sale, sale.Reading, error)
 	Draw(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error)
 	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
+	// Unfit is why nothing should be sold from this Redis although it answers, or nil.
+	Unfit() error
+	// Refuses is why no claim of the sale need be sent now, or nil. The error wraps
+	// sale.ErrUnavailable.
+	Refuses(id sale.ID) error
 }
 
 // Config shapes the shop.
@@ -236,7 +241,7 @@ func (s *Shop) read(ctx context.Context, id sale.ID) error {
 }
 
 func (s *Shop) newDesk(id sale.ID) *Desk {
-	d := &Desk{id: id, patience: s.config.Patience, memory: &s.memory}
+	d := &Desk{id: id, patience: s.config.Patience, memory: &s.memory, refuses: s.store.Refuses}
 	var hooks localstock.Hooks
 	if s.hooks.Local != nil {
 		hooks = s.hooks.Local(id)

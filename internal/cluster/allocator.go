@@ -84,7 +84,8 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 		return nil, err
 	}
 	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{
-		Lost: func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+		Lost:   func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+		Looked: looked(a.metrics),
 	}, a.log)
 	a.store = store
 	if a.admin, err = adminapi.New(store, a.gossip.View, a.token, a.log); err != nil {
@@ -148,11 +149,8 @@ func memberHooks(m *telemetry.Allocator) membership.Hooks {
 // allocatorStale is how long Redis may not answer before an allocator is not ready: six tries for the lease.
 const allocatorStale = 3 * time.Second
 
-// Ready reports whether the allocator does its work, as the leader or to take over: Redis answers, and Nginx's upstream, where
-// there is one, is what it should be.
-func (a *Allocator) Ready() bool {
-	return a.up.Load() && time.Since(time.UnixMilli(a.answered.Load())) <= allocatorStale && !a.owed.Load()
-}
+// Ready reports whether the allocator does its work, as the leader or to take over.
+func (a *Allocator) Ready() bool { return a.unready() == nil }
 
 // Run plans and serves until ctx ends. It returns an error where it could not
 // start, or a part of it stopped by itself.
@@ -165,7 +163,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mux := a.metrics.AdminMux(a.Ready)
+	mux := a.metrics.AdminMux(a.unready, a.store.Notes)
 	a.admin.Register(mux)
 	if err := adminapi.RegisterProfiles(mux, a.token, a.log); err != nil {
 		return errors.Join(err, port.Close())
@@ -174,7 +172,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	parts := newGroup(ctx)
 	parts.run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.run("site", func(ctx context.Context) error { return a.store.JoinSite(ctx, a.config.Ledger) })
-	parts.run("replicas", a.store.WatchReplicas)
+	parts.run("settings", a.store.Watch)
 	parts.run("gossip", a.gossip.Run)
 	parts.run("relay", a.relay.run)
 	parts.run("planning", a.loop.Run)
@@ -189,6 +187,19 @@ func (a *Allocator) Run(ctx context.Context) error {
 	<-parts.running.Done()
 	a.up.Store(false)
 	return parts.stop()
+}
+
+// unready is why the allocator does not do its work, or nil.
+func (a *Allocator) unready() error {
+	switch {
+	case !a.up.Load():
+		return errors.New("it is starting or stopping")
+	case time.Since(time.UnixMilli(a.answered.Load())) > allocatorStale:
+		return errors.New("no answer from Redis")
+	case a.owed.Load():
+		return errors.New("Nginx's upstream is not what it should be")
+	}
+	return a.store.Unsafe()
 }
 
 // relay passes gossip's one signal on to several readers.

@@ -171,7 +171,9 @@ func (e *Embedded) gossipFlags(of ...*string) (g GossipFlags, err error) {
 }
 
 // Redis says where the embedded Redis is.
-func (e *Embedded) Redis() RedisFlags { return RedisFlags{Addrs: []string{e.redis.Addr()}} }
+func (e *Embedded) Redis() RedisFlags {
+	return RedisFlags{Addrs: []string{e.redis.Addr()}, AllowDataLoss: true}
+}
 
 // Open opens a sale through the admin API and returns once every node knows it.
 func (e *Embedded) Open(ctx context.Context, d adminapi.Definition) error {

@@ -14,20 +14,25 @@ import (
 
 // RedisFlags say where Redis is.
 type RedisFlags struct {
-	Addrs    []string `name:"addr" default:"127.0.0.1:6379" env:"ONSALE_REDIS_ADDR" help:"host:port; several for Sentinels or a Cluster."`
-	Master   string   `env:"ONSALE_REDIS_MASTER" help:"Name of the Sentinels' master; the addresses are then the Sentinels'."`
-	Cluster  bool     `env:"ONSALE_REDIS_CLUSTER" help:"The addresses are seeds of a Redis Cluster."`
-	Username string   `env:"ONSALE_REDIS_USERNAME" help:"Redis user."`
-	Password string   `env:"ONSALE_REDIS_PASSWORD" help:"Redis password; better in the environment than on the command line."`
-	TLS      bool     `name:"tls" env:"ONSALE_REDIS_TLS" help:"Speak TLS to Redis."`
-	Replicas int      `default:"0" env:"ONSALE_REDIS_REPLICAS" help:"Replicas that must confirm a call before it is answered; Redis must have min-replicas-to-write as high. 0: a failover may lose the last moments, which are put back from ledger and nodes."`
-	Database int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
+	Addrs         []string `name:"addr" default:"127.0.0.1:6379" env:"ONSALE_REDIS_ADDR" help:"host:port; several for Sentinels or a Cluster."`
+	Master        string   `env:"ONSALE_REDIS_MASTER" help:"Name of the Sentinels' master; the addresses are then the Sentinels'."`
+	Cluster       bool     `env:"ONSALE_REDIS_CLUSTER" help:"The addresses are seeds of a Redis Cluster."`
+	Username      string   `env:"ONSALE_REDIS_USERNAME" help:"Redis user."`
+	Password      string   `env:"ONSALE_REDIS_PASSWORD" help:"Redis password; better in the environment than on the command line."`
+	TLS           bool     `name:"tls" env:"ONSALE_REDIS_TLS" help:"Speak TLS to Redis."`
+	Replicas      int      `default:"0" env:"ONSALE_REDIS_REPLICAS" help:"Replicas that must confirm a call before it is answered; Redis must have min-replicas-to-write as high. 0: a failover may lose the last moments, which are put back from ledger and nodes."`
+	MemoryWarning int      `name:"memory-warning" default:"80" env:"ONSALE_REDIS_MEMORY_WARNING" help:"Percent of maxmemory from which on it is reported. Higher: less time until new holds are refused; lower: reported without need."`
+	AllowDataLoss bool     `env:"ONSALE_REDIS_ALLOW_DATA_LOSS" help:"Sell though Redis's appendonly, appendfsync or no-appendfsync-on-rewrite may lose acknowledged holds when it is killed. For development. A Redis that evicts is refused all the same."`
+	Database      int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
 }
 
 func (f RedisFlags) config() remotestock.Config {
 	c := remotestock.DefaultConfig("")
 	c.Addrs, c.Master, c.Cluster, c.DB, c.TLS = f.Addrs, f.Master, f.Cluster, f.Database, f.TLS
-	c.Replicas = f.Replicas
+	c.Replicas, c.AllowDataLoss = f.Replicas, f.AllowDataLoss
+	if f.MemoryWarning != 0 { // flags that were made without a command line
+		c.MemoryWarning = f.MemoryWarning
+	}
 	c.Username, c.Password = f.Username, f.Password
 	return c
 }

@@ -85,7 +85,7 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	me := l.config.Name + "/" + uuid.NewString()
 	meters := l.metrics.NewLedger()
 	l.metrics.Flag("onsale_ledger_ready", "1 while Redis and PostgreSQL answer this ledger and every sale makes progress.", func() bool { return l.ledger != nil && l.ledger.Ready() })
-	l.stock = remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{}, l.log)
+	l.stock = remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{Looked: looked(l.metrics)}, l.log)
 	made, err := ledger.New(
 		l.stock,
 		lease.NewRegistry(l.client, "ledger").Member(me, "", c.LeaseTime),
@@ -137,14 +137,14 @@ func (l *Ledger) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mux := l.metrics.AdminMux(l.ledger.Ready)
+	mux := l.metrics.AdminMux(l.unready, l.stock.Notes)
 	if err := adminapi.RegisterProfiles(mux, l.token, l.log); err != nil {
 		return errors.Join(err, port.Close())
 	}
 	parts := newGroup(ctx)
 	parts.run("admin port", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.run("site", func(ctx context.Context) error { return l.stock.JoinSite(ctx, true) })
-	parts.run("replicas", l.stock.WatchReplicas)
+	parts.run("settings", l.stock.Watch)
 	parts.run("ledger", func(ctx context.Context) error {
 		if err := l.migrate(ctx); err != nil {
 			return err
@@ -157,6 +157,14 @@ func (l *Ledger) Run(ctx context.Context) error {
 	l.log.Info("ledger is up", zap.String("admin", port.Addr().String()))
 	<-parts.running.Done()
 	return parts.stop()
+}
+
+// unready is why the ledger does not work, or nil.
+func (l *Ledger) unready() error {
+	if !l.ledger.Ready() {
+		return errors.New("no answer from Redis or PostgreSQL, or a sale makes no progress; see the log")
+	}
+	return l.stock.Unsafe()
 }
 
 // migrate brings the tables up to date, and waits for a PostgreSQL that is

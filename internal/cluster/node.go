@@ -132,6 +132,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 		Resent:  meters.Resent,
 		Breaker: meters.Breaker,
 		Lost:    func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+		Looked:  looked(n.metrics),
 	}, n.log)
 	n.store = store
 	remote := func(id sale.ID, d *checkout.Desk) checkout.Remote { return store.Committer(id, d, commit) }
@@ -149,6 +150,17 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
 	n.server = buyerapi.NewServer(n.handler, time.Minute)
 	return nil
+}
+
+// looked reports how Redis is configured and how full it is.
+func looked(m *telemetry.Metrics) func(remotestock.Condition) {
+	meters := m.NewRedis()
+	return func(c remotestock.Condition) {
+		for _, setting := range remotestock.Settings {
+			meters.Unsafe(string(setting), c.Faults[setting] != "")
+		}
+		meters.Memory(c.Used, c.Memory == remotestock.MemoryFull)
+	}
 }
 
 // names lists a closed set's words by index.
@@ -213,9 +225,17 @@ func (n *Node) holds(id sale.ID) adminapi.Holds {
 	return h
 }
 
-// Ready reports whether the node sells: Redis answers, buyers can connect, and it is not leaving.
-func (n *Node) Ready() bool {
-	return n.serving.Load() && n.shop.Ready() && !n.leaving.Load() && !n.door.Short()
+// Unready is why the node should get no buyers, or nil.
+func (n *Node) Unready() error {
+	switch {
+	case n.leaving.Load():
+		return errors.New("it is draining")
+	case !n.serving.Load():
+		return errors.New("it is starting")
+	case n.door.Short():
+		return errors.New("it has no place or no file descriptor for another connection")
+	}
+	return n.shop.Unready()
 }
 
 // watchDoor takes the node out of the upstream while buyers can't connect to it, and logs that once.
@@ -256,7 +276,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mux := n.metrics.AdminMux(n.Ready)
+	mux := n.metrics.AdminMux(n.Unready, n.store.Notes)
 	if err := errors.Join(adminapi.RegisterHolds(mux, n.token, n.holds, n.log), adminapi.RegisterProfiles(mux, n.token, n.log)); err != nil {
 		return errors.Join(err, admin.Close())
 	}
@@ -278,7 +298,7 @@ func (n *Node) open(parts *group) error {
 	if err := n.name.Acquire(parts.running); err != nil {
 		return notStopped(parts, err)
 	}
-	parts.run("replicas", n.store.WatchReplicas)
+	parts.run("settings", n.store.Watch)
 	parts.run("name", n.name.Run)
 	parts.run("shop", n.shop.Run)
 	select {
@@ -289,6 +309,9 @@ func (n *Node) open(parts *group) error {
 	// Redis answers now: what it would refuse is known before anything is sold.
 	if err := errors.Join(n.store.CheckRights(parts.running), n.store.CheckReplicas(parts.running)); err != nil {
 		return notStopped(parts, err)
+	}
+	if err := n.store.Look(parts.running); err != nil && parts.running.Err() == nil {
+		n.log.Warn("can't look at Redis's settings yet", zap.Error(err))
 	}
 	buyers, err := net.Listen("tcp", n.config.Listen)
 	if err != nil {

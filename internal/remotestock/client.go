@@ -28,6 +28,12 @@ type Config struct {
 	// each call takes a round trip more; 0: a failover loses the last moments, and what nodes
 	// and ledger have of them is put back.
 	Replicas int
+	// AllowDataLoss has a Redis sold from that does not fsync each call: when it is killed,
+	// acknowledged holds are gone. For development, and where nothing else can be had.
+	AllowDataLoss bool
+	// MemoryWarning is the share of maxmemory in percent from which on it is reported. Raised,
+	// less time is left before new holds are refused; lowered, it is reported without need.
+	MemoryWarning int
 	// Ledger: the site has a ledger, so a sale sells only once it is recorded there.
 	Ledger bool
 
@@ -62,7 +68,7 @@ func DefaultConfig(addr string) Config {
 	return Config{
 		Addrs: []string{addr}, Call: 500 * time.Millisecond, Dial: 250 * time.Millisecond,
 		Patience: patience, Pause: pause,
-		Pool: 64, TripAfter: 5, Cooldown: 250 * time.Millisecond,
+		Pool: 64, TripAfter: 5, Cooldown: 250 * time.Millisecond, MemoryWarning: 80,
 	}
 }
 
@@ -100,6 +106,9 @@ func (c Config) Validate() error {
 	}
 	if c.Replicas < 0 {
 		faults = append(faults, fmt.Errorf("redis: replicas %d: want 0 or more", c.Replicas))
+	}
+	if c.MemoryWarning < 1 || c.MemoryWarning > 100 {
+		faults = append(faults, fmt.Errorf("redis: memory warning at %d %%: want 1 to 100", c.MemoryWarning))
 	}
 	if c.Pool < 1 || c.TripAfter < 1 || c.Cooldown <= 0 {
 		faults = append(faults, errors.New("redis: pool, trip-after and cooldown must be positive"))

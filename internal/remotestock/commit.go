@@ -250,6 +250,21 @@ func (c *Committer) deliver(batch []*entry, r reply) error {
 				continue
 			}
 		}
+		if errors.Is(answers[i].err, ErrFull) {
+			until := now.Add(fullFor)
+			c.store.seen(c.sale).full.Store(&until)
+			c.store.observer.full()
+			// This call held nothing; an earlier one may yet have.
+			if e.unknown {
+				e.cause = ErrFull
+				if now.After(e.giveUp) {
+					e.refuse()
+				} else {
+					again = append(again, e)
+				}
+				continue
+			}
+		}
 		if d := answers[i].decision; d.Outcome == sale.Held || d.Outcome == sale.Replayed && d.Order.ID == e.claim.Order && d.Order.State == sale.StateHeld {
 			// The second is a claim whose first reply was lost.
 			c.watcher.Acknowledged(d, r.mark)

@@ -87,11 +87,12 @@ func unavailable(err error) error {
 }
 
 // healthy says whether the breaker should take a call as a success: whatever
-// Redis answered, it is there, unless it says that it can't work now.
+// Redis answered, it is there, unless it says that it can't work now. One whose memory is
+// full works: it refuses new holds alone.
 func healthy(err error) bool {
 	var reply redis.Error
 	if errors.As(err, &reply) {
-		for _, code := range []string{"LOADING", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "OOM", "READONLY", "NOREPLICAS"} {
+		for _, code := range []string{"LOADING", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "READONLY", "NOREPLICAS"} {
 			if strings.HasPrefix(reply.Error(), code) {
 				return false
 			}

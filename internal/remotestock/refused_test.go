@@ -24,7 +24,7 @@ func TestRefusalsBeforeTheFirstWrite(t *testing.T) {
 		name, code  string
 		begin, over []any
 	}{
-		{"memory is full", "OOM", []any{"config", "set", "maxmemory", "1"}, []any{"config", "set", "maxmemory", "0"}},
+		{"memory is full", "memory is full", []any{"config", "set", "maxmemory", "1"}, []any{"config", "set", "maxmemory", "0"}},
 		{"it became a replica", "READONLY", []any{"replicaof", "127.0.0.1", "1"}, []any{"replicaof", "no", "one"}},
 		{"its replicas are gone", "NOREPLICAS", []any{"config", "set", "min-replicas-to-write", "1"}, []any{"config", "set", "min-replicas-to-write", "0"}},
 		{"permission was taken", "NOPERM", []any{"acl", "setuser", "default", "-evalsha"}, []any{"acl", "setuser", "default", "+@all"}},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/zap"
 
 	"onsale/lua"
 )
@@ -59,13 +58,18 @@ func (s *Store) confirmed(ctx context.Context, sc *lua.Script, keys []string, ar
 	wait := s.waitCommand(ctx)
 	p := client.Pipeline()
 	_ = p.Process(ctx, script) // queued: errors come with Exec, on each command
-	p.Set(ctx, waitKey(keys[0]), "1", waitKeyLives)
+	put := putScript.Command(ctx, true, []string{waitKey(keys[0])}, []any{"1", waitKeyLives.Milliseconds()})
+	_ = p.Process(ctx, put)
 	_ = p.Process(ctx, wait)
 	if _, err := p.Exec(ctx); misdirected(err) {
 		refollow(s.client)
 	}
 	if err := script.Err(); err != nil {
 		return nil, err
+	}
+	// A WAIT behind a write that failed may have waited for nothing.
+	if err := put.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errReplicas, err)
 	}
 	got, err := replicasOf(wait)
 	if err != nil {
@@ -141,7 +145,7 @@ func (s *Store) CheckReplicas(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	each := func(ctx context.Context, c redis.Cmdable) error {
+	return s.masters(ctx, func(ctx context.Context, c redis.Cmdable) error {
 		got, err := c.ConfigGet(ctx, "min-replicas-to-write").Result()
 		if hasCode(err, "NOPERM") {
 			return fmt.Errorf("%w: the user may not read it: give it +config|get", ErrMinReplicas)
@@ -154,33 +158,5 @@ func (s *Store) CheckReplicas(ctx context.Context) error {
 				ErrMinReplicas, n, s.config.Replicas, s.config.Replicas)
 		}
 		return nil
-	}
-	if c, is := s.client.(*redis.ClusterClient); is {
-		return c.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return each(ctx, c) })
-	}
-	return each(ctx, s.client)
-}
-
-// replicasEvery is how often a running program checks: a promoted server has its own
-// configuration.
-const replicasEvery = 5 * time.Second
-
-// WatchReplicas checks until ctx ends, and logs each change once.
-func (s *Store) WatchReplicas(ctx context.Context) error {
-	bad := false
-	for ctx.Err() == nil {
-		err := s.CheckReplicas(ctx)
-		switch {
-		case err != nil && !bad && ctx.Err() == nil:
-			s.log.Error("what a failover would lose is not bounded", zap.Error(err))
-		case err == nil && bad:
-			s.log.Info("the Redis server's min-replicas-to-write is right again")
-		}
-		bad = err != nil
-		select {
-		case <-ctx.Done():
-		case <-time.After(replicasEvery):
-		}
-	}
-	return nil
+	})
 }

@@ -33,7 +33,7 @@ func (s *Store) CheckRights(ctx context.Context) error {
 	if err != nil || len(denied) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s. Give the user the categories @read @write @scripting @connection and the keys {* and onsale:*",
+	return fmt.Errorf("%w: %s. Give the user the categories @read @write @scripting @connection and the commands config|get and info, which show how Redis is configured, and the keys {* and onsale:*",
 		ErrRights, strings.Join(denied, ", "))
 }
 

@@ -21,4 +21,5 @@ var (
 	archiveScript  = lua.NewScript("archive", lua.Archive)
 	snapshotScript = lua.NewScript("snapshot", lua.Snapshot)
 	adoptScript    = lua.NewScript("adopt", lua.Adopt)
+	putScript      = lua.NewScript("put", lua.Put)
 )

@@ -3,6 +3,7 @@ package remotestock
 import (
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -16,8 +17,9 @@ type seen struct {
 	id   sale.ID
 	keys []string
 	mark atomic.Pointer[marked]
-	life atomic.Pointer[string] // of the sale, as it was read last
-	lost atomic.Bool            // the sale was shut at the last call, so that this is logged once
+	life atomic.Pointer[string]    // of the sale, as it was read last
+	full atomic.Pointer[time.Time] // until when claims are refused unsent: Redis had no memory for one
+	lost atomic.Bool               // the sale was shut at the last call, so that this is logged once
 }
 
 // marked is a mark and its text, which goes out with each call.

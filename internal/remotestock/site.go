@@ -53,10 +53,14 @@ func (s *Store) JoinSite(ctx context.Context, ledger bool) error {
 }
 
 func (s *Store) joinSite(ctx context.Context, ledger string) error {
-	if err := s.client.HSetNX(ctx, siteKey, "ledger", ledger).Err(); err != nil {
-		return err
-	}
+	// Read first: where memory is full, what is there can be read but not written.
 	kept, err := s.client.HGet(ctx, siteKey, "ledger").Result()
+	if errors.Is(err, redis.Nil) {
+		if err := s.client.HSetNX(ctx, siteKey, "ledger", ledger).Err(); err != nil {
+			return err
+		}
+		kept, err = s.client.HGet(ctx, siteKey, "ledger").Result()
+	}
 	if err != nil || kept == ledger {
 		return err
 	}
@@ -80,7 +84,7 @@ func (s *Store) HasLedger(ctx context.Context) (bool, error) {
 func (s *Store) Yield(ctx context.Context, id sale.ID, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	if err := s.client.Set(ctx, yieldKey(id), "1", d).Err(); err != nil {
+	if _, err := putScript.Call(ctx, s.client, []string{yieldKey(id)}, []any{"1", d.Milliseconds()}); err != nil {
 		return fmt.Errorf("yield: %w: %w", sale.ErrUnavailable, err)
 	}
 	return nil

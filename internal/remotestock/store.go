@@ -30,25 +30,29 @@ type Hooks struct {
 	// Lost reports that a sale has lost data and is shut (true), or that it was
 	// reconciled (false).
 	Lost func(id sale.ID, lost bool)
+	// Looked reports what the masters said at each look, see [Store.Watch].
+	Looked func(Condition)
 }
 
 // Store runs the scripts for one caller: a node by its name, or an allocator.
 // All methods are safe for concurrent use.
 type Store struct {
-	client  redis.UniversalClient
-	node    string
-	config  Config
-	hooks   Hooks
-	log     *zap.Logger
-	breaker *gobreaker.CircuitBreaker[[]any]
-	marks   sync.Map // sale.ID -> *seen
-	waits   waiting
+	client   redis.UniversalClient
+	node     string
+	config   Config
+	hooks    Hooks
+	log      *zap.Logger
+	breaker  *gobreaker.CircuitBreaker[[]any]
+	marks    sync.Map // sale.ID -> *seen
+	observer observer
+	waits    waiting
 }
 
 // New makes a store on a client of [Dial]. node is the caller's name in plans;
 // an allocator, which has no share, may use any name that no node has.
 func New(client redis.UniversalClient, node string, config Config, hooks Hooks, log *zap.Logger) *Store {
 	s := &Store{client: client, node: node, config: config, hooks: hooks, log: log}
+	s.observer.again = make(chan struct{}, 1)
 	s.breaker = gobreaker.NewCircuitBreaker[[]any](gobreaker.Settings{
 		Name:        "redis",
 		MaxRequests: 1,
@@ -86,6 +90,7 @@ func (s *Store) send(ctx context.Context, seen *seen, sc *lua.Script, claims int
 	if tripped(err) {
 		refollow(s.client)
 	}
+	s.observer.note(err)
 	var r reply
 	if err == nil {
 		// What was not compared with the mark may be of another chain: to raise the mark by

@@ -9,6 +9,7 @@ package telemetry
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,17 +39,18 @@ func (m *Metrics) Flag(name, help string, is func() bool) {
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return flag(is()) })
 }
 
-// AdminMux serves health and metrics, to everybody who reaches the port. ready says whether this
-// process should get traffic; it is live as long as it answers.
-func (m *Metrics) AdminMux(ready func() bool) *http.ServeMux {
+// AdminMux serves health and metrics, to everybody who reaches the port. unready returns why this
+// process should get no traffic, or nil; notes are what operators should know all the same. It is
+// live as long as it answers.
+func (m *Metrics) AdminMux(unready func() error, notes func() []string) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if ready() {
-			say(w, http.StatusOK, "ready")
-		} else {
-			say(w, http.StatusServiceUnavailable, "not ready")
+		status, text := http.StatusOK, "ready"
+		if err := unready(); err != nil {
+			status, text = http.StatusServiceUnavailable, "not ready: "+err.Error()
 		}
+		say(w, status, strings.Join(append([]string{text}, notes()...), "\n"))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
 	return mux

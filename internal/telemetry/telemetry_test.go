@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,13 +21,25 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func ask(t *testing.T, m *telemetry.Metrics, ready bool, method, path, body string) (status int, contentType, text string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	m.AdminMux(func() bool { return ready }).ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	m.AdminMux(unless(&ready), none).ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
 	got, err := io.ReadAll(w.Result().Body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w.Code, w.Header().Get("Content-Type"), string(got)
 }
+
+// unless is the readiness of a process that says why it is not ready.
+func unless(ready *bool) func() error {
+	return func() error {
+		if *ready {
+			return nil
+		}
+		return errors.New("Redis does not answer")
+	}
+}
+
+func none() []string { return nil }
 
 func TestHealth(t *testing.T) {
 	for _, c := range []struct {
@@ -38,7 +51,7 @@ func TestHealth(t *testing.T) {
 		{"a process that answers is live", "/livez", true, http.StatusOK, "live\n"},
 		{"and live though it is not ready", "/livez", false, http.StatusOK, "live\n"},
 		{"ready", "/readyz", true, http.StatusOK, "ready\n"},
-		{"not ready", "/readyz", false, http.StatusServiceUnavailable, "not ready\n"},
+		{"not ready, and why", "/readyz", false, http.StatusServiceUnavailable, "not ready: Redis does not answer\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -59,7 +72,7 @@ func TestHealth(t *testing.T) {
 
 func TestReadinessIsAskedEveryTime(t *testing.T) {
 	ready := false
-	mux := telemetry.New().AdminMux(func() bool { return ready })
+	mux := telemetry.New().AdminMux(unless(&ready), none)
 	for _, want := range []int{http.StatusServiceUnavailable, http.StatusOK, http.StatusServiceUnavailable} {
 		w := httptest.NewRecorder()
 		if mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil)); w.Code != want {

@@ -75,6 +75,12 @@ func (r *Redis) Restart(ctx context.Context) error {
 	return nil
 }
 
+// RestartWith is Restart with more arguments, which win and stay.
+func (r *Redis) RestartWith(ctx context.Context, args ...string) error {
+	r.args = append(r.args, args...)
+	return r.Restart(ctx)
+}
+
 // RestartEmpty is Restart on a disk that has lost everything but the server's
 // configuration, and its identity in a Redis Cluster.
 func (r *Redis) RestartEmpty(ctx context.Context) error {

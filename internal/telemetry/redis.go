@@ -1,0 +1,33 @@
+package telemetry
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Redis is what every program measures of the Redis servers that it uses.
+type Redis struct {
+	unsafe *prometheus.GaugeVec
+	used   prometheus.Gauge
+	full   prometheus.Gauge
+}
+
+// NewRedis registers these metrics.
+func (m *Metrics) NewRedis() *Redis {
+	return &Redis{
+		unsafe: m.factory.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_remotestock_unsafe_setting",
+			Help: "1 while a master has this setting so that it may lose what it acknowledged."}, []string{"setting"}),
+		used: m.factory.NewGauge(prometheus.GaugeOpts{Name: "onsale_remotestock_memory_used_ratio",
+			Help: "Share of maxmemory that the fullest master uses; 0 without a limit."}),
+		full: m.factory.NewGauge(prometheus.GaugeOpts{Name: "onsale_remotestock_memory_full",
+			Help: "1 while Redis's memory is full and new holds are refused."}),
+	}
+}
+
+// Unsafe follows whether a setting is wrong.
+func (r *Redis) Unsafe(setting string, wrong bool) {
+	r.unsafe.WithLabelValues(setting).Set(flag(wrong))
+}
+
+// Memory follows how full Redis is.
+func (r *Redis) Memory(used float64, full bool) {
+	r.used.Set(used)
+	r.full.Set(flag(full))
+}

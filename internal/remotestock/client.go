@@ -140,6 +140,7 @@ func Dial(c Config) (redis.UniversalClient, error) {
 	if c.TLS {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	o.Dialer = dialer(c.Dial, o.TLSConfig)
 	client := redis.NewUniversalClient(o)
 	follow(client)
 	return client, nil

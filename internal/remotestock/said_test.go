@@ -1,0 +1,38 @@
+package remotestock_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// A Redis in protected mode says why it refuses and hangs up before it has read anything: the
+// log said "broken pipe".
+func TestAFailedConnectionReportsWhatRedisSaid(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("-DENIED Redis is running in protected mode\r\n"))
+			c.Close()
+		}
+	}()
+	s, _ := newStore(t, l.Addr().String(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
+	for range 20 {
+		if _, err := s.Sales(context.Background()); !errors.Is(err, sale.ErrUnavailable) || !strings.Contains(err.Error(), "DENIED") {
+			t.Fatalf("got %v, want what Redis said", err)
+		}
+	}
+}

@@ -197,7 +197,7 @@ func (a *Allocator) unready() error {
 	case time.Since(time.UnixMilli(a.answered.Load())) > allocatorStale:
 		return errors.New("no answer from Redis")
 	case a.owed.Load():
-		return errors.New("Nginx's upstream is not what it should be")
+		return errors.New("the upstream of Nginx is not what it should be")
 	}
 	return a.store.Unsafe()
 }

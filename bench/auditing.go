@@ -16,14 +16,16 @@ import (
 
 	"onsale/internal/cluster"
 	"onsale/internal/sale"
+	"onsale/internal/throttle"
 )
 
 // auditing is one audit, as a process of its own, so that its memory and its processor time
 // are known.
 type auditing struct {
-	Redis    string `required:"" help:"host:port of Redis."`
-	Database string `required:"" env:"ONSALE_DATABASE_URL" help:"URL of PostgreSQL."`
-	Sale     string `required:"" help:"Sale to audit."`
+	Redis    string        `required:"" help:"host:port of Redis."`
+	Database string        `required:"" env:"ONSALE_DATABASE_URL" help:"URL of PostgreSQL."`
+	Sale     string        `required:"" help:"Sale to audit."`
+	Rest     throttle.Rest `default:"0" help:"As of onsale audit."`
 }
 
 // audited is what it found.
@@ -40,7 +42,7 @@ type audited struct {
 func (a *auditing) Run(ctx context.Context) error {
 	at := cluster.StoreFlags{Redis: cluster.RedisFlags{Addrs: []string{a.Redis}}, Database: cluster.DatabaseFlags{URL: a.Database}}
 	begin := time.Now()
-	found, err := cluster.Audit(ctx, at, sale.ID(a.Sale), zap.NewNop())
+	found, err := cluster.Audit(ctx, at, sale.ID(a.Sale), a.Rest, zap.NewNop())
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (m *million) audit(ctx context.Context, c *cluster.Cluster) (found audited,
 	if err != nil {
 		return found, err
 	}
-	cmd := exec.CommandContext(ctx, "nice", "-n", strconv.Itoa(m.Nice), self, "auditing", "--redis", c.Redis.Addr(), "--sale", millionSale)
+	cmd := exec.CommandContext(ctx, "nice", "-n", strconv.Itoa(m.Nice), self, "auditing", "--redis", c.Redis.Addr(), "--sale", millionSale, "--rest", fmt.Sprint(float64(m.Rest)))
 	cmd.Env = append(os.Environ(), "ONSALE_DATABASE_URL="+c.Postgres.URL())
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

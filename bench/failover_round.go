@@ -61,15 +61,25 @@ type round struct {
 
 const (
 	warmUp    = 800 * time.Millisecond // of selling before the fault
+	opening   = 10 * time.Second       // for an operator to repeat an opening
 	onward    = time.Second            // of selling before the old master comes back
 	giveUp    = 8 * time.Second        // without an order, until the sale is taken for dead
 	settling  = 60 * time.Second       // for Redis to be whole again
 	comeAgain = 100                    // buyers with an order who ask for one again after the fault
 )
 
-// openRound opens a sale whose holds outlive the round.
+// openRound opens a sale whose holds outlive the round. As an operator would, it repeats a
+// call whose outcome is unknown: a replica of the round before may still be syncing.
 func openRound(ctx context.Context, c *cluster.Cluster, id string, tickets int) error {
-	return c.Open(ctx, adminapi.Definition{ID: id, Title: "Failover", Currency: "EUR", Price: 4200, Total: int64(tickets), Limit: 1, HoldSeconds: 3600})
+	d := adminapi.Definition{ID: id, Title: "Failover", Currency: "EUR", Price: 4200, Total: int64(tickets), Limit: 1, HoldSeconds: 3600}
+	for end := time.Now().Add(opening); ; {
+		err := c.Open(ctx, d)
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		say(fmt.Sprintf("opening %s again: %v", id, err))
+		sleep(ctx, time.Second)
+	}
 }
 
 // round sells one sale out while the master is taken away, and counts.

@@ -15,6 +15,7 @@ import (
 	"onsale/internal/adminapi"
 	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
+	"onsale/internal/throttle"
 )
 
 // million sells one large sale on a whole site, audits it while it sells, has its Redis come
@@ -24,6 +25,7 @@ type million struct {
 	Pairs       int           `default:"3" help:"Turns at half of the capacity, with audits and without, each."`
 	Turn        time.Duration `default:"8s" help:"How long a turn takes, or shorter where its tickets would not last."`
 	Connections int           `default:"64" help:"Connections of the buyers who come through the nodes."`
+	Rest        throttle.Rest `default:"3" help:"How long the audits rest after each piece that they read, as of onsale audit --rest."`
 	Nice        int           `default:"19" help:"Priority of the audits' own process, as of nice(1): elsewhere they would run on another machine."`
 	JSON        string        `help:"File for the result." type:"path"`
 	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`

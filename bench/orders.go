@@ -203,7 +203,7 @@ func (o *orders) compare(ctx context.Context, c *cluster.Cluster, clients *crowd
 	if !r.Interrupted {
 		r.LedgerSeconds = time.Since(last).Seconds()
 	}
-	a, err := cluster.Audit(ctx, c.Stores(), saleID, zap.NewNop())
+	a, err := cluster.Audit(ctx, c.Stores(), saleID, 0, zap.NewNop())
 	if err != nil {
 		return err
 	}

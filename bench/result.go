@@ -73,7 +73,7 @@ func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotes
 	if err != nil {
 		return nil, err
 	}
-	a, err := cluster.Audit(ctx, c.Stores(), saleID, zap.NewNop())
+	a, err := cluster.Audit(ctx, c.Stores(), saleID, 0, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}

@@ -11,13 +11,26 @@ import (
 
 	"onsale/internal/cluster"
 	"onsale/internal/sale"
+	"onsale/internal/throttle"
 )
 
 // audit compares Redis and the ledger.
 type audit struct {
 	Sale   string             `arg:"" optional:"" help:"The sale's id; without it every sale."`
+	Rest   throttle.Rest      `default:"3" help:"How long to rest after each piece that is read, in multiples of the time that it took; 0: not at all. Raised, buyers notice less of the audit of a sale that sells; lowered, it is done sooner."`
 	Stores cluster.StoreFlags `embed:""`
 }
+
+// Validate reports a flag that makes no sense, see kong.
+func (a *audit) Validate() error {
+	if !(a.Rest >= 0 && a.Rest <= maxRest) {
+		return fmt.Errorf("--rest is %v, want 0 to %v", a.Rest, maxRest)
+	}
+	return nil
+}
+
+// maxRest makes an audit a hundred times as long: more is a typing error.
+const maxRest = 100
 
 // Run prints the audit. Faults found are an error.
 func (a *audit) Run(ctx context.Context, c *console) error {
@@ -26,7 +39,7 @@ func (a *audit) Run(ctx context.Context, c *console) error {
 		if err != nil {
 			return err
 		}
-		return report(ctx, c, a.Stores, id)
+		return report(ctx, c, a.Stores, a.Rest, id)
 	}
 	ids, err := cluster.Sales(ctx, a.Stores, c.log)
 	if err != nil {
@@ -36,15 +49,15 @@ func (a *audit) Run(ctx context.Context, c *console) error {
 		c.say("there is no sale")
 	}
 	slices.Sort(ids)
-	return report(ctx, c, a.Stores, ids...)
+	return report(ctx, c, a.Stores, a.Rest, ids...)
 }
 
 // report audits the sales and prints what came out, for all of them even where
 // one is broken.
-func report(ctx context.Context, c *console, at cluster.StoreFlags, ids ...sale.ID) error {
+func report(ctx context.Context, c *console, at cluster.StoreFlags, rest throttle.Rest, ids ...sale.ID) error {
 	var errs []error
 	for _, id := range ids {
-		found, err := cluster.Audit(ctx, at, id, c.log)
+		found, err := cluster.Audit(ctx, at, id, rest, c.log)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("audit of %s: %w", id, err))
 			continue

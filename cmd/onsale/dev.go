@@ -135,7 +135,7 @@ func finish(c *console, s site) error {
 	err := s.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
-	return errors.Join(err, report(ctx, c, stores, demoSale))
+	return errors.Join(err, report(ctx, c, stores, 0, demoSale))
 }
 
 // interrupted is what to say of a start that failed: no more than that, where

@@ -413,7 +413,7 @@ func (d *damaged) follow(t *testing.T, w walk, id string, damage func(*testing.T
 	d.committed(t, id)
 	d.await(t, "the sale sells on", func() bool { return d.buy(t, id, "zoe") != "" })
 	d.committed(t, id)
-	a, err := cluster.Audit(d.ctx, d.Stores(), sale.ID(id), zap.NewNop())
+	a, err := cluster.Audit(d.ctx, d.Stores(), sale.ID(id), 0, zap.NewNop())
 	if err != nil || len(a.Faults) > 0 {
 		t.Fatalf("audit: %q, %v", a.Faults, err)
 	}

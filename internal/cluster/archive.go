@@ -17,7 +17,7 @@ func Archive(ctx context.Context, at StoreFlags, id sale.ID, log *zap.Logger) (e
 	if at.Database.URL == "" {
 		return errNoDatabase
 	}
-	s, err := openStores(ctx, at, log)
+	s, err := openStores(ctx, at, 0, log)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func Over(ctx context.Context, at StoreFlags, since time.Duration, log *zap.Logg
 	if at.Database.URL == "" {
 		return nil, errNoDatabase
 	}
-	s, err := openStores(ctx, at, log)
+	s, err := openStores(ctx, at, 0, log)
 	if err != nil {
 		return nil, err
 	}

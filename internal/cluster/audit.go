@@ -14,6 +14,7 @@ import (
 	"onsale/internal/ledger"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/throttle"
 )
 
 // StoreFlags say where a sale's records are, for whoever reads them all.
@@ -40,10 +41,10 @@ type Audited struct {
 }
 
 // Audit compares Redis with itself and, where the flags name a PostgreSQL, the
-// ledger with Redis, while the sale sells or rests. The errors are those of the
+// ledger with Redis, while the sale sells or rests; in pieces, with a rest after each. The errors are those of the
 // stores, [sale.ErrNoSale] among them; broken promises are faults.
-func Audit(ctx context.Context, at StoreFlags, id sale.ID, log *zap.Logger) (_ Audited, err error) {
-	s, err := openStores(ctx, at, log)
+func Audit(ctx context.Context, at StoreFlags, id sale.ID, rest throttle.Rest, log *zap.Logger) (_ Audited, err error) {
+	s, err := openStores(ctx, at, rest, log)
 	if err != nil {
 		return Audited{}, err
 	}
@@ -53,7 +54,7 @@ func Audit(ctx context.Context, at StoreFlags, id sale.ID, log *zap.Logger) (_ A
 
 // Sales returns the ids of every sale that Redis or the ledger knows.
 func Sales(ctx context.Context, at StoreFlags, log *zap.Logger) (_ []sale.ID, err error) {
-	s, err := openStores(ctx, at, log)
+	s, err := openStores(ctx, at, 0, log)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +90,10 @@ func (s *stores) close() error {
 	return s.client.Close()
 }
 
-func openStores(ctx context.Context, at StoreFlags, log *zap.Logger) (*stores, error) {
+func openStores(ctx context.Context, at StoreFlags, rest throttle.Rest, log *zap.Logger) (*stores, error) {
 	remotestock.SetLog(log)
 	config := at.Redis.config()
-	config.Call = auditCall
+	config.Call, config.Rest = auditCall, rest
 	client, err := remotestock.Dial(config)
 	if err != nil {
 		return nil, err
@@ -104,6 +105,7 @@ func openStores(ctx context.Context, at StoreFlags, log *zap.Logger) (*stores, e
 	if s.ledger, err = ledger.Open(ctx, at.Database.URL); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
+	s.ledger.Rest = rest
 	return s, nil
 }
 

@@ -27,6 +27,7 @@ var (
 		"internal/audit":      nil,
 		"internal/reconcile":  nil,
 		"internal/payment":    nil,
+		"internal/throttle":   nil,
 	}
 	embedded = []string{"lua", "nginx", "web"}
 	programs = []string{"cmd", "bench", "internal/cluster"} // they know everyone

@@ -63,7 +63,7 @@ func TestEmbeddedClusterSellsReturnedTickets(t *testing.T) {
 	if err := e.Drain(); err != nil {
 		t.Error(err)
 	}
-	audit, err := cluster.Audit(t.Context(), cluster.StoreFlags{Redis: e.Redis()}, "demo", zap.NewNop())
+	audit, err := cluster.Audit(t.Context(), cluster.StoreFlags{Redis: e.Redis()}, "demo", 0, zap.NewNop())
 	if err != nil || len(audit.Faults) > 0 || len(audit.Orders) != 3 {
 		t.Errorf("got %d orders, faults %q, %v, want 3 and none", len(audit.Orders), audit.Faults, err)
 	}

@@ -138,7 +138,7 @@ func (s *lossy) reconciled(t *testing.T, id string) {
 func (s *lossy) wantAll(t *testing.T, id string, orders ...map[string]string) cluster.Audited {
 	t.Helper()
 	s.committed(t, id)
-	a, err := cluster.Audit(s.ctx, s.Stores(), sale.ID(id), zap.NewNop())
+	a, err := cluster.Audit(s.ctx, s.Stores(), sale.ID(id), 0, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,7 @@ func anEmptyLedger(t *testing.T, s *lossy) {
 	}
 	s.sellsAgain(t, "db", "bob")
 	eventually(t, 20*time.Second, "the ledger has the sale again", func() bool {
-		a, err := cluster.Audit(s.ctx, s.Stores(), "db", zap.NewNop())
+		a, err := cluster.Audit(s.ctx, s.Stores(), "db", 0, zap.NewNop())
 		return err == nil && a.Book != nil && len(a.Book.Orders) >= 5
 	})
 	s.wantAll(t, "db", orders)

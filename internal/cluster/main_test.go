@@ -136,7 +136,7 @@ func (s *site) buy(t *testing.T, buyer string) answer {
 // audit fails the test on any broken promise, and returns what was found.
 func (s *site) audit(t *testing.T) cluster.Audited {
 	t.Helper()
-	a, err := cluster.Audit(s.ctx, s.Stores(), "demo", zap.NewNop())
+	a, err := cluster.Audit(s.ctx, s.Stores(), "demo", 0, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func Reconcile(ctx context.Context, at StoreFlags, admin AdminFlags, id sale.ID,
 	if err != nil {
 		return plan, err
 	}
-	s, err := openStores(ctx, at, log)
+	s, err := openStores(ctx, at, 0, log)
 	if err != nil {
 		return plan, err
 	}

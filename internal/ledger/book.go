@@ -17,7 +17,7 @@ func (s *Store) Book(ctx context.Context, id sale.ID) (sale.Book, error) {
 	b := sale.Book{Records: sale.NewRecords(), Changed: map[sale.OrderID]sale.Instant{}, PaymentsChanged: map[sale.PaymentID]sale.Instant{}}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
-		for _, read := range []func(context.Context, pgx.Tx, sale.ID, *sale.Book) error{readSale, readRestocks, readOrders, readPayments} {
+		for _, read := range []func(context.Context, pgx.Tx, sale.ID, *sale.Book) error{readSale, readRestocks, s.readOrders, readPayments} {
 			if err := read(ctx, tx, id, &b); err != nil {
 				return err
 			}
@@ -62,7 +62,10 @@ func readRestocks(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) erro
 	return err
 }
 
-func readOrders(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) error {
+// bookRows is after how many rows a reader rests.
+const bookRows = 512
+
+func (s *Store) readOrders(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) error {
 	rows, err := tx.Query(ctx, `SELECT id, buyer, quantity, state, created_at, expires_at, changed_at FROM orders WHERE sale = $1`, id)
 	if err != nil {
 		return err
@@ -71,10 +74,14 @@ func readOrders(ctx context.Context, tx pgx.Tx, id sale.ID, b *sale.Book) error 
 	var u [16]byte
 	var buyer []byte
 	var created, expires, changed time.Time
+	reader := s.Rest.Begin()
 	_, err = pgx.ForEachRow(rows, []any{&u, &buyer, &o.Quantity, &o.State, &created, &expires, &changed}, func() error {
 		o.ID, o.Buyer = sale.OrderID(uuid.UUID(u).String()), sale.Buyer(buyer)
 		o.Created, o.Expires = instant(created), instant(expires)
 		b.Orders[o.ID], b.Changed[o.ID] = o, instant(changed)
+		if len(b.Orders)%bookRows == 0 {
+			return reader.Rest(ctx)
+		}
 		return nil
 	})
 	return err

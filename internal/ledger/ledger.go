@@ -47,6 +47,7 @@ type Ledger struct {
 	log      *zap.Logger
 	journal  *journal
 	watch    watch
+	turns    *turns
 
 	// Reconcile puts a sale together again that has lost data; nil leaves that to an
 	// operator. It is called under the sale's lease, whose token it gets.
@@ -73,7 +74,7 @@ func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Conf
 	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
 	l.journal = newJournal(log, l.hooks)
 	l.watch.sights = map[sale.ID]sight{}
-	l.readings = map[sale.ID]*active{}
+	l.readings, l.turns = map[sale.ID]*active{}, &turns{free: reconciledAtOnce}
 	return l, nil
 }
 
@@ -227,7 +228,7 @@ func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder) {
 		log = log.With(zap.Int64("token", int64(token)))
 		log.Info("reading")
 		l.hooks.Reading(id, true)
-		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal, reconcile: l.Reconcile}
+		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal, turns: l.turns, reconcile: l.Reconcile}
 		return r.run(stop, work)
 	})
 	l.journal.leave(id)

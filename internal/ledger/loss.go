@@ -12,6 +12,11 @@ import (
 // minute on two cores.
 const reconcileTimeout = 10 * time.Minute
 
+// reconciledAtOnce is how many sales a ledger reconciles at the same time. Raised, the sale
+// that buyers are waiting for shares the processors with others; lowered, a large sale keeps
+// the small ones waiting.
+const reconciledAtOnce = 2
+
 // report calls the hook Lost where that has changed.
 func (r *reader) report(lost bool) {
 	if r.reported == nil || *r.reported != lost {
@@ -47,6 +52,20 @@ func (r *reader) lost(work context.Context, why error) error {
 	}
 	if r.reconcile == nil {
 		return why
+	}
+	mine := r.turns.ask(r.sold)
+	defer r.turns.leave(mine)
+	for waiting := true; waiting; {
+		select {
+		case <-mine.granted:
+			waiting = false
+		case <-work.Done():
+			return why
+		case <-time.After(r.cfg.Look):
+			if r.yielded(work) {
+				return why
+			}
+		}
 	}
 	long, end := context.WithTimeout(work, reconcileTimeout)
 	defer end()

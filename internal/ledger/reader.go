@@ -38,6 +38,7 @@ type reader struct {
 	cfg     Config
 	hooks   Hooks
 	journal *journal
+	turns   *turns
 
 	// reconcile puts a sale together again that has lost data, or is nil.
 	reconcile func(work context.Context, id sale.ID, token sale.Generation) error
@@ -49,6 +50,7 @@ type reader struct {
 	found    bool       // the ledger has the sale
 	archived bool       // and Redis need not have it
 
+	sold     time.Time // when it last committed something; zero until then
 	looked   time.Time // when the record was last compared with chain
 	asked    time.Time // when it was last asked whether somebody wants the lease
 	reported *bool     // what the hook Lost was last called with
@@ -135,7 +137,7 @@ func (r *reader) drain(stop, work context.Context) (entries int, err error) {
 		ahead := r.readAhead(work, p.Events[len(p.Events)-1].ID)
 		serr := r.settle(work, p, fresh, to)
 		if serr == nil {
-			entries += len(p.Events)
+			entries, r.sold = entries+len(p.Events), time.Now()
 		}
 		next := <-ahead
 		if serr != nil {

@@ -8,10 +8,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"onsale/internal/sale"
+	"onsale/internal/throttle"
 )
 
 // Store is the record in PostgreSQL. It is safe for concurrent use.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct {
+	pool *pgxpool.Pool
+	// Rest is how long a book that is read rests after each piece. Set it before use.
+	Rest throttle.Rest
+}
 
 // Open makes a store of the database that the URL names; the URL may also set the pool's
 // size (pool_max_conns). It does not wait for PostgreSQL, which may be away: the only error

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"onsale/internal/throttle"
 )
 
 // Config says where Redis is and how long to wait for it.
@@ -36,6 +38,9 @@ type Config struct {
 	MemoryWarning int
 	// Ledger: the site has a ledger, so a sale sells only once it is recorded there.
 	Ledger bool
+
+	// Rest is how long a snapshot rests after each piece, see [throttle.Rest].
+	Rest throttle.Rest
 
 	// Call bounds one script call. Raising it keeps buyers waiting longer on a
 	// stalled Redis and must stay below a claim's deadline, or no re-send fits

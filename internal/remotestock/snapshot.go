@@ -24,8 +24,8 @@ const (
 	// eventsAtOnce is how many events one call reads; each has up to 128 orders.
 	eventsAtOnce = 32
 	// copying is for how long events are copied for one snapshot. A million orders
-	// are read within ten seconds.
-	copying = 2 * time.Minute
+	// are read within ten seconds, in a minute where the reader rests.
+	copying = 5 * time.Minute
 )
 
 // scanCommand is HSCAN or ZSCAN.
@@ -200,6 +200,7 @@ func (s *Store) scanSale(ctx context.Context, k keys, v *sale.Snapshot) error {
 // what comes or goes meanwhile may be.
 func (s *Store) scan(ctx context.Context, key string, command scanCommand, atOnce int64, each func(name, value string) error) error {
 	var errs []error
+	reader := s.config.Rest.Begin()
 	for cursor := uint64(0); ; {
 		call, cancel := context.WithTimeout(ctx, s.config.Call)
 		flat, next, err := command(call, key, cursor, "", atOnce).Result()
@@ -212,6 +213,9 @@ func (s *Store) scan(ctx context.Context, key string, command scanCommand, atOnc
 		}
 		if cursor = next; cursor == 0 {
 			return errors.Join(errs...)
+		}
+		if err := reader.Rest(ctx); err != nil {
+			return err
 		}
 	}
 }

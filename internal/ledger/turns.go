@@ -1,0 +1,59 @@
+package ledger
+
+import (
+	"sync"
+	"time"
+)
+
+// turns bounds how many sales are reconciled at once. Redis that comes back empty has lost
+// all of them: the sale that sold last gets the next turn, for its buyers are waiting.
+type turns struct {
+	mu      sync.Mutex
+	free    int
+	waiting []*turn
+}
+
+// turn is one sale's place; granted is closed when it may begin.
+type turn struct {
+	sold    time.Time
+	granted chan struct{}
+}
+
+// ask queues for a turn. Whoever asked calls leave, whether the turn was granted or not.
+func (t *turns) ask(sold time.Time) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	mine := &turn{sold, make(chan struct{})}
+	t.waiting = append(t.waiting, mine)
+	t.grant()
+	return mine
+}
+
+// leave gives back a turn, or a place in the queue.
+func (t *turns) leave(mine *turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, w := range t.waiting {
+		if w == mine {
+			t.waiting = append(t.waiting[:i], t.waiting[i+1:]...)
+			return
+		}
+	}
+	t.free++
+	t.grant()
+}
+
+// grant lets as many begin as may, those that sold last first. The mutex is held.
+func (t *turns) grant() {
+	for t.free > 0 && len(t.waiting) > 0 {
+		next := 0
+		for i, w := range t.waiting {
+			if w.sold.After(t.waiting[next].sold) {
+				next = i
+			}
+		}
+		close(t.waiting[next].granted)
+		t.waiting = append(t.waiting[:next], t.waiting[next+1:]...)
+		t.free--
+	}
+}

@@ -54,7 +54,9 @@ func (m *Sale) Page(after string, limit int) sale.Page {
 // now on. The error is [sale.ErrLost] where it is shut, also from before.
 func (m *Sale) See(seen sale.Mark) error {
 	if m.lost == "" && seen != (sale.Mark{}) {
-		m.lost = m.behind(seen)
+		if m.lost = m.behind(seen); m.lost != "" {
+			m.witness = seen
+		}
 	}
 	if m.lost != "" {
 		return m.shut()
@@ -129,7 +131,7 @@ func (m *Sale) Adopt(r sale.Records, chain sale.Chain, fence string) {
 	m.definition, m.closed = r.Sale, r.Sale.Closed
 	m.definition.Total = r.Opened
 	m.orders, m.payments, m.restocks = r.Orders, r.Payments, r.Restocks
-	m.life, m.lost, m.read, m.events = chain.Life, "", 0, nil
+	m.life, m.lost, m.witness, m.read, m.events = chain.Life, "", sale.Mark{}, 0, nil
 	m.stock = max(m.stock+1, sale.Generation(m.Now))
 	m.ended, m.past = map[sale.OrderID]int64{}, nil
 	later := map[sale.Buyer]int{}

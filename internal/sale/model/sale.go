@@ -26,11 +26,12 @@ type Sale struct {
 	restocks   map[string]int64
 	stock      sale.Generation
 
-	mark   sale.Mark
-	base   int64 // the last event before this epoch
-	read   int64
-	lost   string
-	events []sale.Event // of this epoch, oldest first
+	mark    sale.Mark
+	base    int64 // the last event before this epoch
+	read    int64
+	lost    string
+	witness sale.Mark    // what was seen beyond, where that shut the sale
+	events  []sale.Event // of this epoch, oldest first
 }
 
 // New opens a sale. life is random and tells openings of the same sale apart; where
@@ -84,7 +85,7 @@ func (m *Sale) Records() sale.Records {
 // Snapshot is all of it at this instant.
 func (m *Sale) Snapshot() sale.Snapshot {
 	s := sale.Snapshot{
-		Records: m.Records(), At: m.Now, Counters: m.Counters(), Chain: m.Chain(), Read: m.read, Lost: m.lost,
+		Records: m.Records(), At: m.Now, Counters: m.Counters(), Chain: m.Chain(), Read: m.read, Lost: m.lost, Witness: m.witness,
 		Buyers: map[sale.Buyer]sale.OrderID{}, Live: map[sale.OrderID]sale.Buyer{},
 		Deadlines: map[sale.OrderID]sale.Instant{}, Stream: m.Stream(),
 	}

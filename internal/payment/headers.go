@@ -67,12 +67,16 @@ func parseTimestamp(value []byte) (sale.Instant, error) {
 var encodedSize = base64.StdEncoding.EncodedLen(sha256.Size)
 
 // parseSignatures returns the v1 signatures of a list separated by blanks. Those of
-// another version have a form that we don't know, and are left out.
+// another version have a form that we don't know, and are left out. So is what is
+// malformed beside others: it matches nothing, and whoever rotates secrets or signs by
+// several means must not be refused for one of them. Only where nothing else is there, it
+// is told.
 func parseSignatures(value []byte) ([][]byte, error) {
 	if len(value) > maxSignature {
 		return nil, malformed(HeaderSignature, "want at most %d bytes", maxSignature)
 	}
 	var signatures [][]byte
+	var fault error
 	looked := 0
 	for entry := range bytes.SplitSeq(value, []byte{' '}) {
 		if len(entry) == 0 {
@@ -83,19 +87,24 @@ func parseSignatures(value []byte) ([][]byte, error) {
 		}
 		version, encoded, ok := bytes.Cut(entry, []byte{','})
 		if !ok || len(version) == 0 {
-			return nil, malformed(HeaderSignature, "want a version, a comma and the signature")
+			fault = malformed(HeaderSignature, "want a version, a comma and the signature")
+			continue
 		}
 		if string(version) != "v1" {
 			continue
 		}
 		signature, err := base64.StdEncoding.Strict().AppendDecode(nil, encoded)
 		if err != nil || len(encoded) != encodedSize || len(signature) != sha256.Size {
-			return nil, malformed(HeaderSignature, "want %d letters of standard base64 after v1", encodedSize)
+			fault = malformed(HeaderSignature, "want %d letters of standard base64 after v1", encodedSize)
+			continue
 		}
 		signatures = append(signatures, signature)
 	}
-	if looked == 0 {
+	switch {
+	case looked == 0:
 		return nil, malformed(HeaderSignature, "want at least one signature")
+	case len(signatures) == 0 && fault != nil:
+		return nil, fault
 	}
 	return signatures, nil
 }

@@ -108,7 +108,7 @@ var problems = [...]problem{
 		"This payment or this message was told of before with another content. Nothing was changed.", ""},
 	InvalidPayment: {"invalid-payment", 422, "The payment can't be read",
 		"Send payment, sale, order, amount in the minor unit, and currency.", ""},
-	PaymentUnknown: {"payment-unknown", 503, "It is unknown whether the payment was recorded",
+	PaymentUnknown: {"payment-outcome-unknown", 503, "It is unknown whether the payment was recorded",
 		"Send the message again: a payment counts once.", "1"},
 	Busy: {"busy", 503, "Too many buyers at this moment",
 		"Nothing was ordered. Try again in a moment.", "1"},

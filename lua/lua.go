@@ -23,29 +23,36 @@ func join(names ...string) string {
 	return string(source)
 }
 
+// ofSale is a script of a sale.
+func ofSale(names ...string) string {
+	return join(append([]string{"base", "prelude"}, names...)...)
+}
+
 // The scripts as Redis gets them. Those of a sale begin with the prelude; what
 // several share comes before each.
 //
 // All run though Redis's memory is full, but those that add to what may be sold: deduct
 // refuses new holds, open and restock fail. See although_full in prelude.lua.
 var (
-	Open     = join("prelude", "chain", "open")
-	Deduct   = join("prelude", "chain", "order", "deduct")
-	Resolve  = join("prelude", "chain", "order", "payment", "release", "resolve")
-	Expire   = join("prelude", "chain", "order", "release", "expire")
-	Settle   = join("prelude", "chain", "payment", "settle")
-	Restock  = join("prelude", "chain", "restock")
-	Close    = join("prelude", "chain", "close")
-	Draw     = join("prelude", "draw")
-	Read     = join("prelude", "read")
-	Plan     = join("prelude", "plan")
-	Find     = join("prelude", "order", "find")
-	Shut     = join("prelude", "shut")
-	Page     = join("prelude", "page")
-	Forget   = join("prelude", "forget")
-	Archive  = join("prelude", "archive")
-	Snapshot = join("prelude", "snapshot")
-	Adopt    = join("adopt")
+	Open     = ofSale("chain", "open")
+	Deduct   = ofSale("chain", "order", "deduct")
+	Resolve  = ofSale("chain", "order", "payment", "release", "resolve")
+	Expire   = ofSale("chain", "order", "release", "expire")
+	Payments = ofSale("order", "payment", "payments")
+	Orphan   = join("base", "payment", "orphan")
+	Settle   = ofSale("chain", "payment", "settle")
+	Restock  = ofSale("chain", "restock")
+	Close    = ofSale("chain", "close")
+	Draw     = ofSale("draw")
+	Read     = ofSale("read")
+	Plan     = ofSale("plan")
+	Find     = ofSale("order", "find")
+	Shut     = ofSale("shut")
+	Page     = ofSale("page")
+	Forget   = ofSale("forget")
+	Archive  = ofSale("archive")
+	Snapshot = ofSale("snapshot")
+	Adopt    = join("base", "adopt")
 	Rights   = join("rights")
 	Lease    = join("lease")
 	Registry = join("registry")

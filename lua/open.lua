@@ -29,7 +29,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
     if (values[i] or '') ~= given[i] then outcome = 'differs' end
   end
 else
-  for i = 2, 11 do
+  for i = 2, #KEYS do
     if redis.call('EXISTS', KEYS[i]) == 1 then
       return redis.error_reply('BROKEN ' .. KEYS[1] .. ' is missing, but ' .. KEYS[i] .. ' is left: run onsale reconcile')
     end

@@ -36,6 +36,12 @@ local function number(text, from, to)
   return n
 end
 
+-- An order's id as payments name it.
+local function hex(id)
+  local digits = string.gsub(id, '.', function(c) return string.format('%02x', string.byte(c)) end)
+  return (string.gsub(digits, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x+)$', '%1-%2-%3-%4-%5'))
+end
+
 local STATES = {h = true, p = true, c = true, e = true, r = true}
 
 -- The parts of an order's terms, or nil.

@@ -1,4 +1,4 @@
--- prelude: what every script of a sale shares. It is put before each of them. It
+-- prelude: what every script of a sale shares, put between base and script. It
 -- writes one thing only: that the sale has lost data.
 --
 -- KEYS   1 {sale}            hash: definition, counters (total remaining held paid),
@@ -15,6 +15,7 @@
 --        9 {sale}:past       hash: buyer -> ids of the buyer's last ended orders
 --       10 {sale}:surplus    list: ids of ended orders to be removed
 --       11 {sale}:tap        stream: a copy of new events, while somebody audits
+--       12 {sale}:index      zset: payments by state and by order, see payment.lua
 -- ARGV   1 node  2 the plan generation it knows  3 the highest mark of the chain
 --        that it has seen, "epoch seq link", or ''
 -- reply  names and values in turn. Every script answers its caller's next
@@ -28,30 +29,12 @@
 --        UNRECORDED  the ledger has not recorded the sale yet; nothing was written
 --        TORN     the script failed after its first write
 -- keeps  remaining + held + paid = total, checked before anything is written
---
--- Numbers are doubles: all of ours stay far below 2^53, and int() prints them
--- without an exponent.
 
 local LAYOUT, RING, LINK = 2, 4096, 12
-
-local function int(n) return string.format('%.0f', n) end
-
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local NODE, KNOWN = ARGV[1], tonumber(ARGV[2])
 
 -- A generation rises also after data loss, because Redis time has moved on.
 local function next_generation(old) return math.max(old + 1, now) end
-
--- Writes after a script's first write go through here: an error from then on
--- must not look like one that proves that nothing was written.
-local function write(...)
-  local done = redis.pcall(...)
-  if type(done) == 'table' and done.err then
-    error({err = 'TORN ' .. done.err})
-  end
-  return done
-end
 
 -- Lets the script run though Redis's memory is full, for those that end, pay or delete:
 -- what would free memory must never wait for memory. Redis refuses a command that takes
@@ -161,6 +144,7 @@ local function check_types()
   redis.call('HGET', KEYS[9], '')
   redis.call('LRANGE', KEYS[10], '0', '0')
   redis.call('XLEN', KEYS[11])
+  redis.call('ZCARD', KEYS[12])
 end
 
 -- Why no claim passes now, or nil.

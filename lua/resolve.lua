@@ -4,7 +4,8 @@
 --       cancel, the buyer who asks
 --       pay, order as the provider names it, payment, message, amount, currency
 --       refund
--- reply outcome; order: as in events, or ''; payment and record: '' where there is none
+-- reply outcome; order: as in events, or ''; payment and record: '' where there is none;
+--       payments, next: the first of the order's payments after a refund, as in payments.lua
 --       done      this call made the transition
 --       due       pay: it came too late, twice or as another amount, or for an order
 --                 that is not here, and was recorded as a refund that is due
@@ -36,14 +37,13 @@ if unreadable then return redis.error_reply('BROKEN ' .. KEYS[4] .. ' has an ord
 local price = redis.call('HMGET', KEYS[1], 'price', 'currency')
 if not tonumber(price[1]) then return redis.error_reply('BROKEN ' .. KEYS[1] .. ' has no number in price') end
 
--- An order's id as payments name it, and the payment applied to it.
-local function hex(binary)
-  local digits = string.gsub(binary, '.', function(c) return string.format('%02x', string.byte(c)) end)
-  return string.gsub(digits, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x+)$', '%1-%2-%3-%4-%5')
-end
+-- How many payments the answer to a refund has, beside the one that paid.
+local FIRST = 100
+
+-- The payment that paid an order, and its record.
 local function applied_to(order)
-  local payment = redis.call('HGET', KEYS[7], 'o:' .. order)
-  return payment, payment and redis.call('HGET', KEYS[7], 'p:' .. payment) or ''
+  local payment = redis.call('HGET', PAYMENTS, 'o:' .. order)
+  return payment, payment and redis.call('HGET', PAYMENTS, 'p:' .. payment) or ''
 end
 
 local function cancel()
@@ -58,7 +58,7 @@ end
 
 local function refund()
   if not t then return 'unknown' end
-  local payment, record = applied_to((hex(id)))
+  local payment, record = applied_to(hex(id))
   if t.state == 'r' then return 'already', payment, record end
   if t.state ~= 'p' then return 'refused' end
   local p, news = read_payment(record), nil
@@ -67,7 +67,7 @@ local function refund()
     news = {'payment:' .. payment, record}
   end
   release(b, {t}, 'p', 'r', news)
-  if p then write('HSET', KEYS[7], 'p:' .. payment, record) end
+  if p then change_payment(payment, p, record) end
   return 'done', payment, record
 end
 
@@ -82,7 +82,7 @@ end
 
 local function pay()
   local order, payment, message, amount, currency = unpack(ARGV, 6, 10)
-  local before = redis.call('HMGET', KEYS[7], 'p:' .. payment, 'm:' .. message)
+  local before = redis.call('HMGET', PAYMENTS, 'p:' .. payment, 'm:' .. message)
   if before[1] or before[2] then
     local p = read_payment(before[1])
     local same = p and p.order == order and p.amount == amount and p.currency == currency
@@ -96,7 +96,7 @@ local function pay()
     local fields = {'payment:' .. payment, due}
     although_full()
     begin_event(b, payload(fields), {})
-    write('HSET', KEYS[7], 'p:' .. payment, due, 'm:' .. message, payment)
+    add_payment(payment, due, false, 'm:' .. message, payment)
     end_event(b, fields)
     return 'due', payment, due
   end
@@ -106,7 +106,7 @@ local function pay()
   local alone = drop_deadline(b, t)
   although_full()
   begin_event(b, payload(fields), {'held', int(b.held - t.quantity), 'paid', int(b.paid + t.quantity), 'dead', int(b.dead)})
-  write('HSET', KEYS[7], 'p:' .. payment, record, 'm:' .. message, payment, 'o:' .. order, payment)
+  add_payment(payment, record, true, 'm:' .. message, payment, 'o:' .. order, payment)
   write('HSET', KEYS[3], t.buyer, t.id .. t.text)
   if alone then write('ZREM', KEYS[5], t.id) end
   end_event(b, fields)
@@ -118,4 +118,7 @@ if verb == 'cancel' then outcome = cancel()
 elseif verb == 'pay' then outcome, payment, record = pay()
 else outcome, payment, record = refund() end
 local order = t and outcome ~= 'unknown' and row(t) or ''
-return answer(header(b), 'outcome', outcome, 'order', order, 'payment', payment or '', 'record', record or '')
+local reply = answer(header(b), 'outcome', outcome, 'order', order, 'payment', payment or '', 'record', record or '')
+if verb ~= 'refund' or order == '' then return reply end
+local page, next = payments_for(hex(id), '', FIRST)
+return answer(reply, 'payments', page, 'next', next)

@@ -12,7 +12,7 @@ local b, failure = books()
 if not b then return failure end
 if #ARGV ~= 4 or ARGV[4] == '' then return redis.error_reply('BADCALL settle wants a payment') end
 check_types()
-local record = redis.call('HGET', KEYS[7], 'p:' .. ARGV[4]) or ''
+local record = redis.call('HGET', PAYMENTS, 'p:' .. ARGV[4]) or ''
 
 local p = read_payment(record)
 local outcome = 'refused'
@@ -25,7 +25,7 @@ elseif p.state == 'due' then
   local fields = {'payment:' .. ARGV[4], record}
   although_full()
   begin_event(b, payload(fields), {})
-  write('HSET', KEYS[7], 'p:' .. ARGV[4], record)
+  change_payment(ARGV[4], p, record)
   end_event(b, fields)
 end
 return answer(header(b), 'outcome', outcome, 'record', record)

@@ -4,12 +4,13 @@
 -- an event brings orders and payments as they are since.
 --
 -- ARGV  4 begin, for how many milliseconds events are copied
---         page, the entry after which it begins or '', how many entries at most
+--         page, the entry after which it begins or '', how many entries at most, then
+--         the fields of {sale} that are wanted: all of them may be thousands of restocks
 --         end, the reply's until
 -- reply outcome: done, or expired where events are no longer copied: begin again
 --       until: begin; last: begin, the last entry of the copy, or '0'
---       entries: page
---       sale: all fields of {sale}, of the same instant; lost: why it is shut, or ''
+--       entries, and sale, names and values of the same instant in turn: page
+--       lost: why it is shut, or ''
 -- keeps what it copies ends by itself
 
 local b, failure = books(true)
@@ -22,11 +23,16 @@ if verb == 'begin' and tonumber(ARGV[5]) then
   redis.call('HSET', KEYS[1], 'tap', int(b.tap))
   local last = redis.call('XREVRANGE', KEYS[11], '+', '-', 'COUNT', '1')
   reply = {'until', b.tap, 'last', last[1] and last[1][1] or '0'}
-elseif verb == 'page' and tonumber(ARGV[6]) then
+elseif verb == 'page' and tonumber(ARGV[6]) and ARGV[7] then
   if b.tap <= now then
     outcome = 'expired'
   else
-    reply = {'entries', redis.call('XRANGE', KEYS[11], '(' .. ARGV[5], '+', 'COUNT', ARGV[6])}
+    local values, fields = redis.call('HMGET', KEYS[1], unpack(ARGV, 7)), {}
+    for i = 7, #ARGV do
+      local value = values[i - 6]
+      if value then fields[#fields + 1], fields[#fields + 2] = ARGV[i], value end
+    end
+    reply = {'entries', redis.call('XRANGE', KEYS[11], '(' .. ARGV[5], '+', 'COUNT', ARGV[6]), 'sale', fields}
   end
 elseif verb == 'end' and tonumber(ARGV[5]) then
   -- Another caller may have begun since.
@@ -38,4 +44,4 @@ elseif verb == 'end' and tonumber(ARGV[5]) then
 else
   return redis.error_reply('BADCALL snapshot wants begin, page or end')
 end
-return answer(header(b), 'outcome', outcome, 'lost', b.lost, 'sale', redis.call('HGETALL', KEYS[1]), unpack(reply))
+return answer(header(b), 'outcome', outcome, 'lost', b.lost, unpack(reply))

@@ -57,7 +57,7 @@ const (
 func (h *Handler) recorded(r *http.Request, id sale.ID) (v sale.Survey, err error) {
 	for deadline := time.Now().Add(h.wait); ; {
 		if v, err = h.stock.Survey(r.Context(), id); err != nil {
-			return v, err
+			return v, done(err)
 		}
 		if v.Lost != "" {
 			return v, sale.Conflict("sale %s was opened before, and Redis has lost it: %s. It is shut, and nothing sells. A ledger that reconciles by itself brings back what was sold within seconds; otherwise run onsale reconcile %s", id, v.Lost, id)
@@ -67,7 +67,7 @@ func (h *Handler) recorded(r *http.Request, id sale.ID) (v sale.Survey, err erro
 		}
 		select {
 		case <-r.Context().Done():
-			return v, r.Context().Err()
+			return v, done(r.Context().Err())
 		case <-time.After(recordPoll):
 		}
 	}
@@ -78,16 +78,25 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.respond(w, r, http.StatusOK, id)
+	return h.respond(w, r, id)
 }
 
-func (h *Handler) respond(w http.ResponseWriter, r *http.Request, status int, id sale.ID) error {
+func (h *Handler) respond(w http.ResponseWriter, r *http.Request, id sale.ID) error {
 	v, err := h.stock.Survey(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	h.write(w, status, "application/json", newStatus(v))
+	h.write(w, http.StatusOK, "application/json", newStatus(v))
 	return nil
+}
+
+// done is the error of a sale that can't be shown after it was changed. Whatever the reason,
+// it must not say that nothing was done.
+func done(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: the change was made, and the sale can't be shown: %v. Sent again it changes nothing", sale.ErrUnknown, err)
 }
 
 // list shows every sale. One that can't be read is named with its error among
@@ -122,7 +131,7 @@ func (h *Handler) setClosed(closed bool) call {
 			return err
 		}
 		h.log.Info("sale closed or reopened", zap.String("sale", string(id)), zap.Bool("closed", closed))
-		return h.respond(w, r, http.StatusOK, id)
+		return done(h.respond(w, r, id))
 	}
 }
 
@@ -154,7 +163,7 @@ func (h *Handler) restock(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h.log.Info("sale restocked", zap.String("sale", string(id)), zap.Int64("delta", change.Delta), zap.String("key", key))
-	return h.respond(w, r, http.StatusOK, id)
+	return done(h.respond(w, r, id))
 }
 
 func (h *Handler) nodes(w http.ResponseWriter, _ *http.Request) error {

@@ -314,7 +314,8 @@ func TestFailuresAreToldApart(t *testing.T) {
 				sales:     func() ([]sale.ID, error) { return nil, c.err },
 				survey:    func(sale.ID) (sale.Survey, error) { return sale.Survey{}, c.err },
 				order:     func(sale.ID, sale.OrderID) (sale.Order, error) { return sale.Order{}, c.err },
-				refund:    func(sale.ID, sale.OrderID) (sale.Receipt, error) { return sale.Receipt{}, c.err },
+				refund:    func(sale.ID, sale.OrderID) (sale.Refund, error) { return sale.Refund{}, c.err },
+				payments:  func(sale.ID) ([]sale.Payment, error) { return nil, c.err },
 				settle:    func(sale.ID, sale.PaymentID) (sale.Payment, error) { return sale.Payment{}, c.err },
 			}, nil)
 			for _, request := range []struct{ method, path, body string }{

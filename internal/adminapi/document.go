@@ -108,6 +108,7 @@ type Order struct {
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 	Payments  []Payment `json:"payments"`
+	Next      string    `json:"next,omitempty"` // ?cursor= of the order's other payments
 }
 
 // Payment is a payment as an operator sees it.
@@ -121,17 +122,23 @@ type Payment struct {
 	At       time.Time `json:"at"`
 }
 
-func newOrder(id sale.ID, o sale.Order, payments []sale.Payment) Order {
+func newOrder(id sale.ID, o sale.Order, payments sale.PaymentPage) Order {
 	d := Order{
 		ID: string(o.ID), Sale: string(id), Buyer: string(o.Buyer), Quantity: o.Quantity, State: string(o.State),
-		CreatedAt: o.Created.Time(), ExpiresAt: o.Expires.Time(), Payments: []Payment{},
+		CreatedAt: o.Created.Time(), ExpiresAt: o.Expires.Time(), Payments: newPayments(payments.Payments),
 	}
-	for _, p := range payments {
-		if p.Order == o.ID {
-			d.Payments = append(d.Payments, newPayment(p))
-		}
+	if payments.Next != "" {
+		d.Next = cursor(payments.Next)
 	}
 	return d
+}
+
+func newPayments(payments []sale.Payment) []Payment {
+	list := []Payment{}
+	for _, p := range payments {
+		list = append(list, newPayment(p))
+	}
+	return list
 }
 
 func newPayment(p sale.Payment) Payment {

@@ -26,11 +26,13 @@ type Stock interface {
 	SetClosed(ctx context.Context, id sale.ID, closed bool) error
 	Sales(ctx context.Context) ([]sale.ID, error)
 	Survey(ctx context.Context, id sale.ID) (sale.Survey, error)
-	Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error)
-	Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Receipt, error)
-	Payments(ctx context.Context, id sale.ID) ([]sale.Payment, error)
+	// OrderPayments, Payments and Orphans read a page: what comes after a place, "" or what
+	// the page before named, and at most so many.
+	OrderPayments(ctx context.Context, id sale.ID, order sale.OrderID, after string, limit int) (sale.Order, sale.PaymentPage, error)
+	Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Refund, error)
+	Payments(ctx context.Context, id sale.ID, state sale.PaymentState, after string, limit int) (sale.PaymentPage, error)
 	Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) (sale.Payment, error)
-	Orphans(ctx context.Context) ([]sale.Orphan, error)
+	Orphans(ctx context.Context, state sale.PaymentState, after string, limit int) (sale.OrphanPage, error)
 	SettleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error)
 }
 

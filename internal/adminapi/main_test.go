@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +36,7 @@ type stock struct {
 	sales     func() ([]sale.ID, error)
 	survey    func(sale.ID) (sale.Survey, error)
 	order     func(sale.ID, sale.OrderID) (sale.Order, error)
-	refund    func(sale.ID, sale.OrderID) (sale.Receipt, error)
+	refund    func(sale.ID, sale.OrderID) (sale.Refund, error)
 	payments  func(sale.ID) ([]sale.Payment, error)
 	settle    func(sale.ID, sale.PaymentID) (sale.Payment, error)
 	calls     []string
@@ -82,28 +84,46 @@ func (s *stock) Survey(_ context.Context, id sale.ID) (sale.Survey, error) {
 	return s.survey(id)
 }
 
-func (s *stock) Order(_ context.Context, id sale.ID, o sale.OrderID) (sale.Order, error) {
-	if s.order == nil {
-		return paidOrder(o), nil
+func (s *stock) OrderPayments(_ context.Context, id sale.ID, o sale.OrderID, after string, limit int) (sale.Order, sale.PaymentPage, error) {
+	order, err := paidOrder(o), error(nil)
+	if s.order != nil {
+		order, err = s.order(id, o)
 	}
-	return s.order(id, o)
+	if err != nil {
+		return order, sale.PaymentPage{}, err
+	}
+	page, err := s.page(id, after, limit, func(p sale.Payment) bool { return p.Order == o })
+	return order, page, err
 }
 
-func (s *stock) Refund(_ context.Context, id sale.ID, o sale.OrderID) (sale.Receipt, error) {
+func (s *stock) Refund(_ context.Context, id sale.ID, o sale.OrderID) (sale.Refund, error) {
 	s.calls = append(s.calls, "refund "+string(id)+" "+string(o))
 	if s.refund == nil {
 		refunded := paidOrder(o)
 		refunded.State = sale.StateRefunded
-		return sale.Receipt{Order: refunded}, nil
+		page, err := s.page(id, "", sale.MaxPage, func(p sale.Payment) bool { return p.Order == o })
+		return sale.Refund{Receipt: sale.Receipt{Order: refunded}, Payments: page}, err
 	}
 	return s.refund(id, o)
 }
 
-func (s *stock) Payments(_ context.Context, id sale.ID) ([]sale.Payment, error) {
-	if s.payments == nil {
-		return payments(), nil
+func (s *stock) Payments(_ context.Context, id sale.ID, state sale.PaymentState, after string, limit int) (sale.PaymentPage, error) {
+	return s.page(id, after, limit, func(p sale.Payment) bool { return p.State == state })
+}
+
+// page is a part of the payments that are wanted. A place is how many came before.
+func (s *stock) page(id sale.ID, after string, limit int, wanted func(sale.Payment) bool) (sale.PaymentPage, error) {
+	all, err := payments(), error(nil)
+	if s.payments != nil {
+		all, err = s.payments(id)
 	}
-	return s.payments(id)
+	all = slices.DeleteFunc(all, func(p sale.Payment) bool { return !wanted(p) })
+	from, _ := strconv.Atoi(after)
+	page := sale.PaymentPage{Payments: all[min(from, len(all)):min(from+limit, len(all))]}
+	if from+limit < len(all) {
+		page.Next = strconv.Itoa(from + limit)
+	}
+	return page, err
 }
 
 func (s *stock) Settle(_ context.Context, id sale.ID, p sale.PaymentID) (sale.Payment, error) {
@@ -116,11 +136,18 @@ func (s *stock) Settle(_ context.Context, id sale.ID, p sale.PaymentID) (sale.Pa
 	return s.settle(id, p)
 }
 
-func (s *stock) Orphans(context.Context) ([]sale.Orphan, error) {
+func (s *stock) Orphans(_ context.Context, state sale.PaymentState, after string, limit int) (page sale.OrphanPage, err error) {
 	if s.orphans == nil {
-		return nil, nil
+		return page, nil
 	}
-	return s.orphans()
+	all, err := s.orphans()
+	all = slices.DeleteFunc(all, func(o sale.Orphan) bool { return o.State != state })
+	from, _ := strconv.Atoi(after)
+	page.Orphans = all[min(from, len(all)):min(from+limit, len(all))]
+	if from+limit < len(all) {
+		page.Next = strconv.Itoa(from + limit)
+	}
+	return page, err
 }
 
 func (s *stock) SettleOrphan(_ context.Context, p sale.PaymentID) (sale.Orphan, error) {

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -8,21 +9,18 @@ import (
 	"onsale/internal/sale"
 )
 
-// order shows one order, whosever it is, with its payments.
+// order shows one order, whosever it is, with a page of its payments. Nearly always that
+// is all of them.
 func (h *Handler) order(w http.ResponseWriter, r *http.Request) error {
 	id, err := saleID(r)
 	if err != nil {
 		return err
 	}
-	o, err := h.stock.Order(r.Context(), id, sale.OrderID(r.PathValue("order")))
+	page, err := pageWanted(r)
 	if err != nil {
 		return err
 	}
-	return h.respondOrder(w, r, id, o)
-}
-
-func (h *Handler) respondOrder(w http.ResponseWriter, r *http.Request, id sale.ID, o sale.Order) error {
-	payments, err := h.stock.Payments(r.Context(), id)
+	o, payments, err := h.stock.OrderPayments(r.Context(), id, sale.OrderID(r.PathValue("order")), page.after, page.limit)
 	if err != nil {
 		return err
 	}
@@ -30,20 +28,23 @@ func (h *Handler) respondOrder(w http.ResponseWriter, r *http.Request, id sale.I
 	return nil
 }
 
-// refund ends a paid order. Its tickets go back on sale, and its payment is due.
+// refund ends a paid order. Its tickets go back on sale, and its payment is due. What it
+// answers comes with the refund itself: were it read afterwards, a failure would say that
+// nothing was done.
 func (h *Handler) refund(w http.ResponseWriter, r *http.Request) error {
 	id, err := saleID(r)
 	if err != nil {
 		return err
 	}
-	receipt, err := h.stock.Refund(r.Context(), id, sale.OrderID(r.PathValue("order")))
+	refund, err := h.stock.Refund(r.Context(), id, sale.OrderID(r.PathValue("order")))
 	if err != nil {
 		return err
 	}
-	if !receipt.Replayed {
-		h.log.Info("order refunded", zap.String("sale", string(id)), zap.String("order", string(receipt.Order.ID)))
+	if !refund.Replayed {
+		h.log.Info("order refunded", zap.String("sale", string(id)), zap.String("order", string(refund.Order.ID)))
 	}
-	return h.respondOrder(w, r, id, receipt.Order)
+	h.write(w, http.StatusOK, "application/json", newOrder(id, refund.Order, refund.Payments))
+	return nil
 }
 
 // refunds lists the payments that are due to go back. With ?state=settled it
@@ -54,24 +55,15 @@ func (h *Handler) refunds(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	state, err := stateWanted(r)
+	page, err2 := pageWanted(r)
+	if err := cmp.Or(err, err2); err != nil {
+		return err
+	}
+	payments, err := h.stock.Payments(r.Context(), id, state, page.after, page.limit)
 	if err != nil {
 		return err
 	}
-	// A sale without payments and no sale look alike in the payments' key.
-	if _, err := h.stock.Survey(r.Context(), id); err != nil {
-		return err
-	}
-	payments, err := h.stock.Payments(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	list := []Payment{}
-	for _, p := range payments {
-		if p.State == state {
-			list = append(list, newPayment(p))
-		}
-	}
-	h.write(w, http.StatusOK, "application/json", map[string]any{"refunds": list})
+	h.paged(w, r, "refunds", newPayments(payments.Payments), payments.Next)
 	return nil
 }
 

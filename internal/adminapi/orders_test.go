@@ -102,8 +102,8 @@ func TestRefunding(t *testing.T) {
 	})
 	t.Run("is logged the first time", func(t *testing.T) {
 		for replayed, want := range map[bool]int{false: 1, true: 0} {
-			server, logged := serveLogged(t, &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Receipt, error) {
-				return sale.Receipt{Order: paidOrder(o), Replayed: replayed}, nil
+			server, logged := serveLogged(t, &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Refund, error) {
+				return sale.Refund{Receipt: sale.Receipt{Order: paidOrder(o), Replayed: replayed}}, nil
 			}})
 			ask(t, server, "POST", theOrder+"/refund", "")
 			if got := logged.FilterMessage("order refunded").Len(); got != want {
@@ -112,8 +112,8 @@ func TestRefunding(t *testing.T) {
 		}
 	})
 	t.Run("tells the conflict where the order was not paid", func(t *testing.T) {
-		s := &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Receipt, error) {
-			return sale.Receipt{Order: paidOrder(o)}, sale.Conflict("order is held")
+		s := &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Refund, error) {
+			return sale.Refund{Receipt: sale.Receipt{Order: paidOrder(o)}}, sale.Conflict("order is held")
 		}}
 		a := ask(t, serve(t, s, nil), "POST", theOrder+"/refund", "")
 		wantProblem(t, a, http.StatusConflict, "conflict")
@@ -151,12 +151,8 @@ func TestRefundsAreListed(t *testing.T) {
 			t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
 		}
 	})
-	// In Redis a sale without payments looks like no sale.
 	t.Run("not of a sale that does not exist", func(t *testing.T) {
-		s := &stock{
-			survey:   func(sale.ID) (sale.Survey, error) { return sale.Survey{}, fmt.Errorf("survey: %w", sale.ErrNoSale) },
-			payments: func(sale.ID) ([]sale.Payment, error) { return nil, nil },
-		}
+		s := &stock{payments: func(sale.ID) ([]sale.Payment, error) { return nil, fmt.Errorf("payments: %w", sale.ErrNoSale) }}
 		wantProblem(t, ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/none/refunds", ""), http.StatusNotFound, "sale-unknown")
 	})
 	t.Run("not where they can't be read", func(t *testing.T) {

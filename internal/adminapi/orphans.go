@@ -26,17 +26,19 @@ func (h *Handler) orphans(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	orphans, err := h.stock.Orphans(r.Context())
+	page, err := pageWanted(r)
+	if err != nil {
+		return err
+	}
+	orphans, err := h.stock.Orphans(r.Context(), state, page.after, page.limit)
 	if err != nil {
 		return err
 	}
 	list := []Orphan{}
-	for _, o := range orphans {
-		if o.State == state {
-			list = append(list, newOrphan(o))
-		}
+	for _, o := range orphans.Orphans {
+		list = append(list, newOrphan(o))
 	}
-	h.write(w, http.StatusOK, "application/json", map[string]any{"orphans": list})
+	h.paged(w, r, "orphans", list, orphans.Next)
 	return nil
 }
 

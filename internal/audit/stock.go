@@ -27,6 +27,7 @@ func Stock(s sale.Snapshot) []string {
 	f.buyers(s)
 	f.deadlines(s)
 	f.payments(s)
+	f.lists(s)
 	f.stream(s)
 	return f.sorted()
 }
@@ -110,6 +111,24 @@ func (f *faults) payments(s sale.Snapshot) {
 	for id, o := range s.Orders {
 		if o.State == sale.StatePaid && applied[id] == "" {
 			f.add("order %s is paid by no payment", id)
+		}
+	}
+}
+
+// lists: an operator finds every payment in the list of its state, and no other. A
+// snapshot without lists is one of an earlier layout.
+func (f *faults) lists(s sale.Snapshot) {
+	if s.Listed == nil {
+		return
+	}
+	for id, p := range s.Payments {
+		if in := s.Listed[id]; in != p.State {
+			f.add("payment %s is %s, and listed as %q", id, p.State, in)
+		}
+	}
+	for id := range s.Listed {
+		if _, known := s.Payments[id]; !known {
+			f.add("payment %s is listed, and does not exist", id)
 		}
 	}
 }

@@ -132,6 +132,30 @@ func TestStock(t *testing.T) {
 	}
 }
 
+// TestAPaymentThatNobodyFinds: its refund would never be made.
+func TestAPaymentThatNobodyFinds(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*sale.Snapshot)
+		want   []string
+	}{
+		"each in its list":         {func(*sale.Snapshot) {}, nil},
+		"one in none":              {func(s *sale.Snapshot) { delete(s.Listed, "pd") }, []string{`payment pd is due, and listed as ""`}},
+		"one in another":           {func(s *sale.Snapshot) { s.Listed["pd"] = sale.PaymentSettled }, []string{`payment pd is due, and listed as "settled"`}},
+		"one that is not":          {func(s *sale.Snapshot) { s.Listed["p"] = sale.PaymentDue }, []string{`payment p is listed, and does not exist`}},
+		"a sale that has no lists": {func(s *sale.Snapshot) { s.Listed = nil }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := story().snapshot(nil)
+			s.Listed = map[sale.PaymentID]sale.PaymentState{}
+			for id, p := range s.Payments {
+				s.Listed[id] = p.State
+			}
+			c.change(&s)
+			wantFaults(t, audit.Stock(s), c.want...)
+		})
+	}
+}
+
 func TestStream(t *testing.T) {
 	held, expired := order("a", "ann", 1, sale.StateHeld), order("c", "cid", 3, sale.StateExpired)
 	for name, c := range map[string]struct {

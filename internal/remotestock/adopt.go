@@ -36,9 +36,6 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	args = append(args, definitionArgs(d)...)
 	args = append(args, "closed", flag(d.Closed), "ledger", flag(a.Ledger),
 		"total", c.Total, "remaining", c.Remaining, "held", c.Held, "paid", c.Paid)
-	for key, delta := range a.Records.Restocks {
-		args = append(args, "change:"+key, delta)
-	}
 	call, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	// Listed first: were it the last step and failed, the sale would be whole and nobody
@@ -96,11 +93,11 @@ const (
 // builder writes a sale's keys under names of their own.
 type builder struct {
 	store *Store
-	keys  []string // buyers, orders, deadlines, payments, past
+	keys  []string // restocks, buyers, orders, deadlines, payments, past, index
 }
 
 func (s *Store) builder(prefix string) builder {
-	return builder{s, []string{prefix + ":buyers", prefix + ":orders", prefix + ":deadlines", prefix + ":payments", prefix + ":past"}}
+	return builder{s, []string{prefix, prefix + ":buyers", prefix + ":orders", prefix + ":deadlines", prefix + ":payments", prefix + ":past", prefix + ":index"}}
 }
 
 func (b builder) discard(ctx context.Context) error {
@@ -113,8 +110,14 @@ func (b builder) build(ctx context.Context, a sale.Adoption) ([]any, error) {
 		return nil, err
 	}
 	buyers, orders, past, deadlines := ordersOf(a)
-	payments := paymentsOf(a.Records)
-	for key, fields := range map[string][]any{b.keys[0]: buyers, b.keys[1]: orders, b.keys[3]: payments, b.keys[4]: past} {
+	payments, index := paymentsOf(a.Records)
+	restocks := make([]any, 0, 2*len(a.Records.Restocks))
+	for key, delta := range a.Records.Restocks {
+		restocks = append(restocks, "change:"+key, delta)
+	}
+	for key, fields := range map[string][]any{
+		b.keys[0]: restocks, b.keys[1]: buyers, b.keys[2]: orders, b.keys[4]: payments, b.keys[5]: past,
+	} {
 		for chunk := range slices.Chunk(fields, 2*buildAtOnce) {
 			if err := b.store.client.HSet(ctx, key, chunk...).Err(); err != nil {
 				return nil, err
@@ -122,7 +125,16 @@ func (b builder) build(ctx context.Context, a sale.Adoption) ([]any, error) {
 		}
 	}
 	for chunk := range slices.Chunk(deadlines, addAtOnce) {
-		if err := b.store.client.ZAdd(ctx, b.keys[2], chunk...).Err(); err != nil {
+		if err := b.store.client.ZAdd(ctx, b.keys[3], chunk...).Err(); err != nil {
+			return nil, err
+		}
+	}
+	for chunk := range slices.Chunk(index, buildAtOnce) {
+		members := make([]redis.Z, len(chunk))
+		for i, m := range chunk {
+			members[i].Member = m
+		}
+		if err := b.store.client.ZAdd(ctx, b.keys[6], members...).Err(); err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +143,7 @@ func (b builder) build(ctx context.Context, a sale.Adoption) ([]any, error) {
 			return nil, err
 		}
 	}
-	return []any{len(buyers) / 2, len(orders) / 2, len(deadlines), len(payments) / 2, len(past) / 2}, nil
+	return []any{len(restocks) / 2, len(buyers) / 2, len(orders) / 2, len(deadlines), len(payments) / 2, len(past) / 2, len(index)}, nil
 }
 
 // ordersOf are the fields of buyers, orders and past, and the deadlines, in a
@@ -171,16 +183,4 @@ func ordersOf(a sale.Adoption) (buyers, orders, past []any, deadlines []redis.Z)
 		}
 	}
 	return buyers, orders, past, deadlines
-}
-
-func paymentsOf(r sale.Records) (fields []any) {
-	for _, id := range slices.Sorted(maps.Keys(r.Payments)) {
-		p := r.Payments[id]
-		fields = append(fields, "p:"+string(id), paymentRecord(p), "m:"+string(p.Message), string(id))
-		// A refunded order still names the payment that had paid it.
-		if p.State == sale.PaymentApplied || p.Reason == sale.ReasonRefunded {
-			fields = append(fields, "o:"+string(p.Order), string(id))
-		}
-	}
-	return fields
 }

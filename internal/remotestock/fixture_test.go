@@ -115,6 +115,8 @@ func wantClean(t testing.TB, s *remotestock.Store, id sale.ID) sale.Snapshot {
 func faultsOf(s sale.Snapshot) []string {
 	s.Records, s.Deadlines = s.Clone(), maps.Clone(s.Deadlines)
 	maps.DeleteFunc(s.Deadlines, func(id sale.OrderID, _ sale.Instant) bool { return s.Orders[id].State != sale.StateHeld })
+	s.Listed = maps.Clone(s.Listed)
+	maps.DeleteFunc(s.Listed, func(id sale.PaymentID, _ sale.PaymentState) bool { return s.Payments[id].Reason == sale.ReasonOrphan })
 	maps.DeleteFunc(s.Payments, func(_ sale.PaymentID, p sale.Payment) bool { return p.Reason == sale.ReasonOrphan })
 	s.Stream = slices.Clone(s.Stream)
 	for i, e := range s.Stream {

@@ -19,7 +19,7 @@ func (s *Store) Former(ctx context.Context, id sale.ID) (sale.Snapshot, error) {
 	var fields []string
 	hash := func(name, value string) error {
 		fields = append(fields, name, value)
-		return nil
+		return restockOf(&v.Records, name, value)
 	}
 	orders := func(id, record string) error {
 		o, err := parseFormerOrder(sale.OrderID(id), record)

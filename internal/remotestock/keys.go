@@ -10,8 +10,8 @@ const salesKey = "onsale:sales"
 // script's keys live on one node of a Redis Cluster. lua/prelude.lua says what
 // each holds.
 type keys struct {
-	sale, plan, buyers, orders, deadlines, events, payments, links, past, surplus, tap string
-	all                                                                                []string // in the scripts' order
+	sale, plan, buyers, orders, deadlines, events, payments, links, past, surplus, tap, index string
+	all                                                                                       []string // in the scripts' order
 }
 
 func keysOf(id sale.ID) keys {
@@ -19,9 +19,9 @@ func keysOf(id sale.ID) keys {
 	k := keys{
 		sale: tag, plan: tag + ":plan", buyers: tag + ":buyers", orders: tag + ":orders",
 		deadlines: tag + ":deadlines", events: tag + ":events", payments: tag + ":payments",
-		links: tag + ":links", past: tag + ":past", surplus: tag + ":surplus", tap: tag + ":tap",
+		links: tag + ":links", past: tag + ":past", surplus: tag + ":surplus", tap: tag + ":tap", index: tag + ":index",
 	}
-	k.all = []string{k.sale, k.plan, k.buyers, k.orders, k.deadlines, k.events, k.payments, k.links, k.past, k.surplus, k.tap}
+	k.all = []string{k.sale, k.plan, k.buyers, k.orders, k.deadlines, k.events, k.payments, k.links, k.past, k.surplus, k.tap, k.index}
 	return k
 }
 

@@ -46,6 +46,7 @@ func TestScriptsAgreeWithModel(t *testing.T) {
 			"pay 2":    w.pay,
 			"refund":   w.refund,
 			"settle":   w.settle,
+			"list":     w.list,
 			"overdue":  w.overdue,
 			"expire":   w.expire,
 			"restock":  w.restock,
@@ -259,6 +260,43 @@ func (w *world) settle(t *rapid.T) {
 	wantKind(t, "settle", err, err2)
 	if diff := cmp.Diff(want, got); err == nil && diff != "" {
 		t.Fatalf("settle (-model +redis):\n%s", diff)
+	}
+}
+
+// list reads the payments as an operator does, page by page.
+func (w *world) list(t *rapid.T) {
+	if w.see(); w.model.Lost() != "" {
+		return
+	}
+	ctx, limit := context.Background(), rapid.IntRange(1, 3).Draw(t, "limit")
+	for _, state := range []sale.PaymentState{sale.PaymentApplied, sale.PaymentDue, sale.PaymentSettled} {
+		got, err := paged(func(after string) (sale.PaymentPage, error) { return w.store.Payments(ctx, w.id, state, after, limit) })
+		if diff := cmp.Diff(w.model.Payments(state), got); err != nil || diff != "" {
+			t.Fatalf("%s payments: %v (-model +redis):\n%s", state, err, diff)
+		}
+	}
+	if o, ok := w.anyOrder(t); ok {
+		got, err := paged(func(after string) (sale.PaymentPage, error) {
+			found, page, err := w.store.OrderPayments(ctx, w.id, o.ID, after, limit)
+			if found != o && err == nil {
+				err = fmt.Errorf("got the order %+v, want %+v", found, o)
+			}
+			return page, err
+		})
+		if diff := cmp.Diff(w.model.PaymentsFor(o.ID), got); err != nil || diff != "" {
+			t.Fatalf("payments for %s: %v (-model +redis):\n%s", o.ID, err, diff)
+		}
+	}
+}
+
+// paged follows the pages of a list to its end.
+func paged(page func(after string) (sale.PaymentPage, error)) (all []sale.Payment, err error) {
+	for after := ""; ; {
+		p, err := page(after)
+		all = append(all, p.Payments...)
+		if after = p.Next; err != nil || after == "" {
+			return all, err
+		}
 	}
 }
 

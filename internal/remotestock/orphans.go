@@ -1,123 +1,104 @@
 package remotestock
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
+	"time"
 
 	"onsale/internal/sale"
 )
 
-// orphansKey is a hash of the site's payments for sales that nobody knows: "p:" and the
-// payment to sale and record, "m:" and the message to the payment that it named.
-const orphansKey = "onsale:orphans"
+// orphanKeys are the site's payments for sales that nobody knows: lua/orphan.lua.
+var orphanKeys = []string{"{onsale:orphans}", "{onsale:orphans}:index"}
 
 // Orphan records a payment for a sale that Redis does not have as a refund that is due. Of
 // p, all is read but state and reason. The error is [sale.ErrConflict] where the payment
 // or its message came before with another content, or of the infrastructure. Recording it
 // twice is no error.
-func (s *Store) Orphan(ctx context.Context, id sale.ID, p sale.Payment) (receipt sale.Receipt, err error) {
-	again, err := s.insist(ctx, func() (err error) {
-		receipt, err = s.orphan(ctx, id, p)
-		return err
-	})
-	if again {
-		receipt.Replayed = false // see resolve
-	}
-	return receipt, err
-}
-
-func (s *Store) orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
-	defer cancel()
+func (s *Store) Orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
 	p.State, p.Reason = sale.PaymentDue, sale.ReasonOrphan
-	// The message comes first: if this ends before the payment is written, the
-	// provider's next attempt finds its own message and goes on.
-	_, named, err := s.keep(ctx, "m:"+string(p.Message), string(p.ID))
-	if err == nil && named != string(p.ID) {
+	outcome, o, err := s.orphan(ctx, p.ID, "keep", string(id), string(p.ID), paymentRecord(p))
+	if err == nil && outcome == "differs" {
 		err = differs()
 	}
-	if err != nil {
-		return sale.Receipt{}, err
-	}
-	created, record, err := s.keep(ctx, "p:"+string(p.ID), string(id)+" "+paymentRecord(p))
-	if err != nil {
-		return sale.Receipt{}, err
-	}
-	kept, err := parseOrphan(p.ID, record)
-	switch {
-	case err != nil:
-		return sale.Receipt{}, classify("orphan", err)
-	case kept.Sale != id || kept.Order != p.Order || kept.Amount != p.Amount || kept.Currency != p.Currency:
-		return sale.Receipt{Payment: kept.Payment}, differs()
-	}
-	return sale.Receipt{Payment: kept.Payment, Replayed: !created}, nil
-}
-
-// keep sets a field once, and returns what it holds.
-func (s *Store) keep(ctx context.Context, field, value string) (created bool, kept string, err error) {
-	if created, err = s.client.HSetNX(ctx, orphansKey, field, value).Result(); err == nil && !created {
-		value, err = s.client.HGet(ctx, orphansKey, field).Result()
-	}
-	return created, value, classify("orphan", err)
-}
-
-// Orphans returns every payment for a sale that nobody knew, oldest first.
-func (s *Store) Orphans(ctx context.Context) ([]sale.Orphan, error) {
-	var orphans []sale.Orphan
-	err := s.scan(ctx, orphansKey, s.client.HScan, scanAtOnce, func(field, record string) error {
-		payment, is := strings.CutPrefix(field, "p:")
-		if !is {
-			return nil
-		}
-		o, err := parseOrphan(sale.PaymentID(payment), record)
-		orphans = append(orphans, o)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("orphans: %w", err)
-	}
-	slices.SortFunc(orphans, func(a, b sale.Orphan) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID))
-	})
-	// A scan may return a field twice.
-	return slices.CompactFunc(orphans, func(a, b sale.Orphan) bool { return a.ID == b.ID }), nil
+	return sale.Receipt{Payment: o.Payment, Replayed: outcome == "already"}, err
 }
 
 // SettleOrphan records that the money of such a payment has gone back. The error is
 // [sale.ErrNoPayment], or of the infrastructure. Settling twice is no error.
-func (s *Store) SettleOrphan(ctx context.Context, payment sale.PaymentID) (o sale.Orphan, err error) {
-	_, err = s.insist(ctx, func() (err error) {
-		o, err = s.settleOrphan(ctx, payment)
-		return err
-	})
+func (s *Store) SettleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error) {
+	outcome, o, err := s.orphan(ctx, payment, "settle", string(payment))
+	if err == nil && outcome == "unknown" {
+		err = sale.ErrNoPayment
+	}
 	return o, err
 }
 
-func (s *Store) settleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error) {
+// Orphans returns at most limit payments for sales that nobody knew and that are in a
+// state, oldest first, from a place that an earlier page named, or "".
+func (s *Store) Orphans(ctx context.Context, state sale.PaymentState, after string, limit int) (page sale.OrphanPage, err error) {
+	raw, err := s.callOrphan(ctx, "list", string(state), after, limit)
+	if err != nil {
+		return page, unavailable(classify("orphan", err))
+	}
+	flat, err := texts(raw)
+	if err == nil && len(flat)%2 != 1 {
+		err = fmt.Errorf("%w: orphan answered %q", ErrReply, flat)
+	}
+	if err != nil {
+		return page, unavailable(err)
+	}
+	page.Next = flat[0]
+	for payment, record := range pairs(flat[1:]) {
+		o, err := parseOrphan(sale.PaymentID(payment), record)
+		if err != nil {
+			return page, unavailable(err)
+		}
+		page.Orphans = append(page.Orphans, o)
+	}
+	return page, nil
+}
+
+// orphan changes one of them, and returns what became of it.
+func (s *Store) orphan(ctx context.Context, payment sale.PaymentID, args ...any) (outcome string, o sale.Orphan, err error) {
+	var raw []any
+	again, err := s.insist(ctx, func() (err error) {
+		raw, err = s.callOrphan(ctx, args...)
+		return classify("orphan", err)
+	})
+	if err != nil {
+		return "", o, err
+	}
+	words, err := texts(raw)
+	if err == nil && len(words) != 2 {
+		err = fmt.Errorf("%w: orphan answered %q", ErrReply, words)
+	}
+	if err == nil && words[1] != "" {
+		o, err = parseOrphan(payment, words[1])
+	}
+	if err != nil {
+		return "", o, classify("orphan", err)
+	}
+	if again && words[0] == "already" {
+		words[0] = "done" // see resolve
+	}
+	return words[0], o, nil
+}
+
+// callOrphan runs the script through the breaker, as every call.
+func (s *Store) callOrphan(ctx context.Context, args ...any) ([]any, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	field := "p:" + string(payment)
-	record, err := s.client.HGet(ctx, orphansKey, field).Result()
-	if errors.Is(err, redis.Nil) {
-		return sale.Orphan{}, sale.ErrNoPayment
+	begin := time.Now()
+	raw, err := s.breaker.Execute(func() ([]any, error) { return s.run(ctx, orphanScript, orphanKeys, args) })
+	if tripped(err) {
+		refollow(s.client)
 	}
-	var o sale.Orphan
-	if err == nil {
-		o, err = parseOrphan(payment, record)
+	if s.hooks.Called != nil {
+		s.hooks.Called(orphanScript.Name, 0, time.Since(begin), err)
 	}
-	if err != nil || o.State == sale.PaymentSettled {
-		return o, classify("settle", err)
-	}
-	// Nothing else ever changes a record, so no check is lost in between.
-	o.State = sale.PaymentSettled
-	err = s.client.HSet(ctx, orphansKey, field, string(o.Sale)+" "+paymentRecord(o.Payment)).Err()
-	return o, classify("settle", err)
+	return raw, err
 }
 
 func parseOrphan(payment sale.PaymentID, record string) (sale.Orphan, error) {

@@ -1,13 +1,9 @@
 package remotestock
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
 	"onsale/internal/sale"
 )
@@ -20,8 +16,8 @@ func (s *Store) Cancel(ctx context.Context, id sale.ID, known sale.Generation, o
 	if !ok {
 		return sale.Order{}, sale.Reading{}, sale.ErrNoOrder
 	}
-	r, reading, err := s.resolve(ctx, id, known, binary, "cancel", string(buyer))
-	return r.Order, reading, err
+	r, receipt, err := s.resolve(ctx, id, known, binary, "cancel", string(buyer))
+	return receipt.Order, r.reading, err
 }
 
 // Pay takes a payment: it pays the hold, or is recorded as a refund that is due;
@@ -32,29 +28,36 @@ func (s *Store) Cancel(ctx context.Context, id sale.ID, known sale.Generation, o
 // content, or of the infrastructure. Paying twice is no error.
 func (s *Store) Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
 	binary, _ := encodeID(p.Order) // an order that no node can have made is in no record
-	return s.resolve(ctx, id, known, binary, "pay", string(p.Order), string(p.ID), string(p.Message), p.Amount, p.Currency)
+	r, receipt, err := s.resolve(ctx, id, known, binary, "pay", string(p.Order), string(p.ID), string(p.Message), p.Amount, p.Currency)
+	return receipt, r.reading, err
 }
 
 // Refund ends a paid order: its stock returns, and its payment is due to go
 // back. The error is [sale.ErrNoOrder] or [sale.ErrConflict] (not paid), or of
 // the infrastructure. Refunding twice is no error.
-func (s *Store) Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Receipt, error) {
+func (s *Store) Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Refund, error) {
 	binary, ok := encodeID(order)
 	if !ok {
-		return sale.Receipt{}, sale.ErrNoOrder
+		return sale.Refund{}, sale.ErrNoOrder
 	}
-	r, _, err := s.resolve(ctx, id, 0, binary, "refund")
-	return r, err
+	r, receipt, err := s.resolve(ctx, id, 0, binary, "refund")
+	f := sale.Refund{Receipt: receipt}
+	if err == nil {
+		// In the same reply: were it read apart, a failure would hide that the order is refunded.
+		f.Payments, err = r.payments()
+		err = classify("resolve", err)
+	}
+	return f, err
 }
 
-func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, what ...any) (sale.Receipt, sale.Reading, error) {
+func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, what ...any) (reply, sale.Receipt, error) {
 	var r reply
 	again, err := s.insist(ctx, func() (err error) {
 		r, err = s.ask(ctx, id, resolveScript, known, what...)
 		return err
 	})
 	if err != nil {
-		return sale.Receipt{}, sale.Reading{}, err
+		return reply{}, sale.Receipt{}, err
 	}
 	receipt, err := r.receipt()
 	if again {
@@ -65,7 +68,7 @@ func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, 
 	if errors.Is(err, ErrReply) {
 		err = classify("resolve", err)
 	}
-	return receipt, r.reading, err
+	return r, receipt, err
 }
 
 // receipt reads what resolve answered.
@@ -137,53 +140,4 @@ func (s *Store) Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) 
 		err = fmt.Errorf("%w: settle said %q", ErrReply, word)
 	}
 	return p, classify("settle", err)
-}
-
-// Payments returns every payment of the sale, oldest first.
-func (s *Store) Payments(ctx context.Context, id sale.ID) ([]sale.Payment, error) {
-	var payments []sale.Payment
-	err := s.scan(ctx, keysOf(id).payments, s.client.HScan, scanAtOnce, func(field, record string) error {
-		name, is := strings.CutPrefix(field, "p:")
-		if !is {
-			return nil
-		}
-		p, err := parsePayment(sale.PaymentID(name), record)
-		payments = append(payments, p)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("payments: %w", err)
-	}
-	// A scan may bring a field twice.
-	slices.SortFunc(payments, func(a, b sale.Payment) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID))
-	})
-	return slices.CompactFunc(payments, func(a, b sale.Payment) bool { return a.ID == b.ID }), nil
-}
-
-// parsePayment reads a record, "state reason amount currency at order message",
-// as the scripts write it to the payments hash and to the stream.
-func parsePayment(id sale.PaymentID, record string) (sale.Payment, error) {
-	w := strings.Split(record, " ")
-	if len(w) != 7 {
-		return sale.Payment{}, fmt.Errorf("%w: payment %s has the record %q", ErrReply, id, record)
-	}
-	amount, err := strconv.ParseInt(w[2], 10, 64)
-	at, err2 := strconv.ParseInt(w[4], 10, 64)
-	if err = errors.Join(err, err2); err != nil {
-		return sale.Payment{}, fmt.Errorf("%w: payment %s has the record %q", ErrReply, id, record)
-	}
-	p := sale.Payment{
-		ID: id, State: sale.PaymentState(w[0]), Amount: amount, Currency: w[3],
-		At: sale.Instant(at), Order: sale.OrderID(w[5]), Message: sale.MessageID(w[6]),
-	}
-	if w[1] != "-" {
-		p.Reason = sale.Reason(w[1])
-	}
-	return p, nil
-}
-
-// paymentRecord is the inverse of parsePayment.
-func paymentRecord(p sale.Payment) string {
-	return fmt.Sprintf("%s %s %d %s %d %s %s", p.State, cmp.Or(string(p.Reason), "-"), p.Amount, p.Currency, p.At, p.Order, p.Message)
 }

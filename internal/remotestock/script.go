@@ -7,6 +7,8 @@ var (
 	openScript     = lua.NewScript("open", lua.Open)
 	deductScript   = lua.NewScript("deduct", lua.Deduct)
 	resolveScript  = lua.NewScript("resolve", lua.Resolve)
+	paymentsScript = lua.NewScript("payments", lua.Payments)
+	orphanScript   = lua.NewScript("orphan", lua.Orphan)
 	settleScript   = lua.NewScript("settle", lua.Settle)
 	expireScript   = lua.NewScript("expire", lua.Expire)
 	drawScript     = lua.NewScript("draw", lua.Draw)

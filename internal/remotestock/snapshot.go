@@ -61,14 +61,14 @@ func (s *Store) snapshot(ctx context.Context, id sale.ID) (v sale.Snapshot, err 
 	}()
 	v = sale.Snapshot{
 		Records: sale.NewRecords(), Buyers: map[sale.Buyer]sale.OrderID{},
-		Live: map[sale.OrderID]sale.Buyer{}, Deadlines: map[sale.OrderID]sale.Instant{},
+		Live: map[sale.OrderID]sale.Buyer{}, Deadlines: map[sale.OrderID]sale.Instant{}, Listed: map[sale.PaymentID]sale.PaymentState{},
 	}
 	if err := s.scanSale(ctx, keysOf(id), &v); err != nil {
 		return v, err
 	}
 	var events []sale.Event
 	for {
-		r, err := s.askSnapshot(ctx, id, "page", last, eventsAtOnce)
+		r, err := s.askSnapshot(ctx, id, append([]any{"page", last, eventsAtOnce}, snapshotNames...)...)
 		if err != nil {
 			return v, err
 		}
@@ -152,8 +152,24 @@ func (s *Store) askSnapshot(ctx context.Context, id sale.ID, what ...any) (reply
 	return r, nil
 }
 
-// scanSale reads all keys of a sale but its hash and its stream, in pieces.
+// snapshotNames are the fields of {sale} that a snapshot reads, beside restocks.
+var snapshotNames = append(slices.Clone(bookNames), "witness")
+
+// restockOf reads a field of {sale} that is a restock. The others are not its business.
+func restockOf(r *sale.Records, name, value string) error {
+	key, is := strings.CutPrefix(name, "change:")
+	if !is {
+		return nil
+	}
+	delta, err := number(name, value)
+	r.Restocks[key] = delta
+	return err
+}
+
+// scanSale reads the restocks of a sale, and all of its keys but its hash and its stream,
+// in pieces.
 func (s *Store) scanSale(ctx context.Context, k keys, v *sale.Snapshot) error {
+	restocks := func(name, value string) error { return restockOf(&v.Records, name, value) }
 	buyers := func(buyer, entry string) error {
 		o := sale.Order{Buyer: sale.Buyer(buyer)}
 		if len(entry) < idLength {
@@ -191,9 +207,18 @@ func (s *Store) scanSale(ctx context.Context, k keys, v *sale.Snapshot) error {
 		v.Payments[p.ID] = p
 		return err
 	}
+	index := func(member, _ string) error {
+		payment, state, err := listed(member)
+		if state != "" {
+			v.Listed[payment] = state
+		}
+		return err
+	}
 	return errors.Join(
+		s.scan(ctx, k.sale, s.client.HScan, scanAtOnce, restocks),
 		s.scan(ctx, k.buyers, s.client.HScan, scanAtOnce, buyers), s.scan(ctx, k.orders, s.client.HScan, scanAtOnce, orders),
-		s.scan(ctx, k.deadlines, s.client.ZScan, deadlinesScanned, deadlines), s.scan(ctx, k.payments, s.client.HScan, scanAtOnce, payments))
+		s.scan(ctx, k.deadlines, s.client.ZScan, deadlinesScanned, deadlines), s.scan(ctx, k.payments, s.client.HScan, scanAtOnce, payments),
+		s.scan(ctx, k.index, s.client.ZScan, scanAtOnce, index))
 }
 
 // scan reads a hash or a sorted set in pieces. What is there throughout is read;
@@ -220,7 +245,7 @@ func (s *Store) scan(ctx context.Context, key string, command scanCommand, atOnc
 	}
 }
 
-// readFields reads the sale's own hash: its definition, counters, restocks and chain.
+// readFields reads the sale's own hash: its definition, counters and chain.
 func readFields(v *sale.Snapshot, fields []string) error {
 	h := byName(fields)
 	d, err := h.sale()
@@ -233,13 +258,6 @@ func readFields(v *sale.Snapshot, fields []string) error {
 	if w := h["witness"]; w != "" {
 		if _, err := fmt.Sscanf(w, "%d %d %s", &v.Witness.Epoch, &v.Witness.Seq, &v.Witness.Link); err != nil {
 			errs = append(errs, fmt.Errorf("the sale's witness is %q", w))
-		}
-	}
-	clear(v.Restocks)
-	for name := range h {
-		if key, is := strings.CutPrefix(name, "change:"); is {
-			v.Restocks[key], err = h.number(name)
-			errs = append(errs, err)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

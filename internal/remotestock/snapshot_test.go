@@ -17,7 +17,7 @@ import (
 )
 
 // filled is a sale of so many holds, some of which are paid.
-func filled(t testing.TB, s *remotestock.Store, id sale.ID, orders, paid int) {
+func filled(t testing.TB, s *remotestock.Store, id sale.ID, orders, paid int) []sale.Claim {
 	t.Helper()
 	ctx := context.Background()
 	open(t, s, newSale(string(id), int64(orders)*2))
@@ -35,6 +35,7 @@ func filled(t testing.TB, s *remotestock.Store, id sale.ID, orders, paid int) {
 		})
 	}
 	group.Wait()
+	return claims
 }
 
 // sellOn has claims, payments and cancels go on until the call that it returns.

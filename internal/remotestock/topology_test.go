@@ -104,8 +104,10 @@ func pay(t *testing.T, s *remotestock.Store, id sale.ID) {
 	if p, err := s.Settle(ctx, id, "p1"); err != nil || p.State != sale.PaymentSettled {
 		t.Errorf("settle: got %+v, %v", p, err)
 	}
-	if all, err := s.Payments(ctx, id); err != nil || len(all) != 2 {
-		t.Errorf("payments: got %+v, %v, want two", all, err)
+	for state, want := range map[sale.PaymentState]int{sale.PaymentApplied: 0, sale.PaymentDue: 1, sale.PaymentSettled: 1} {
+		if page, err := s.Payments(ctx, id, state, "", 10); err != nil || len(page.Payments) != want {
+			t.Errorf("%s payments: got %+v, %v, want %d", state, page, err, want)
+		}
 	}
 	if got, err := s.Order(ctx, id, o.Order); err != nil || got.State != sale.StateRefunded {
 		t.Errorf("order: got %+v, %v, want it refunded", got, err)

@@ -79,6 +79,22 @@ type Payment struct {
 	At       Instant // when Redis heard of it
 }
 
+// PaymentPage is a part of a list of payments, oldest first.
+type PaymentPage struct {
+	Payments []Payment
+	Next     string // where the next page begins; empty: there is none
+}
+
+// OrphanPage is the same of payments for sales that nobody knows.
+type OrphanPage struct {
+	Orphans []Orphan
+	Next    string
+}
+
+// MaxPage is how many payments a page has at most: Redis serves nobody else while it
+// reads one.
+const MaxPage = 1000
+
 // Orphan is a payment for a sale that nobody knows. It is due to go back.
 type Orphan struct {
 	Sale ID
@@ -90,4 +106,10 @@ type Receipt struct {
 	Order    Order
 	Payment  Payment
 	Replayed bool // it had been reported before, and this changed nothing
+}
+
+// Refund is what became of an order that was refunded, and of the payment that had paid it.
+type Refund struct {
+	Receipt
+	Payments PaymentPage // of the order: the first page
 }

@@ -125,14 +125,15 @@ type Snapshot struct {
 	At        Instant
 	Counters  Counters
 	Chain     Chain
-	Read      int64               // the last event of which Redis knows that a ledger has committed it
-	Lost      string              // why the sale is shut until it is reconciled, or ""
-	Witness   Mark                // what somebody has seen that the sale does not have, where that shut it
-	Links     string              // of the last [LinksKept] events, a ring: see LinkAt
-	Buyers    map[Buyer]OrderID   // whose live order is which
-	Live      map[OrderID]Buyer   // the same by order
-	Deadlines map[OrderID]Instant // of the holds, and perhaps of orders that are held no more
-	Stream    []Event             // what no ledger has committed yet, oldest first
+	Read      int64                      // the last event of which Redis knows that a ledger has committed it
+	Lost      string                     // why the sale is shut until it is reconciled, or ""
+	Witness   Mark                       // what somebody has seen that the sale does not have, where that shut it
+	Links     string                     // of the last [LinksKept] events, a ring: see LinkAt
+	Buyers    map[Buyer]OrderID          // whose live order is which
+	Live      map[OrderID]Buyer          // the same by order
+	Deadlines map[OrderID]Instant        // of the holds, and perhaps of orders that are held no more
+	Listed    map[PaymentID]PaymentState // the state that each payment is listed under; nil: it was not read
+	Stream    []Event                    // what no ledger has committed yet, oldest first
 }
 
 // LinksKept is how many events' links Redis keeps.
@@ -151,6 +152,11 @@ func (s *Snapshot) LinkAt(seq int64) (link string, known bool) {
 // Follow takes an event that came after the snapshot was begun.
 func (s *Snapshot) Follow(e Event) {
 	s.Apply(e)
+	if s.Listed != nil {
+		for _, p := range e.Payments {
+			s.Listed[p.ID] = p.State
+		}
+	}
 	for _, o := range e.Orders {
 		if o.State.Live() {
 			s.Buyers[o.Buyer], s.Live[o.ID] = o.ID, o.Buyer

@@ -140,10 +140,10 @@ func (m *Sale) messageOf(message sale.MessageID) sale.PaymentID {
 
 // Refund ends a paid order. The error is [sale.ErrNoOrder], [sale.ErrConflict] or
 // [sale.ErrLost].
-func (m *Sale) Refund(id sale.OrderID) (sale.Receipt, error) {
+func (m *Sale) Refund(id sale.OrderID) (sale.Refund, error) {
 	o, err := m.Order(id)
 	if err != nil {
-		return sale.Receipt{}, err
+		return sale.Refund{}, err
 	}
 	var paid []sale.Payment
 	for _, p := range m.payments {
@@ -151,7 +151,8 @@ func (m *Sale) Refund(id sale.OrderID) (sale.Receipt, error) {
 			paid = append(paid, p)
 		}
 	}
-	r := sale.Receipt{Order: o, Replayed: o.State == sale.StateRefunded}
+	var r sale.Refund
+	r.Order, r.Replayed = o, o.State == sale.StateRefunded
 	switch {
 	case o.State == sale.StatePaid:
 		for i := range paid {
@@ -164,7 +165,31 @@ func (m *Sale) Refund(id sale.OrderID) (sale.Receipt, error) {
 	if len(paid) > 0 {
 		r.Payment = paid[0]
 	}
+	r.Payments.Payments = m.PaymentsFor(id)
 	return r, nil
+}
+
+// Payments are those in a state, oldest first.
+func (m *Sale) Payments(state sale.PaymentState) []sale.Payment {
+	return m.payment(func(p sale.Payment) bool { return p.State == state })
+}
+
+// PaymentsFor are those for an order, oldest first, but for the one that has paid it.
+func (m *Sale) PaymentsFor(id sale.OrderID) []sale.Payment {
+	payer := func(p sale.Payment) bool {
+		return p.Order == id && (p.State == sale.PaymentApplied || p.Reason == sale.ReasonRefunded)
+	}
+	return append(m.payment(payer), m.payment(func(p sale.Payment) bool { return p.Order == id && !payer(p) })...)
+}
+
+func (m *Sale) payment(wanted func(sale.Payment) bool) (list []sale.Payment) {
+	for _, p := range m.payments {
+		if wanted(p) {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b sale.Payment) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+	return list
 }
 
 // Settle notes that the money of a payment that was due has gone back. The error is

@@ -87,7 +87,10 @@ func (m *Sale) Snapshot() sale.Snapshot {
 	s := sale.Snapshot{
 		Records: m.Records(), At: m.Now, Counters: m.Counters(), Chain: m.Chain(), Read: m.read, Lost: m.lost, Witness: m.witness,
 		Buyers: map[sale.Buyer]sale.OrderID{}, Live: map[sale.OrderID]sale.Buyer{},
-		Deadlines: map[sale.OrderID]sale.Instant{}, Stream: m.Stream(),
+		Deadlines: map[sale.OrderID]sale.Instant{}, Listed: map[sale.PaymentID]sale.PaymentState{}, Stream: m.Stream(),
+	}
+	for id, p := range m.payments {
+		s.Listed[id] = p.State
 	}
 	for id, o := range m.orders {
 		if o.State.Live() {

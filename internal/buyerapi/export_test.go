@@ -4,6 +4,7 @@ package buyerapi
 var (
 	DecodeOrder = decodeOrder
 	Refuse      = refuse
+	Strict      = strict
 )
 
 // Headers is how many token headers the verifier remembers.

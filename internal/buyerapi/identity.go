@@ -1,17 +1,13 @@
 package buyerapi
 
 import (
-	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
 	"maps"
-	"math"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,8 +19,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// ErrToken is returned for a token that identifies nobody, whatever is wrong
-// with it: the caller learns no more.
+// ErrToken is returned for a token that identifies nobody. What is wrong with it
+// goes with the answer: without a good signature that is only what the caller sees too.
 var ErrToken = errors.New("the token is not valid")
 
 // Verifier tells who sends a request. A token's algorithm is fixed by the key
@@ -49,6 +45,7 @@ type key struct {
 	method jwt.SigningMethod
 	secret any
 	macs   *sync.Pool // of *mac; nil where the method is not HS256
+	print  string     // fingerprint
 }
 
 // mac is an HMAC that has its key: giving a new one the key costs as much as
@@ -59,7 +56,8 @@ type mac struct {
 }
 
 func hs256(id string, secret []byte) key {
-	return key{id, jwt.SigningMethodHS256, secret, &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}}
+	return key{id: id, method: jwt.SigningMethodHS256, secret: secret,
+		macs: &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}}
 }
 
 // made reports whether the key made the signature.
@@ -78,120 +76,123 @@ func (k key) made(signature []byte, signed string) bool {
 
 // header is what a token's first segment says.
 type header struct {
-	Algorithm string   `json:"alg"`
-	KeyID     string   `json:"kid"`
-	Critical  []string `json:"crit"`
+	algorithm, keyID string
+	named            bool // a key id is there
 }
 
-// LoadVerifier reads a JSON Web Key Set (RFC 7517) from a file: symmetric keys
-// (kty oct, HS256, at least 32 bytes) and Ed25519 public ones (kty OKP, EdDSA).
-// Several keys let issuers rotate. audience is what a token's aud must name.
-func LoadVerifier(file, audience string) (*Verifier, error) {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("token keys: %w", err)
-	}
-	v, err := NewVerifier(raw, audience)
-	if err != nil {
-		return nil, fmt.Errorf("token keys in %s: %w", file, err)
-	}
-	return v, nil
-}
-
-// NewVerifier is LoadVerifier on the key set itself.
-func NewVerifier(keySet []byte, audience string) (*Verifier, error) {
-	var set struct {
-		Keys []struct {
-			Type  string `json:"kty"`
-			ID    string `json:"kid"`
-			Curve string `json:"crv"`
-			K     string `json:"k"`
-			X     string `json:"x"`
-		} `json:"keys"`
-	}
-	if err := json.Unmarshal(keySet, &set); err != nil {
-		return nil, fmt.Errorf("not a JSON Web Key Set: %w", err)
-	}
-	v := &Verifier{audience: audience}
-	v.headers.Store(&map[string]*header{})
-	var faults []error
-	if audience == "" {
-		faults = append(faults, errors.New("no audience given"))
-	}
-	if len(set.Keys) == 0 {
-		faults = append(faults, errors.New("no keys"))
-	}
-	for i, k := range set.Keys {
-		switch {
-		case k.Type == "oct":
-			secret, err := base64.RawURLEncoding.DecodeString(k.K)
-			if err != nil || len(secret) < 32 {
-				faults = append(faults, fmt.Errorf("key %d (%s): want at least 32 bytes of base64url in k", i, k.ID))
-			}
-			v.keys = append(v.keys, hs256(k.ID, secret))
-		case k.Type == "OKP" && k.Curve == "Ed25519":
-			public, err := base64.RawURLEncoding.DecodeString(k.X)
-			if err != nil || len(public) != ed25519.PublicKeySize {
-				faults = append(faults, fmt.Errorf("key %d (%s): want %d bytes of base64url in x", i, k.ID, ed25519.PublicKeySize))
-			}
-			v.keys = append(v.keys, key{id: k.ID, method: jwt.SigningMethodEdDSA, secret: ed25519.PublicKey(public)})
-		default:
-			faults = append(faults, fmt.Errorf("key %d (%s): kty %q crv %q: want oct, or OKP with Ed25519", i, k.ID, k.Type, k.Curve))
-		}
-	}
-	return v, errors.Join(faults...)
-}
-
-// Verify returns the buyer that a compact token names at the given time, or
-// ErrToken.
+// Verify returns the buyer that a compact token names at the given time. The error
+// wraps ErrToken and says what is wrong with the token.
 func (v *Verifier) Verify(token string, now time.Time) (sale.Buyer, error) {
-	first := strings.IndexByte(token, '.')
-	last := strings.LastIndexByte(token, '.')
-	if first < 0 || first == last {
-		return "", ErrToken
-	}
-	signature, err := base64.RawURLEncoding.DecodeString(token[last+1:])
-	if err != nil || !v.signed(token[:first], token[:last], signature) {
-		return "", ErrToken
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(token[first+1 : last])
+	buyer, err := v.verify(token, now)
 	if err != nil {
-		return "", ErrToken
-	}
-	p := parsers.Get()
-	defer parsers.Put(p)
-	claims, err := p.ParseBytes(payload)
-	if err != nil || !v.valid(claims, now) {
-		return "", ErrToken
-	}
-	buyer, err := sale.ParseBuyer(string(claims.GetStringBytes("sub")))
-	if err != nil {
-		return "", ErrToken
+		return "", fmt.Errorf("%w: %w", ErrToken, err)
 	}
 	return buyer, nil
 }
 
-// valid reports whether the claims hold now and are made for this audience.
-// Times are NumericDates, RFC 7519: seconds, possibly with a fraction. An
-// expiry is demanded, a beginning is not.
-func (v *Verifier) valid(claims *fastjson.Value, now time.Time) bool {
+func (v *Verifier) verify(token string, now time.Time) (sale.Buyer, error) {
+	first := strings.IndexByte(token, '.')
+	last := strings.LastIndexByte(token, '.')
+	if first < 0 || first == last {
+		return "", errors.New("want three segments with dots between them")
+	}
+	signature, err := decodeSegment(token[last+1:])
+	if err != nil {
+		return "", fmt.Errorf("signature: %w", err)
+	}
+	if err := v.signed(token[:first], token[:last], signature); err != nil {
+		return "", err
+	}
+	payload, err := decodeSegment(token[first+1 : last])
+	if err == nil {
+		err = strict(payload)
+	}
+	if err != nil {
+		return "", fmt.Errorf("claims: %w", err)
+	}
+	p := parsers.Get()
+	defer parsers.Put(p)
+	claims, err := p.ParseBytes(payload)
+	if err != nil {
+		return "", fmt.Errorf("claims: %w", err)
+	}
+	if err := v.valid(claims, now); err != nil {
+		return "", err
+	}
+	if sub := claims.Get("sub"); sub == nil || sub.Type() != fastjson.TypeString {
+		return "", errors.New("sub: want a text that names the buyer")
+	}
+	buyer, err := sale.ParseBuyer(string(claims.GetStringBytes("sub")))
+	if err != nil {
+		return "", fmt.Errorf("sub: %w", err)
+	}
+	return buyer, nil
+}
+
+// decodeSegment accepts the one spelling that RFC 7515 gives bytes: Go's decoder passes
+// over line ends, and so takes many spellings for one token or key.
+func decodeSegment(s string) ([]byte, error) {
+	raw, err := base64url.DecodeString(s)
+	if err != nil || strings.ContainsAny(s, "\r\n") {
+		return nil, errors.New("want base64url without padding, blanks or stray bits")
+	}
+	return raw, nil
+}
+
+var base64url = base64.RawURLEncoding.Strict()
+
+// valid is nil where the claims hold now and are made for this audience. An expiry is
+// demanded, a beginning is not.
+func (v *Verifier) valid(claims *fastjson.Value, now time.Time) error {
 	seconds := float64(now.UnixMilli()) / 1000
-	expires := claims.GetFloat64("exp") // 0 where it is missing or no number
-	if expires <= seconds || math.IsInf(expires, 1) {
-		return false
+	expires, err := numericDate(claims, "exp")
+	if err != nil {
+		return err
 	}
-	if begins := claims.Get("nbf"); begins != nil {
-		if from, err := begins.Float64(); err != nil || from > seconds {
-			return false
-		}
+	begins, err := numericDate(claims, "nbf")
+	if err != nil {
+		return err
 	}
-	audience := claims.Get("aud")
-	return audience != nil && v.aimedAt(audience)
+	if _, err := numericDate(claims, "iat"); err != nil {
+		return err
+	}
+	switch {
+	case !claims.Exists("exp"):
+		return errors.New("exp: a token without an expiry is good for ever, so one is needed")
+	case expires <= seconds:
+		return errors.New("exp: the token has expired, get a new one")
+	case begins > seconds:
+		return errors.New("nbf: the token is not valid yet")
+	case !v.aimedAt(claims.Get("aud")):
+		return errors.New("aud: the token is not made for this audience")
+	}
+	return nil
+}
+
+// lastSecond ends the year 9999. What is later is no expiry but a mistake, such as
+// milliseconds for seconds, and would be good for thousands of years.
+const lastSecond = float64(sale.MaxInstant) / 1000
+
+// numericDate is a time of the claims, RFC 7519: seconds, possibly with a fraction; 0
+// where there is none.
+func numericDate(claims *fastjson.Value, name string) (float64, error) {
+	v := claims.Get(name)
+	if v == nil {
+		return 0, nil
+	}
+	seconds, err := v.Float64()
+	if err != nil || !(seconds >= 0 && seconds <= lastSecond) {
+		return 0, fmt.Errorf("%s: want a number of seconds since 1970, before the year 10000", name)
+	}
+	return seconds, nil
 }
 
 // aimedAt reports whether the audience is one of the token's: a string, or a
 // list of nothing but strings.
 func (v *Verifier) aimedAt(audience *fastjson.Value) bool {
+	if audience == nil {
+		return false
+	}
 	if audience.Type() == fastjson.TypeString {
 		return string(audience.GetStringBytes()) == v.audience
 	}
@@ -205,13 +206,13 @@ func (v *Verifier) aimedAt(audience *fastjson.Value) bool {
 	return found
 }
 
-// signed reports whether one of the keys that the header allows made the signature.
-func (v *Verifier) signed(segment, signed string, signature []byte) bool {
+// signed is nil where one of the keys that the header allows made the signature.
+func (v *Verifier) signed(segment, signed string, signature []byte) error {
 	h, known := (*v.headers.Load())[segment]
 	if !known {
 		var err error
 		if h, err = parseHeader(segment); err != nil {
-			return false
+			return fmt.Errorf("header: %w", err)
 		}
 	}
 	for _, k := range v.keys {
@@ -219,10 +220,10 @@ func (v *Verifier) signed(segment, signed string, signature []byte) bool {
 			if !known {
 				v.learn(segment, h)
 			}
-			return true
+			return nil
 		}
 	}
-	return false
+	return errors.New("no key that is known here made its signature")
 }
 
 // learn remembers a header whose signature was good. Only those who hold a key
@@ -242,20 +243,45 @@ func (v *Verifier) learn(segment string, h *header) {
 // allows reports whether the key is of the header's algorithm, and of its key
 // id if it names one.
 func (h *header) allows(k key) bool {
-	return h.Algorithm == k.method.Alg() && (h.KeyID == "" || h.KeyID == k.id)
+	return h.algorithm == k.method.Alg() && (!h.named || h.keyID == k.id)
 }
 
+// parseHeader reads a token's first segment. Members that say how the rest must be read
+// and that are not understood refuse the token; those that only point to a key are
+// ignored, because keys come from the key set alone.
 func parseHeader(segment string) (*header, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(segment)
+	raw, err := decodeSegment(segment)
+	if err == nil {
+		err = strict(raw)
+	}
 	if err != nil {
 		return nil, err
 	}
-	var h header
-	if err := json.Unmarshal(raw, &h); err != nil {
+	p := parsers.Get()
+	defer parsers.Put(p)
+	v, err := p.ParseBytes(raw)
+	if err != nil {
 		return nil, err
 	}
-	if len(h.Critical) > 0 {
-		return nil, errors.New("critical extensions are not understood")
+	for _, name := range []string{"crit", "cty", "b64", "zip", "enc"} {
+		if v.Exists(name) {
+			return nil, fmt.Errorf("%s is not understood here: send a plain signed token", name)
+		}
+	}
+	for _, name := range []string{"alg", "kid", "typ"} {
+		if v.Exists(name) && v.Get(name).Type() != fastjson.TypeString {
+			return nil, fmt.Errorf("%s: want a text", name)
+		}
+	}
+	h := header{string(v.GetStringBytes("alg")), string(v.GetStringBytes("kid")), v.Exists("kid")}
+	// A token of another type, such as one that logs a user out, was signed for
+	// something else (RFC 8725, 3.11).
+	switch typ := strings.ToLower(string(v.GetStringBytes("typ"))); strings.TrimPrefix(typ, "application/") {
+	case "jwt", "at+jwt":
+	default:
+		if v.Exists("typ") {
+			return nil, errors.New("typ: want JWT or at+jwt")
+		}
 	}
 	return &h, nil
 }

@@ -65,13 +65,19 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, desk *checkout.Desk) (sale.
 		return "", refuse(ctx, StoreUnavailable)
 	}
 	scheme, token, found := strings.Cut(string(ctx.Request.Header.Peek("Authorization")), " ")
-	if found && strings.EqualFold(scheme, "Bearer") {
-		if buyer, err := h.verifier.Verify(strings.TrimSpace(token), now.Time()); err == nil {
-			return buyer, OK
-		}
+	if !found || !strings.EqualFold(scheme, "Bearer") {
+		return "", unauthorized(ctx)
 	}
+	buyer, err := h.verifier.Verify(strings.TrimSpace(token), now.Time())
+	if err != nil {
+		return "", unauthorized(ctx, `,"reason":`, quote(err.Error()))
+	}
+	return buyer, OK
+}
+
+func unauthorized(ctx *fasthttp.RequestCtx, members ...string) Answer {
 	ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="onsale"`)
-	return "", refuse(ctx, Unauthorized)
+	return refuse(ctx, Unauthorized, members...)
 }
 
 // orderID accepts the one form that orders have, so that guesses don't reach Redis.

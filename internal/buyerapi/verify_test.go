@@ -31,6 +31,14 @@ func TestAGoodTokenNamesItsBuyer(t *testing.T) {
 		"with no not-before":           {secretKey, "", claims("nbf", nil), "alice"},
 		"with unknown claims":          {secretKey, "", claims("iss", "x", "roles", []string{"admin"}), "alice"},
 		"with the longest buyer":       {secretKey, "", claims("sub", longest), sale.Buyer(longest)},
+		"with a fraction of a second":  {secretKey, "", claims("exp", float64(noon.Add(time.Hour))/1000+0.25), "alice"},
+		"with the last expiry":         {secretKey, "", claims("exp", 253402300799), "alice"},
+		"with a surrogate pair":        {secretKey, "", strings.Replace(claims(), `"alice"`, `"\ud83c\udf9f"`, 1), "🎟"},
+		"with escapes":                 {secretKey, "", strings.Replace(claims(), `"alice"`, `"\u0061l\u0069ce"`, 1), "alice"},
+		"with claims of some depth":    {secretKey, "", claims("x", [][][]any{{{map[string]any{"sub": "bob"}}}}), "alice"},
+		"with blanks between claims":   {secretKey, "", " {\t" + claims()[1:] + "\r\n", "alice"},
+		"of the type JWT":              {secretKey, `{"alg":"HS256","typ":"jwt"}`, claims(), "alice"},
+		"of the type of access tokens": {secretKey, `{"alg":"HS256","typ":"application/at+JWT"}`, claims(), "alice"},
 		"with blanks and other script": {secretKey, "", claims("sub", "Алиса <a b>"), "Алиса <a b>"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +71,42 @@ func TestAHostileTokenNamesNobody(t *testing.T) {
 			wantProblem(t, got, buyerapi.Unauthorized)
 			wantHeader(t, got, "WWW-Authenticate", `Bearer realm="onsale"`)
 		})
+	}
+}
+
+// No request line brings these, but what is not one spelling is not one token.
+func TestATokenWithLineEndsNamesNobody(t *testing.T) {
+	t.Parallel()
+	v, good := verifier(t, "onsale", secretKey), token(t, "alice")
+	for _, at := range []int{8, strings.IndexByte(good, '.') + 8, strings.LastIndexByte(good, '.') + 8, len(good)} {
+		if _, err := v.Verify(good[:at]+"\r\n"+good[at:], noon.Time()); !errors.Is(err, buyerapi.ErrToken) {
+			t.Errorf("at %d: got %v, want ErrToken", at, err)
+		}
+	}
+}
+
+func TestARefusedTokenIsToldWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, "onsale", secretKey, publicKey)
+	header := secretKey.header()
+	for _, c := range []struct{ header, claims, want string }{
+		{header, claims("exp", nil), "exp: a token without an expiry"},
+		{header, strings.Replace(claims(), `{`, `{"sub":"bob",`, 1), `the member "sub" is there twice`},
+		{header, strings.Replace(claims(), `"alice"`, `"a\ud800b"`, 1), "half of a surrogate pair"},
+		{header, claims("exp", 1e15), "exp: want a number of seconds"},
+		{header, claims("aud", "shop"), "aud: "},
+		{header, claims("sub", ""), "sub: "},
+		{`{"alg":"HS256","crit":["b64"]}`, claims(), "header: crit"},
+		{`{"alg":"HS256","typ":"logout+jwt"}`, claims(), "header: typ"},
+		{`{"alg":"HS512"}`, claims(), "no key that is known here made its signature"},
+	} {
+		if _, err := v.Verify(secretKey.sign(t, c.header, c.claims), noon.Time()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q in it", c.claims, err, c.want)
+		}
+	}
+	got := (&site{}).serve(t).ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, bearer(secretKey.sign(t, header, claims("exp", 1))))
+	if want := "the token has expired"; !strings.Contains(string(got.body), want) {
+		t.Errorf("got no %q in the answer", want)
 	}
 }
 

@@ -39,8 +39,9 @@ type Buyer string
 // MaxBuyerLength bounds a buyer's identity, in bytes; it is stored once an order.
 const MaxBuyerLength = 128
 
-// ParseBuyer accepts 1 to 128 printable bytes: the identity is stored in
-// Redis records whose fields are separated by blanks, as their last field.
+// ParseBuyer accepts 1 to 128 bytes of UTF-8 without control characters: the identity
+// is stored in Redis records whose fields are separated by line ends, and shown to
+// operators in JSON, which has no form for other bytes.
 func ParseBuyer(s string) (Buyer, error) {
 	if s == "" || len(s) > MaxBuyerLength {
 		return "", fmt.Errorf("buyer %q: want 1 to %d bytes", clip(s), MaxBuyerLength)
@@ -49,6 +50,9 @@ func ParseBuyer(s string) (Buyer, error) {
 		if s[i] < 0x20 || s[i] == 0x7f {
 			return "", fmt.Errorf("buyer %q: byte %d is a control character", clip(s), i)
 		}
+	}
+	if !utf8.ValidString(s) {
+		return "", fmt.Errorf("buyer %q: want UTF-8", clip(s))
 	}
 	return Buyer(s), nil
 }

@@ -47,9 +47,9 @@ func TestParseID(t *testing.T) {
 
 func TestParseBuyer(t *testing.T) {
 	wantParsed(t, parse(sale.ParseBuyer),
-		[]string{"a", " ", "a b", " a ", "Алиса <a@b.example>", "~", "\x80", "\xff", "auth0|5f", strings.Repeat("a", 128), strings.Repeat("ж", 64)},
+		[]string{"a", " ", "a b", " a ", "Алиса <a@b.example>", "~", "auth0|5f", strings.Repeat("a", 128), strings.Repeat("ж", 64)},
 		[]string{
-			"", "\x00", "a\x00", "a\n", "\na", "a\tb", "a\x1fb", "a\x7f", "\r",
+			"", "\x00", "a\x00", "a\n", "\na", "a\tb", "a\x1fb", "a\x7f", "\r", "\x80", "\xff", "a\xed\xa0\x80b",
 			strings.Repeat("a", 129), strings.Repeat("a", 1000), strings.Repeat("ж", 65), strings.Repeat("\n", 1<<20),
 		})
 }

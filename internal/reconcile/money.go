@@ -176,6 +176,38 @@ func (m *merge) pay(p sale.Payment, state sale.PaymentState, why sale.Reason) {
 	m.add(c)
 }
 
+// overruled lists the payments that one record has applied and that have to go back, as the
+// other fork took another payment for the order: somebody was told that they count.
+func (m *merge) overruled() {
+	named := map[sale.PaymentID]bool{}
+	ended := map[sale.OrderID]bool{}
+	for kind, cases := range m.cases {
+		for _, c := range cases {
+			for _, id := range c.Payments {
+				named[id] = true
+			}
+			for _, id := range c.Orders {
+				ended[id] = ended[id] || kind == KindEndedPaid
+			}
+		}
+	}
+	slices.Sort(m.applied)
+	for _, id := range m.applied {
+		p := m.records.Payments[id]
+		if p.State == sale.PaymentApplied || p.Reason == sale.ReasonRefunded || named[id] || ended[p.Order] {
+			continue
+		}
+		m.add(Case{
+			Kind: KindPayment, Payments: []sale.PaymentID{id}, Orders: []sale.OrderID{p.Order},
+			What:     fmt.Sprintf("payment %s of %d %s is applied to order %s in one record alone", id, p.Amount, p.Currency, p.Order),
+			Decision: fmt.Sprintf("%s: %s", goes[p.State], p.Reason),
+		})
+	}
+}
+
+// goes is what becomes of a payment that is not applied.
+var goes = map[sale.PaymentState]string{sale.PaymentDue: "due to go back", sale.PaymentSettled: "has gone back"}
+
 // contests decides orders that are paid in one fork and ended in the other,
 // oldest first: paid if the buyer has no live order and the stock suffices.
 func (m *merge) contests() {

@@ -154,6 +154,7 @@ func Make(in Input, d Decisions) (Plan, error) {
 	m.recover(in.Holds)
 	m.money()
 	m.contests()
+	m.overruled()
 	m.buyers()
 	m.stock()
 	m.deadlines()

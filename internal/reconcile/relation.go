@@ -23,6 +23,7 @@ type merge struct {
 	contested map[sale.OrderID]bool           // paid in one fork, ended in the other
 	payers    map[sale.OrderID]sale.PaymentID // what is applied to the paid orders
 	odd       map[sale.OrderID][]sale.PaymentID
+	applied   []sale.PaymentID // in one record alone
 
 	lost  []Range
 	cases map[Kind][]Case

@@ -193,7 +193,10 @@ func TestPaidInOneForkAndEndedInTheOther(t *testing.T) {
 		"is refunded if it was": {
 			total: 3, paid: func(h *history) { h.pay("pay", "a1", 1000); h.end("a1", sale.StateRefunded) },
 			ended: func(h *history) { h.end("a1", sale.StateCancelled) },
-			want:  want{orders: []string{"a1 refunded"}, payments: []string{"pay due refunded"}},
+			want: want{
+				orders: []string{"a1 refunded"}, payments: []string{"pay due refunded"},
+				cases: []string{"ended-against-paid a1 pay: it is refunded"},
+			},
 		},
 		"by two ways of ending is cancelled": {
 			total: 3, paid: func(h *history) { h.end("a1", sale.StateExpired) }, ended: func(h *history) { h.end("a1", sale.StateCancelled) },
@@ -227,7 +230,7 @@ func TestTwoPaymentsOfOneOrder(t *testing.T) {
 		a, b := a.copy("r"), b.copy("l")
 		a.pay("two", "a1", 1000)
 		b.pay("one", "a1", 1000)
-		w.cases = []string{"payment-due a1 one: applied: the order is paid"}
+		w.cases = []string{"payment-due a1 one: applied: the order is paid", "payment-due a1 two: due to go back: doubled"}
 		wantPlan(t, merged(t, reconcile.Input{Redis: a.side(), Ledger: b.side()}, reconcile.Decisions{}), w)
 		a.settle("two")
 		b.settle("one")
@@ -236,6 +239,23 @@ func TestTwoPaymentsOfOneOrder(t *testing.T) {
 			cases: []string{"ended-against-paid a1 one two: it is refunded"},
 		})
 	})
+}
+
+// Redis went back and took another payment before the provider repeated the first.
+func TestAnAppliedPaymentThatTheOtherForkDoubledIsListed(t *testing.T) {
+	base := ticket(1)
+	a, b := base.copy("r"), base.copy("l")
+	a.pay("two", "a1", 1000)
+	a.pay("one", "a1", 1000)
+	b.pay("one", "a1", 1000)
+	w := want{
+		relation: reconcile.Forked, orders: []string{"a1 paid"}, payments: []string{"one due doubled", "two applied"},
+		cases: []string{"payment-due a1 one: due to go back: doubled"},
+	}
+	wantPlan(t, merged(t, reconcile.Input{Redis: a.side(), Ledger: b.side()}, reconcile.Decisions{}), w)
+	a.settle("one")
+	w.payments, w.cases = []string{"one settled doubled", "two applied"}, []string{"payment-due a1 one: has gone back: doubled"}
+	wantPlan(t, merged(t, reconcile.Input{Redis: a.side(), Ledger: b.side()}, reconcile.Decisions{}), w)
 }
 
 // A webhook was repeated at a Redis that had lost the order, and whoever saw it in

@@ -106,6 +106,17 @@ func (m *merge) orders() {
 		if contested {
 			m.contested[id] = true
 		}
+		other := a.State
+		if other == state {
+			other = b.State
+		}
+		if state == sale.StateRefunded && (other == sale.StateCancelled || other == sale.StateExpired) {
+			m.add(Case{
+				Kind: KindEndedPaid, Orders: []sale.OrderID{id}, Buyer: a.Buyer,
+				What:     fmt.Sprintf("order %s of %q is %s in one record, and was paid and refunded in the other", id, a.Buyer, other),
+				Decision: "it is " + string(state),
+			})
+		}
 		// A claim that was sent again in another fork is granted anew, under its id.
 		a.State, a.Created, a.Expires = state, min(a.Created, b.Created), max(a.Expires, b.Expires)
 		all[id] = a
@@ -146,6 +157,9 @@ func (m *merge) payments() {
 			continue
 		}
 		all[id] = joinPayments(a, b)
+		if (a.State == sale.PaymentApplied) != (b.State == sale.PaymentApplied) {
+			m.applied = append(m.applied, id)
+		}
 		if a.Order != b.Order || a.Amount != b.Amount || a.Currency != b.Currency {
 			m.add(Case{
 				Kind: KindReport, Payments: []sale.PaymentID{id},

@@ -30,9 +30,17 @@ func role(ctx context.Context, addr string) string {
 	if err != nil {
 		return ""
 	}
-	_, after, _ := strings.Cut(text, "role:")
-	word, _, _ := strings.Cut(after, "\r\n")
-	return word
+	return infoField(text, "role")
+}
+
+// infoField is the value of a field in a text that INFO returned, or empty.
+func infoField(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, is := strings.CutPrefix(line, name+":"); is {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 // fields reads names and values in turn.

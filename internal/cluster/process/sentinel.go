@@ -189,8 +189,8 @@ func (s *Sentinels) AwaitPromotion(ctx context.Context, old *Server) (*Server, e
 	}
 }
 
-// AwaitSettled returns when every server runs, replicates from the master without
-// delay, and every Sentinel would let a replica take over.
+// AwaitSettled returns when every server runs and replicates from the master, has
+// what the master had at the call, and every Sentinel would let a replica take over.
 func (s *Sentinels) AwaitSettled(ctx context.Context) error {
 	for {
 		err := s.settled(ctx)
@@ -213,15 +213,42 @@ func (s *Sentinels) settled(ctx context.Context) error {
 		return err
 	}
 	for _, other := range s.Servers {
+		if other == master {
+			continue
+		}
 		online := "port=" + portOf(other.Addr()) + ",state=online"
-		if other != master && !strings.Contains(state, online) {
+		if !strings.Contains(state, online) {
 			return fmt.Errorf("%s does not replicate from %s", other.Addr(), master.Addr())
+		}
+		if err := caughtUp(ctx, other, state); err != nil {
+			return err
 		}
 	}
 	for _, r := range s.Sentinels {
 		if err := s.ready(ctx, r, master); err != nil {
 			return fmt.Errorf("sentinel %s: %w", r.Addr(), err)
 		}
+	}
+	return nil
+}
+
+// caughtUp says what a replica lacks of what its master had when it told its
+// state. A replica that is online may have most of it before it yet.
+func caughtUp(ctx context.Context, replica *Server, masterState string) error {
+	state, err := replication(ctx, replica.Redis.Addr())
+	if err != nil {
+		return err
+	}
+	want, err := strconv.ParseInt(infoField(masterState, "master_repl_offset"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("the master's offset: %w", err)
+	}
+	got, err := strconv.ParseInt(infoField(state, "slave_repl_offset"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("the offset of %s: %w", replica.Addr(), err)
+	}
+	if up := infoField(state, "master_link_status"); up != "up" || got < want {
+		return fmt.Errorf("%s has %d of its master's %d bytes, its link is %s", replica.Addr(), got, want, up)
 	}
 	return nil
 }

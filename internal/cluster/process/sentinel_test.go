@@ -19,7 +19,7 @@ func startSentinels(t *testing.T, replicas int) *Sentinels {
 	return s
 }
 
-// set writes a key to a server itself, past its proxy, and waits for the replica.
+// set writes a key to a server itself, past its proxy.
 func set(t *testing.T, s *Server, value string) {
 	t.Helper()
 	if err := ask(t.Context(), s.Redis.Addr(), "set", "k", value).Err(); err != nil {

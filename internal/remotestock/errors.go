@@ -42,7 +42,7 @@ func ran(err error) bool {
 	var op *net.OpError
 	switch {
 	case errors.As(err, &op) && op.Op == "dial",
-		errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.Is(err, redis.ErrClosed),
+		unsent(err), errors.Is(err, redis.ErrClosed),
 		errors.Is(err, errNeverSent), tripped(err):
 		return false
 	}
@@ -100,6 +100,12 @@ func healthy(err error) bool {
 		return true
 	}
 	return err == nil || errors.Is(err, context.Canceled)
+}
+
+// unsent reports whether a call waited in vain for one of this program's own connections.
+// That says nothing about Redis, good or bad: the breaker does not count it.
+func unsent(err error) bool {
+	return errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted)
 }
 
 // isGone reports whether Redis does not have the sale.

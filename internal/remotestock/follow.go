@@ -74,7 +74,7 @@ func misdirected(err error) bool {
 		}
 		return false
 	}
-	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed)
+	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, redis.ErrClosed) && !unsent(err)
 }
 
 // unreachable reports whether a call failed because no server that could run it

@@ -44,6 +44,7 @@ type Store struct {
 	log      *zap.Logger
 	breaker  *gobreaker.CircuitBreaker[[]any]
 	marks    sync.Map // sale.ID -> *seen
+	foreign  sync.Map // members of the list of sales that no sale could have, so that each is logged once
 	observer observer
 	waits    waiting
 }
@@ -65,6 +66,7 @@ func New(client redis.UniversalClient, node string, config Config, hooks Hooks, 
 			}
 		},
 		IsSuccessful: healthy,
+		IsExcluded:   unsent,
 	})
 	return s
 }
@@ -155,7 +157,7 @@ func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, l
 }
 
 // Sales returns the ids of every sale, in no order. Ids that no sale could
-// have are another program's and left out, with a warning.
+// have are another program's and left out, with one warning each.
 func (s *Store) Sales(ctx context.Context) ([]sale.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
@@ -167,7 +169,9 @@ func (s *Store) Sales(ctx context.Context) ([]sale.ID, error) {
 	for _, m := range members {
 		id, err := sale.ParseID(m)
 		if err != nil {
-			s.log.Warn("ignoring a member of "+salesKey, zap.String("member", strings.ToValidUTF8(m, "?")), zap.Error(err))
+			if _, warned := s.foreign.LoadOrStore(m, true); !warned {
+				s.log.Warn("ignoring a member of "+salesKey, zap.String("member", strings.ToValidUTF8(m, "?")), zap.Error(err))
+			}
 			continue
 		}
 		ids = append(ids, id)

@@ -36,6 +36,7 @@ type AllocatorConfig struct {
 	Test     string `name:"nginx-test" env:"ONSALE_NGINX_TEST" help:"Command that tests Nginx's configuration, its words separated by blanks. Empty where a watcher beside Nginx does it."`
 	Reload   string `name:"nginx-reload" env:"ONSALE_NGINX_RELOAD" help:"Command that reloads Nginx, its words separated by blanks. Empty where a watcher beside Nginx does it."`
 
+	Site   SiteFlags   `embed:""`
 	Redis  RedisFlags  `embed:"" prefix:"redis-"`
 	Gossip GossipFlags `embed:"" prefix:"gossip-"`
 
@@ -53,6 +54,7 @@ type Allocator struct {
 	publisher *upstream.Publisher
 	relay     *relay
 	admin     *adminapi.Handler
+	site      remotestock.Site
 	token     string // the operators'
 	metrics   *telemetry.Metrics
 	up        atomic.Bool
@@ -72,6 +74,8 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
+	a.site = config.Site.site(gossip.Key)
+	a.site.Ledger = map[bool]string{true: "1", false: "0"}[config.Ledger]
 	redisConfig := config.Redis.config()
 	redisConfig.Ledger = config.Ledger
 	var err error
@@ -80,7 +84,7 @@ func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 	}
 	meters := a.metrics.NewAllocator()
 	a.metrics.Flag("onsale_rebalance_ready", "1 while Redis answers this allocator and Nginx's upstream is what it should be.", a.Ready)
-	if a.gossip, err = membership.New(gossip, nodesRegistry{a.client}, log, memberHooks(meters)); err != nil {
+	if a.gossip, err = membership.New(gossip, nodesRegistry{a.client, a.config.Redis.Prefix}, log, memberHooks(meters)); err != nil {
 		return nil, err
 	}
 	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{
@@ -98,7 +102,7 @@ func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) 
 	plan := rebalance.DefaultConfig()
 	plan.Tolerate = a.config.Tolerate
 	a.relay = newRelay(a.gossip)
-	mine := lease.New(a.client, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime)
+	mine := lease.New(a.client, a.config.Redis.Prefix, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime)
 	holder := func(told func(error)) rebalance.Holder {
 		report := func(err error) {
 			if err == nil {
@@ -170,12 +174,19 @@ func (a *Allocator) Run(ctx context.Context) error {
 	}
 
 	parts := newGroup(ctx)
+	parts.run("site", func(ctx context.Context) error { return a.store.KeepSite(ctx, a.site) })
+	// Operators get no answer from another site's Redis. One that is away has none to give.
+	a.awaitSite(parts.running)
 	parts.run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
-	parts.run("site", func(ctx context.Context) error { return a.store.JoinSite(ctx, a.config.Ledger) })
 	parts.run("settings", a.store.Watch)
 	parts.run("gossip", a.gossip.Run)
 	parts.run("relay", a.relay.run)
-	parts.run("planning", a.loop.Run)
+	parts.run("planning", func(ctx context.Context) error {
+		if !a.store.AwaitSite(ctx) {
+			return nil
+		}
+		return a.loop.Run(ctx)
+	})
 	if a.publisher != nil {
 		parts.run("upstream", a.publisher.Run)
 	}
@@ -187,6 +198,14 @@ func (a *Allocator) Run(ctx context.Context) error {
 	<-parts.running.Done()
 	a.up.Store(false)
 	return parts.stop()
+}
+
+// awaitSite waits until the allocator has joined the site, or for as long as Redis may take to
+// say that it is another one.
+func (a *Allocator) awaitSite(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, a.config.Redis.config().Call)
+	defer cancel()
+	a.store.AwaitSite(ctx)
 }
 
 // unready is why the allocator does not do its work, or nil.

@@ -19,6 +19,7 @@ import (
 
 // StoreFlags say where a sale's records are, for whoever reads them all.
 type StoreFlags struct {
+	Site     SiteFlags     `embed:""`
 	Redis    RedisFlags    `embed:"" prefix:"redis-"`
 	Database DatabaseFlags `embed:"" prefix:"database-"`
 }
@@ -99,13 +100,15 @@ func openStores(ctx context.Context, at StoreFlags, rest throttle.Rest, log *zap
 		return nil, err
 	}
 	s := &stores{Store: remotestock.New(client, "operator", config, remotestock.Hooks{}, log), client: client, config: config}
-	if at.Database.URL == "" {
-		return s, nil
+	if at.Database.URL != "" {
+		if s.ledger, err = ledger.Open(ctx, at.Database.URL); err != nil {
+			return nil, errors.Join(err, client.Close())
+		}
+		s.ledger.Rest = rest
 	}
-	if s.ledger, err = ledger.Open(ctx, at.Database.URL); err != nil {
-		return nil, errors.Join(err, client.Close())
+	if err := s.checkSite(ctx, at); err != nil {
+		return nil, errors.Join(err, s.close())
 	}
-	s.ledger.Rest = rest
 	return s, nil
 }
 

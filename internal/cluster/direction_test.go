@@ -28,6 +28,7 @@ var (
 		"internal/reconcile":  nil,
 		"internal/payment":    nil,
 		"internal/throttle":   nil,
+		"internal/keyspace":   nil,
 	}
 	embedded = []string{"lua", "nginx", "web"}
 	programs = []string{"cmd", "bench", "internal/cluster"} // they know everyone

@@ -78,11 +78,11 @@ func TestEmbeddedClusterKeepsNamesApart(t *testing.T) {
 	}
 	defer client.Close()
 	acquire := func(name string) error {
-		return lease.NewName(client, name, "127.0.0.1:1", zap.NewNop()).Acquire(t.Context())
+		return lease.NewName(client, "", name, "127.0.0.1:1", zap.NewNop()).Acquire(t.Context())
 	}
 
 	t.Run("and lists them with their addresses", func(t *testing.T) {
-		got, err := lease.Nodes(client).Members(t.Context())
+		got, err := lease.Nodes(client, "").Members(t.Context())
 		if want := map[string]string{e.Nodes[0].Name: e.Nodes[0].Admin + " " + e.Nodes[0].Listen}; err != nil || !maps.Equal(got, want) {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}

@@ -1,13 +1,16 @@
 package cluster
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
 
+	"onsale/internal/keyspace"
 	"onsale/internal/membership"
 	"onsale/internal/remotestock"
 )
@@ -24,17 +27,35 @@ type RedisFlags struct {
 	MemoryWarning int      `name:"memory-warning" default:"80" env:"ONSALE_REDIS_MEMORY_WARNING" help:"Percent of maxmemory from which on it is reported. Higher: less time until new holds are refused; lower: reported without need."`
 	AllowDataLoss bool     `env:"ONSALE_REDIS_ALLOW_DATA_LOSS" help:"Sell though Redis's appendonly, appendfsync or no-appendfsync-on-rewrite may lose acknowledged holds when it is killed. For development. A Redis that evicts is refused all the same."`
 	Database      int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
+
+	Prefix keyspace.Prefix `env:"ONSALE_REDIS_PREFIX" help:"Begins the names of all keys of this site, with a colon behind it: for several sites in one Redis. The same for all programs of a site, and nothing that can be changed later."`
 }
 
 func (f RedisFlags) config() remotestock.Config {
 	c := remotestock.DefaultConfig("")
 	c.Addrs, c.Master, c.Cluster, c.DB, c.TLS = f.Addrs, f.Master, f.Cluster, f.Database, f.TLS
-	c.Replicas, c.AllowDataLoss = f.Replicas, f.AllowDataLoss
+	c.Replicas, c.AllowDataLoss, c.Prefix = f.Replicas, f.AllowDataLoss, f.Prefix
 	if f.MemoryWarning != 0 { // flags that were made without a command line
 		c.MemoryWarning = f.MemoryWarning
 	}
 	c.Username, c.Password = f.Username, f.Password
 	return c
+}
+
+// SiteFlags say which site this program belongs to.
+type SiteFlags struct {
+	Name string `name:"site" default:"onsale" env:"ONSALE_SITE_NAME" help:"Name of the site that this program belongs to. Redis and the ledger's database keep it, and refuse programs of another site."`
+}
+
+// site is what a program with this gossip key, which may be none, knows of its site.
+func (f SiteFlags) site(gossipKey []byte) remotestock.Site {
+	site := remotestock.Site{Name: f.Name}
+	if len(gossipKey) > 0 {
+		// The key itself has at least 128 random bits: its digest gives nothing away.
+		sum := sha256.Sum256(append([]byte("onsale gossip key "), gossipKey...))
+		site.Gossip = hex.EncodeToString(sum[:8])
+	}
+	return site
 }
 
 // GossipFlags say how this process finds the others.

@@ -12,6 +12,7 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/adminport"
+	"onsale/internal/keyspace"
 	"onsale/internal/lease"
 	"onsale/internal/ledger"
 	"onsale/internal/remotestock"
@@ -33,6 +34,7 @@ type LedgerConfig struct {
 	ArchiveAfter time.Duration `default:"0" env:"ONSALE_ARCHIVE_AFTER" help:"Take a sale out of Redis so long after it was closed, once it has no holds and owes no refunds; the ledger keeps it. 0: only onsale archive does."`
 	Operators    AdminFlags    `embed:""`
 	Database     DatabaseFlags `embed:"" prefix:"database-"`
+	Site         SiteFlags     `embed:""`
 	Redis        RedisFlags    `embed:"" prefix:"redis-"`
 }
 
@@ -42,6 +44,7 @@ type Ledger struct {
 	log     *zap.Logger
 	client  redis.UniversalClient
 	stock   *remotestock.Store
+	site    remotestock.Site
 	token   string // the operators', for what nodes remember
 	store   *ledger.Store
 	ledger  *ledger.Ledger
@@ -56,6 +59,8 @@ func NewLedger(ctx context.Context, config LedgerConfig, log *zap.Logger) (*Ledg
 		return nil, errors.New("no PostgreSQL given: set ONSALE_DATABASE_URL, or --database-url")
 	}
 	l := &Ledger{config: config, log: log.With(zap.String("ledger", config.Name)), metrics: telemetry.New()}
+	l.site = config.Site.site(nil)
+	l.site.Ledger = "1"
 	redisConfig := config.Redis.config()
 	redisConfig.Call = ledgerCall
 	var err error
@@ -88,8 +93,10 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	l.stock = remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{Looked: looked(l.metrics)}, l.log)
 	made, err := ledger.New(
 		l.stock,
-		lease.NewRegistry(l.client, "ledger").Member(me, "", c.LeaseTime),
-		func(id sale.ID, report func(error)) ledger.Holder { return readerHolder(l.client, id, me, c, report) },
+		lease.NewRegistry(l.client, redisConfig.Prefix, "ledger").Member(me, "", c.LeaseTime),
+		func(id sale.ID, report func(error)) ledger.Holder {
+			return readerHolder(l.client, redisConfig.Prefix, id, me, c, report)
+		},
 		l.store, c, ledger.Hooks{
 			Lag:     func(id sale.ID, entries int64, age time.Duration) { meters.Lag(string(id), entries, age) },
 			Reading: func(id sale.ID, reading bool) { meters.Reading(string(id), reading) },
@@ -109,7 +116,7 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 
 // reconcile puts a sale together again by itself, where nothing has to be decided.
 func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.Generation) error {
-	r := &ledger.Reconciler{Stock: l.stock, Store: l.store, Memory: memoryOf(l.client, l.token), Cfg: c}
+	r := &ledger.Reconciler{Stock: l.stock, Store: l.store, Memory: memoryOf(l.client, l.config.Redis.Prefix, l.token), Cfg: c}
 	return func(ctx context.Context, id sale.ID, token sale.Generation) error {
 		plan, err := r.Run(ctx, id, ledger.Reconciliation{Token: token})
 		if err == nil {
@@ -120,8 +127,8 @@ func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.
 }
 
 // readerHolder holds the lease of whoever reads a sale's stream: a ledger, or a reconciliation.
-func readerHolder(client redis.UniversalClient, id sale.ID, name string, c ledger.Config, report func(error)) *lease.Holder {
-	mine := lease.New(client, "ledger:"+string(id), name, c.LeaseTime)
+func readerHolder(client redis.UniversalClient, prefix keyspace.Prefix, id sale.ID, name string, c ledger.Config, report func(error)) *lease.Holder {
+	mine := lease.New(client, prefix, "ledger:"+string(id), name, c.LeaseTime)
 	return lease.NewHolder(mine, lease.Config{TTL: c.LeaseTime, Renew: c.LeaseTime / 3, Call: c.Call, Finish: c.Commit}, report)
 }
 
@@ -143,12 +150,17 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 	parts := newGroup(ctx)
 	parts.run("admin port", func(ctx context.Context) error { return port.Serve(ctx, mux) })
-	parts.run("site", func(ctx context.Context) error { return l.stock.JoinSite(ctx, true) })
+	parts.run("site", func(ctx context.Context) error { return l.stock.KeepSite(ctx, l.site) })
 	parts.run("settings", l.stock.Watch)
 	parts.run("ledger", func(ctx context.Context) error {
-		if err := l.migrate(ctx); err != nil {
+		if err := l.migrate(ctx); err != nil || !l.stock.AwaitSite(ctx) {
 			return err
 		}
+		id, err := l.joinDatabase(ctx)
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		parts.run("database", func(ctx context.Context) error { return l.stock.KeepSite(ctx, remotestock.Site{Database: id}) })
 		if l.config.ArchiveAfter > 0 {
 			parts.run("archive", l.archive)
 		}

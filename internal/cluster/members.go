@@ -72,7 +72,7 @@ func (c *Cluster) AddLedger() (*Member, error) {
 		return nil, err
 	}
 	m.Admin = process.Loopback(port)
-	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--admin-token-file", c.adminToken()}, c.redis().args()...)
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--admin-token-file", c.adminToken()}, c.stores()...)
 	m.args = append(m.args, c.options.LedgerArgs...)
 	m.env = []string{"ONSALE_DATABASE_URL=" + c.Postgres.URL()}
 	c.Ledgers = append(c.Ledgers, m)
@@ -111,10 +111,19 @@ func (c *Cluster) addresses(of ...*string) (gossip string, err error) {
 	return gossip, nil
 }
 
+// stores are the flags that say where Redis is and whose.
+func (c *Cluster) stores() []string {
+	args := c.redis().args()
+	if share := c.options.Share; share != nil && share.Site != "" {
+		args = append(args, "--site", share.Site)
+	}
+	return args
+}
+
 // common are the flags of every member. The first few members are everybody's
 // seeds: should all allocators die, the nodes still find each other.
 func (c *Cluster) common(gossip string) []string {
-	args := append(c.redis().args(), "--gossip-bind", gossip)
+	args := append(c.stores(), "--gossip-bind", gossip)
 	if c.options.Nodes > crowded {
 		args = append(args, "--gossip-probe", "1s")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/keyspace"
 	"onsale/internal/lease"
 	"onsale/internal/reconcile"
 	"onsale/internal/sale"
@@ -23,8 +24,8 @@ type nodesMemory struct {
 	http  *http.Client
 }
 
-func memoryOf(client redis.UniversalClient, token string) nodesMemory {
-	return nodesMemory{nodes: lease.Nodes(client), token: token, http: http.DefaultClient}
+func memoryOf(client redis.UniversalClient, prefix keyspace.Prefix, token string) nodesMemory {
+	return nodesMemory{nodes: lease.Nodes(client, prefix), token: token, http: http.DefaultClient}
 }
 
 // registering is how long nodes take to register again with a Redis that came back empty:

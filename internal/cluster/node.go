@@ -47,6 +47,7 @@ type NodeConfig struct {
 	DrainDelay time.Duration `default:"2s" env:"ONSALE_DRAIN_DELAY" help:"How long to serve on after saying goodbye, so that Nginx has left before the port closes."`
 
 	Operators AdminFlags  `embed:""`
+	Site      SiteFlags   `embed:""`
 	Redis     RedisFlags  `embed:"" prefix:"redis-"`
 	Gossip    GossipFlags `embed:"" prefix:"gossip-"`
 
@@ -67,6 +68,7 @@ type Node struct {
 	name    *lease.Name
 	shop    *checkout.Shop
 	store   *remotestock.Store
+	site    remotestock.Site
 	token   string // the operators'; empty: nobody may ask what the node remembers
 	handler *buyerapi.Handler
 	server  *fasthttp.Server
@@ -94,7 +96,7 @@ func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
 	advertise, err2 := thisMachine.reachable(cmp.Or(config.Advertise, config.Listen))
 	gossip, err3 := config.Gossip.config(config.Name, membership.RoleNode, config.InsecureGossip)
 	token, err5 := config.Operators.token()
-	n.token = token
+	n.token, n.site = token, config.Site.site(gossip.Key)
 	var secrets payment.Secrets
 	var err4 error
 	if config.Webhooks != "" {
@@ -122,10 +124,10 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	if n.client, err = remotestock.Dial(redisConfig); err != nil {
 		return err
 	}
-	if n.gossip, err = membership.New(gossip, nodesRegistry{n.client}, n.plain, membership.Hooks{}); err != nil {
+	if n.gossip, err = membership.New(gossip, nodesRegistry{n.client, n.config.Redis.Prefix}, n.plain, membership.Hooks{}); err != nil {
 		return err
 	}
-	n.name = lease.NewName(n.client, n.config.Name, registration(thisMachine.beside(n.config.Admin, gossip.Address), gossip.Address), n.plain)
+	n.name = lease.NewName(n.client, n.config.Redis.Prefix, n.config.Name, registration(thisMachine.beside(n.config.Admin, gossip.Address), gossip.Address), n.plain)
 	store := remotestock.New(n.client, n.config.Name, redisConfig, remotestock.Hooks{
 		Called:  func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
 		Decided: func(o sale.Outcome) { meters.Decided(int(o)) },
@@ -292,9 +294,13 @@ func (n *Node) Run(ctx context.Context) error {
 	return parts.stop()
 }
 
-// open takes the name, learns what is on sale, and only then lets buyers and
+// open waits until Redis says that it is the site's, takes the name, learns what is on sale, and only then lets buyers and
 // gossip in. Being asked to stop before that is no error.
 func (n *Node) open(parts *group) error {
+	parts.run("site", func(ctx context.Context) error { return n.store.KeepSite(ctx, n.site) })
+	if !n.store.AwaitSite(parts.running) {
+		return nil
+	}
 	if err := n.name.Acquire(parts.running); err != nil {
 		return notStopped(parts, err)
 	}
@@ -307,7 +313,7 @@ func (n *Node) open(parts *group) error {
 		return nil
 	}
 	// Redis answers now: what it would refuse is known before anything is sold.
-	if err := errors.Join(n.store.CheckRights(parts.running), n.store.CheckReplicas(parts.running)); err != nil {
+	if err := n.store.CheckReplicas(parts.running); err != nil {
 		return notStopped(parts, err)
 	}
 	if err := n.store.Look(parts.running); err != nil && parts.running.Err() == nil {

@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/ledger"
 	"onsale/internal/reconcile"
+	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
@@ -40,7 +41,7 @@ func Reconcile(ctx context.Context, at StoreFlags, admin AdminFlags, id sale.ID,
 	defer func() { err = errors.Join(err, s.close()) }()
 	c := ledger.DefaultConfig()
 	c.Call = s.config.Call
-	r := &ledger.Reconciler{Stock: s.Store, Memory: memoryOf(s.client, token), Cfg: c}
+	r := &ledger.Reconciler{Stock: s.Store, Memory: memoryOf(s.client, s.config.Prefix, token), Cfg: c}
 	if s.ledger != nil { // a nil pointer would be a ledger
 		r.Store = s.ledger
 	}
@@ -58,7 +59,7 @@ func Reconcile(ctx context.Context, at StoreFlags, admin AdminFlags, id sale.ID,
 		}
 	}
 	c.LeaseTime = max(c.LeaseTime, 2*c.Call)
-	holder := readerHolder(s.client, id, "reconcile/"+uuid.NewString(), c, func(error) {})
+	holder := readerHolder(s.client, s.config.Prefix, id, "reconcile/"+uuid.NewString(), c, func(error) {})
 	if err := takeLease(ctx, s, id, holder, o.Wait, progress); err != nil {
 		return plan, err
 	}
@@ -77,8 +78,8 @@ func (s *stores) complete(ctx context.Context) error {
 	if s.ledger != nil {
 		return nil
 	}
-	has, err := s.HasLedger(ctx)
-	if has {
+	site, err := s.CheckSite(ctx, remotestock.Site{})
+	if site.Ledger == "1" {
 		return errors.New("the site has a ledger: set ONSALE_DATABASE_URL, or --database-url")
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"onsale/internal/keyspace"
 	"onsale/internal/lease"
 )
 
@@ -19,11 +20,14 @@ func registered(value string) (admin, buyers string) {
 }
 
 // nodesRegistry is what gossip compares its members with: only who can write to Redis is a node.
-type nodesRegistry struct{ client redis.UniversalClient }
+type nodesRegistry struct {
+	client redis.UniversalClient
+	prefix keyspace.Prefix
+}
 
 // Nodes implements membership.Registry.
 func (r nodesRegistry) Nodes(ctx context.Context) (map[string]string, error) {
-	nodes, err := lease.Nodes(r.client).Members(ctx)
+	nodes, err := lease.Nodes(r.client, r.prefix).Members(ctx)
 	for name, value := range nodes {
 		_, nodes[name] = registered(value)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/cluster/process"
+	"onsale/internal/keyspace"
 	"onsale/internal/payment"
 )
 
@@ -33,11 +34,20 @@ type Options struct {
 	RedisReplicas int      // with Sentinels, at least 1
 	WaitReplicas  int      // replicas that must confirm a call before it is answered
 	RedisArgs     []string // extra arguments for every redis-server; they win
+	Share         *Share   // the Redis of another cluster; nil: its own
 	Dir           string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
 	Progress      func(string)
 	NoFront       bool           // no nginx: the nodes are asked directly
 	Issuer        *Issuer        // who signs buyers' tokens; nil makes a new one
 	Payments      payment.Secret // what the payment provider signs with; zero makes a new one
+}
+
+// Share has a site use the Redis of another one, under a name and a prefix of its own.
+type Share struct {
+	With               *Cluster
+	Site               string
+	Prefix             keyspace.Prefix
+	Username, Password string // of Redis; empty: the default user
 }
 
 // Cluster is a whole sale site on this machine: private redis-servers, nginx
@@ -201,6 +211,9 @@ func (c *Cluster) Front() string { return c.Nginx.URL() }
 // Stores says where the cluster keeps its records.
 func (c *Cluster) Stores() StoreFlags {
 	s := StoreFlags{Redis: c.redis()}
+	if share := c.options.Share; share != nil {
+		s.Site.Name = share.Site
+	}
 	if c.Postgres != nil {
 		s.Database.URL = c.Postgres.URL()
 	}

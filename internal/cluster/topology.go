@@ -25,6 +25,9 @@ const (
 )
 
 func (c *Cluster) startRedis(ctx context.Context) (err error) {
+	if c.options.Share != nil {
+		return nil
+	}
 	c.progress("starting redis-server")
 	switch args := c.options.RedisArgs; c.options.Topology {
 	case Standalone:
@@ -41,6 +44,11 @@ func (c *Cluster) startRedis(ctx context.Context) (err error) {
 
 // redis says where Redis is.
 func (c *Cluster) redis() RedisFlags {
+	if share := c.options.Share; share != nil {
+		f := share.With.redis()
+		f.Prefix, f.Username, f.Password = share.Prefix, share.Username, share.Password
+		return f
+	}
 	f := RedisFlags{Replicas: c.options.WaitReplicas}
 	switch {
 	case c.Sentinels != nil:
@@ -62,6 +70,12 @@ func (f RedisFlags) args() []string {
 	if f.Cluster {
 		args = append(args, "--redis-cluster")
 	}
+	if f.Prefix != "" {
+		args = append(args, "--redis-prefix", string(f.Prefix))
+	}
+	if f.Username != "" {
+		args = append(args, "--redis-username", f.Username, "--redis-password", f.Password)
+	}
 	if f.Replicas > 0 {
 		args = append(args, "--redis-replicas", strconv.Itoa(f.Replicas))
 	}
@@ -74,6 +88,8 @@ func (c *Cluster) StoreConfig() remotestock.Config { return c.redis().config() }
 // servers are all redis-servers that keep data.
 func (c *Cluster) servers() []*process.Redis {
 	switch {
+	case c.options.Share != nil:
+		return nil
 	case c.Sentinels != nil:
 		var all []*process.Redis
 		for _, s := range c.Sentinels.Servers {

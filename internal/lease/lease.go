@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"onsale/internal/keyspace"
 	"onsale/internal/sale"
 	"onsale/lua"
 )
@@ -17,6 +18,7 @@ var (
 // Lease is one holder's view of a lease in Redis.
 type Lease struct {
 	client lua.Client
+	key    string
 	name   string
 	holder string
 	ttl    time.Duration
@@ -24,8 +26,8 @@ type Lease struct {
 
 // New names a lease; holder must be unique to this process. Whoever holds it
 // must acquire it again well within ttl.
-func New(client lua.Client, name, holder string, ttl time.Duration) *Lease {
-	return &Lease{client: client, name: name, holder: holder, ttl: ttl}
+func New(client lua.Client, prefix keyspace.Prefix, name, holder string, ttl time.Duration) *Lease {
+	return &Lease{client: client, key: prefix.Lease(name), name: name, holder: holder, ttl: ttl}
 }
 
 // Acquire takes or renews the lease. held is false where another has it. The
@@ -41,10 +43,8 @@ func (l *Lease) Release(ctx context.Context) error {
 	return err
 }
 
-func (l *Lease) key() string { return "onsale:lease:" + l.name }
-
 func (l *Lease) run(ctx context.Context, ttl time.Duration) (token sale.Generation, held bool, err error) {
-	raw, err := leaseScript.Call(ctx, l.client, []string{l.key()}, []any{l.holder, ttl.Milliseconds()})
+	raw, err := leaseScript.Call(ctx, l.client, []string{l.key}, []any{l.holder, ttl.Milliseconds()})
 	if err != nil {
 		return 0, false, fmt.Errorf("lease %s: %w", l.name, err)
 	}

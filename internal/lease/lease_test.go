@@ -14,8 +14,8 @@ func TestLease(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	client := clientOf(t, startRedis(t))
-	a := New(client, "test", "a", 150*time.Millisecond)
-	b := New(client, "test", "b", 150*time.Millisecond)
+	a := New(client, "", "test", "a", 150*time.Millisecond)
+	b := New(client, "", "test", "b", 150*time.Millisecond)
 	first, held, err := a.Acquire(ctx)
 	if err != nil || !held {
 		t.Fatalf("got %v, %v, want held", held, err)
@@ -59,7 +59,7 @@ func TestLease(t *testing.T) {
 func TestLeaseIsRememberedPastItsEnd(t *testing.T) {
 	t.Parallel()
 	client := clientOf(t, startRedis(t))
-	if _, held, err := New(client, "remembered", "me", time.Second).Acquire(t.Context()); err != nil || !held {
+	if _, held, err := New(client, "", "remembered", "me", time.Second).Acquire(t.Context()); err != nil || !held {
 		t.Fatalf("got %v, %v, want held", held, err)
 	}
 	if got := client.PTTL(t.Context(), "onsale:lease:remembered").Val(); got < 23*time.Hour {
@@ -73,7 +73,7 @@ func TestTokensRiseAfterDataLoss(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	client := clientOf(t, startRedis(t))
-	l := New(client, "l", "me", time.Minute)
+	l := New(client, "", "l", "me", time.Minute)
 	before, _, err := l.Acquire(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestRegistry(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	client := clientOf(t, startRedis(t))
-	r := NewRegistry(client, "test")
+	r := NewRegistry(client, "", "test")
 	register := func(m *Member, want int) {
 		t.Helper()
 		if got, err := m.Register(ctx); err != nil || got != want {
@@ -101,7 +101,7 @@ func TestRegistry(t *testing.T) {
 	register(a, 1)
 	register(b, 2)
 	register(a, 2)
-	register(NewRegistry(client, "other").Member("c", "", time.Minute), 1)
+	register(NewRegistry(client, "", "other").Member("c", "", time.Minute), 1)
 	wantMembers(t, r, map[string]string{"a": "10.0.0.1:9081", "b": ""})
 
 	moved := r.Member("a", "10.0.0.2:9081", time.Minute)
@@ -145,16 +145,16 @@ func TestRepliesOfAnotherShapeAreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := answering{reply}
-			if token, held, err := New(client, "l", "me", time.Second).Acquire(t.Context()); err == nil {
+			if token, held, err := New(client, "", "l", "me", time.Second).Acquire(t.Context()); err == nil {
 				t.Errorf("lease: got %d, %v, want an error", token, held)
 			}
-			if n, err := NewRegistry(client, "r").Member("me", "", time.Second).Register(t.Context()); err == nil {
+			if n, err := NewRegistry(client, "", "r").Member("me", "", time.Second).Register(t.Context()); err == nil {
 				t.Errorf("register: got %d, want an error", n)
 			}
 		})
 	}
 	members := answering{[]any{int64(1), int64(1), "me", int64(7)}}
-	if got, err := NewRegistry(members, "r").Members(t.Context()); err == nil {
+	if got, err := NewRegistry(members, "", "r").Members(t.Context()); err == nil {
 		t.Errorf("members: got %v, want an error", got)
 	}
 }
@@ -163,13 +163,16 @@ func TestScriptsRefuseCallsWithoutACaller(t *testing.T) {
 	t.Parallel()
 	client := clientOf(t, startRedis(t))
 	for name, call := range map[string]func(lua.Client) error{
-		"lease": func(c lua.Client) error { _, _, err := New(c, "l", "", time.Second).Acquire(t.Context()); return err },
+		"lease": func(c lua.Client) error {
+			_, _, err := New(c, "", "l", "", time.Second).Acquire(t.Context())
+			return err
+		},
 		"registry": func(c lua.Client) error {
-			_, err := NewRegistry(c, "r").Member("", "", time.Second).Register(t.Context())
+			_, err := NewRegistry(c, "", "r").Member("", "", time.Second).Register(t.Context())
 			return err
 		},
 		"no time": func(c lua.Client) error {
-			_, err := NewRegistry(c, "r").Member("a", "", 0).Register(t.Context())
+			_, err := NewRegistry(c, "", "r").Member("a", "", 0).Register(t.Context())
 			return err
 		},
 	} {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"onsale/internal/keyspace"
 	"onsale/lua"
 )
 
@@ -48,16 +49,16 @@ type Name struct {
 
 // NewName returns the guard of the node's name, which the registry then lists
 // with its addresses. It does not call Redis.
-func NewName(client lua.Client, node, addresses string, log *zap.Logger) *Name {
-	return newName(client, node, addresses, nameTTL, log)
+func NewName(client lua.Client, prefix keyspace.Prefix, node, addresses string, log *zap.Logger) *Name {
+	return newName(client, prefix, node, addresses, nameTTL, log)
 }
 
-func newName(client lua.Client, node, addresses string, ttl time.Duration, log *zap.Logger) *Name {
+func newName(client lua.Client, prefix keyspace.Prefix, node, addresses string, ttl time.Duration, log *zap.Logger) *Name {
 	// This process's, so that a restart is another instance.
 	instance := uuid.NewString()
 	return &Name{
-		lease:  New(client, "node:"+node, instance, ttl),
-		member: Nodes(client).Member(node, addresses, ttl),
+		lease:  New(client, prefix, "node:"+node, instance, ttl),
+		member: Nodes(client, prefix).Member(node, addresses, ttl),
 		node:   node,
 		ttl:    ttl,
 		log:    log.With(zap.String("node", node)),

@@ -17,14 +17,14 @@ import (
 )
 
 func testName(client lua.Client, log *zap.Logger) *Name {
-	return newName(client, "node-1", "127.0.0.1:9081", testTTL, log)
+	return newName(client, "", "node-1", "127.0.0.1:9081", testTTL, log)
 }
 
 // heldBy is the instance that holds the name in Redis; empty where none does,
 // or where Redis does not answer.
 func heldBy(t *testing.T, client *redis.Client, n *Name) string {
 	t.Helper()
-	held, err := client.HMGet(t.Context(), n.lease.key(), "holder", "until").Result()
+	held, err := client.HMGet(t.Context(), n.lease.key, "holder", "until").Result()
 	if err != nil || held[0] == nil {
 		return ""
 	}
@@ -42,7 +42,7 @@ func heldBy(t *testing.T, client *redis.Client, n *Name) string {
 func give(t *testing.T, client *redis.Client, n *Name, another string) {
 	t.Helper()
 	until := time.Now().Add(time.Minute).UnixMilli() // this machine's clock is the server's
-	if err := client.HSet(t.Context(), n.lease.key(), "holder", another, "token", 1, "until", until).Err(); err != nil {
+	if err := client.HSet(t.Context(), n.lease.key, "holder", another, "token", 1, "until", until).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -85,7 +85,7 @@ func TestNameIsHeldByOneInstance(t *testing.T) {
 		}
 	})
 	t.Run("another name is free", func(t *testing.T) {
-		other := NewName(client, "node-2", "127.0.0.1:9082", zap.NewNop())
+		other := NewName(client, "", "node-2", "127.0.0.1:9082", zap.NewNop())
 		if err := other.Acquire(t.Context()); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
@@ -133,7 +133,7 @@ func TestNameOfAPausedInstance(t *testing.T) {
 	})
 	t.Run("lapsed but free, is taken again", func(t *testing.T) {
 		paused := acquired(t, client, zap.NewNop())
-		if err := client.Del(t.Context(), paused.lease.key()).Err(); err != nil {
+		if err := client.Del(t.Context(), paused.lease.key).Err(); err != nil {
 			t.Fatal(err)
 		}
 		end, _ := running(t, paused)

@@ -13,7 +13,7 @@ import (
 func TestNodesAreListedWhileTheyHoldTheirNames(t *testing.T) {
 	t.Parallel()
 	client := clientOf(t, startRedis(t))
-	nodes := Nodes(client)
+	nodes := Nodes(client, "")
 	wantMembers(t, nodes, map[string]string{})
 	n := acquired(t, client, zap.NewNop())
 	wantMembers(t, nodes, map[string]string{"node-1": "127.0.0.1:9081"})

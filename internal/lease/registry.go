@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"onsale/internal/keyspace"
 	"onsale/lua"
 )
 
@@ -12,16 +13,19 @@ import (
 // with one short value.
 type Registry struct {
 	client lua.Client
+	keys   []string // they share a hash tag, so that they live on one node of a Redis Cluster
 	name   string
 }
 
 // NewRegistry names a registry.
-func NewRegistry(client lua.Client, name string) *Registry {
-	return &Registry{client: client, name: name}
+func NewRegistry(client lua.Client, prefix keyspace.Prefix, name string) *Registry {
+	return &Registry{client: client, keys: prefix.Registry(name), name: name}
 }
 
 // Nodes is the registry of the nodes that hold their names: name → addresses.
-func Nodes(client lua.Client) *Registry { return NewRegistry(client, "nodes") }
+func Nodes(client lua.Client, prefix keyspace.Prefix) *Registry {
+	return NewRegistry(client, prefix, "nodes")
+}
 
 // Members returns the value of every member that runs.
 func (r *Registry) Members(ctx context.Context) (map[string]string, error) {
@@ -67,11 +71,9 @@ func (m *Member) Leave(ctx context.Context) error {
 	return err
 }
 
-// run returns how many members run, and what list adds to that. The keys share
-// a hash tag, so that they live on one node of a Redis Cluster.
+// run returns how many members run, and what list adds to that.
 func (r *Registry) run(ctx context.Context, args ...any) (running int, rest []any, err error) {
-	key := "onsale:registry:{" + r.name + "}"
-	raw, err := registryScript.Call(ctx, r.client, []string{key, key + ":values"}, args)
+	raw, err := registryScript.Call(ctx, r.client, r.keys, args)
 	if err != nil {
 		return 0, nil, fmt.Errorf("registry %s: %w", r.name, err)
 	}

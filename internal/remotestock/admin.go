@@ -38,7 +38,7 @@ func (s *Store) open(ctx context.Context, id sale.ID, life string, args []any) (
 		return false, sale.Conflict("sale %s exists with another definition", id)
 	}
 	// Written last, and again where an earlier opening died in between.
-	if err := s.client.SAdd(ctx, salesKey, string(id)).Err(); err != nil {
+	if err := s.client.SAdd(ctx, s.config.Prefix.Sales(), string(id)).Err(); err != nil {
 		return false, fmt.Errorf("sale %s is made but not yet listed, open it again: %w: %w", id, sale.ErrUnknown, err)
 	}
 	return found == life, nil

@@ -23,8 +23,8 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	if err := adoptable(a.Records); err != nil {
 		return err
 	}
-	k := keysOf(id)
-	b := s.builder(k.sale + ":new:" + a.Fence)
+	k := s.config.Prefix.Sale(id)
+	b := s.builder(k.Sale + ":new:" + a.Fence)
 	counts, err := b.build(ctx, a)
 	if err != nil {
 		return fmt.Errorf("adopt: %w: %w", sale.ErrUnavailable, err)
@@ -40,10 +40,10 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	defer cancel()
 	// Listed first: were it the last step and failed, the sale would be whole and nobody
 	// would find it.
-	if err := s.client.SAdd(call, salesKey, string(id)).Err(); err != nil {
+	if err := s.client.SAdd(call, s.config.Prefix.Sales(), string(id)).Err(); err != nil {
 		return fmt.Errorf("adopt: %w: %w", sale.ErrUnavailable, err)
 	}
-	raw, err := adoptScript.Call(call, s.client, slices.Concat(k.all, b.keys), args)
+	raw, err := adoptScript.Call(call, s.client, slices.Concat(k.All, b.keys), args)
 	if err != nil {
 		return classify("adopt", err)
 	}

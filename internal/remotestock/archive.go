@@ -34,7 +34,7 @@ func (s *Store) Archive(ctx context.Context, id sale.ID, seq int64) error {
 		return classify("archive", fmt.Errorf("%w: archive answered %q", ErrReply, outcome))
 	}
 	// Keys that no script knows of: they would end by themselves.
-	if err := s.client.SRem(ctx, salesKey, string(id)).Err(); err != nil {
+	if err := s.client.SRem(ctx, s.config.Prefix.Sales(), string(id)).Err(); err != nil {
 		return fmt.Errorf("sale %s is archived but still listed, archive it again: %w: %w", id, sale.ErrUnknown, err)
 	}
 	s.marks.Delete(id)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"onsale/internal/keyspace"
 	"onsale/internal/throttle"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 	Username, Password                 string
 	SentinelUsername, SentinelPassword string
 	DB                                 int
+	Prefix                             keyspace.Prefix // of this site's keys
 	TLS                                bool
 
 	// Replicas is how many replicas must confirm a call before its answer counts. Raised,
@@ -108,6 +110,9 @@ func (c Config) Validate() error {
 	}
 	if c.Patience < time.Millisecond || c.Pause < time.Millisecond {
 		faults = append(faults, fmt.Errorf("redis: patience %v and pause %v: want at least 1ms", c.Patience, c.Pause))
+	}
+	if err := c.Prefix.Validate(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Replicas < 0 {
 		faults = append(faults, fmt.Errorf("redis: replicas %d: want 0 or more", c.Replicas))

@@ -128,11 +128,17 @@ func faultsOf(s sale.Snapshot) []string {
 // makeOverdue has the payment deadline of these holds pass, without waiting for it.
 func makeOverdue(t testing.TB, client redis.UniversalClient, id sale.ID, orders ...sale.OrderID) {
 	t.Helper()
+	makeOverdueAt(t, client, remotestock.Keys(id)[4], orders...)
+}
+
+// makeOverdueAt is makeOverdue for the deadlines at any key.
+func makeOverdueAt(t testing.TB, client redis.UniversalClient, key string, orders ...sale.OrderID) {
+	t.Helper()
 	due := make([]redis.Z, len(orders))
 	for i, o := range orders {
 		due[i] = redis.Z{Score: 1, Member: remotestock.EncodeID(o)}
 	}
-	if err := client.ZAdd(context.Background(), remotestock.Keys(id)[4], due...).Err(); err != nil {
+	if err := client.ZAdd(context.Background(), key, due...).Err(); err != nil {
 		t.Fatal(err)
 	}
 }

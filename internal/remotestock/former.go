@@ -14,7 +14,7 @@ import (
 // onsale up to the version of November 2026. Programs of that version must have been
 // stopped. It can't be sold from until it is reconciled, which writes today's layout.
 func (s *Store) Former(ctx context.Context, id sale.ID) (sale.Snapshot, error) {
-	k := keysOf(id)
+	k := s.config.Prefix.Sale(id)
 	v := sale.Snapshot{Records: sale.NewRecords()}
 	var fields []string
 	hash := func(name, value string) error {
@@ -35,8 +35,8 @@ func (s *Store) Former(ctx context.Context, id sale.ID) (sale.Snapshot, error) {
 		v.Payments[p.ID] = p
 		return err
 	}
-	err := errors.Join(s.scan(ctx, k.sale, s.client.HScan, scanAtOnce, hash), s.scan(ctx, k.orders, s.client.HScan, scanAtOnce, orders),
-		s.scan(ctx, k.payments, s.client.HScan, scanAtOnce, payments))
+	err := errors.Join(s.scan(ctx, k.Sale, s.client.HScan, scanAtOnce, hash), s.scan(ctx, k.Orders, s.client.HScan, scanAtOnce, orders),
+		s.scan(ctx, k.Payments, s.client.HScan, scanAtOnce, payments))
 	if err != nil {
 		return v, fmt.Errorf("snapshot of sale %s in its former layout: %w", id, err)
 	}

@@ -36,8 +36,8 @@ func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 	}
 	claims := held(t, s, "s", 6)
 	c := committer(t, s, "s", patience(300*time.Millisecond))
-	mine := lease.New(client, "ledger", "me", 3*time.Second)
-	registry := lease.NewRegistry(client, "ledger")
+	mine := lease.New(client, "", "ledger", "me", 3*time.Second)
+	registry := lease.NewRegistry(client, "", "ledger")
 	makeOverdue(t, client, "s", claims[5].Order)
 	if err := client.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)

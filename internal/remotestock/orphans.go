@@ -9,9 +9,6 @@ import (
 	"onsale/internal/sale"
 )
 
-// orphanKeys are the site's payments for sales that nobody knows: lua/orphan.lua.
-var orphanKeys = []string{"{onsale:orphans}", "{onsale:orphans}:index"}
-
 // Orphan records a payment for a sale that Redis does not have as a refund that is due. Of
 // p, all is read but state and reason. The error is [sale.ErrConflict] where the payment
 // or its message came before with another content, or of the infrastructure. Recording it
@@ -91,7 +88,7 @@ func (s *Store) callOrphan(ctx context.Context, args ...any) ([]any, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	begin := time.Now()
-	raw, err := s.breaker.Execute(func() ([]any, error) { return s.run(ctx, orphanScript, orphanKeys, args) })
+	raw, err := s.breaker.Execute(func() ([]any, error) { return s.run(ctx, orphanScript, s.config.Prefix.Orphans(), args) })
 	if tripped(err) {
 		refollow(s.client)
 	}

@@ -21,7 +21,7 @@ var ErrRights = errors.New("the Redis user lacks rights")
 func (s *Store) CheckRights(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	tag := "{onsale-rights-" + uuid.NewString() + "}"
+	tag := s.config.Prefix.Trial(uuid.NewString())
 	raw, err := rightsScript.Call(ctx, s.client, []string{tag + ":hash", tag + ":zset", tag + ":stream", tag + ":string", tag + ":list"}, nil)
 	switch {
 	case hasCode(err, "NOPERM"):
@@ -33,8 +33,8 @@ func (s *Store) CheckRights(ctx context.Context) error {
 	if err != nil || len(denied) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s. Give the user the categories @read @write @scripting @connection and the commands config|get and info, which show how Redis is configured, and the keys {* and onsale:*",
-		ErrRights, strings.Join(denied, ", "))
+	return fmt.Errorf("%w: %s. Give the user the categories @read @write @scripting @connection and the commands time, and config|get and info, which show how Redis is configured, and the keys %s",
+		ErrRights, strings.Join(denied, ", "), s.config.Prefix.Pattern())
 }
 
 var rightsScript = lua.NewScript("rights", lua.Rights)

@@ -32,7 +32,7 @@ func (s *Store) seen(id sale.ID) *seen {
 	if v, ok := s.marks.Load(id); ok {
 		return v.(*seen)
 	}
-	v, _ := s.marks.LoadOrStore(id, &seen{id: id, keys: keysOf(id).all})
+	v, _ := s.marks.LoadOrStore(id, &seen{id: id, keys: s.config.Prefix.Sale(id).All})
 	return v.(*seen)
 }
 

@@ -6,85 +6,151 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
 	"onsale/internal/sale"
 )
 
-// siteKey is what all programs of a site have to agree on.
-const siteKey = "onsale:site"
+// Site is what all programs of a site have to agree on. What a program does not know is
+// empty, and then neither recorded nor compared.
+type Site struct {
+	Name     string // as the operators call it
+	Ledger   string // "1": it has a ledger, "0": it has none
+	Gossip   string // a digest of the key that encrypts its gossip
+	Database string // the id of the ledger's database
+}
 
-// ErrSite is returned by [Store.JoinSite] where this program was started for another kind of
-// site than the first one was.
-var ErrSite = errors.New("this Redis belongs to a site of another kind")
+// ErrSite is returned by [Store.JoinSite] and [Store.CheckSite] where Redis belongs to
+// another site than this program does, or to one of another kind.
+var ErrSite = errors.New("this Redis belongs to another site")
 
-// siteEvery is how often a site's key is looked at: a Redis that came back empty gets it
-// again.
-const siteEvery = 5 * time.Second
+const (
+	// siteEvery is how often a site's key is looked at: a Redis that came back empty gets it
+	// again.
+	siteEvery = 5 * time.Second
+	// siteAtFirst is the same until Redis has answered for the first time: nothing begins
+	// before that.
+	siteAtFirst = 250 * time.Millisecond
+)
 
-// JoinSite records whether the site has a ledger, or compares with what the first program
-// has recorded, again and again until ctx ends. A sale of a site with a ledger sells once it
-// is recorded there, so programs that differ would sell what nobody records, or never sell.
-// It returns [ErrSite], or [ErrRights] where the Redis user may not run what scripts need.
-func (s *Store) JoinSite(ctx context.Context, ledger bool) error {
-	tick := time.NewTicker(siteEvery)
-	defer tick.Stop()
-	checked := false
+// KeepSite does what JoinSite does, again and again until ctx ends: a Redis that came back
+// empty is the site's again within seconds. It returns [ErrSite], or [ErrRights] where the
+// Redis user may not run what scripts need. What writes to Redis begins after
+// [Store.AwaitSite].
+func (s *Store) KeepSite(ctx context.Context, site Site) error {
+	every, away := siteAtFirst, false
 	for {
-		call, cancel := context.WithTimeout(ctx, s.config.Call)
-		err := s.joinSite(call, flag(ledger))
-		cancel()
-		if err == nil && !checked { // Redis answers, so what it refuses is known
-			err, checked = s.CheckRights(ctx), true
+		err := s.JoinSite(ctx, site)
+		if err == nil && every == siteAtFirst { // Redis answers, so what it refuses is known
+			err = s.CheckRights(ctx)
 		}
-		if errors.Is(err, ErrSite) || errors.Is(err, ErrRights) {
+		switch {
+		case errors.Is(err, ErrSite), errors.Is(err, ErrRights):
 			return err
-		}
-		if err != nil && ctx.Err() == nil {
-			s.log.Debug("can't look at the site's key", zap.Error(err))
+		case err == nil:
+			s.joinOnce.Do(func() { close(s.joined) })
+			every, away = siteEvery, false
+		case !away && ctx.Err() == nil:
+			away = true
+			s.log.Warn("can't look at the site's key; trying on", zap.String("key", s.config.Prefix.Site()), zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(every):
 		}
 	}
 }
 
-func (s *Store) joinSite(ctx context.Context, ledger string) error {
-	// Read first: where memory is full, what is there can be read but not written.
-	kept, err := s.client.HGet(ctx, siteKey, "ledger").Result()
-	if errors.Is(err, redis.Nil) {
-		if err := s.client.HSetNX(ctx, siteKey, "ledger", ledger).Err(); err != nil {
-			return err
-		}
-		kept, err = s.client.HGet(ctx, siteKey, "ledger").Result()
+// AwaitSite waits until [Store.KeepSite] has found this program to belong to Redis's site. It
+// is false where ctx ends first.
+func (s *Store) AwaitSite(ctx context.Context) bool {
+	select {
+	case <-s.joined:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	if err != nil || kept == ledger {
-		return err
-	}
-	has := map[string]string{"1": "with a ledger", "0": "without a ledger"}
-	return fmt.Errorf("%w: %s is of a site %s, this program was started for one %s. Start allocators with --ledger or --no-ledger alike; to change a site, stop its programs and HSET %s ledger %s",
-		ErrSite, siteKey, has[kept], has[ledger], siteKey, ledger)
 }
 
-// HasLedger reports whether the site's key says that there is a ledger.
-func (s *Store) HasLedger(ctx context.Context) (bool, error) {
+// siteFields are the fields of the site's key, and what to do where one differs.
+func (s *Store) siteFields(site Site) []siteField {
+	key := s.config.Prefix.Site()
+	return []siteField{
+		{"name", site.Name, "it is of the site %q, and this program was started for the site %q: give one of them a --redis-prefix of its own, or this program --site and the name"},
+		{"gossip", site.Gossip, "its programs have the gossip key with the digest %s, this one that with %s: give two sites a --redis-prefix each; to change a site's key, stop its programs and HDEL " + key + " gossip"},
+		{"ledger", site.Ledger, "it is of a site with (1) or without (0) a ledger, %s, and this program was started for one with %s: start allocators with --ledger or --no-ledger alike; to change a site, stop its programs and HDEL " + key + " ledger"},
+		{"database", site.Database, "its ledger is the database with the id %s, and this one has %s: give two sites a --redis-prefix each, or this program the site's own database; where that is lost for good, HDEL " + key + " database"},
+	}
+}
+
+type siteField struct{ name, value, differs string }
+
+// JoinSite records what this program knows of its site, or compares it with what the first
+// program has recorded. Programs of another site would sell, cancel and archive this one's
+// orders; and a sale of a site with a ledger sells once it is recorded there, so programs that
+// differ in that would sell what nobody records, or never sell. The error is [ErrSite],
+// [ErrRights] or [sale.ErrUnavailable].
+func (s *Store) JoinSite(ctx context.Context, site Site) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	kept, err := s.client.HGet(ctx, siteKey, "ledger").Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return false, fmt.Errorf("site: %w: %w", sale.ErrUnavailable, err)
+	// Read first: where memory is full, what is there can be read but not written.
+	kept, err := s.compareSite(ctx, site)
+	if err != nil {
+		return err
 	}
-	return kept == "1", nil
+	key, wrote := s.config.Prefix.Site(), false
+	for _, f := range s.siteFields(site) {
+		if f.value == "" || kept[f.name] != "" {
+			continue
+		}
+		if err := s.client.HSetNX(ctx, key, f.name, f.value).Err(); err != nil {
+			return s.siteError(err)
+		}
+		wrote = true
+	}
+	if wrote { // another program may have been faster
+		_, err = s.compareSite(ctx, site)
+	}
+	return err
+}
+
+// compareSite returns the site's key, and [ErrSite] where it has something else.
+func (s *Store) compareSite(ctx context.Context, site Site) (kept map[string]string, err error) {
+	key := s.config.Prefix.Site()
+	if kept, err = s.client.HGetAll(ctx, key).Result(); err != nil {
+		return nil, s.siteError(err)
+	}
+	for _, f := range s.siteFields(site) {
+		if was := kept[f.name]; f.value != "" && was != "" && was != f.value {
+			return nil, fmt.Errorf("%w: %s: "+f.differs, ErrSite, key, was, f.value)
+		}
+	}
+	return kept, nil
+}
+
+// CheckSite returns what Redis says of its site, and [ErrSite] where that is another one. It
+// records nothing. Other errors are [ErrRights] and [sale.ErrUnavailable].
+func (s *Store) CheckSite(ctx context.Context, site Site) (Site, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
+	defer cancel()
+	h, err := s.compareSite(ctx, site)
+	return Site{Name: h["name"], Ledger: h["ledger"], Gossip: h["gossip"], Database: h["database"]}, err
+}
+
+// siteError tells rights that the user lacks from a Redis that is away.
+func (s *Store) siteError(err error) error {
+	if hasCode(err, "NOPERM") {
+		return fmt.Errorf("%w: %w: the keys of this site are %s", ErrRights, err, s.config.Prefix.Pattern())
+	}
+	return fmt.Errorf("site: %w: %w", sale.ErrUnavailable, err)
 }
 
 // Yield asks the ledger that reads a sale's stream to leave it to the caller for a while.
 func (s *Store) Yield(ctx context.Context, id sale.ID, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	if _, err := putScript.Call(ctx, s.client, []string{yieldKey(id)}, []any{"1", d.Milliseconds()}); err != nil {
+	if _, err := putScript.Call(ctx, s.client, []string{s.config.Prefix.Yield(id)}, []any{"1", d.Milliseconds()}); err != nil {
 		return fmt.Errorf("yield: %w: %w", sale.ErrUnavailable, err)
 	}
 	return nil
@@ -94,7 +160,7 @@ func (s *Store) Yield(ctx context.Context, id sale.ID, d time.Duration) error {
 func (s *Store) Yielded(ctx context.Context, id sale.ID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	n, err := s.client.Exists(ctx, yieldKey(id)).Result()
+	n, err := s.client.Exists(ctx, s.config.Prefix.Yield(id)).Result()
 	if err != nil {
 		return false, fmt.Errorf("yield: %w: %w", sale.ErrUnavailable, err)
 	}
@@ -105,7 +171,7 @@ func (s *Store) Yielded(ctx context.Context, id sale.ID) (bool, error) {
 func (s *Store) Resume(ctx context.Context, id sale.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	if err := s.client.Del(ctx, yieldKey(id)).Err(); err != nil {
+	if err := s.client.Del(ctx, s.config.Prefix.Yield(id)).Err(); err != nil {
 		return fmt.Errorf("yield: %w: %w", sale.ErrUnavailable, err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"onsale/internal/keyspace"
 	"onsale/internal/sale"
 )
 
@@ -63,7 +64,7 @@ func (s *Store) snapshot(ctx context.Context, id sale.ID) (v sale.Snapshot, err 
 		Records: sale.NewRecords(), Buyers: map[sale.Buyer]sale.OrderID{},
 		Live: map[sale.OrderID]sale.Buyer{}, Deadlines: map[sale.OrderID]sale.Instant{}, Listed: map[sale.PaymentID]sale.PaymentState{},
 	}
-	if err := s.scanSale(ctx, keysOf(id), &v); err != nil {
+	if err := s.scanSale(ctx, s.config.Prefix.Sale(id), &v); err != nil {
 		return v, err
 	}
 	var events []sale.Event
@@ -120,7 +121,7 @@ func (s *Store) finish(ctx context.Context, id sale.ID, v *sale.Snapshot, r repl
 	// so only a sale that is shut is asked for one.
 	call, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	if v.Links, err = s.client.Get(call, keysOf(id).links).Result(); err != nil && !errors.Is(err, redis.Nil) {
+	if v.Links, err = s.client.Get(call, s.config.Prefix.Sale(id).Links).Result(); err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("links: %w: %w", sale.ErrUnavailable, err)
 	}
 	for after := ""; ; {
@@ -168,7 +169,7 @@ func restockOf(r *sale.Records, name, value string) error {
 
 // scanSale reads the restocks of a sale, and all of its keys but its hash and its stream,
 // in pieces.
-func (s *Store) scanSale(ctx context.Context, k keys, v *sale.Snapshot) error {
+func (s *Store) scanSale(ctx context.Context, k keyspace.Sale, v *sale.Snapshot) error {
 	restocks := func(name, value string) error { return restockOf(&v.Records, name, value) }
 	buyers := func(buyer, entry string) error {
 		o := sale.Order{Buyer: sale.Buyer(buyer)}
@@ -215,10 +216,10 @@ func (s *Store) scanSale(ctx context.Context, k keys, v *sale.Snapshot) error {
 		return err
 	}
 	return errors.Join(
-		s.scan(ctx, k.sale, s.client.HScan, scanAtOnce, restocks),
-		s.scan(ctx, k.buyers, s.client.HScan, scanAtOnce, buyers), s.scan(ctx, k.orders, s.client.HScan, scanAtOnce, orders),
-		s.scan(ctx, k.deadlines, s.client.ZScan, deadlinesScanned, deadlines), s.scan(ctx, k.payments, s.client.HScan, scanAtOnce, payments),
-		s.scan(ctx, k.index, s.client.ZScan, scanAtOnce, index))
+		s.scan(ctx, k.Sale, s.client.HScan, scanAtOnce, restocks),
+		s.scan(ctx, k.Buyers, s.client.HScan, scanAtOnce, buyers), s.scan(ctx, k.Orders, s.client.HScan, scanAtOnce, orders),
+		s.scan(ctx, k.Deadlines, s.client.ZScan, deadlinesScanned, deadlines), s.scan(ctx, k.Payments, s.client.HScan, scanAtOnce, payments),
+		s.scan(ctx, k.Index, s.client.ZScan, scanAtOnce, index))
 }
 
 // scan reads a hash or a sorted set in pieces. What is there throughout is read;

@@ -47,12 +47,14 @@ type Store struct {
 	foreign  sync.Map // members of the list of sales that no sale could have, so that each is logged once
 	observer observer
 	waits    waiting
+	joined   chan struct{} // closed once this program has joined Redis's site
+	joinOnce sync.Once
 }
 
 // New makes a store on a client of [Dial]. node is the caller's name in plans;
 // an allocator, which has no share, may use any name that no node has.
 func New(client redis.UniversalClient, node string, config Config, hooks Hooks, log *zap.Logger) *Store {
-	s := &Store{client: client, node: node, config: config, hooks: hooks, log: log}
+	s := &Store{client: client, node: node, config: config, hooks: hooks, log: log, joined: make(chan struct{})}
 	s.observer.again = make(chan struct{}, 1)
 	s.breaker = gobreaker.NewCircuitBreaker[[]any](gobreaker.Settings{
 		Name:        "redis",
@@ -161,7 +163,7 @@ func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, l
 func (s *Store) Sales(ctx context.Context) ([]sale.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	members, err := s.client.SMembers(ctx, salesKey).Result()
+	members, err := s.client.SMembers(ctx, s.config.Prefix.Sales()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("smembers: %w: %w", sale.ErrUnavailable, err)
 	}
@@ -170,7 +172,7 @@ func (s *Store) Sales(ctx context.Context) ([]sale.ID, error) {
 		id, err := sale.ParseID(m)
 		if err != nil {
 			if _, warned := s.foreign.LoadOrStore(m, true); !warned {
-				s.log.Warn("ignoring a member of "+salesKey, zap.String("member", strings.ToValidUTF8(m, "?")), zap.Error(err))
+				s.log.Warn("ignoring a member of "+s.config.Prefix.Sales(), zap.String("member", strings.ToValidUTF8(m, "?")), zap.Error(err))
 			}
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"onsale/internal/cluster/process"
+	"onsale/internal/keyspace"
 	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -20,6 +21,12 @@ import (
 
 // sell is one sale's life from opening to closing, on whatever Redis there is.
 func sell(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id sale.ID) {
+	t.Helper()
+	sellAt(t, s, client, "", id)
+}
+
+// sellAt is sell for a site with a prefix.
+func sellAt(t *testing.T, s *remotestock.Store, client redis.UniversalClient, prefix keyspace.Prefix, id sale.ID) {
 	t.Helper()
 	ctx := context.Background()
 	d := newSale(string(id), 20)
@@ -51,7 +58,7 @@ func sell(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id s
 	if err != nil {
 		t.Fatal(err)
 	}
-	makeOverdue(t, client, id, other.ID)
+	makeOverdueAt(t, client, prefix.Sale(id).Deadlines, other.ID)
 	if ended, more, r, err := s.Expire(ctx, id, plan, 10); err != nil || ended != 1 || more || r.Remaining != 2 {
 		t.Errorf("expire: got %d ended, %v, remaining %d, %v, want 1 and 2", ended, more, r.Remaining, err)
 	}
@@ -70,10 +77,10 @@ func sell(t *testing.T, s *remotestock.Store, client redis.UniversalClient, id s
 	if got, err := c.Decide(claim("late", 1)); err != nil || got.Outcome != sale.Closed {
 		t.Errorf("claim on a closed sale: got %v, %v", got.Outcome, err)
 	}
-	if _, held, err := lease.New(client, string(id), "me", time.Minute).Acquire(ctx); err != nil || !held {
+	if _, held, err := lease.New(client, prefix, string(id), "me", time.Minute).Acquire(ctx); err != nil || !held {
 		t.Errorf("lease: got %v, %v, want held", held, err)
 	}
-	if n, err := lease.NewRegistry(client, string(id)).Member("me", "here", time.Minute).Register(ctx); err != nil || n != 1 {
+	if n, err := lease.NewRegistry(client, prefix, string(id)).Member("me", "here", time.Minute).Register(ctx); err != nil || n != 1 {
 		t.Errorf("registry: got %d members, %v, want 1", n, err)
 	}
 	wantClean(t, s, id)
@@ -204,6 +211,12 @@ func TestRedisCluster(t *testing.T) {
 	s, client := newStore(t, "", "n1", func(config *remotestock.Config) { config.Addrs, config.Cluster = c.Addrs(), true })
 	sell(t, s, client, "cluster-a")
 	sell(t, s, client, "cluster-b")
+
+	// A prefix leaves a sale's keys in one slot.
+	s, client = newStore(t, "", "n1", func(config *remotestock.Config) {
+		config.Addrs, config.Cluster, config.Prefix = c.Addrs(), true, "shop"
+	})
+	sellAt(t, s, client, "shop", "cluster-a")
 }
 
 // startCluster starts a Redis Cluster that the test may torment.

@@ -41,6 +41,7 @@ if verb == 'keep' and #ARGV == 4 then
     local same = p.sale == sale and p.order == new.order and p.amount == new.amount and p.currency == new.currency
     return {same and 'already' or 'differs', p.whole}
   end
+  redis.call('HDEL', KEYS[1], '') -- also where Redis's memory is full, see although_full in prelude.lua
   redis.call('HSET', PAYMENTS, 'p:' .. payment, sale .. ' ' .. record, 'm:' .. new.message, payment)
   write('ZADD', INDEX, '0', by_state(payment, new))
   return {'done', sale .. ' ' .. record}
@@ -50,6 +51,7 @@ elseif verb == 'settle' and #ARGV == 2 then
   if not p then return {'unknown', ''} end
   if p.state == 'settled' then return {'already', p.whole} end
   local record = payment_as(p, 'settled', p.reason)
+  redis.call('HDEL', KEYS[1], '') -- also where Redis's memory is full, see although_full in prelude.lua
   redis.call('HSET', PAYMENTS, 'p:' .. ARGV[2], p.sale .. ' ' .. record)
   write('ZREM', INDEX, by_state(ARGV[2], p))
   write('ZADD', INDEX, '0', by_state(ARGV[2], read_payment(record)))

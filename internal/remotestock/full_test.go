@@ -84,6 +84,8 @@ func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 		{"pay for nothing", func() error { _, _, err := s.Pay(ctx, "s", 0, payment("p2", "nobody's", 4200)); return err }},
 		{"refund", func() error { _, err := s.Refund(ctx, "s", order); return err }},
 		{"settle", func() error { _, err := s.Settle(ctx, "s", "p1"); return err }},
+		{"pay for a sale that nobody knows", func() error { _, err := s.Orphan(ctx, "unknown", payment("p3", "nobody's", 4200)); return err }},
+		{"settle an orphan", func() error { _, err := s.SettleOrphan(ctx, "p3"); return err }},
 		{"expire", func() error {
 			n, _, _, err := s.Expire(ctx, "s", 0, 100)
 			if err == nil && n != 1 {

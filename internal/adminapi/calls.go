@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -124,7 +125,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) setClosed(closed bool) call {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		id, err := saleID(r)
-		if err != nil {
+		if err := cmp.Or(err, nothing(r)); err != nil {
 			return err
 		}
 		if err := h.stock.SetClosed(r.Context(), id, closed); err != nil {

@@ -218,6 +218,7 @@ func TestASaleIsClosedAndReopened(t *testing.T) {
 			t.Errorf("%s: got %s (-want +got):\n%s", word, a.Status, diff)
 		}
 	}
+	wantProblem(t, ask(t, server, "POST", "/admin/v1/sales/s/close", `{"at":"2042-05-01T12:00:00Z"}`), http.StatusUnprocessableEntity, "invalid-request")
 	if diff := cmp.Diff([]string{"close s", "reopen s"}, s.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}

@@ -33,7 +33,7 @@ func (h *Handler) order(w http.ResponseWriter, r *http.Request) error {
 // nothing was done.
 func (h *Handler) refund(w http.ResponseWriter, r *http.Request) error {
 	id, err := saleID(r)
-	if err != nil {
+	if err := cmp.Or(err, nothing(r)); err != nil {
 		return err
 	}
 	refund, err := h.stock.Refund(r.Context(), id, sale.OrderID(r.PathValue("order")))

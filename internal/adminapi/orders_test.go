@@ -111,6 +111,19 @@ func TestRefunding(t *testing.T) {
 			}
 		}
 	})
+	t.Run("refuses what it would not heed", func(t *testing.T) {
+		s := &stock{}
+		server := serve(t, s, nil)
+		for _, body := range []string{`{"amount":300}`, `{"quantity":1}`, `300`, `{} {}`, `{"amount`} {
+			wantProblem(t, ask(t, server, "POST", theOrder+"/refund", body), http.StatusUnprocessableEntity, "invalid-request")
+		}
+		if len(s.calls) != 0 {
+			t.Errorf("got calls %q, want none", s.calls)
+		}
+		if a := ask(t, server, "POST", theOrder+"/refund", " {}\n"); a.StatusCode != http.StatusOK {
+			t.Errorf("an empty object: got %s, want it refunded", a.Status)
+		}
+	})
 	t.Run("tells the conflict where the order was not paid", func(t *testing.T) {
 		s := &stock{refund: func(_ sale.ID, o sale.OrderID) (sale.Refund, error) {
 			return sale.Refund{Receipt: sale.Receipt{Order: paidOrder(o)}}, sale.Conflict("order is held")

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,6 +98,20 @@ func decode(r *http.Request, v any) error {
 		return fmt.Errorf("%w: something follows the JSON object", errInput)
 	}
 	return nil
+}
+
+// nothing refuses what a call would not heed: whoever asks for {"amount":300} back must not
+// give back everything. No body is needed, and an empty object is none.
+func nothing(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errInput, err)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return decode(r, &struct{}{})
 }
 
 func saleID(r *http.Request) (sale.ID, error) {

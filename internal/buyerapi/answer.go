@@ -91,7 +91,7 @@ var problems = [...]problem{
 		`Send a body such as {"quantity":1}.`, ""},
 	HeaderTooLarge: {"header-too-large", 431, "The headers are too large",
 		"Send fewer or smaller headers.", ""},
-	InvalidRequest: {"invalid-request", 422, "The order can't be read",
+	InvalidRequest: {"invalid-request", 422, "The body can't be read",
 		`Send a body such as {"quantity":1}.`, ""},
 	QuantityLimit: {"quantity-limit", 422, "More than one buyer may order",
 		"Ask for a quantity from 1 to the sale's limit.", ""},

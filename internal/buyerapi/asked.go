@@ -38,6 +38,9 @@ var otherDetails = map[Answer][asks]string{
 		toCancel: "Send no body.",
 		toPay:    "Send a message of at most 8 KB.",
 	},
+	InvalidRequest: {
+		toCancel: "Send no body: an order is cancelled as a whole, and nothing was cancelled.",
+	},
 	StoreUnavailable: {
 		toRead:   "Nothing could be read, and this says nothing about the stock or your order. Ask again in a moment.",
 		toCancel: "Nothing was cancelled. Try again in a moment.",

@@ -57,6 +57,7 @@ func TestAProblemsDetailFitsWhatWasAsked(t *testing.T) {
 		"a payment to a node that has none": {&site{}, pays, buyerapi.NotFound, "takes no payments", "/v1/sales/"},
 		"a large payment":                   {fails(nil), func(a address) answer { return a.tell(t, message{body: strings.Repeat("x", 9000)}) }, buyerapi.BodyTooLarge, "8 KB", "quantity"},
 		"a large purchase":                  {fails(nil), func(a address) answer { return a.ask(t, "POST", "/v1/sales/s/orders", strings.Repeat("x", 9000)) }, buyerapi.BodyTooLarge, "quantity", ""},
+		"a cancel of a part":                {fails(nil), func(a address) answer { return a.ask(t, "DELETE", theOrder, `{"quantity":1}`, alice) }, buyerapi.InvalidRequest, "nothing was cancelled", "quantity"},
 		"a cancel with a large body":        {fails(nil), func(a address) answer { return a.ask(t, "DELETE", theOrder, strings.Repeat("x", 9000)) }, buyerapi.BodyTooLarge, "Send no body", "quantity"},
 	} {
 		t.Run(name, func(t *testing.T) {

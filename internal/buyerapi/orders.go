@@ -1,6 +1,7 @@
 package buyerapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -46,6 +47,10 @@ func (h *Handler) cancel(ctx *fasthttp.RequestCtx, desk *checkout.Desk, which st
 	id, ok := orderID(which)
 	if !ok {
 		return refuse(ctx, OrderUnknown)
+	}
+	// A cancel of one ticket of two, say, must not become one of both.
+	if body := bytes.TrimSpace(ctx.PostBody()); len(body) > 0 && string(body) != "{}" {
+		return refuse(ctx, InvalidRequest)
 	}
 	o, reading, err := h.orders.Cancel(context.Background(), desk.Sale().ID, desk.Generation(), id, buyer)
 	if reading.At != 0 {

@@ -59,13 +59,12 @@ func (s *Store) Archive(ctx context.Context, shelf Shelf, id sale.ID) error {
 		return sale.Conflict("the ledger and Redis do not agree about sale %s: wait until the ledger has recorded all of it", id)
 	}
 	// First here: a sale that is in Redis no more and not called archived has been lost.
-	if _, err := s.pool.Exec(ctx, archiveSQL, id); err != nil {
+	if err := s.writeOne(ctx, archiveSQL, id); err != nil {
 		return fmt.Errorf("archive: %w", classify(err))
 	}
 	if err := shelf.Archive(ctx, id, chain.Seq); err != nil {
 		if errors.Is(err, sale.ErrConflict) {
-			_, uerr := s.pool.Exec(ctx, unarchiveSQL, id)
-			return errors.Join(err, uerr)
+			return errors.Join(err, s.writeOne(ctx, unarchiveSQL, id))
 		}
 		return err
 	}

@@ -67,7 +67,7 @@ func (s *Store) Commit(ctx context.Context, id sale.ID, token sale.Generation, b
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, pipeline).Close() })
+	err = s.write(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, pipeline).Close() })
 	if err != nil {
 		return fmt.Errorf("commit: %w", classify(err))
 	}

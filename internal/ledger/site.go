@@ -40,7 +40,7 @@ const undefinedTable = "42P01"
 // Claim records that the database has this site's records, unless it has somebody's already,
 // and returns whose it has.
 func (s *Store) Claim(ctx context.Context, site Site) (Site, error) {
-	_, err := s.pool.Exec(ctx, `INSERT INTO site (id, name, prefix) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, site.ID, site.Name, site.Prefix)
+	err := s.writeOne(ctx, `INSERT INTO site (id, name, prefix) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, site.ID, site.Name, site.Prefix)
 	if err != nil {
 		return Site{}, fmt.Errorf("site: %w", classify(err))
 	}

@@ -20,35 +20,17 @@ type Store struct {
 
 // Open makes a store of the database that the URL names; the URL may also set the pool's
 // size (pool_max_conns). It does not wait for PostgreSQL, which may be away: the only error
-// is that of a URL which can't be read.
+// is that of a URL which can't be read, or has a setting with which a ledger doesn't work.
 func Open(ctx context.Context, url string) (*Store, error) {
-	config, err := pgxpool.ParseConfig(url)
+	config, err := parse(url)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
-	config.AfterConnect = prepare
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", classify(err))
 	}
 	return &Store{pool: pool}, nil
-}
-
-// silence is for how long PostgreSQL waits for the rest of a transaction. A ledger sends all of
-// it at once, so only one that was paused, or cut off, keeps the rows that the sale's next reader
-// waits for. Raised: that one waits longer. Lowered: a slow network ends transactions.
-const silence = "5s"
-
-// prepare sets up a connection. It turns synchronous_commit on where the server's default is
-// off: what is committed is deleted from Redis, so a commit that a crash of PostgreSQL undoes
-// would lose orders. Any other setting is the operator's choice about replicas.
-func prepare(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT set_config('idle_in_transaction_session_timeout', $1, false)`, silence)
-	if err != nil {
-		return err
-	}
-	_, err = conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
-	return err
 }
 
 // Close ends all connections. It may be called twice.

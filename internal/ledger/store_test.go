@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3/lock"
 
 	"onsale/internal/cluster/process"
@@ -197,7 +198,7 @@ func TestCommitsAreDurableWhateverTheDefault(t *testing.T) {
 	for set, want := range map[string]string{"off": "on", "on": "on", "local": "local", "remote_apply": "remote_apply"} {
 		s := openStore(t, with(t, func(u *url.URL) { u.RawQuery += "&synchronous_commit=" + set }))
 		var got string
-		if err := s.pool.QueryRow(context.Background(), `SHOW synchronous_commit`).Scan(&got); err != nil {
+		if err := s.write(t.Context(), func(tx pgx.Tx) error { return tx.QueryRow(t.Context(), `SHOW synchronous_commit`).Scan(&got) }); err != nil {
 			t.Fatal(err)
 		}
 		if got != want {

@@ -58,7 +58,7 @@ func (s *Store) Unite(ctx context.Context, id sale.ID, token sale.Generation, u 
 	b := u.changes()
 	opened := u.Sale
 	opened.ID, opened.Total = id, u.Opened
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.write(ctx, func(tx pgx.Tx) error {
 		p := &pgx.Batch{}
 		queueFence(p, id, token)
 		p.Queue(uniteDefinitionSQL, append([]any{id, opened.Closed, u.at.Time()}, values(&opened)...)...)

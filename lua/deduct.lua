@@ -7,6 +7,7 @@
 -- reply outcomes: a letter a claim
 --         h held     k known: this very order id    o ordered: the buyer has another
 --         l late     c closed    n not open    s sold out    m not enough: see remaining
+--         x limit: too many holds of the buyer lapsed
 --         f full: Redis has no memory for a new hold; what was there is answered all the same
 --         b broken: this claim did not run    u unreadable: this order id is there
 --       details: of every k and o the order, of every b and u what is wrong in Redis
@@ -38,6 +39,8 @@ for i = 1, n do all[i] = sub(packed, 16 * i - 15, 16 * i) end
 -- where nothing has been changed yet.
 local records = redis.call('HMGET', KEYS[4], unpack(all))
 local lives = redis.call('HMGET', KEYS[3], unpack(argv, 7))
+-- Only a sale that has barred somebody pays for asking who it is.
+local past = b.lapses > 0 and b.barred == '1' and redis.call('HMGET', KEYS[9], unpack(argv, 7)) or {}
 check_types()
 local own = own_share()
 
@@ -98,6 +101,8 @@ for i = 1, n do
     letter = refused
   elseif lives[i] then
     letter, detail = ordered(buyer, lives[i])
+  elseif past[i] and lapsed(past[i]) >= b.lapses then
+    letter = 'x'
   elseif remaining >= quantity and full then
     letter = 'f'
   elseif remaining >= quantity then

@@ -12,6 +12,9 @@
 -- events         "held" and "orders": buyer, "\n", id .. terms, joined by "\n". A
 --                buyer has no control character, an id may have any byte
 --
+-- {sale}:past    buyer -> ids of ended orders, then a byte: how many of the buyer's
+--                holds ended unpaid by their deadline, at most 255; no byte is none
+--
 -- A buyer's last KEPT ended orders stay, so that they can be shown and paid too
 -- late. Those before them are surplus: they are removed once no call that asks
 -- for them can be under way and the ledger has them.
@@ -106,16 +109,34 @@ local function remove_surplus(b, limit)
   write('LTRIM', KEYS[10], int(#gone), '-1')
 end
 
--- Notes that a buyer's orders ended; what is too much of them becomes surplus.
-local function keep_past(buyers)
-  local surplus, kept = {}, {}
+-- How many holds of a buyer lapsed, from the entry in past.
+local function lapsed(entry)
+  return entry and #entry % 16 == 1 and string.byte(entry, -1) or 0
+end
+
+-- Reads what the buyers' entries in past become when orders of theirs end, and whether
+-- one of them has let as many holds lapse as the sale allows. lapses: how many lapse now.
+local function next_past(b, buyers, lapses)
+  local past, barred = {}, false
   for buyer, ids in pairs(buyers) do
-    ids = (redis.call('HGET', KEYS[9], buyer) or '') .. ids
+    local entry = redis.call('HGET', KEYS[9], buyer) or ''
+    local count = math.min(255, lapsed(entry) + (lapses[buyer] or 0))
+    past[buyer] = {ids = string.sub(entry, 1, #entry - #entry % 16) .. ids, count = count}
+    barred = barred or b.lapses > 0 and count >= b.lapses
+  end
+  return past, barred
+end
+
+-- Writes them; what is too much of them becomes surplus.
+local function keep_past(past)
+  local surplus, kept = {}, {}
+  for buyer, p in pairs(past) do
+    local ids = p.ids
     while #ids > 16 * KEPT do
       surplus[#surplus + 1] = string.sub(ids, 1, 16)
       ids = string.sub(ids, 17)
     end
-    kept[#kept + 1], kept[#kept + 2] = buyer, ids
+    kept[#kept + 1], kept[#kept + 2] = buyer, p.count > 0 and ids .. string.char(p.count) or ids
   end
   if #kept > 0 then write('HSET', KEYS[9], unpack(kept)) end
   if #surplus > 0 then write('RPUSH', KEYS[10], unpack(surplus)) end

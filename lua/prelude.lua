@@ -12,7 +12,8 @@
 --        6 {sale}:events     stream: what no ledger has committed yet
 --        7 {sale}:payments   hash, see payment.lua
 --        8 {sale}:links      string: the links of the last 4,096 events
---        9 {sale}:past       hash: buyer -> ids of the buyer's last ended orders
+--        9 {sale}:past       hash: buyer -> the buyer's last ended orders and how many
+--                            holds lapsed, see order.lua
 --       10 {sale}:surplus    list: ids of ended orders to be removed
 --       11 {sale}:tap        stream: a copy of new events, while somebody audits
 --       12 {sale}:index      zset: payments by state and by order, see payment.lua
@@ -83,7 +84,7 @@ end
 
 local NUMBERS = {'total', 'remaining', 'held', 'paid', 'stock', 'plan', 'opens', 'closes', 'closed', 'hold', 'limit',
   'fence', 'ledger', 'epoch', 'base', 'seq', 'read', 'dead', 'tap'}
-local TEXTS = {'link', 'life', 'lost', 'layout'}
+local TEXTS = {'link', 'life', 'lost', 'layout', 'lapses', 'barred'}
 local FIELDS = {unpack(NUMBERS)}
 for i, name in ipairs(TEXTS) do FIELDS[#NUMBERS + i] = name end
 
@@ -109,6 +110,7 @@ local function books(anyway)
       return nil, redis.error_reply('BROKEN ' .. KEYS[1] .. ' has no whole number in ' .. name)
     end
   end
+  b.lapses = tonumber(b.lapses) or 0 -- a sale without a limit has none
   if b.stock < 1 or b.plan < 0 or b.epoch < 1 or b.seq < 1 then
     return nil, redis.error_reply('BROKEN ' .. KEYS[1] .. ' has an impossible generation')
   end

@@ -19,21 +19,24 @@ end
 -- same event. Terms come back changed.
 local function release(b, orders, from, to, news)
   if #orders == 0 then return 0 end
-  local returned, ids, buyers, past, ended = 0, {}, {}, {}, {}
+  local returned, ids, buyers, ended = 0, {}, {}, {}
+  local endings, lapses = {}, {}
   for i, t in ipairs(orders) do
     returned = returned + t.quantity
     t.text = terms_as(t, to)
     t.state = to
     ids[i], buyers[i] = t.id, t.buyer
-    past[t.buyer] = (past[t.buyer] or '') .. t.id
+    endings[t.buyer] = (endings[t.buyer] or '') .. t.id
+    if to == 'e' then lapses[t.buyer] = (lapses[t.buyer] or 0) + 1 end
   end
+  local past, barred = next_past(b, endings, lapses)
   local fields = {'orders', pairs_of(orders), unpack(news or {})}
   local counter = COUNTER[from]
   b.remaining, b[counter] = b.remaining + returned, b[counter] - returned
   b.stock = next_generation(b.stock)
   although_full()
   begin_event(b, payload(fields), {'remaining', int(b.remaining), counter, int(b[counter]),
-    'stock', int(b.stock), 'dead', int(b.dead)})
+    'stock', int(b.stock), 'dead', int(b.dead), 'barred', (barred or b.barred == '1') and '1' or ''})
   for i, t in ipairs(orders) do
     ended[2 * i - 1], ended[2 * i] = t.id, '\1' .. t.text .. pack(b.seq, 6) .. t.buyer
   end

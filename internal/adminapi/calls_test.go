@@ -55,7 +55,7 @@ func TestASaleIsCreatedWithDefaults(t *testing.T) {
 	if a.StatusCode != http.StatusCreated || a.Header.Get("Location") != "/admin/v1/sales/s" {
 		t.Errorf("got %s and Location %q, want 201 and the sale's address", a.Status, a.Header.Get("Location"))
 	}
-	want := sale.Sale{ID: "s", Title: "Concert", Kind: sale.Ticket, Currency: "EUR", Total: 100, Limit: 1, HoldFor: 10 * time.Minute}
+	want := sale.Sale{ID: "s", Title: "Concert", Kind: sale.Ticket, Currency: "EUR", Total: 100, Limit: 1, Lapses: 3, HoldFor: 10 * time.Minute}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("definition (-want +got):\n%s", diff)
 	}
@@ -66,13 +66,13 @@ func TestASaleIsCreatedAsWritten(t *testing.T) {
 	s := &stock{open: func(d sale.Sale) (bool, error) { got = d; return false, nil }}
 	a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", `{"id":"s","title":"Concert","kind":"voucher","price":4950,"currency":"EUR","total":100,
 		"subtitle":"Für <zwei>","face_value":10000,"rules":"Once.\n<Только> раз","opens_at":"2042-05-01T14:00:00+02:00","closes_at":"2042-05-01T13:00:00Z",
-		"limit":4,"hold_seconds":1.5,"closed":true}`)
+		"limit":4,"lapses":5,"hold_seconds":1.5,"closed":true}`)
 	if a.StatusCode != http.StatusOK {
 		t.Errorf("got %s, want 200 for a sale that exists", a.Status)
 	}
 	want := survey("s").Sale
 	want.Kind, want.FaceValue, want.Rules, want.Closed = sale.Voucher, 10_000, "Once.\n<Только> раз", true
-	want.Subtitle = "Für <zwei>"
+	want.Subtitle, want.Lapses = "Für <zwei>", 5
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("definition (-want +got):\n%s", diff)
 	}
@@ -136,6 +136,7 @@ func TestWhatIsWrittenNeverBecomesADefault(t *testing.T) {
 	for member, says := range map[string]string{
 		`"limit":0`: "limit 0: want 1", `"limit":-1`: "limit -1: want 1", `"limit":null`: "limit: null", `"limit":1.5`: "limit: want a whole number",
 		`"limit":1001`: "limit 1001: want 1", `"limit":"2"`: "limit: want a whole number", `"limit":1e300`: "limit: want a whole number",
+		`"lapses":0`: "lapses 0: want 1 to 255", `"lapses":256`: "lapses 256: want 1 to 255",
 		`"hold_seconds":0`: "hold_seconds 0: want 1", `"hold_seconds":-600`: "hold_seconds -600: want 1", `"hold_seconds":null`: "hold_seconds: null",
 		`"hold_seconds":0.0001`: "hold_seconds 0.0001: want 1", `"hold_seconds":1e300`: "want 1 to 2.592e+06", `"hold_seconds":"10"`: "hold_seconds: want a number",
 		`"kind":""`: "kind", `"kind":null`: "kind: null", `"title":null`: "title: null", `"subtitle":null`: "subtitle: null", `"rules":null`: "rules: null",

@@ -24,6 +24,7 @@ type Definition struct {
 	OpensAt     *time.Time `json:"opens_at,omitempty"`     // absent: open at once
 	ClosesAt    *time.Time `json:"closes_at,omitempty"`    // absent: never by itself
 	Limit       int        `json:"limit,omitempty"`        // tickets a buyer; 1 by default
+	Lapses      int        `json:"lapses,omitempty"`       // so many holds a buyer may let lapse; 3 by default
 	HoldSeconds float64    `json:"hold_seconds,omitempty"` // 600 by default
 	Closed      bool       `json:"closed"`
 }
@@ -45,7 +46,7 @@ func (d Definition) Sale() (sale.Sale, error) {
 func newDefinition(s sale.Sale) Definition {
 	d := Definition{
 		ID: string(s.ID), Title: s.Title, Subtitle: s.Subtitle, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
-		FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
+		FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, Lapses: s.Lapses, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
 	}
 	if s.Opens != 0 {
 		t := s.Opens.Time()

@@ -76,6 +76,7 @@ type terms struct {
 	OpensAt     given[time.Time] `json:"opens_at"`
 	ClosesAt    given[time.Time] `json:"closes_at"`
 	Limit       given[int]       `json:"limit"`
+	Lapses      given[int]       `json:"lapses"`
 	HoldSeconds given[float64]   `json:"hold_seconds"`
 }
 
@@ -88,6 +89,9 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 	takeTime(f, "opens_at", t.OpensAt, &s.Opens)
 	takeTime(f, "closes_at", t.ClosesAt, &s.Closes)
 	take(f, "limit", t.Limit, &s.Limit)
+	if take(f, "lapses", t.Lapses, &s.Lapses) && s.Lapses == 0 {
+		f.add("lapses 0: want 1 to %d", sale.MaxLapses)
+	}
 	var seconds float64
 	if take(f, "hold_seconds", t.HoldSeconds, &seconds) {
 		// Before it becomes a duration, which a large number would not fit.
@@ -126,7 +130,7 @@ type creation struct {
 // sale checks the definition and fills in the defaults.
 func (c creation) sale() (sale.Sale, error) {
 	var f faults
-	s := sale.Sale{Kind: sale.Ticket, Limit: 1, HoldFor: 10 * time.Minute}
+	s := sale.Sale{Kind: sale.Ticket, Limit: 1, Lapses: 3, HoldFor: 10 * time.Minute}
 	take(&f, "id", c.ID, (*string)(&s.ID))
 	take(&f, "kind", c.Kind, (*string)(&s.Kind))
 	take(&f, "currency", c.Currency, &s.Currency)

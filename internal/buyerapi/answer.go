@@ -22,6 +22,7 @@ const (
 	AlreadyOrdered                 // 409
 	NotCancellable                 // 409
 	NotOpen                        // 403
+	HoldLimit                      // 403
 	Closed                         // 410
 	Unauthorized                   // 401
 	SaleUnknown                    // 404
@@ -67,6 +68,8 @@ var problems = [...]problem{
 		"Fewer tickets remain than you asked for. Ask for at most what remains.", ""},
 	AlreadyOrdered: {"already-ordered", 409, "You have an order already",
 		"You have a live order of another quantity in this sale. Cancel it first, or keep it.", ""},
+	HoldLimit: {"hold-limit", 403, "You let too many holds lapse",
+		"You let as many holds lapse unpaid as this sale allows, so it holds nothing more for you.", ""},
 	NotCancellable: {"not-cancellable", 409, "This order can't be cancelled",
 		"Only a held order can be cancelled.", ""},
 	NotOpen: {"not-open", 403, "The sale is not open yet",
@@ -159,6 +162,7 @@ var outcomes = [sale.Outcomes]Answer{
 	sale.NotEnough:      NotEnough,
 	sale.NotOpen:        NotOpen,
 	sale.Closed:         Closed,
+	sale.HoldLimit:      HoldLimit,
 	// Redis saw the claim too late to sell it: nothing was ordered.
 	sale.Late: Busy,
 	sale.Busy: Busy,

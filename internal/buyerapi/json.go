@@ -97,6 +97,7 @@ type saleDocument struct {
 	FaceValue  int64      `json:"face_value,omitempty"` // of a voucher, in the currency's minor unit
 	Rules      string     `json:"rules,omitempty"`
 	Limit      int        `json:"limit"`
+	Lapses     int        `json:"lapses,omitempty"` // so many holds a buyer may let lapse
 	OpensAt    time.Time  `json:"opens_at"`
 	ClosesAt   *time.Time `json:"closes_at,omitempty"`
 	ServerTime time.Time  `json:"server_time"`
@@ -107,7 +108,7 @@ type saleDocument struct {
 func newSaleDocument(s *sale.Sale, state sale.Outcome, now sale.Instant, remaining int64) saleDocument {
 	d := saleDocument{
 		ID: s.ID, Title: s.Title, Subtitle: s.Subtitle, Kind: s.Kind, Price: s.Price, Currency: s.Currency,
-		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit,
+		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit, Lapses: s.Lapses,
 		OpensAt: s.Opens.Time(), ServerTime: now.Time(), Remaining: remaining,
 	}
 	if s.Closes != 0 {

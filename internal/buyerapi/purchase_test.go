@@ -59,6 +59,8 @@ func TestAPurchase(t *testing.T) {
 		"is refused after the window": {site: &site{store: reads(func(s *sale.Sale, _ *sale.Reading) { s.Closes = noon })}, want: buyerapi.Closed},
 		"is refused when Redis finds the sale closed": {site: &site{remote: decides(sale.Decision{Outcome: sale.Closed}, nil)},
 			want: buyerapi.Closed},
+		"is refused to who let too many holds lapse": {site: &site{remote: decides(sale.Decision{Outcome: sale.HoldLimit}, nil)},
+			want: buyerapi.HoldLimit},
 		"is busy when Redis saw it too late": {site: &site{remote: decides(sale.Decision{Outcome: sale.Late}, nil)}, want: buyerapi.Busy},
 		"is busy when a dry node gets nothing in time": {site: &site{store: dry(sale.Grant{Reading: reading(1000)}, nil)},
 			want: buyerapi.Busy},

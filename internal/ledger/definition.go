@@ -28,6 +28,7 @@ var columns = []column{
 	{"face_value", func(d *sale.Sale) any { return &d.FaceValue }},
 	{"rules", func(d *sale.Sale) any { return (*octets)(&d.Rules) }},
 	{"per_buyer", func(d *sale.Sale) any { return &d.Limit }},
+	{"lapses", func(d *sale.Sale) any { return &d.Lapses }},
 	{"hold_ms", func(d *sale.Sale) any { return (*milliseconds)(&d.HoldFor) }},
 	{"opens_at", func(d *sale.Sale) any { return (*moment)(&d.Opens) }},
 	{"closes_at", func(d *sale.Sale) any { return (*moment)(&d.Closes) }},

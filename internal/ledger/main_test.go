@@ -92,7 +92,7 @@ func newOrderID() sale.OrderID {
 
 func newSale(id sale.ID, total int64) sale.Sale {
 	return sale.Sale{
-		ID: id, Title: "Concert", Subtitle: "An evening", Kind: sale.Ticket, Price: 4200, Currency: "EUR",
+		ID: id, Title: "Concert", Subtitle: "An evening", Lapses: 3, Kind: sale.Ticket, Price: 4200, Currency: "EUR",
 		Total: total, Limit: 4, HoldFor: 10 * time.Minute, Rules: "No refunds.",
 		Opens: 1_700_000_000_123, Closes: 1_800_000_000_456,
 	}

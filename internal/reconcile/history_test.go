@@ -32,7 +32,7 @@ const noon sale.Instant = 1_800_000_000_000
 
 func definition() sale.Sale {
 	return sale.Sale{
-		ID: "s", Title: "Night", Kind: sale.Ticket, Price: 1000, Currency: "EUR", Total: 3, Limit: 2,
+		ID: "s", Title: "Night", Kind: sale.Ticket, Price: 1000, Currency: "EUR", Total: 3, Limit: 2, Lapses: 1,
 		Opens: noon, HoldFor: 10 * time.Minute,
 	}
 }

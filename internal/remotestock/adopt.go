@@ -34,7 +34,13 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	d.Total = a.Records.Opened
 	args = append(args, a.Fence, a.Chain.Life, a.Chain.Epoch, a.Chain.Seq)
 	args = append(args, definitionArgs(d)...)
-	args = append(args, "closed", flag(d.Closed), "ledger", flag(a.Ledger),
+	barred := ""
+	for _, n := range a.Records.Lapsed() {
+		if d.Lapses > 0 && n >= d.Lapses {
+			barred = "1"
+		}
+	}
+	args = append(args, "barred", barred, "closed", flag(d.Closed), "ledger", flag(a.Ledger),
 		"total", c.Total, "remaining", c.Remaining, "held", c.Held, "paid", c.Paid)
 	call, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
@@ -152,7 +158,7 @@ func ordersOf(a sale.Adoption) (buyers, orders, past []any, deadlines []redis.Z)
 	all := slices.SortedFunc(maps.Values(a.Records.Orders), func(x, y sale.Order) int {
 		return cmp.Or(cmp.Compare(x.Created, y.Created), cmp.Compare(x.ID, y.ID))
 	})
-	ended := map[sale.Buyer][]sale.Order{}
+	ended, lapsed := map[sale.Buyer][]sale.Order{}, a.Records.Lapsed()
 	held := map[sale.Instant][]byte{}
 	for _, o := range all {
 		id, ok := encodeID(o.ID)
@@ -174,6 +180,9 @@ func ordersOf(a sale.Adoption) (buyers, orders, past []any, deadlines []redis.Z)
 			id, _ := encodeID(o.ID)
 			ids += id
 			orders = append(orders, id, endedValue(o, a.Chain.Seq))
+		}
+		if n := min(lapsed[buyer], sale.MaxLapses); n > 0 {
+			ids += string([]byte{byte(n)})
 		}
 		past = append(past, string(buyer), ids)
 	}

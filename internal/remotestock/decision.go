@@ -63,6 +63,8 @@ func plainDecision(c sale.Claim, letter byte, r sale.Reading, expires sale.Insta
 			return sale.Decision{Outcome: sale.SoldOut}, nil
 		}
 		return sale.Decision{Outcome: sale.NotEnough, Remaining: r.Remaining}, nil
+	case 'x':
+		return sale.Decision{Outcome: sale.HoldLimit}, nil
 	case 'f':
 		return sale.Decision{}, ErrFull
 	case 'l':

@@ -91,6 +91,7 @@ func (w *world) open(t *rapid.T) {
 	w.store, w.due = w.newStore(), map[sale.OrderID]bool{}
 	w.id = sale.ID(fmt.Sprintf("model-%d", modelSales.Add(1)))
 	d := newSale(string(w.id), rapid.Int64Range(0, 12).Draw(t, "total"))
+	d.Lapses = rapid.IntRange(0, 2).Draw(t, "lapses")
 	if _, err := w.store.Open(ctx, d); err != nil {
 		t.Fatal(err)
 	}

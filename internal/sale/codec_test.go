@@ -13,7 +13,7 @@ import (
 // every is a definition in which each field of the table has a value of its own.
 func every() Sale {
 	return Sale{
-		ID: "spring", Title: "Voucher \xff\x00", Subtitle: "for spring", Kind: Voucher, Price: 7500, Currency: "EUR", FaceValue: 10_000, Rules: "Once.\n раз",
+		ID: "spring", Title: "Voucher \xff\x00", Subtitle: "for spring", Lapses: 3, Kind: Voucher, Price: 7500, Currency: "EUR", FaceValue: 10_000, Rules: "Once.\n раз",
 		Total: MaxTotal, Opens: 1_700_000_000_123, Closes: MaxInstant, Limit: 4, HoldFor: 90*time.Second + 250*time.Millisecond,
 	}
 }

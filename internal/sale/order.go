@@ -55,11 +55,12 @@ const (
 	Closed                        // the window or the operator closed the sale
 	Late                          // Redis saw the claim past its deadline: not sold, and it never will be
 	Busy                          // no local stock within the refill wait
+	HoldLimit                     // as many holds of the buyer lapsed as the sale allows
 )
 
 var outcomeNames = [...]string{
 	"undecided", "held", "replayed", "already-ordered", "sold-out",
-	"not-enough", "not-open", "closed", "late", "busy",
+	"not-enough", "not-open", "closed", "late", "busy", "hold-limit",
 }
 
 // Outcomes is how many outcomes there are, for tables indexed by one.

@@ -59,6 +59,17 @@ func (r Records) Sold() int64 {
 	return c.Held + c.Paid
 }
 
+// Lapsed is how many holds of each buyer ended unpaid by their deadline, of those that have.
+func (r Records) Lapsed() map[Buyer]int {
+	lapsed := map[Buyer]int{}
+	for _, o := range r.Orders {
+		if o.State == StateExpired {
+			lapsed[o.Buyer]++
+		}
+	}
+	return lapsed
+}
+
 // Due is how many payments have to go back.
 func (r Records) Due() (payments int) {
 	for _, p := range r.Payments {

@@ -98,6 +98,7 @@ type Sale struct {
 	Closes    Instant       // 0: never closes by itself
 	Limit     int           // tickets one buyer may hold in the sale's one live order
 	HoldFor   time.Duration // how long a hold waits for payment
+	Lapses    int           // after so many holds that a buyer let lapse the sale takes no more of them; 0: any number
 	Closed    bool          // closed by the operator, whatever the window says
 }
 
@@ -117,6 +118,7 @@ var fields = []field{
 	number("face", 1, func(s *Sale) *int64 { return &s.FaceValue }),
 	optional(text("rules", func(s *Sale) *string { return &s.Rules })),
 	optional(text("subtitle", func(s *Sale) *string { return &s.Subtitle })),
+	optional(number("lapses", 1, func(s *Sale) *int { return &s.Lapses })),
 }
 
 // Bounds of a definition. They keep every counter inside what a Lua number
@@ -124,6 +126,7 @@ var fields = []field{
 const (
 	MaxTotal       = 1_000_000_000
 	MaxLimit       = 1_000
+	MaxLapses      = 255   // as many as Redis counts
 	MaxTitleLength = 200   // bytes, of title and subtitle alike
 	MaxRulesLength = 2_000 // bytes; every node reads them with every poll
 	MaxAmount      = 1e15  // in minor units, of one order: Price × Limit
@@ -156,6 +159,7 @@ func (s Sale) Validate() error {
 	check(s.Total >= 0 && s.Total <= MaxTotal, "total %d: want 0 to %d", s.Total, MaxTotal)
 	check(s.Limit >= 1 && s.Limit <= MaxLimit, "limit %d: want 1 to %d", s.Limit, MaxLimit)
 	check(s.HoldFor >= MinHoldFor && s.HoldFor <= MaxHoldFor, "hold time %v: want %v to %v", s.HoldFor, MinHoldFor, MaxHoldFor)
+	check(s.Lapses >= 0 && s.Lapses <= MaxLapses, "lapses %d: want 1 to %d", s.Lapses, MaxLapses)
 	check(s.Opens >= 0 && s.Closes >= 0, "opens and closes must not be before 1970")
 	check(s.Opens <= MaxInstant && s.Closes <= MaxInstant, "opens and closes must not be after the year 9999")
 	check(s.Closes == 0 || s.Closes > s.Opens, "closes must be after opens")

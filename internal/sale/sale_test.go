@@ -35,6 +35,9 @@ func TestValidate(t *testing.T) {
 		"a longer title":              {func(s *sale.Sale) { s.Title = long + "x" }, "title: want 1 to 200 bytes, got 201"},
 		"a title of fewer characters": {func(s *sale.Sale) { s.Title = strings.Repeat("ж", 101) }, "title: want 1 to 200 bytes, got 202"},
 
+		"any number of lapses":     {func(s *sale.Sale) { s.Lapses = 0 }, ""},
+		"the most lapses":          {func(s *sale.Sale) { s.Lapses = 255 }, ""},
+		"more lapses":              {func(s *sale.Sale) { s.Lapses = 256 }, "lapses 256: want 1 to 255"},
 		"no subtitle":              {func(s *sale.Sale) { s.Subtitle = "" }, ""},
 		"the longest subtitle":     {func(s *sale.Sale) { s.Subtitle = long }, ""},
 		"a longer subtitle":        {func(s *sale.Sale) { s.Subtitle = long + "x" }, "subtitle: want at most 200 bytes of UTF-8, got 201"},

@@ -133,7 +133,7 @@ func (m *Sale) Adopt(r sale.Records, chain sale.Chain, fence string) {
 	m.orders, m.payments, m.restocks = r.Orders, r.Payments, r.Restocks
 	m.life, m.lost, m.witness, m.read, m.events = chain.Life, "", sale.Mark{}, 0, nil
 	m.stock = max(m.stock+1, sale.Generation(m.Now))
-	m.ended, m.past = map[sale.OrderID]int64{}, nil
+	m.ended, m.past, m.lapsed = map[sale.OrderID]int64{}, nil, r.Lapsed()
 	later := map[sale.Buyer]int{}
 	for _, o := range slices.Backward(slices.SortedFunc(maps.Values(m.orders), byAge)) {
 		if o.State.Live() {

@@ -58,6 +58,8 @@ func (m *Sale) decide(c sale.Claim, late bool) sale.Decision {
 		return sale.Decision{Outcome: sale.Replayed, Order: live}
 	case err == nil:
 		return sale.Decision{Outcome: sale.AlreadyOrdered, Order: live}
+	case m.definition.Lapses > 0 && m.lapsed[c.Buyer] >= m.definition.Lapses:
+		return sale.Decision{Outcome: sale.HoldLimit}
 	case remaining == 0:
 		return sale.Decision{Outcome: sale.SoldOut}
 	case remaining < int64(c.Quantity):

@@ -63,6 +63,9 @@ func (m *Sale) end(orders []sale.Order, to sale.State, p ...sale.Payment) []sale
 		o.State = to
 		ended[i], m.orders[o.ID], m.ended[o.ID] = o, o, m.mark.Seq+1
 		m.past = append(m.past, o.ID)
+		if to == sale.StateExpired {
+			m.lapsed[o.Buyer]++
+		}
 	}
 	m.raise()
 	m.changed(ended, p)

@@ -22,6 +22,7 @@ type Sale struct {
 	orders     map[sale.OrderID]sale.Order
 	ended      map[sale.OrderID]int64 // the event that ended the order
 	past       []sale.OrderID         // ended orders, in the order of their ending
+	lapsed     map[sale.Buyer]int     // holds that ended by their deadline
 	payments   map[sale.PaymentID]sale.Payment
 	restocks   map[string]int64
 	stock      sale.Generation
@@ -39,7 +40,7 @@ type Sale struct {
 func New(d sale.Sale, life string, ledger bool) *Sale {
 	m := &Sale{
 		definition: d, life: life, ledger: ledger, closed: d.Closed,
-		orders: map[sale.OrderID]sale.Order{}, ended: map[sale.OrderID]int64{},
+		orders: map[sale.OrderID]sale.Order{}, ended: map[sale.OrderID]int64{}, lapsed: map[sale.Buyer]int{},
 		payments: map[sale.PaymentID]sale.Payment{}, restocks: map[string]int64{},
 		stock: 1, Settles: 10_000, mark: sale.Mark{Epoch: 1, Link: life},
 	}
@@ -52,6 +53,7 @@ func New(d sale.Sale, life string, ledger bool) *Sale {
 func (m *Sale) Clone() *Sale {
 	c := *m
 	c.orders, c.ended, c.past = maps.Clone(m.orders), maps.Clone(m.ended), slices.Clone(m.past)
+	c.lapsed = maps.Clone(m.lapsed)
 	c.payments, c.restocks = maps.Clone(m.payments), maps.Clone(m.restocks)
 	c.events = slices.Clone(m.events)
 	return &c

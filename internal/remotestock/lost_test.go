@@ -126,7 +126,7 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 		"no details":                     headed("outcomes", "s", "hold", 1),
 		"no hold time":                   headed("outcomes", "h", "details", []any{}),
 		"an outcome without its detail":  headed("outcomes", "k", "details", []any{}, "hold", 1),
-		"an unknown outcome":             headed("outcomes", "x", "details", []any{}, "hold", 1),
+		"an unknown outcome":             headed("outcomes", "z", "details", []any{}, "hold", 1),
 		"outcomes that are a number":     headed("outcomes", 1, "details", []any{}, "hold", 1),
 		"a record of garbage":            headed("outcomes", "k", "details", []any{"garbage"}, "hold", 1),
 		"a record in no known state":     headed("outcomes", "o", "details", []any{"ann\n" + one + "x" + one[:13]}, "hold", 1),

@@ -142,7 +142,7 @@ var scriptNames = func() map[string]string {
 	names := map[string]string{}
 	for name, source := range map[string]string{
 		"open": lua.Open, "deduct": lua.Deduct, "resolve": lua.Resolve, "expire": lua.Expire, "settle": lua.Settle, "restock": lua.Restock,
-		"close": lua.Close, "draw": lua.Draw, "read": lua.Read, "plan": lua.Plan, "find": lua.Find, "shut": lua.Shut, "page": lua.Page,
+		"close": lua.Close, "change": lua.Change, "draw": lua.Draw, "read": lua.Read, "plan": lua.Plan, "find": lua.Find, "shut": lua.Shut, "page": lua.Page,
 		"forget": lua.Forget, "snapshot": lua.Snapshot, "payments": lua.Payments, "orphan": lua.Orphan, "adopt": lua.Adopt, "rights": lua.Rights, "lease": lua.Lease, "registry": lua.Registry,
 	} {
 		sum := sha1.Sum([]byte(source))

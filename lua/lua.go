@@ -43,6 +43,7 @@ var (
 	Settle   = ofSale("chain", "payment", "settle")
 	Restock  = ofSale("chain", "restock")
 	Close    = ofSale("chain", "close")
+	Change   = ofSale("chain", "change")
 	Draw     = ofSale("draw")
 	Read     = ofSale("read")
 	Plan     = ofSale("plan")

@@ -136,6 +136,33 @@ func (h *Handler) setClosed(closed bool) call {
 	}
 }
 
+// change gives a sale other terms: those that are named. Which may change when is Redis's to
+// decide. Sent again it changes nothing.
+func (h *Handler) change(w http.ResponseWriter, r *http.Request) error {
+	id, err := saleID(r)
+	if err != nil {
+		return err
+	}
+	var t terms
+	if err := decode(r, &t); err != nil {
+		return err
+	}
+	var was, is sale.Sale
+	err = h.stock.Change(r.Context(), id, func(d *sale.Sale) error {
+		was = *d
+		err := t.changed(d)
+		is = *d
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if was != is {
+		h.log.Info("sale changed", zap.String("sale", string(id)), zap.Any("from", newDefinition(was)), zap.Any("to", newDefinition(is)))
+	}
+	return done(h.respond(w, r, id))
+}
+
 // restock wants an Idempotency-Key, so that an operator whose answer was lost
 // can send the change again without making it twice.
 func (h *Handler) restock(w http.ResponseWriter, r *http.Request) error {

@@ -65,7 +65,7 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		wantProblem(t, ask(t, server, "GET", path, ""), http.StatusNotFound, "not-found")
 	}
 	for path, allow := range map[string]string{
-		"/admin/v1/sales": "GET, POST", "/admin/v1/sales/s": "GET", "/admin/v1/sales/s/close": "POST", "/admin/v1/nodes": "GET",
+		"/admin/v1/sales": "GET, POST", "/admin/v1/sales/s": "GET, PATCH", "/admin/v1/sales/s/close": "POST", "/admin/v1/nodes": "GET",
 		"/admin/v1/sales/s/orders/x": "GET", "/admin/v1/sales/s/orders/x/refund": "POST",
 		"/admin/v1/sales/s/refunds": "GET", "/admin/v1/sales/s/refunds/x": "POST",
 		"/admin/v1/orphans": "GET", "/admin/v1/orphans/x": "POST",

@@ -1,5 +1,5 @@
 // Package adminapi is the operators' HTTP API, behind a bearer token: create,
-// list, show, close, reopen and restock sales, see and refund orders, settle
+// list, show, change, close, reopen and restock sales, see and refund orders, settle
 // refunds that are due, also of payments for sales that nobody knows, and see the nodes. The allocator serves it on its admin port.
 package adminapi
 
@@ -24,6 +24,8 @@ type Stock interface {
 	Open(ctx context.Context, d sale.Sale) (created bool, err error)
 	Restock(ctx context.Context, id sale.ID, delta int64, key string) (total int64, err error)
 	SetClosed(ctx context.Context, id sale.ID, closed bool) error
+	// Change has change alter the definition; it may be called again, and its error is returned.
+	Change(ctx context.Context, id sale.ID, change func(*sale.Sale) error) error
 	Sales(ctx context.Context) ([]sale.ID, error)
 	Survey(ctx context.Context, id sale.ID) (sale.Survey, error)
 	// OrderPayments, Payments and Orphans read a page: what comes after a place, "" or what
@@ -62,6 +64,7 @@ func (h *Handler) Register(mux *http.ServeMux) {
 		"POST /admin/v1/sales":                            h.create,
 		"GET /admin/v1/sales":                             h.list,
 		"GET /admin/v1/sales/{id}":                        h.show,
+		"PATCH /admin/v1/sales/{id}":                      h.change,
 		"POST /admin/v1/sales/{id}/close":                 h.setClosed(true),
 		"POST /admin/v1/sales/{id}/reopen":                h.setClosed(false),
 		"POST /admin/v1/sales/{id}/restock":               h.restock,

@@ -33,6 +33,7 @@ type stock struct {
 	open      func(sale.Sale) (bool, error)
 	restock   func(id sale.ID, delta int64, key string) (int64, error)
 	setClosed func(sale.ID, bool) error
+	change    func(sale.ID, func(*sale.Sale) error) error
 	sales     func() ([]sale.ID, error)
 	survey    func(sale.ID) (sale.Survey, error)
 	order     func(sale.ID, sale.OrderID) (sale.Order, error)
@@ -68,6 +69,15 @@ func (s *stock) SetClosed(_ context.Context, id sale.ID, closed bool) error {
 		return nil
 	}
 	return s.setClosed(id, closed)
+}
+
+func (s *stock) Change(_ context.Context, id sale.ID, change func(*sale.Sale) error) error {
+	s.calls = append(s.calls, "change "+string(id))
+	if s.change == nil {
+		d := survey(id).Sale
+		return change(&d)
+	}
+	return s.change(id, change)
 }
 
 func (s *stock) Sales(context.Context) ([]sale.ID, error) {

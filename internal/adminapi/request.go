@@ -103,6 +103,19 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 	}
 }
 
+// changed puts what was given into a sale that there is, and checks what it comes to.
+func (t terms) changed(s *sale.Sale) error {
+	var f faults
+	if t == (terms{}) {
+		f.add("name what is to change: title, subtitle, price, rules, opens_at, closes_at, limit, lapses or hold_seconds")
+	}
+	t.apply(&f, s)
+	if err := s.Validate(); err != nil {
+		f = append(f, err)
+	}
+	return f.err()
+}
+
 // takeTime takes a time that a sale may do without: 0 is none, so nobody can mean 1970.
 func takeTime(f *faults, name string, g given[time.Time], into *sale.Instant) {
 	var at time.Time

@@ -3,8 +3,11 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +69,51 @@ func TestEmbeddedClusterSellsReturnedTickets(t *testing.T) {
 	audit, err := cluster.Audit(t.Context(), cluster.StoreFlags{Redis: e.Redis()}, "demo", 0, zap.NewNop())
 	if err != nil || len(audit.Faults) > 0 || len(audit.Orders) != 3 {
 		t.Errorf("got %d orders, faults %q, %v, want 3 and none", len(audit.Orders), audit.Faults, err)
+	}
+}
+
+// Window, price, limit and title of a sale were for ever.
+func TestASaleIsChangedWhileItSells(t *testing.T) {
+	t.Parallel()
+	e := startEmbedded(t, cluster.EmbeddedOptions{Nodes: 2})
+	if err := e.Open(t.Context(), adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Price: 100, Total: 10}); err != nil {
+		t.Fatal(err)
+	}
+	buyers := &site{Cluster: &cluster.Cluster{Issuer: e.Issuer}, ctx: t.Context()}
+	order := func(node int, buyer string, quantity int) answer {
+		return buyers.ask(t, http.MethodPost, "http://"+e.Nodes[node].Listen+"/v1/sales/demo/orders", buyer, fmt.Sprintf(`{"quantity":%d}`, quantity))
+	}
+	change := func(body string, status int) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPatch, "http://"+e.Allocator.Admin+"/admin/v1/sales/demo", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+e.AdminToken)
+		a, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		if text, err := io.ReadAll(a.Body); err != nil || a.StatusCode != status {
+			t.Fatalf("%s: got %s %s, %v, want %d", body, a.Status, text, err, status)
+		}
+	}
+	if got := order(0, "a", 3); got.code != "quantity-limit" {
+		t.Fatalf("got %+v, want quantity-limit", got)
+	}
+	change(`{"title":"Postponed","price":250,"limit":3}`, http.StatusOK)
+	for node := range e.Nodes {
+		eventually(t, 20*time.Second, "the node knows the higher limit", func() bool {
+			return order(node, fmt.Sprint("buyer-", node), 3).status == http.StatusCreated
+		})
+	}
+	change(`{"price":300}`, http.StatusConflict)
+	change(`{"limit":2}`, http.StatusConflict)
+	change(`{"total":20}`, http.StatusUnprocessableEntity)
+	change(`{"closes_at":"2020-01-01T00:00:00Z"}`, http.StatusOK)
+	if got := order(0, "late", 1); got.code != "closed" {
+		t.Errorf("after it was closed: got %+v, want closed", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,6 +45,9 @@ ON CONFLICT (sale, id) DO UPDATE SET state = excluded.state, reason = excluded.r
 	order_id = CASE WHEN (p.order_id, p.amount, p.currency) = (excluded.order_id, excluded.amount, excluded.currency) THEN p.order_id END
 WHERE (p.order_id, p.amount, p.currency) <> (excluded.order_id, excluded.amount, excluded.currency)
 	OR array_position(ARRAY['applied', 'due', 'settled'], p.state) < array_position(ARRAY['applied', 'due', 'settled'], excluded.state)`
+
+	changesSQL = `
+INSERT INTO changes (sale, epoch, seq, at, definition) VALUES ($1, $2, $3, $4, $5::json) ON CONFLICT DO NOTHING`
 
 	asideSQL = `
 INSERT INTO unreadable (sale, entry, content, fault, at) VALUES ($1, $2, $3, $4, $5)
@@ -92,6 +96,9 @@ func statements(id sale.ID, token sale.Generation, b Batch) (*pgx.Batch, error) 
 		return nil
 	})
 	queueChain(p, id, b)
+	if err := queueChanges(p, id, b.Changes); err != nil {
+		return nil, err
+	}
 	if b.Closed != nil {
 		p.Queue(closedSQL, id, *b.Closed, b.ClosedAt.Time())
 	}
@@ -140,6 +147,25 @@ func queueChain(p *pgx.Batch, id sale.ID, b Batch) {
 		}
 		return nil
 	})
+}
+
+// queueChanges records every change of a sale's terms, and the last as its definition.
+func queueChanges(p *pgx.Batch, id sale.ID, changes []Redefinition) error {
+	for _, c := range changes {
+		terms := map[string]string{}
+		for pair := range slices.Chunk(c.Encode(), 2) {
+			terms[pair[0]] = pair[1]
+		}
+		text, err := json.Marshal(terms)
+		if err != nil {
+			return err
+		}
+		p.Queue(changesSQL, id, c.Mark.Epoch, c.Mark.Seq, c.At.Time(), string(text))
+	}
+	if n := len(changes); n > 0 {
+		p.Queue(changedSQL, append([]any{id}, values(&changes[n-1].Sale)...)...)
+	}
+	return nil
 }
 
 func queueRestocks(p *pgx.Batch, id sale.ID, restocks []sale.Restock, statement string) {

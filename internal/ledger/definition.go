@@ -55,6 +55,11 @@ ON CONFLICT (id) DO UPDATE SET (%s) = (%s)`,
 	list(func(_ int, name string) string { return name }),
 	list(func(_ int, name string) string { return "excluded." + name }))
 
+// changedSQL takes id and the definition as it is since.
+var changedSQL = fmt.Sprintf(`UPDATE sales SET (%s) = (%s) WHERE id = $1`,
+	list(func(_ int, name string) string { return name }),
+	list(func(i int, _ string) string { return fmt.Sprintf("$%d", i+2) }))
+
 // definitionSQL brings closed and the definition.
 var definitionSQL = fmt.Sprintf(`SELECT closed, %s FROM sales WHERE id = $1`,
 	list(func(_ int, name string) string { return name }))

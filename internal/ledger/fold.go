@@ -15,12 +15,20 @@ type Batch struct {
 	From, To sale.Chain
 	Opened   *sale.Sale // the definition: Total is the total it was opened with
 	OpenedAt sale.Instant
+	Changes  []Redefinition
 	Closed   *bool // the last word on whether the sale is closed
 	ClosedAt sale.Instant
 	Restocks []sale.Restock
 	Orders   []Change
 	Payments []PaymentChange
 	Aside    []Aside
+}
+
+// Redefinition is a sale's definition as it is since an event; Total as in Batch.Opened.
+type Redefinition struct {
+	sale.Sale
+	At   sale.Instant
+	Mark sale.Mark
 }
 
 // Change is an order as it is since an instant.
@@ -91,6 +99,13 @@ func (f *folding) add(e sale.Event) {
 	}
 	if e.Opened != nil {
 		b.Opened, b.OpenedAt = e.Opened, e.At
+	}
+	if e.Changed != nil {
+		b.Changes = append(b.Changes, Redefinition{*e.Changed, e.At, e.Mark})
+		if b.Opened != nil { // what the row has after the batch, so that it can be written again
+			d := *e.Changed
+			d.Closed, b.Opened = b.Opened.Closed, &d
+		}
 	}
 	if e.Restock != nil && !f.restocks[e.Restock.Key] {
 		f.restocks[e.Restock.Key] = true

@@ -43,6 +43,9 @@ func sift(e sale.Event) (sale.Event, *Aside) {
 	if e.Opened != nil && check(checkSale(*e.Opened), *e.Opened) {
 		e.Opened = nil
 	}
+	if e.Changed != nil && check(checkSale(*e.Changed), *e.Changed) {
+		e.Changed = nil
+	}
 	if e.Restock != nil && check(checkRestock(*e.Restock), *e.Restock) {
 		e.Restock = nil
 	}

@@ -147,6 +147,18 @@ func (w *world) restock() ([]*ack, error) {
 	return []*ack{{restock: change, mark: w.redis.Chain().Mark}}, nil
 }
 
+// change gives the sale another title, and a price that orders may forbid.
+func (w *world) change() ([]*ack, error) {
+	d := w.redis.Records().Sale
+	d.Total, d.Title = w.redis.Records().Opened, w.id("Night ")
+	d.Price = draw[int64](w, "price", d.Price, d.Price, d.Price, d.Price+1)
+	err := w.redis.Change(d)
+	if err == nil {
+		w.count("change")
+	}
+	return nil, err
+}
+
 // closing closes the sale, or lets it sell again.
 func (w *world) closing() ([]*ack, error) {
 	return nil, w.redis.SetClosed(draw(w, "closed", true, false, false) && !w.redis.Records().Sale.Closed)

@@ -50,10 +50,10 @@ func (w *world) reconcile(operator, force bool) error {
 // step does one thing at random.
 func (w *world) step() {
 	calls := map[string]func() ([]*ack, error){
-		"claim": w.claim, "pay": w.pay, "cancel": w.cancel, "refund": w.refund, "settle": w.settle, "restock": w.restock, "close": w.closing,
+		"claim": w.claim, "pay": w.pay, "cancel": w.cancel, "refund": w.refund, "settle": w.settle, "restock": w.restock, "close": w.closing, "change": w.change,
 	}
 	names := []string{
-		"claim", "claim", "claim", "claim", "claim", "pay", "pay", "pay", "pay", "cancel", "refund", "settle", "restock", "close",
+		"claim", "claim", "claim", "claim", "claim", "pay", "pay", "pay", "pay", "cancel", "refund", "settle", "restock", "close", "change",
 		"expire", "expire", "read", "read", "read", "read", "read", "lose", "lose", "lose", "reconcile", "reconcile", "open", "churn", "fork",
 	}
 	name := draw(w, "step", names...)

@@ -195,6 +195,12 @@ func about(e *sale.Event, what string, fields []string) error {
 			return err
 		}
 		e.Opened, e.Life = &d, values["life"]
+	case "changed":
+		d, err := parseSale(fields)
+		if err != nil {
+			return err
+		}
+		e.Changed = &d
 	case "restocked":
 		delta, err := strconv.ParseInt(values["delta"], 10, 64)
 		if err != nil {

@@ -51,6 +51,7 @@ func TestScriptsAgreeWithModel(t *testing.T) {
 			"expire":   w.expire,
 			"restock":  w.restock,
 			"close":    w.close,
+			"change":   w.change,
 			"commit":   w.commit,
 			"remember": w.remember,
 			"lose":     w.lose,
@@ -218,7 +219,7 @@ func (w *world) pay(t *rapid.T) {
 		o = sale.Order{ID: sale.OrderID(uuid.NewString()), Quantity: 1}
 	}
 	n := rapid.IntRange(1, 6).Draw(t, "payment")
-	p := payment(fmt.Sprint("p", n), o.ID, int64(o.Quantity)*newSale("x", 1).Price)
+	p := payment(fmt.Sprint("p", n), o.ID, int64(o.Quantity)*w.model.Records().Sale.Price)
 	switch rapid.IntRange(0, 5).Draw(t, "fault") {
 	case 0:
 		p.Amount++
@@ -311,6 +312,27 @@ func (w *world) restock(t *rapid.T) {
 	if got != want {
 		t.Fatalf("restock by %d: got total %d, want %d", delta, got, want)
 	}
+}
+
+// change gives the sale other terms, of which some must not change.
+func (w *world) change(t *rapid.T) {
+	is := w.model.Records().Sale
+	is.Total = w.model.Records().Opened
+	switch rapid.IntRange(0, 4).Draw(t, "term") {
+	case 0:
+		is.Title = rapid.SampledFrom([]string{"Concert", "Postponed"}).Draw(t, "title")
+	case 1:
+		is.Price += rapid.Int64Range(0, 1).Draw(t, "more")
+	case 2:
+		is.Limit = rapid.IntRange(4, 6).Draw(t, "limit")
+	case 3:
+		is.Lapses = rapid.IntRange(0, 3).Draw(t, "lapses")
+	case 4:
+		is.Opens = sale.Instant(rapid.IntRange(0, 1).Draw(t, "opens"))
+	}
+	w.see()
+	err := w.store.Change(context.Background(), w.id, func(d *sale.Sale) error { *d = is; return nil })
+	wantKind(t, "change", err, w.model.Change(is))
 }
 
 func (w *world) close(t *rapid.T) {

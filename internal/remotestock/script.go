@@ -16,6 +16,7 @@ var (
 	planScript     = lua.NewScript("plan", lua.Plan)
 	restockScript  = lua.NewScript("restock", lua.Restock)
 	closeScript    = lua.NewScript("close", lua.Close)
+	changeScript   = lua.NewScript("change", lua.Change)
 	findScript     = lua.NewScript("find", lua.Find)
 	shutScript     = lua.NewScript("shut", lua.Shut)
 	pageScript     = lua.NewScript("page", lua.Page)

@@ -90,6 +90,7 @@ type Event struct {
 	Payments []Payment // as they are since
 	Opened   *Sale     // the definition, where the sale was opened
 	Life     string    // of the opening, see [Chain]
+	Changed  *Sale     // the definition as it is since, where an operator changed it; Total as in Opened
 	Restock  *Restock
 	Closed   *bool // where the sale was closed (true) or reopened
 	// Reconciled names the reconciliation that the event ends; empty for others.
@@ -109,6 +110,9 @@ func (r *Records) Apply(e Event) {
 	}
 	if e.Opened != nil {
 		r.Sale, r.Opened = *e.Opened, e.Opened.Total
+	}
+	if e.Changed != nil {
+		r.Sale = *e.Changed
 	}
 	if e.Restock != nil {
 		r.Restocks[e.Restock.Key] = e.Restock.Delta

@@ -110,5 +110,34 @@ func (m *Sale) SetClosed(closed bool) error {
 	return nil
 }
 
+// Change gives the sale other terms. The error is [sale.ErrConflict] or [sale.ErrLost].
+func (m *Sale) Change(is sale.Sale) error {
+	if m.lost != "" {
+		return m.shut()
+	}
+	was := m.definition
+	is.Closed = was.Closed
+	if is == was {
+		return nil
+	}
+	fixed, ordered := was, len(m.orders) > 0
+	fixed.Title, fixed.Subtitle, fixed.Rules = is.Title, is.Subtitle, is.Rules
+	fixed.Closes, fixed.HoldFor, fixed.Lapses = is.Closes, is.HoldFor, is.Lapses
+	if !ordered {
+		fixed.Price, fixed.Opens = is.Price, is.Opens
+	}
+	if is.Limit > was.Limit || m.refusal() != sale.Undecided {
+		fixed.Limit = is.Limit
+	}
+	if fixed != is {
+		return sale.Conflict("the sale can't become %+v now", is)
+	}
+	m.definition = is
+	d := is
+	d.Closed = m.closed
+	m.append(sale.Event{Changed: &d}, append([]string{"sale", "changed", "closed", flag(m.closed)}, is.Encode()...)...)
+	return nil
+}
+
 // raise begins a new generation of the stock.
 func (m *Sale) raise() { m.stock = max(m.stock+1, sale.Generation(m.Now)) }

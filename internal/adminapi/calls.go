@@ -2,7 +2,6 @@ package adminapi
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -171,26 +170,27 @@ func (h *Handler) restock(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var change struct {
-		Delta int64 `json:"delta"`
+		Delta given[int64] `json:"delta"`
 	}
 	if err := decode(r, &change); err != nil {
 		return err
 	}
 	key := r.Header.Get("Idempotency-Key")
-	var faults []error
+	var f faults
 	if key == "" || len(key) > 64 || strings.ContainsAny(key, " \t") {
-		faults = append(faults, errors.New("send an Idempotency-Key header of 1 to 64 characters without blanks"))
+		f.add("send an Idempotency-Key header of 1 to 64 characters without blanks")
 	}
-	if change.Delta == 0 || change.Delta > sale.MaxTotal || change.Delta < -sale.MaxTotal {
-		faults = append(faults, fmt.Errorf("delta: want a whole number other than 0, at most %d", sale.MaxTotal))
+	var delta int64
+	if given := take(&f, "delta", change.Delta, &delta); given && (delta == 0 || delta > sale.MaxTotal || delta < -sale.MaxTotal) || !change.Delta.set {
+		f.add("delta: want a whole number other than 0, at most %d", sale.MaxTotal)
 	}
-	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("%w: %w", errInput, err)
-	}
-	if _, err := h.stock.Restock(r.Context(), id, change.Delta, key); err != nil {
+	if err := f.err(); err != nil {
 		return err
 	}
-	h.log.Info("sale restocked", zap.String("sale", string(id)), zap.Int64("delta", change.Delta), zap.String("key", key))
+	if _, err := h.stock.Restock(r.Context(), id, delta, key); err != nil {
+		return err
+	}
+	h.log.Info("sale restocked", zap.String("sale", string(id)), zap.Int64("delta", delta), zap.String("key", key))
 	return done(h.respond(w, r, id))
 }
 

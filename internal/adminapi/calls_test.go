@@ -138,7 +138,7 @@ func TestWhatIsWrittenNeverBecomesADefault(t *testing.T) {
 		`"limit":1001`: "limit 1001: want 1", `"limit":"2"`: "limit: want a whole number", `"limit":1e300`: "limit: want a whole number",
 		`"lapses":0`: "lapses 0: want 1 to 255", `"lapses":256`: "lapses 256: want 1 to 255",
 		`"hold_seconds":0`: "hold_seconds 0: want 1", `"hold_seconds":-600`: "hold_seconds -600: want 1", `"hold_seconds":null`: "hold_seconds: null",
-		`"hold_seconds":0.0001`: "hold_seconds 0.0001: want 1", `"hold_seconds":1e300`: "want 1 to 2.592e+06", `"hold_seconds":"10"`: "hold_seconds: want a number",
+		`"hold_seconds":0.0001`: "hold_seconds 0.0001: want 1", `"hold_seconds":1e300`: "want 1 to 2592000", `"hold_seconds":"10"`: "hold_seconds: want a number",
 		`"kind":""`: "kind", `"kind":null`: "kind: null", `"title":null`: "title: null", `"subtitle":null`: "subtitle: null", `"rules":null`: "rules: null",
 		`"price":null`: "price: null", `"price":-1`: "price -1", `"currency":null`: "currency: null", `"id":null`: "id: null",
 		`"kind":"voucher","face_value":0`: "a voucher needs one", `"face_value":null`: "face_value: null", `"closed":null`: "closed: null", `"closed":0`: "closed: want true or false",

@@ -65,7 +65,7 @@ func stateWanted(r *http.Request) (sale.PaymentState, error) {
 	case sale.PaymentDue, sale.PaymentSettled, sale.PaymentApplied:
 		return state, nil
 	default:
-		return "", fmt.Errorf("%w: state %q: want due, settled or applied", errInput, state)
+		return "", fmt.Errorf("%w: state %.40q: want due, settled or applied", errInput, state)
 	}
 }
 
@@ -76,13 +76,15 @@ func paymentToSettle(r *http.Request) (sale.PaymentID, error) {
 		return "", fmt.Errorf("%w: %w", errInput, err)
 	}
 	var change struct {
-		State string `json:"state"`
+		State given[string] `json:"state"`
 	}
 	if err := decode(r, &change); err != nil {
 		return "", err
 	}
-	if change.State != string(sale.PaymentSettled) {
-		return "", fmt.Errorf("%w: state %q: want settled", errInput, change.State)
+	var f faults
+	var state string
+	if take(&f, "state", change.State, &state); len(f) == 0 && state != string(sale.PaymentSettled) {
+		f.add("state %.40q: want settled", state)
 	}
-	return payment, nil
+	return payment, f.err()
 }

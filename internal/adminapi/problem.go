@@ -1,11 +1,9 @@
 package adminapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -83,35 +81,6 @@ func notAllowed(methods []string) call {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		return fmt.Errorf("%w: %s", errMethod, r.Method)
 	}
-}
-
-func decode(r *http.Request, v any) error {
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	switch err := d.Decode(v); {
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%w: the body is empty", errInput)
-	case err != nil:
-		return fmt.Errorf("%w: %w", errInput, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: something follows the JSON object", errInput)
-	}
-	return nil
-}
-
-// nothing refuses what a call would not heed: whoever asks for {"amount":300} back must not
-// give back everything. No body is needed, and an empty object is none.
-func nothing(r *http.Request) error {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errInput, err)
-	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return decode(r, &struct{}{})
 }
 
 func saleID(r *http.Request) (sale.ID, error) {

@@ -96,7 +96,7 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 	if take(f, "hold_seconds", t.HoldSeconds, &seconds) {
 		// Before it becomes a duration, which a large number would not fit.
 		if least, most := sale.MinHoldFor.Seconds(), sale.MaxHoldFor.Seconds(); seconds < least || seconds > most {
-			f.add("hold_seconds %g: want %g to %g", seconds, least, most)
+			f.add("hold_seconds %.10g: want %g to %.10g", seconds, least, most)
 			return
 		}
 		s.HoldFor = time.Duration(seconds * float64(time.Second)).Truncate(time.Millisecond)

@@ -67,6 +67,9 @@ type Allocator struct {
 func NewAllocator(config AllocatorConfig, log *zap.Logger) (*Allocator, error) {
 	remotestock.SetLog(log)
 	a := &Allocator{config: config, log: log.With(zap.String("allocator", config.Name)), metrics: telemetry.New()}
+	if err := config.Redis.addresses(config.Admin); err != nil {
+		return nil, err
+	}
 	var err1, err2 error
 	var gossip membership.Config
 	a.token, err1 = AdminFlags{config.TokenFile}.token()

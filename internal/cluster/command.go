@@ -33,7 +33,7 @@ func command[Config any](ctx context.Context, name, description string, args []s
 		Config   Config `embed:""`
 		LogLevel string `default:"info" enum:"debug,info,warn,error" env:"ONSALE_LOG_LEVEL" help:"debug, info, warn or error."`
 	}
-	parser, err := kong.New(&flags, kong.Name(name), kong.Description(description), kong.Vars{"hostname": hostname})
+	parser, err := kong.New(&flags, kong.Name(name), kong.Description(description), kong.Vars{"hostname": hostname}, Values)
 	if err != nil {
 		return err
 	}

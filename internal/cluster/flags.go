@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -29,6 +30,11 @@ type RedisFlags struct {
 	Database      int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
 
 	Prefix keyspace.Prefix `env:"ONSALE_REDIS_PREFIX" help:"Begins the names of all keys of this site, with a colon behind it: for several sites in one Redis. The same for all programs of a site, and nothing that can be changed later."`
+}
+
+// addresses checks those of Redis, and that of the program's admin port.
+func (f RedisFlags) addresses(admin string) error {
+	return errors.Join(addresses{"--admin": {admin}}.check(true), addresses{"--redis-addr": f.Addrs}.check(false))
 }
 
 func (f RedisFlags) config() remotestock.Config {
@@ -61,7 +67,7 @@ func (f SiteFlags) site(gossipKey []byte) remotestock.Site {
 // GossipFlags say how this process finds the others.
 type GossipFlags struct {
 	Bind      string        `default:"0.0.0.0:7946" env:"ONSALE_GOSSIP_BIND" help:"host:port for gossip, UDP and TCP."`
-	Advertise string        `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, where Bind does not say."`
+	Advertise string        `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, where --gossip-bind does not say."`
 	Seeds     []string      `env:"ONSALE_GOSSIP_SEEDS" help:"host:port of some members, for instance of the allocators."`
 	Probe     time.Duration `default:"200ms" env:"ONSALE_GOSSIP_PROBE" help:"How often a member checks another one; a crash is known after about five times as long. Longer where many members share few processors."`
 	KeyFile   string        `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with 16, 24 or 32 bytes in base64 that encrypt all gossip. Without it gossip may listen on loopback alone."`
@@ -71,6 +77,10 @@ type GossipFlags struct {
 func (f GossipFlags) config(name string, role membership.Role, insecure bool) (membership.Config, error) {
 	c := membership.DefaultConfig()
 	c.Insecure = insecure
+	if err := errors.Join(addresses{"--gossip-bind": {f.Bind}}.check(true),
+		addresses{"--gossip-advertise": given(f.Advertise), "--gossip-seeds": f.Seeds}.check(false)); err != nil {
+		return c, err
+	}
 	if len(f.Networks) > 0 {
 		c.Networks = nil
 	}
@@ -91,7 +101,7 @@ func (f GossipFlags) config(name string, role membership.Role, insecure bool) (m
 			return c, fmt.Errorf("gossip key: %w", err)
 		}
 		if c.Key, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(raw))); err != nil {
-			return c, fmt.Errorf("gossip key in %s is not base64: %w", f.KeyFile, err)
+			return c, fmt.Errorf("gossip key in %s: want base64; make secrets makes one", f.KeyFile)
 		}
 	}
 	return c, nil

@@ -58,6 +58,9 @@ func NewLedger(ctx context.Context, config LedgerConfig, log *zap.Logger) (*Ledg
 	if config.Database.URL == "" {
 		return nil, errors.New("no PostgreSQL given: set ONSALE_DATABASE_URL, or --database-url")
 	}
+	if err := config.Redis.addresses(config.Admin); err != nil {
+		return nil, err
+	}
 	l := &Ledger{config: config, log: log.With(zap.String("ledger", config.Name)), metrics: telemetry.New()}
 	l.site = config.Site.site(nil)
 	l.site.Ledger = "1"

@@ -31,7 +31,7 @@ import (
 type NodeConfig struct {
 	Name      string `env:"ONSALE_NAME" default:"${hostname}" help:"Unique name in the cluster; plans give stock to it."`
 	Listen    string `default:":8081" env:"ONSALE_LISTEN" help:"host:port of the buyers' API."`
-	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, where Listen does not say."`
+	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, where --listen does not say."`
 	Admin     string `default:"127.0.0.1:9081" env:"ONSALE_ADMIN" help:"host:port of health and metrics, and where ledgers ask what the node remembers: a private address that they reach, where they run on other machines. Whoever reaches it reads health and metrics without a token."`
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
@@ -92,6 +92,10 @@ func (c NodeConfig) redis() remotestock.Config {
 func NewNode(config NodeConfig, log *zap.Logger) (*Node, error) {
 	remotestock.SetLog(log)
 	n := &Node{config: config, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
+	if err := errors.Join(config.Redis.addresses(config.Admin), addresses{"--listen": {config.Listen}}.check(true),
+		addresses{"--advertise": given(config.Advertise)}.check(false)); err != nil {
+		return nil, err
+	}
 	verifier, err1 := buyerapi.LoadVerifier(config.TokenKeys, config.Audience)
 	advertise, err2 := thisMachine.reachable(cmp.Or(config.Advertise, config.Listen))
 	gossip, err3 := config.Gossip.config(config.Name, membership.RoleNode, config.InsecureGossip)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,14 +17,11 @@ import (
 
 // parse reads a database's URL. It refuses the settings with which a ledger would fail at every
 // batch, or behind a PgBouncer.
-func parse(url string) (*pgxpool.Config, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, err
-	}
-	given, err := pgconn.ParseConfig(url)
-	if err != nil {
-		return nil, err
+func parse(text string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(text)
+	given, err2 := pgconn.ParseConfig(text)
+	if err != nil || err2 != nil {
+		return nil, unreadable(text)
 	}
 	var faults []error
 	if mode := given.RuntimeParams[execMode]; mode != "" && mode != "cache_describe" {
@@ -36,6 +34,23 @@ func parse(url string) (*pgxpool.Config, error) {
 	// know too little of a statement to send arrays, or find out in a transaction of its own.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	return config, errors.Join(faults...)
+}
+
+// unreadable is the error of a URL that the driver does not take. The driver's own may show the
+// password of a URL that it can't take apart.
+func unreadable(text string) error {
+	if u, err := url.Parse(text); err == nil {
+		for name := range u.Query() {
+			without := *u
+			settings := u.Query()
+			settings.Del(name)
+			without.RawQuery = settings.Encode()
+			if _, err := pgxpool.ParseConfig(without.String()); err == nil {
+				return fmt.Errorf("the database's URL has a value of %s that is none: mend it, or leave it out", name)
+			}
+		}
+	}
+	return errors.New("the database's URL can't be read: want postgres://user:password@host:port/database, with %40 and the like for special characters in the password")
 }
 
 // execMode is the driver's setting of how statements are sent.

@@ -68,5 +68,29 @@ func answered(said *pgconn.PgError, err error) error {
 		}
 		return fmt.Errorf("%w: %s: %s: %w", ErrRefused, where, said.Detail, err)
 	}
+	if do, ok := advice[said.Code]; ok {
+		return advisedError{do, err}
+	}
 	return err
 }
+
+// advice is what an operator does about an error that no wait mends, by SQLSTATE.
+var advice = map[string]string{
+	undefinedTable:  "the database has not all of the ledger's tables: start a ledger on it, which makes them, or mend the database's URL",
+	undefinedColumn: "the ledger's tables are those of another version: run ledgers and onsale of one version",
+	"28P01":         "PostgreSQL refuses the user or the password: mend the database's URL",
+	"28000":         "PostgreSQL does not let this user in: mend the database's URL, or pg_hba.conf",
+	"3D000":         "there is no such database: create it, or mend the database's URL",
+	"42501":         "the user may not do that: have it own the database and its tables",
+	"53100":         "PostgreSQL's disk is full: make room",
+}
+
+// advisedError says what to do about an error of PostgreSQL's, whose own text names things that
+// only readers of the source know.
+type advisedError struct {
+	do  string
+	err error
+}
+
+func (e advisedError) Error() string { return e.do }
+func (e advisedError) Unwrap() error { return e.err }

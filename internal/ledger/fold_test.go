@@ -152,7 +152,7 @@ func TestSiftSetsAside(t *testing.T) {
 		`no kind is called "lottery"`:  definition(func(d *sale.Sale) { d.Kind = "lottery" }),
 		"price -1":                     definition(func(d *sale.Sale) { d.Price = -1 }),
 		"limit 0":                      definition(func(d *sale.Sale) { d.Limit = 0 }),
-		"hold time 0s":                 definition(func(d *sale.Sale) { d.HoldFor = 0 }),
+		"hold time of 0 seconds":       definition(func(d *sale.Sale) { d.HoldFor = 0 }),
 		"instant -5":                   definition(func(d *sale.Sale) { d.Opens = -5 }),
 		"a key of 0 bytes":             {ID: "1-0", At: start, Restock: &sale.Restock{Delta: 1}},
 		"a key of 2001 bytes":          {ID: "1-0", At: start, Restock: &sale.Restock{Key: strings.Repeat("k", 2001), Delta: 1}},

@@ -34,8 +34,11 @@ func (s *Store) Site(ctx context.Context) (Site, error) {
 	return site, nil
 }
 
-// undefinedTable is PostgreSQL's code for a table that is not there.
-const undefinedTable = "42P01"
+// PostgreSQL's codes for a table, and a column, that are not there.
+const (
+	undefinedTable  = "42P01"
+	undefinedColumn = "42703"
+)
 
 // Claim records that the database has this site's records, unless it has somebody's already,
 // and returns whose it has.

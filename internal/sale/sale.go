@@ -158,7 +158,7 @@ func (s Sale) Validate() error {
 	check(validCurrency(s.Currency), "currency %q: want three capital letters", s.Currency)
 	check(s.Total >= 0 && s.Total <= MaxTotal, "total %d: want 0 to %d", s.Total, MaxTotal)
 	check(s.Limit >= 1 && s.Limit <= MaxLimit, "limit %d: want 1 to %d", s.Limit, MaxLimit)
-	check(s.HoldFor >= MinHoldFor && s.HoldFor <= MaxHoldFor, "hold time %v: want %v to %v", s.HoldFor, MinHoldFor, MaxHoldFor)
+	check(s.HoldFor >= MinHoldFor && s.HoldFor <= MaxHoldFor, "hold time of %.10g seconds: want %g to %.10g", s.HoldFor.Seconds(), MinHoldFor.Seconds(), MaxHoldFor.Seconds())
 	check(s.Lapses >= 0 && s.Lapses <= MaxLapses, "lapses %d: want 1 to %d", s.Lapses, MaxLapses)
 	check(s.Opens >= 0 && s.Closes >= 0, "opens and closes must not be before 1970")
 	check(s.Opens <= MaxInstant && s.Closes <= MaxInstant, "opens and closes must not be after the year 9999")

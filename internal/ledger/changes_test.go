@@ -21,10 +21,14 @@ func TestAChangeOfTermsIsRecorded(t *testing.T) {
 		{ID: "2-0", At: start + 1, Mark: sale.Mark{Epoch: 1, Seq: 2}, Changed: &first},
 		{ID: "3-0", At: start + 2, Mark: sale.Mark{Epoch: 1, Seq: 3}, Changed: &second},
 	}
-	for name, batches := range map[string][][]sale.Event{
-		"in one batch": {events}, "again": {events}, "alone": {events[1:]}, "one by one": {events[1:2], events[2:]},
+	for _, test := range []struct {
+		name    string
+		batches [][]sale.Event
+	}{
+		{"in one batch", [][]sale.Event{events}}, {"again", [][]sale.Event{events}},
+		{"without the opening", [][]sale.Event{events[1:]}}, {"one by one", [][]sale.Event{events[1:2], events[2:]}},
 	} {
-		for _, batch := range batches {
+		for _, batch := range test.batches {
 			commit(t, s, id, batch...)
 		}
 		wantRecords(t, s, id, applied(events...))
@@ -32,7 +36,7 @@ func TestAChangeOfTermsIsRecorded(t *testing.T) {
 		var title string
 		err := s.pool.QueryRow(ctx, `SELECT count(*), max(definition->>'title') FILTER (WHERE seq = 3) FROM changes WHERE sale = $1`, id).Scan(&rows, &title)
 		if err != nil || rows != 2 || title != "Moved" {
-			t.Errorf("%s: got %d changes, the last to %q, %v, want 2 and Moved", name, rows, title, err)
+			t.Errorf("%s: got %d changes, the last to %q, %v, want 2 and Moved", test.name, rows, title, err)
 		}
 	}
 }

@@ -136,11 +136,11 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 		Called:  func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
 		Decided: func(o sale.Outcome) { meters.Decided(int(o)) },
 		Resent:  meters.Resent,
-		Breaker: meters.Breaker,
 		Lost:    func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
 		Looked:  looked(n.metrics),
 	}, n.log)
 	n.store = store
+	n.metrics.Flag("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", store.Tripped)
 	remote := func(id sale.ID, d *checkout.Desk) checkout.Remote { return store.Committer(id, d, commit) }
 	n.shop = checkout.NewShop(store, remote, n.weights, checkout.DefaultConfig(), checkout.Hooks{
 		Local: func(id sale.ID) localstock.Hooks { return localHooks(meters, string(id)) },
@@ -185,7 +185,6 @@ func localHooks(m *telemetry.Node, id string) localstock.Hooks {
 	return localstock.Hooks{
 		Buffered: func() { m.Buffered(id) },
 		Adopted:  func(sale.Allotment) { m.Adopted(id) },
-		SoldOut:  func(soldOut bool) { m.SoldOut(id, soldOut) },
 		Drew: func(g sale.Grant, err error) {
 			switch {
 			case err != nil:
@@ -217,7 +216,7 @@ func (n *Node) levels() []telemetry.Level {
 	var levels []telemetry.Level
 	for id, d := range n.shop.Desks() {
 		slice, buffer := d.Local().Level()
-		levels = append(levels, telemetry.Level{Sale: string(id), Slice: slice, Buffer: buffer, Remaining: d.Remaining()})
+		levels = append(levels, telemetry.Level{Sale: string(id), Slice: slice, Buffer: buffer, Remaining: d.Remaining(), SoldOut: d.Local().Exhausted()})
 	}
 	return levels
 }

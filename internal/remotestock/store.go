@@ -73,6 +73,10 @@ func New(client redis.UniversalClient, node string, config Config, hooks Hooks, 
 	return s
 }
 
+// Tripped reports whether the circuit breaker refuses calls now. It stops without a call, after its
+// cooldown, so those who report it have to ask.
+func (s *Store) Tripped() bool { return s.breaker.State() == gobreaker.StateOpen }
+
 // call runs a sale's script through the breaker and reads its header. args are the
 // script's own, after those that all have: node, known plan generation, and the
 // highest mark of the sale that this process has seen. The error is raw: see ran

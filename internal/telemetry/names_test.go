@@ -19,7 +19,7 @@ import (
 func full() *telemetry.Metrics {
 	m := telemetry.New()
 	n := m.NewNode([]string{"ok", "created"}, []string{"held", "sold-out"}, func() []telemetry.Level {
-		return []telemetry.Level{{Sale: "s", Slice: 3, Buffer: 2, Remaining: 100}}
+		return []telemetry.Level{{Sale: "s", Slice: 3, Buffer: 2, Remaining: 100, SoldOut: true}}
 	})
 	n.Answered(1)
 	n.Bought(time.Millisecond)
@@ -27,12 +27,11 @@ func full() *telemetry.Metrics {
 	n.Called("deduct", time.Second, errors.New("away"))
 	n.Decided(0)
 	n.Resent(2)
-	n.Breaker("open")
+	m.Flag("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", func() bool { return true })
 	m.Flag("onsale_checkout_ready", "1 while Redis answers this node's polls.", func() bool { return true })
 	n.Buffered("s")
 	n.Adopted("s")
 	n.Drew("s", "granted")
-	n.SoldOut("s", true)
 	n.Lost("s", true)
 	n.Orphan()
 

@@ -16,11 +16,9 @@ type Node struct {
 	took      *prometheus.HistogramVec
 	decided   []prometheus.Counter
 	resent    prometheus.Counter
-	breaker   prometheus.Gauge
 	buffered  *prometheus.CounterVec
 	adopted   *prometheus.CounterVec
 	draws     *prometheus.CounterVec
-	soldOut   *prometheus.GaugeVec
 	levels    *levels
 }
 
@@ -28,6 +26,7 @@ type Node struct {
 type Level struct {
 	Sale                     string
 	Slice, Buffer, Remaining int64
+	SoldOut                  bool // Redis last said so
 }
 
 // NewNode registers a node's metrics. answers and outcomes are the closed sets
@@ -47,16 +46,12 @@ func (m *Metrics) NewNode(answers, outcomes []string, ask func() []Level) *Node 
 			Help: "Time of one script call.", Buckets: latencies}, []string{"script"}),
 		resent: f.NewCounter(prometheus.CounterOpts{Name: "onsale_remotestock_resent_claims_total",
 			Help: "Claims sent again because their outcome was unknown."}),
-		breaker: f.NewGauge(prometheus.GaugeOpts{Name: "onsale_remotestock_breaker_open",
-			Help: "1 while the circuit breaker refuses calls."}),
 		buffered: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_localstock_touched_buffers_total",
 			Help: "How often a slice ran out and the buffer was begun."}, []string{"sale"}),
 		adopted: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_localstock_adopted_plans_total",
 			Help: "Plans that replaced this node's allotment."}, []string{"sale"}),
 		draws: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_localstock_draws_total",
 			Help: "Draws of a dry node by result."}, []string{"sale", "result"}),
-		soldOut: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_localstock_sold_out",
-			Help: "1 since Redis last said that nothing remains."}, []string{"sale"}),
 		levels: newLevels(ask),
 	}
 	answered := f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_buyerapi_answers_total",
@@ -95,9 +90,6 @@ func (n *Node) Decided(i int) { n.decided[i].Inc() }
 // Resent counts claims sent again.
 func (n *Node) Resent(claims int) { n.resent.Add(float64(claims)) }
 
-// Breaker follows the circuit breaker.
-func (n *Node) Breaker(state string) { n.breaker.Set(flag(state == "open")) }
-
 // Buffered counts a buffer begun.
 func (n *Node) Buffered(sale string) { n.buffered.WithLabelValues(sale).Inc() }
 
@@ -107,14 +99,12 @@ func (n *Node) Adopted(sale string) { n.adopted.WithLabelValues(sale).Inc() }
 // Drew counts a draw by its result: granted, an outcome, or error.
 func (n *Node) Drew(sale, result string) { n.draws.WithLabelValues(sale, result).Inc() }
 
-// SoldOut follows the sold-out lease.
-func (n *Node) SoldOut(sale string, soldOut bool) { n.soldOut.WithLabelValues(sale).Set(flag(soldOut)) }
-
 // levels reads the local stocks when it is scraped, so that the hot path
 // maintains no gauges.
 type levels struct {
 	ask                      func() []Level
 	slice, buffer, remaining *prometheus.Desc
+	soldOut                  *prometheus.Desc
 }
 
 func newLevels(ask func() []Level) *levels {
@@ -123,11 +113,17 @@ func newLevels(ask func() []Level) *levels {
 		slice:     prometheus.NewDesc("onsale_localstock_slice_tickets", "Tickets left in this node's slice.", []string{"sale"}, nil),
 		buffer:    prometheus.NewDesc("onsale_localstock_buffer_tickets", "Tickets left in this node's buffer.", []string{"sale"}, nil),
 		remaining: prometheus.NewDesc("onsale_checkout_remaining_tickets", "Tickets left in Redis by this node's newest reading.", []string{"sale"}, nil),
+		soldOut:   prometheus.NewDesc("onsale_localstock_sold_out", "1 since Redis last said that nothing remains.", []string{"sale"}, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
-func (l *levels) Describe(c chan<- *prometheus.Desc) { c <- l.slice; c <- l.buffer; c <- l.remaining }
+func (l *levels) Describe(c chan<- *prometheus.Desc) {
+	c <- l.slice
+	c <- l.buffer
+	c <- l.remaining
+	c <- l.soldOut
+}
 
 // Collect implements prometheus.Collector.
 func (l *levels) Collect(c chan<- prometheus.Metric) {
@@ -138,6 +134,7 @@ func (l *levels) Collect(c chan<- prometheus.Metric) {
 		gauge(l.slice, v.Slice, v.Sale)
 		gauge(l.buffer, v.Buffer, v.Sale)
 		gauge(l.remaining, v.Remaining, v.Sale)
+		c <- prometheus.MustNewConstMetric(l.soldOut, prometheus.GaugeValue, flag(v.SoldOut), v.Sale)
 	}
 }
 

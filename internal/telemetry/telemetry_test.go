@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,19 +116,38 @@ func TestMetricsAreServed(t *testing.T) {
 
 func TestFlagsFall(t *testing.T) {
 	m := telemetry.New()
-	n := m.NewNode(nil, nil, func() []telemetry.Level { return nil })
 	a := m.NewAllocator()
 	for _, up := range []bool{true, false} {
-		n.Breaker(map[bool]string{true: "open", false: "half-open"}[up])
-		n.SoldOut("s", up)
 		a.Leading(up)
 	}
 	_, _, text := ask(t, m, true, http.MethodGet, "/metrics", "")
 	for _, line := range []string{
-		"onsale_remotestock_breaker_open 0", `onsale_localstock_sold_out{sale="s"} 0`, "onsale_rebalance_leading 0",
+		"onsale_rebalance_leading 0",
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {
 			t.Errorf("got no line %s", line)
+		}
+	}
+}
+
+// What is known of sales is asked at every scrape: a sale that sells again, or that is gone, is not sold out.
+func TestSalesAreAskedAtEveryScrape(t *testing.T) {
+	var levels []telemetry.Level
+	m := telemetry.New()
+	m.NewNode(nil, nil, func() []telemetry.Level { return levels })
+	for _, c := range []struct {
+		levels []telemetry.Level
+		want   []string
+	}{
+		{[]telemetry.Level{{Sale: "s", SoldOut: true}}, []string{`onsale_localstock_sold_out{sale="s"} 1`}},
+		{[]telemetry.Level{{Sale: "s"}}, []string{`onsale_localstock_sold_out{sale="s"} 0`}},
+		{nil, nil},
+	} {
+		levels = c.levels
+		_, _, text := ask(t, m, true, http.MethodGet, "/metrics", "")
+		got := regexp.MustCompile(`onsale_localstock_sold_out\{.*`).FindAllString(text, -1)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("got %v, want %v", got, c.want)
 		}
 	}
 }

@@ -1,0 +1,59 @@
+package remotestock_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// A buyer's GET of his orders bypassed the breaker: each waited for a dead Redis by itself. The breaker
+// is asked, for it becomes half-open without a call, and a gauge set on change went on saying that it refuses.
+func TestReadsOfOrdersGoThroughTheBreaker(t *testing.T) {
+	r := startRedis(t)
+	var calls int
+	s, _ := hooked(t, r.Addr(), remotestock.Hooks{Called: func(string, int, time.Duration, error) { calls++ }},
+		func(c *remotestock.Config) { c.Cooldown = 2 * time.Second })
+	d := newSale("reads", 10)
+	open(t, s, d)
+	if err := r.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	reads := []func() error{
+		func() error { _, err := s.OrderOf(t.Context(), d.ID, "buyer"); return err },
+		func() error {
+			_, err := s.Order(t.Context(), d.ID, "01900000-0000-7000-8000-000000000001")
+			return err
+		},
+	}
+	before, trip := calls, int(remotestock.DefaultConfig("").TripAfter)
+	for i := range trip {
+		if s.Tripped() {
+			t.Fatalf("got an open breaker after %d reads, want it after %d", i, trip)
+		}
+		if err := reads[i%2](); !errors.Is(err, sale.ErrUnavailable) {
+			t.Fatalf("got %v, want %v", err, sale.ErrUnavailable)
+		}
+	}
+	if !s.Tripped() || calls != before+trip {
+		t.Fatalf("got tripped %v after %d calls, want true after %d", s.Tripped(), calls-before, trip)
+	}
+	if err := r.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// No call is made: the cooldown alone ends the refusal.
+	for deadline := time.Now().Add(20 * time.Second); s.Tripped(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("got the breaker open for ever, want it half-open after its cooldown")
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if err := reads[0](); errors.Is(err, sale.ErrNoOrder) {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatalf("got %v, want %v from the Redis that is back", err, sale.ErrNoOrder)
+		}
+	}
+}

@@ -34,7 +34,7 @@ local function end_event(b, fields)
   else
     write('XADD', KEYS[6], 'MAXLEN', '~', int(UNREAD), '*', 'epoch', int(b.epoch), 'seq', seq, 'link', b.link, unpack(fields))
   end
-  if b.tap > now then
+  if b.tap > clock then
     write('XADD', KEYS[11], '*', 'epoch', int(b.epoch), 'seq', seq, 'link', b.link, unpack(fields))
   end
 end

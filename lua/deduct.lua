@@ -6,7 +6,8 @@
 --       Each argument costs Redis more than a claim's share of a longer one
 -- reply outcomes: a letter a claim
 --         h held     k known: this very order id    o ordered: the buyer has another
---         l late     c closed    n not open    s sold out    m not enough: see remaining
+--         l late     e early: more than ten seconds are left     c closed    n not open
+--         s sold out    m not enough: see remaining
 --         x limit: too many holds of the buyer lapsed
 --         f full: Redis has no memory for a new hold; what was there is answered all the same
 --         b broken: this claim did not run    u unreadable: this order id is there
@@ -26,10 +27,9 @@ if not deadline or n < 1 or #packed ~= 16 * n or #quantities ~= 2 * n then
   return redis.error_reply('BADCALL deduct wants a deadline, ids, quantities and as many buyers')
 end
 -- An ended order is removed ten seconds after its grant: a claim that may come later
--- would sell again.
-if deadline > now + SETTLES then
-  return redis.error_reply('BADCALL deduct wants a deadline within ' .. SETTLES .. ' ms')
-end
+-- would sell again. No caller waits for so long: Redis's clock was set back, and the caller
+-- learns that from this reply.
+local untimely = now > deadline and 'late' or deadline > now + SETTLES and 'early'
 
 local sub = string.sub
 local all = {}
@@ -44,8 +44,8 @@ local past = b.lapses > 0 and b.barred == '1' and redis.call('HMGET', KEYS[9], u
 check_types()
 local own = own_share()
 
-local LETTER = {closed = 'c', ['not-open'] = 'n', late = 'l'}
-local refused = LETTER[now > deadline and 'late' or refusal(b)]
+local LETTER = {closed = 'c', ['not-open'] = 'n', late = 'l', early = 'e'}
+local refused = LETTER[untimely or refusal(b)]
 local full = is_full()
 local remaining, sold, made = b.remaining, 0, 0
 local placed, orders, owners, others, details = {}, {}, {}, {}, {}

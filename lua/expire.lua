@@ -2,9 +2,11 @@
 -- bounded batch. Any number of callers may run it: a hold ends once. It also
 -- removes what ended holds and orders have left behind.
 --
--- ARGV  4 how many holds at most (1..1000)
+-- ARGV  4 how many holds at most (1..1000)  5 the moment that it is for the caller, or ''
+--         where it does not know
 -- reply ended: how many holds; more: whether more may be overdue (1 or 0)
--- keeps P7; and P5, as returned stock needs no daemon to sell again
+--       now, in the header, is Redis's, also where the caller's is earlier
+-- keeps no hold ends because Redis's clock was set; P7; and P5, as returned stock needs no daemon to sell again
 
 local b, failure = books()
 if not b then return failure end
@@ -13,6 +15,11 @@ if not limit or limit < 1 or limit > 1000 then
   return redis.error_reply('BADCALL expire wants a batch of 1 to 1000')
 end
 check_types()
+
+-- The caller may not know yet that the clock was set: then its own is right. It knows the
+-- time but roughly, and not how long the call took.
+local told, caller, ROUGHLY = now, tonumber(ARGV[5] or ''), 2000
+if caller and now > caller + ROUGHLY then now = caller end
 
 local BATCHES, SWEPT, SLACK = 8, 4, 1024
 
@@ -83,4 +90,5 @@ end
 if rest then write('ZADD', KEYS[5], rest[1], rest[2]) end
 if b.dead > b.held + SLACK then sweep() end
 remove_surplus(b, 100)
+now = told
 return answer(header(b), 'ended', ended, 'more', more and 1 or 0)

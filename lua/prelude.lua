@@ -17,7 +17,8 @@
 --       10 {sale}:surplus    list: ids of ended orders to be removed
 --       11 {sale}:tap        stream: a copy of new events, while somebody audits
 --       12 {sale}:index      zset: payments by state and by order, see payment.lua
--- ARGV   1 node  2 the plan generation it knows  3 the highest mark of the chain
+-- ARGV   1 node  2 the plan generation it knows; where Redis's clock has been set since the
+--        caller knows it, a blank and by how many milliseconds  3 the highest mark of the chain
 --        that it has seen, "epoch seq link", or ''
 -- reply  names and values in turn. Every script answers its caller's next
 --        questions before they are asked: now, remaining, stock, plan, epoch, seq,
@@ -32,7 +33,13 @@
 -- keeps  remaining + held + paid = total, checked before anything is written
 
 local LAYOUT, RING, LINK = 2, 4096, 12
-local NODE, KNOWN = ARGV[1], tonumber(ARGV[2])
+local known, set_by = string.match(ARGV[2] or '', '^(%d+) ?(%-?%d*)$')
+local NODE, KNOWN = ARGV[1], known and tonumber(known)
+
+-- What the sale promised goes by the time that its callers had before Redis's clock was set:
+-- deadlines, windows, and what is derived from them. clock is Redis's own.
+local clock = now
+if set_by and set_by ~= '' then now = now - tonumber(set_by) end
 
 -- A generation rises also after data loss, because Redis time has moved on.
 local function next_generation(old) return math.max(old + 1, now) end

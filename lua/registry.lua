@@ -21,10 +21,15 @@ end
 
 -- Also where Redis's memory is full, see although_full in prelude.lua.
 redis.call('HDEL', KEYS[2], '')
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))) do
-  redis.call('ZREM', KEYS[1], gone)
-  redis.call('HDEL', KEYS[2], gone)
+local function remove(from, to)
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], from, to)) do
+    redis.call('ZREM', KEYS[1], gone)
+    redis.call('HDEL', KEYS[2], gone)
+  end
 end
+remove('-inf', string.format('%.0f', now))
+-- Nobody counts for ten minutes at once: who seems to did so before the clock was set back.
+remove(string.format('(%.0f', now + 600000), '+inf')
 if verb == 'register' then
   redis.call('ZADD', KEYS[1], string.format('%.0f', now + ttl), member)
   redis.call('HSET', KEYS[2], member, value)

@@ -19,12 +19,12 @@ local verb, outcome, reply = ARGV[4], 'done', {}
 check_types()
 if verb == 'begin' and tonumber(ARGV[5]) then
   although_full()
-  b.tap = math.max(b.tap, now + tonumber(ARGV[5]))
+  b.tap = math.max(b.tap, clock + tonumber(ARGV[5]))
   redis.call('HSET', KEYS[1], 'tap', int(b.tap))
   local last = redis.call('XREVRANGE', KEYS[11], '+', '-', 'COUNT', '1')
   reply = {'until', b.tap, 'last', last[1] and last[1][1] or '0'}
 elseif verb == 'page' and tonumber(ARGV[6]) and ARGV[7] then
-  if b.tap <= now then
+  if b.tap <= clock then
     outcome = 'expired'
   else
     local values, fields = redis.call('HMGET', KEYS[1], unpack(ARGV, 7)), {}

@@ -158,7 +158,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	return nil
 }
 
-// looked reports how Redis is configured and how full it is.
+// looked reports how Redis is configured, how full it is, and whether its clock was set.
 func looked(m *telemetry.Metrics) func(remotestock.Condition) {
 	meters := m.NewRedis()
 	return func(c remotestock.Condition) {
@@ -166,6 +166,7 @@ func looked(m *telemetry.Metrics) func(remotestock.Condition) {
 			meters.Unsafe(string(setting), c.Faults[setting] != "")
 		}
 		meters.Memory(c.Used, c.Memory == remotestock.MemoryFull)
+		meters.Stepped(c.Step)
 	}
 }
 

@@ -34,6 +34,7 @@ type Options struct {
 	RedisReplicas int      // with Sentinels, at least 1
 	WaitReplicas  int      // replicas that must confirm a call before it is answered
 	RedisArgs     []string // extra arguments for every redis-server; they win
+	RedisClock    bool     // a standalone Redis has a wall clock of its own, which can be set: Redis.Clock
 	Share         *Share   // the Redis of another cluster; nil: its own
 	Dir           string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
 	Progress      func(string)

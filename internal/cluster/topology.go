@@ -31,7 +31,11 @@ func (c *Cluster) startRedis(ctx context.Context) (err error) {
 	c.progress("starting redis-server")
 	switch args := c.options.RedisArgs; c.options.Topology {
 	case Standalone:
-		c.Redis, err = process.StartRedis(ctx, c.Dir, args...)
+		begin := process.StartRedis
+		if c.options.RedisClock {
+			begin = process.StartRedisByClock
+		}
+		c.Redis, err = begin(ctx, c.Dir, args...)
 	case Sentinels:
 		c.Sentinels, err = process.StartSentinels(ctx, c.Dir, max(1, c.options.RedisReplicas), args...)
 	case Sharded:

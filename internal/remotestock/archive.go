@@ -38,5 +38,6 @@ func (s *Store) Archive(ctx context.Context, id sale.ID, seq int64) error {
 		return fmt.Errorf("sale %s is archived but still listed, archive it again: %w: %w", id, sale.ErrUnknown, err)
 	}
 	s.marks.Delete(id)
+	s.stepped(id, 0)
 	return nil
 }

@@ -223,6 +223,12 @@ func arguments(args []any, batch []*entry) []any {
 	return args
 }
 
+// settles is how far ahead a claim's deadline may be at most, see lua/deduct.lua.
+const settles = 10 * time.Second
+
+// errEarly is the error of a claim whose deadline is farther ahead. Nothing was sold.
+var errEarly = fmt.Errorf("deduct: want a deadline within %v: %w", settles, sale.ErrUnavailable)
+
 // deliver answers a decided batch. It first reads the whole reply, so that one
 // of a wrong shape leaves every claim unanswered.
 func (c *Committer) deliver(batch []*entry, r reply) error {
@@ -239,16 +245,17 @@ func (c *Committer) deliver(batch []*entry, r reply) error {
 	var again []*entry
 	for i, e := range batch {
 		// The script compared with the batch's earliest deadline. Where this one is
-		// later, the claim was not refused for good: an earlier call may yet run.
-		if answers[i].decision.Outcome == sale.Late && e.claim.Deadline >= r.reading.At {
-			if !now.After(e.giveUp) {
-				again = append(again, e)
-				continue
-			}
-			if e.unknown {
-				e.refuse()
-				continue
-			}
+		// later, the claim was not refused for good: an earlier call may yet run. Nor is it
+		// where Redis's clock was set: the reading knows that, and so does the next call.
+		late := answers[i].decision.Outcome == sale.Late && e.claim.Deadline >= r.reading.At
+		early := errors.Is(answers[i].err, errEarly)
+		if (late || early && e.claim.Deadline <= r.reading.At.Add(settles)) && !now.After(e.giveUp) {
+			again = append(again, e)
+			continue
+		}
+		if (late || early) && e.unknown {
+			e.refuse()
+			continue
 		}
 		if errors.Is(answers[i].err, ErrFull) {
 			until := now.Add(fullFor)

@@ -30,6 +30,9 @@ type Condition struct {
 	Used float64
 	// Memory is what follows from it.
 	Memory Memory
+	// Step is by how much a master's clock was set since this program knows it, the largest
+	// of all; 0 where none was.
+	Step time.Duration
 }
 
 // Memory says how full Redis's memory is.
@@ -114,6 +117,9 @@ func (s *Store) Unsafe() error {
 func (s *Store) Notes() []string {
 	c := s.Condition()
 	var notes []string
+	if step := s.Step(); step != 0 {
+		notes = append(notes, fmt.Sprintf("Redis's clock was set by %v; this program goes by the time that it had before", step))
+	}
 	if c.Memory != MemoryEnough {
 		notes = append(notes, fmt.Sprintf("Redis uses %.0f %% of its maxmemory", 100*c.Used))
 	}
@@ -217,6 +223,7 @@ func (s *Store) Look(ctx context.Context) error {
 		return err
 	}
 	c := s.merge(servers)
+	c.Step = s.Step()
 	if o.refused.Swap(false) { // INFO comes too late to see what the call has met
 		c.Memory = MemoryFull
 	}

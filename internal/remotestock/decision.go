@@ -23,7 +23,7 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 		return nil, fmt.Errorf("%w: %d results for %d claims", ErrReply, len(outcomes), len(batch))
 	}
 	answers := make([]answer, len(batch))
-	expires := r.reading.At + sale.Instant(hold)
+	expires := r.now + sale.Instant(hold)
 	for i, e := range batch {
 		a, detailed := &answers[i], true
 		detail := ""
@@ -39,7 +39,7 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 		if detailed {
 			a.decision, a.err = detailedDecision(e.claim, outcomes[i], detail)
 		} else {
-			a.decision, a.err = plainDecision(e.claim, outcomes[i], r.reading, expires)
+			a.decision, a.err = plainDecision(e.claim, outcomes[i], r, expires)
 		}
 		if errors.Is(a.err, ErrReply) {
 			return nil, a.err
@@ -49,24 +49,26 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 }
 
 // plainDecision is that of a claim which the script had nothing more to say about.
-func plainDecision(c sale.Claim, letter byte, r sale.Reading, expires sale.Instant) (sale.Decision, error) {
+func plainDecision(c sale.Claim, letter byte, r reply, expires sale.Instant) (sale.Decision, error) {
 	switch letter {
 	case 'h':
 		return sale.Decision{Outcome: sale.Held, Order: sale.Order{
-			ID: c.Order, Buyer: c.Buyer, Quantity: c.Quantity, State: sale.StateHeld, Created: r.At, Expires: expires,
+			ID: c.Order, Buyer: c.Buyer, Quantity: c.Quantity, State: sale.StateHeld, Created: r.now, Expires: expires,
 		}}, nil
 	case 's':
 		return sale.Decision{Outcome: sale.SoldOut}, nil
 	case 'm':
 		// What is left is of the end of the call: others in it may have had the rest.
-		if r.Remaining == 0 {
+		if r.reading.Remaining == 0 {
 			return sale.Decision{Outcome: sale.SoldOut}, nil
 		}
-		return sale.Decision{Outcome: sale.NotEnough, Remaining: r.Remaining}, nil
+		return sale.Decision{Outcome: sale.NotEnough, Remaining: r.reading.Remaining}, nil
 	case 'x':
 		return sale.Decision{Outcome: sale.HoldLimit}, nil
 	case 'f':
 		return sale.Decision{}, ErrFull
+	case 'e':
+		return sale.Decision{}, errEarly
 	case 'l':
 		return sale.Decision{Outcome: sale.Late}, nil
 	case 'c':

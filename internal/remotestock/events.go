@@ -27,7 +27,7 @@ func (s *Store) Page(ctx context.Context, id sale.ID, after string, limit int) (
 
 func (r reply) page() (p sale.Page, err error) {
 	var errs [5]error
-	p.At, p.Chain.Mark = r.reading.At, r.mark
+	p.At, p.Chain.Mark = r.clock, r.mark // the entries' times are that clock's
 	p.Chain.Life, errs[0] = r.text("life")
 	p.Read, errs[1] = r.number("read")
 	p.Lost, errs[2] = r.text("lost")

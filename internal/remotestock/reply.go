@@ -12,6 +12,8 @@ import (
 // header, decoded, and the rest.
 type reply struct {
 	reading sale.Reading
+	now     sale.Instant // the time that the script went by
+	clock   sale.Instant // Redis's own, which may have been set
 	mark    sale.Mark
 	lost    string // why the sale is shut, of scripts that read one that is
 	rest    []any  // names and values in turn
@@ -89,7 +91,7 @@ func (r *reply) take(h header) error {
 		return fmt.Errorf("%w: the header %+v is out of range", ErrReply, h)
 	}
 	r.mark.Epoch, r.mark.Seq = h.epoch, h.seq
-	r.reading.At, r.reading.Remaining = sale.Instant(h.now), h.remaining
+	r.now, r.reading.Remaining = sale.Instant(h.now), h.remaining
 	r.reading.Stock, r.reading.Plan = sale.Generation(h.stock), sale.Generation(h.plan)
 	if h.slice >= 0 {
 		r.reading.Allotment = sale.Allotment{Generation: r.reading.Plan, Slice: h.slice, Buffer: h.buffer}

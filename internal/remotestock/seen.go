@@ -19,7 +19,8 @@ type seen struct {
 	mark atomic.Pointer[marked]
 	life atomic.Pointer[string]    // of the sale, as it was read last
 	full atomic.Pointer[time.Time] // until when claims are refused unsent: Redis had no memory for one
-	lost atomic.Bool               // the sale was shut at the last call, so that this is logged once
+	time clock
+	lost atomic.Bool // the sale was shut at the last call, so that this is logged once
 }
 
 // marked is a mark and its text, which goes out with each call.

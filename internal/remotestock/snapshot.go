@@ -113,7 +113,7 @@ func (s *Store) finish(ctx context.Context, id sale.ID, v *sale.Snapshot, r repl
 		}
 		v.Follow(e)
 	}
-	v.At, v.Chain.Mark = r.reading.At, r.mark
+	v.At, v.Chain.Mark = r.clock, r.mark
 	if err := readFields(v, fields); err != nil {
 		return err
 	}

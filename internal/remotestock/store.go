@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,6 +48,7 @@ type Store struct {
 	foreign  sync.Map // members of the list of sales that no sale could have, so that each is logged once
 	observer observer
 	waits    waiting
+	steps    steps
 	joined   chan struct{} // closed once this program has joined Redis's site
 	joinOnce sync.Once
 }
@@ -54,7 +56,7 @@ type Store struct {
 // New makes a store on a client of [Dial]. node is the caller's name in plans;
 // an allocator, which has no share, may use any name that no node has.
 func New(client redis.UniversalClient, node string, config Config, hooks Hooks, log *zap.Logger) *Store {
-	s := &Store{client: client, node: node, config: config, hooks: hooks, log: log, joined: make(chan struct{})}
+	s := &Store{client: client, node: node, config: config, hooks: hooks, log: log, joined: make(chan struct{}), steps: steps{sales: map[sale.ID]time.Duration{}}}
 	s.observer.again = make(chan struct{}, 1)
 	s.breaker = gobreaker.NewCircuitBreaker[[]any](gobreaker.Settings{
 		Name:        "redis",
@@ -93,7 +95,8 @@ const ownArguments = 3
 func (s *Store) send(ctx context.Context, seen *seen, sc *lua.Script, claims int, args []any) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
-	sent := time.Now()
+	sent, boot, step := time.Now(), sinceBoot(), seen.time.ahead()
+	args[1] = knows(args[1], step)
 	raw, err := s.breaker.Execute(func() ([]any, error) { return s.run(ctx, sc, seen.keys, args) })
 	if tripped(err) {
 		refollow(s.client)
@@ -106,6 +109,13 @@ func (s *Store) send(ctx context.Context, seen *seen, sc *lua.Script, claims int
 		compared, kept := args[2] != "" || seen.text() == "", s.config.Replicas == 0 || acknowledged[sc]
 		if r, err = parse(raw, sent); err == nil && compared && kept {
 			seen.raise(r.mark)
+		}
+		if err == nil {
+			r.clock = r.now.Add(step)
+			at, now := seen.time.take(r.clock, boot, sinceBoot())
+			if r.reading.At = at; now != step {
+				s.stepped(seen.id, now)
+			}
 		}
 	}
 	if s.hooks.Called != nil {
@@ -151,9 +161,13 @@ func (s *Store) Draw(ctx context.Context, id sale.ID, known sale.Generation, qua
 }
 
 // Expire ends at most limit overdue holds, and says how many it ended and
-// whether more may be overdue.
+// whether more may be overdue. None is overdue because Redis's clock was set.
 func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, reading sale.Reading, err error) {
-	r, err := s.ask(ctx, id, expireScript, known, limit)
+	until := ""
+	if now, known := s.seen(id).time.now(); known {
+		until = strconv.FormatInt(int64(now), 10)
+	}
+	r, err := s.ask(ctx, id, expireScript, known, limit, until)
 	if err != nil {
 		return 0, false, sale.Reading{}, err
 	}

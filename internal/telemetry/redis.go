@@ -1,12 +1,17 @@
 package telemetry
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Redis is what every program measures of the Redis servers that it uses.
 type Redis struct {
 	unsafe *prometheus.GaugeVec
 	used   prometheus.Gauge
 	full   prometheus.Gauge
+	step   prometheus.Gauge
 }
 
 // NewRedis registers these metrics.
@@ -18,6 +23,8 @@ func (m *Metrics) NewRedis() *Redis {
 			Help: "Share of maxmemory that the fullest master uses; 0 without a limit."}),
 		full: m.factory.NewGauge(prometheus.GaugeOpts{Name: "onsale_remotestock_memory_full",
 			Help: "1 while Redis's memory is full and new holds are refused."}),
+		step: m.factory.NewGauge(prometheus.GaugeOpts{Name: "onsale_remotestock_clock_step_seconds",
+			Help: "By how much Redis's clock was set since this program knows it; 0 while it goes on as it did."}),
 	}
 }
 
@@ -25,6 +32,9 @@ func (m *Metrics) NewRedis() *Redis {
 func (r *Redis) Unsafe(setting string, wrong bool) {
 	r.unsafe.WithLabelValues(setting).Set(flag(wrong))
 }
+
+// Stepped follows by how much Redis's clock was set.
+func (r *Redis) Stepped(step time.Duration) { r.step.Set(step.Seconds()) }
 
 // Memory follows how full Redis is.
 func (r *Redis) Memory(used float64, full bool) {

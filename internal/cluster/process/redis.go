@@ -15,10 +15,11 @@ import (
 // for: an acknowledged write has been fsynced.
 type Redis struct {
 	*Process
-	Port int
-	dir  string // of the log
-	data string
-	args []string
+	Port  int
+	Clock *WallClock // the server's own; nil: this machine's
+	dir   string     // of the log
+	data  string
+	args  []string
 }
 
 // StartRedis starts redis-server on a free port with its data below dir.
@@ -28,6 +29,24 @@ func StartRedis(ctx context.Context, dir string, extra ...string) (*Redis, error
 	if err != nil {
 		return nil, err
 	}
+	if err := r.Restart(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// StartRedisByClock is StartRedis for a server with a wall clock of its own, which needs a C
+// compiler.
+func StartRedisByClock(ctx context.Context, dir string, extra ...string) (*Redis, error) {
+	clock, err := newWallClock(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRedis(dir, extra...)
+	if err != nil {
+		return nil, err
+	}
+	r.Clock = clock
 	if err := r.Restart(ctx); err != nil {
 		return nil, err
 	}
@@ -64,7 +83,7 @@ func (r *Redis) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.Process, err = Start(r.dir, "redis-"+strconv.Itoa(r.Port), path, r.args); err != nil {
+	if r.Process, err = Start(r.dir, "redis-"+strconv.Itoa(r.Port), path, r.args, r.Clock.env()...); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)

@@ -32,9 +32,10 @@ type RedisFlags struct {
 	Prefix keyspace.Prefix `env:"ONSALE_REDIS_PREFIX" help:"Begins the names of all keys of this site, with a colon behind it: for several sites in one Redis. The same for all programs of a site, and nothing that can be changed later."`
 }
 
-// addresses checks those of Redis, and that of the program's admin port.
+// addresses checks those of Redis, and that of the program's admin port, which flags that were made
+// without a command line may lack.
 func (f RedisFlags) addresses(admin string) error {
-	return errors.Join(addresses{"--admin": {admin}}.check(true), addresses{"--redis-addr": f.Addrs}.check(false))
+	return errors.Join(addresses{"--admin": given(admin)}.check(true), addresses{"--redis-addr": f.Addrs}.check(false))
 }
 
 func (f RedisFlags) config() remotestock.Config {

@@ -58,4 +58,5 @@ var (
 	Lease    = join("lease")
 	Registry = join("registry")
 	Put      = join("put")
+	Touch    = join("touch")
 )

@@ -58,6 +58,13 @@ func (p Prefix) Pattern() string {
 // that is not there yet.
 func (p Prefix) Sales() string { return p.key("onsale:sales") }
 
+// News and Hot are the feeds of sales that operators have changed, and that buyers ask for:
+// lua/touch.lua.
+func (p Prefix) News() string { return p.key("onsale:news") }
+
+// Hot is the second of them.
+func (p Prefix) Hot() string { return p.key("onsale:hot") }
+
 // Site is what all programs of a site have to agree on.
 func (p Prefix) Site() string { return p.key("onsale:site") }
 

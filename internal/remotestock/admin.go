@@ -41,7 +41,7 @@ func (s *Store) open(ctx context.Context, id sale.ID, life string, args []any) (
 	if err := s.client.SAdd(ctx, s.config.Prefix.Sales(), string(id)).Err(); err != nil {
 		return false, fmt.Errorf("sale %s is made but not yet listed, open it again: %w: %w", id, sale.ErrUnknown, err)
 	}
-	return found == life, nil
+	return found == life, s.announce(ctx, id)
 }
 
 // Restock changes the sale's total by delta and returns the new total. key
@@ -49,18 +49,22 @@ func (s *Store) open(ctx context.Context, id sale.ID, life string, args []any) (
 // that would take tickets from holds, or a key used for another delta, is
 // [sale.ErrConflict].
 func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string) (total int64, err error) {
-	var r reply
-	_, err = s.insist(ctx, func() (err error) {
-		r, err = s.ask(ctx, id, restockScript, 0, delta, key, sale.MaxTotal)
-		return err
+	var word string
+	_, err = s.insist(ctx, func() error {
+		r, err := s.ask(ctx, id, restockScript, 0, delta, key, sale.MaxTotal)
+		if err != nil {
+			return err
+		}
+		var errs [2]error
+		word, errs[0] = r.text("outcome")
+		total, errs[1] = r.number("total")
+		if err = errors.Join(errs[:]...); err != nil || word == "refused" {
+			return classify("restock", err)
+		}
+		return s.announce(ctx, id)
 	})
 	if err != nil {
 		return 0, err
-	}
-	word, err := r.text("outcome")
-	total, err2 := r.number("total")
-	if err = errors.Join(err, err2); err != nil {
-		return 0, classify("restock", err)
 	}
 	if word == "refused" {
 		return total, sale.Conflict("total stays %d: key used for another delta, or the change would reach below held and paid or above %d",
@@ -72,8 +76,10 @@ func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string
 // SetClosed closes the sale or lets it sell again.
 func (s *Store) SetClosed(ctx context.Context, id sale.ID, closed bool) error {
 	_, err := s.insist(ctx, func() error {
-		_, err := s.ask(ctx, id, closeScript, 0, flag(closed))
-		return err
+		if _, err := s.ask(ctx, id, closeScript, 0, flag(closed)); err != nil {
+			return err
+		}
+		return s.announce(ctx, id)
 	})
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
 
 	"onsale/internal/sale"
 )
@@ -55,6 +56,9 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	}
 	switch {
 	case len(raw) == 1 && raw[0] == "done":
+		if err := s.announce(ctx, id); err != nil { // every reader finds it by itself, later
+			s.log.Warn("can't announce a sale that was reconciled", zap.String("sale", string(id)), zap.Error(err))
+		}
 	case len(raw) == 1 && (raw[0] == "moved" || raw[0] == "torn"):
 		return errors.Join(fmt.Errorf("sale %s is no longer as it was read (%v): %w", id, raw[0], sale.ErrStale), b.discard(ctx))
 	default:

@@ -44,17 +44,23 @@ func (s *Store) change(ctx context.Context, was, is sale.Sale) (outcome, reason 
 	for i := 0; i < len(old); i += 2 {
 		args = append(args, old[i], old[i+1], next[i+1])
 	}
-	var r reply
-	_, err = s.insist(ctx, func() (err error) {
-		r, err = s.ask(ctx, was.ID, changeScript, 0, args...)
-		return err
+	_, err = s.insist(ctx, func() error {
+		r, err := s.ask(ctx, was.ID, changeScript, 0, args...)
+		if err != nil {
+			return err
+		}
+		var errs [2]error
+		outcome, errs[0] = r.text("outcome")
+		reason, errs[1] = r.text("reason")
+		if err = errors.Join(errs[:]...); err != nil || outcome == "refused" || outcome == "moved" {
+			return classify("change", err)
+		}
+		return s.announce(ctx, was.ID)
 	})
 	if err != nil {
 		return "", "", err
 	}
-	outcome, err = r.text("outcome")
-	reason, err2 := r.text("reason")
-	return outcome, reason, classify("change", errors.Join(err, err2))
+	return outcome, reason, nil
 }
 
 // definition is the sale as it was opened and changed since.

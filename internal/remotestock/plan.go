@@ -12,11 +12,13 @@ import (
 // [sale.ErrUnreachable] too where no server answered that could have read it.
 func (s *Store) Read(ctx context.Context, id sale.ID, known sale.Generation) (sale.Sale, sale.Reading, error) {
 	r, err := s.ask(ctx, id, readScript, known, bookNames...)
-	if unreachable(err) {
-		err = fmt.Errorf("%w: %w", sale.ErrUnreachable, err)
-	}
+	return s.polled(id, r, err)
+}
+
+// polled is what a node's poll takes from a reply.
+func (s *Store) polled(id sale.ID, r reply, err error) (sale.Sale, sale.Reading, error) {
 	if err != nil {
-		return sale.Sale{}, sale.Reading{}, err
+		return sale.Sale{}, sale.Reading{}, reached(err)
 	}
 	h, d, _, err := r.books()
 	if err == nil {
@@ -24,6 +26,14 @@ func (s *Store) Read(ctx context.Context, id sale.ID, known sale.Generation) (sa
 		s.seen(id).life.Store(&life)
 	}
 	return d, r.reading, err
+}
+
+// reached adds [sale.ErrUnreachable] to the error of a read that no server answered.
+func reached(err error) error {
+	if err != nil && unreachable(err) {
+		return fmt.Errorf("%w: %w", sale.ErrUnreachable, err)
+	}
+	return err
 }
 
 // Survey reads all that planning needs, in one script: definition, books, and

@@ -25,4 +25,5 @@ var (
 	snapshotScript = lua.NewScript("snapshot", lua.Snapshot)
 	adoptScript    = lua.NewScript("adopt", lua.Adopt)
 	putScript      = lua.NewScript("put", lua.Put)
+	touchScript    = lua.NewScript("touch", lua.Touch)
 )

@@ -102,27 +102,43 @@ func (s *Store) send(ctx context.Context, seen *seen, sc *lua.Script, claims int
 		refollow(s.client)
 	}
 	s.observer.note(err)
-	var r reply
-	if err == nil {
-		// What was not compared with the mark may be of another chain: to raise the mark by
-		// it would hide a loss. What no replica has confirmed may be taken back.
-		compared, kept := args[2] != "" || seen.text() == "", s.config.Replicas == 0 || acknowledged[sc]
-		if r, err = parse(raw, sent); err == nil && compared && kept {
-			seen.raise(r.mark)
-		}
-		if err == nil {
-			r.clock = r.now.Add(step)
-			at, now := seen.time.take(r.clock, boot, sinceBoot())
-			if r.reading.At = at; now != step {
-				s.stepped(seen.id, now)
-			}
-		}
-	}
+	r, err := s.heard(seen, sc, args, raw, asked{sent, boot, step}, sinceBoot(), err)
 	if s.hooks.Called != nil {
 		s.hooks.Called(sc.Name, claims, time.Since(sent), err)
 	}
 	s.follow(seen, r.lost, err)
 	return r, err
+}
+
+// asked is when a call was sent, also since boot, and by how much Redis's clock was known to have
+// been set then.
+type asked struct {
+	sent time.Time
+	boot time.Duration
+	step time.Duration
+}
+
+// heard reads a raw reply that came at a time since boot, and raises the mark of the sale by it.
+func (s *Store) heard(seen *seen, sc *lua.Script, args, raw []any, a asked, received time.Duration, err error) (reply, error) {
+	if err != nil {
+		return reply{}, err
+	}
+	// What was not compared with the mark may be of another chain: to raise the mark by
+	// it would hide a loss. What no replica has confirmed may be taken back.
+	compared, kept := args[2] != "" || seen.text() == "", s.config.Replicas == 0 || acknowledged[sc]
+	r, err := parse(raw, a.sent)
+	if err != nil {
+		return r, err
+	}
+	if compared && kept {
+		seen.raise(r.mark)
+	}
+	r.clock = r.now.Add(a.step)
+	at, now := seen.time.take(r.clock, a.boot, received)
+	if r.reading.At = at; now != a.step {
+		s.stepped(seen.id, now)
+	}
+	return r, nil
 }
 
 // ask is call for everything but claims: the error is classified.

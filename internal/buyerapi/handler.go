@@ -139,6 +139,9 @@ func (h *Handler) unknown(ctx *fasthttp.RequestCtx) Answer {
 
 // show describes the sale to anybody.
 func (h *Handler) show(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
+	if err := desk.Fresh(); err != nil {
+		return refuse(ctx, StoreUnavailable)
+	}
 	now, ok := desk.Now()
 	if !ok {
 		return refuse(ctx, StoreUnavailable)

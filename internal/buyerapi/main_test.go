@@ -49,6 +49,22 @@ func (s *store) Read(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sal
 	return s.read(id)
 }
 
+func (s *store) ReadAll(ctx context.Context, asks []sale.Ask) []sale.Answer {
+	answers := make([]sale.Answer, len(asks))
+	for i, a := range asks {
+		answers[i].Sale, answers[i].Reading, answers[i].Err = s.Read(ctx, a.ID, a.Known)
+	}
+	return answers
+}
+
+func (*store) Glances(_ context.Context, ids []sale.ID) ([]sale.Glance, []error) {
+	return make([]sale.Glance, len(ids)), make([]error, len(ids))
+}
+
+func (*store) News(context.Context, int64) ([]sale.ID, int64, bool, error) { return nil, 0, false, nil }
+
+func (*store) Heat(context.Context, []sale.ID) error { return nil }
+
 func (s *store) Draw(_ context.Context, _ sale.ID, _ sale.Generation, quantity, _, _ int) (sale.Grant, error) {
 	if s.draw == nil {
 		return sale.Grant{Reading: reading(1000), Tickets: int64(quantity)}, nil

@@ -15,6 +15,9 @@ import (
 // buy is a purchase. What is public comes before the token, and nothing but a
 // local hit leaves memory.
 func (h *Handler) buy(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
+	if err := desk.Wanted(); err != nil {
+		return refuse(ctx, StoreUnavailable)
+	}
 	if o := desk.Precheck(); o != sale.Undecided {
 		return refused(ctx, desk, sale.Decision{Outcome: o})
 	}

@@ -25,7 +25,7 @@ type Remote interface {
 // Desk sells one sale on this node.
 type Desk struct {
 	id         sale.ID
-	definition atomic.Pointer[sale.Sale]
+	definition atomic.Pointer[definition]
 	newest     atomic.Pointer[sale.Reading] // which may be a poll old; nil before the first
 	local      *localstock.Stock
 	remote     Remote
@@ -33,10 +33,27 @@ type Desk struct {
 	patience   time.Duration
 	memory     *memory // the shop's
 	refuses    func(sale.ID) error
+	warmth     warmth
+}
+
+// definition is a sale as it was read by a call that was sent then.
+type definition struct {
+	sale.Sale
+	sent time.Time
 }
 
 // Sale is the definition as last polled. It must not be changed.
-func (d *Desk) Sale() *sale.Sale { return d.definition.Load() }
+func (d *Desk) Sale() *sale.Sale { return &d.definition.Load().Sale }
+
+// define takes the definition that a reading came with. Replies overtake each other.
+func (d *Desk) define(s sale.Sale, sent time.Time) {
+	for {
+		old := d.definition.Load()
+		if old != nil && sent.Before(old.sent) || d.definition.CompareAndSwap(old, &definition{s, sent}) {
+			return
+		}
+	}
+}
 
 // Remaining is what Redis had left at the newest reading, 0 before the first.
 func (d *Desk) Remaining() int64 {
@@ -98,6 +115,7 @@ func (d *Desk) Precheck() sale.Outcome {
 // sale.ErrUnavailable where nothing was sold, and sale.ErrUnknown where an
 // order may exist: the buyer is told to ask for it.
 func (d *Desk) Buy(ctx context.Context, buyer sale.Buyer, quantity int) (sale.Decision, error) {
+	d.warmth.ask()
 	now, ok := d.clock.Now()
 	if !ok {
 		return sale.Decision{}, fmt.Errorf("no reading of Redis time yet: %w", sale.ErrUnavailable)

@@ -24,6 +24,9 @@ type store struct {
 	draw   func(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error)
 	expire func(ctx context.Context, id sale.ID, known sale.Generation, limit int) (int, bool, sale.Reading, error)
 	unfit  error // of Redis, for every sale
+	news   func(after int64) (ids []sale.ID, next int64, lost bool, err error)
+	glance func(sale.ID) (sale.Glance, error) // nil: nothing changes
+	heated []sale.ID                          // all that were published
 
 	mu    sync.Mutex
 	calls []string // every call, as "name sale", in their order
@@ -62,6 +65,39 @@ func (s *store) Read(ctx context.Context, id sale.ID, known sale.Generation) (sa
 		return definition(id), planned(10, 0), nil
 	}
 	return s.read(ctx, id, known)
+}
+
+func (s *store) ReadAll(ctx context.Context, asks []sale.Ask) []sale.Answer {
+	answers := make([]sale.Answer, len(asks))
+	for i, a := range asks {
+		answers[i].Sale, answers[i].Reading, answers[i].Err = s.Read(ctx, a.ID, a.Known)
+	}
+	return answers
+}
+
+func (s *store) Glances(_ context.Context, ids []sale.ID) ([]sale.Glance, []error) {
+	glances, errs := make([]sale.Glance, len(ids)), make([]error, len(ids))
+	for i, id := range ids {
+		s.called("glance", id)
+		if s.glance != nil {
+			glances[i], errs[i] = s.glance(id)
+		}
+	}
+	return glances, errs
+}
+
+func (s *store) News(_ context.Context, after int64) ([]sale.ID, int64, bool, error) {
+	if s.news == nil {
+		return nil, 0, false, nil
+	}
+	return s.news(after)
+}
+
+func (s *store) Heat(_ context.Context, ids []sale.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heated = append(s.heated, ids...)
+	return nil
 }
 
 func (s *store) Draw(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error) {
@@ -125,9 +161,14 @@ type shop struct {
 // start runs a shop inside a bubble.
 func start(t testing.TB, st *store, r *remote, hooks checkout.Hooks) *shop {
 	t.Helper()
+	return startLogged(t, st, r, hooks, zap.NewNop())
+}
+
+func startLogged(t testing.TB, st *store, r *remote, hooks checkout.Hooks, log *zap.Logger) *shop {
+	t.Helper()
 	s := &shop{store: st, remote: r}
 	remotes := func(sale.ID, *checkout.Desk) checkout.Remote { return r }
-	s.Shop = checkout.NewShop(st, remotes, func() (own, all int) { return 2, 7 }, checkout.DefaultConfig(), hooks, zap.NewNop())
+	s.Shop = checkout.NewShop(st, remotes, func() (own, all int) { return 2, 7 }, checkout.DefaultConfig(), hooks, log)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

@@ -54,7 +54,7 @@ func (s *Shop) follow(err error) {
 // for a closed sale.
 func (s *Shop) oldest() time.Time {
 	at := time.Now()
-	for id, answered := range s.answered {
+	for id, answered := range s.poller.away {
 		if d, known := s.Desk(id); known && d.Sale().Closed {
 			continue
 		}

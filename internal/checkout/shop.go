@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,12 +11,22 @@ import (
 
 	"onsale/internal/localstock"
 	"onsale/internal/sale"
+	"onsale/internal/temperature"
 )
 
 // Store is what the shop asks of Redis.
 type Store interface {
 	Sales(ctx context.Context) ([]sale.ID, error)
+	// News returns the sales that operators have changed after a number, and the next number.
+	// lost: the number is not known any more, so anything may have changed.
+	News(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error)
+	// Glances looks at many sales in few round trips, in the order of the ids.
+	Glances(ctx context.Context, ids []sale.ID) ([]sale.Glance, []error)
+	// ReadAll is Read of many sales in few round trips, in the order of the asks.
+	ReadAll(ctx context.Context, asks []sale.Ask) []sale.Answer
 	Read(ctx context.Context, id sale.ID, known sale.Generation) (sale.Sale, sale.Reading, error)
+	// Heat tells allocators and ledgers that buyers ask for these sales.
+	Heat(ctx context.Context, ids []sale.ID) error
 	Draw(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error)
 	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
 	// Unfit is why nothing should be sold from this Redis although it answers, or nil.
@@ -31,9 +38,11 @@ type Store interface {
 
 // Config shapes the shop.
 type Config struct {
-	// Poll is how often an idle node asks for news. Raising it delays plans,
-	// new and closed sales; lowering it costs Redis a read a sale and node.
+	// Poll is how often a node asks for news, and reads each hot sale. Raising it delays plans,
+	// new and closed sales; lowering it costs Redis a read a hot sale and node.
 	Poll time.Duration
+	// Temperature bounds how many sales that is.
+	Temperature temperature.Config
 	// Patience is how long a claim may take before Redis refuses it as late;
 	// the group commit sends it again for as long.
 	Patience time.Duration
@@ -50,8 +59,9 @@ type Config struct {
 
 // DefaultConfig is the design's.
 func DefaultConfig() Config {
+	const poll = 500 * time.Millisecond
 	return Config{
-		Poll: 500 * time.Millisecond, Patience: 2 * time.Second, Stale: 3 * time.Second,
+		Poll: poll, Temperature: temperature.DefaultConfig(poll), Patience: 2 * time.Second, Stale: 3 * time.Second,
 		Expire: 100, Local: localstock.DefaultConfig(),
 	}
 }
@@ -91,21 +101,18 @@ type Shop struct {
 	desks  atomic.Pointer[map[sale.ID]*Desk] // replaced, never changed
 	polled atomic.Pointer[time.Time]         // the oldest of the last answers about the sales that sell
 	ready  atomic.Bool
-	first  chan struct{}    // closed by the first good poll
-	memory memory           // of the holds that this node acknowledged
-	broken map[sale.ID]bool // sales whose last read failed, so that each is logged once; Run owns it
-
-	// answered is when Redis last answered about a listed sale, if only that it is
-	// broken. The sales of a Redis Cluster are on several masters, so an answer about
-	// one says nothing about another. Run owns it.
-	answered map[sale.ID]time.Time
+	first  chan struct{} // closed by the first good poll
+	memory memory        // of the holds that this node acknowledged
+	began  time.Time
+	poller poller
 }
 
 // NewShop makes a shop that knows nothing until Run has polled once. remote
 // makes the group commit of a sale; weight says this node's weight and that of
 // all selling nodes, for draws.
 func NewShop(store Store, remote func(sale.ID, *Desk) Remote, weight func() (own, all int), config Config, hooks Hooks, log *zap.Logger) *Shop {
-	s := &Shop{store: store, remote: remote, weight: weight, config: config, hooks: hooks, log: log, broken: map[sale.ID]bool{}, answered: map[sale.ID]time.Time{}, first: make(chan struct{})}
+	s := &Shop{store: store, remote: remote, weight: weight, config: config, hooks: hooks, log: log, first: make(chan struct{}), began: time.Now()}
+	s.poller = newPoller(config.Temperature)
 	s.desks.Store(&map[sale.ID]*Desk{})
 	return s
 }
@@ -156,92 +163,10 @@ func (s *Shop) Run(ctx context.Context) error {
 	}
 }
 
-// poll reads every sale once. Only Redis being away is an error: a sale that
-// is broken must not take the others out of the upstream. Before the first good
-// poll a sale that can't be reached is one, too: its buyers would get from this
-// node that there is no such sale.
-func (s *Shop) poll(ctx context.Context) error {
-	ids, err := s.store.Sales(ctx)
-	if err != nil {
-		return err
-	}
-	ids = s.forget(ids)
-	errs := make([]error, len(ids))
-	gate := make(chan struct{}, 8)
-	var group sync.WaitGroup
-	for i, id := range ids {
-		group.Go(func() {
-			gate <- struct{}{}
-			errs[i] = s.read(ctx, id)
-			<-gate
-		})
-	}
-	group.Wait()
-	now := time.Now()
-	maps.DeleteFunc(s.answered, func(id sale.ID, _ time.Time) bool { return !slices.Contains(ids, id) })
-	for i, id := range ids {
-		s.note(id, errs[i])
-		_, listed := s.answered[id]
-		away := errors.Is(errs[i], sale.ErrUnreachable)
-		if !away || !listed {
-			s.answered[id] = now
-		}
-		if away && s.polled.Load() == nil {
-			err = errors.Join(err, errs[i])
-		}
-	}
-	return err
-}
-
-// note logs a sale that can't be read, and that it can again, once each.
-func (s *Shop) note(id sale.ID, err error) {
-	switch {
-	case err != nil && !s.broken[id] && !errors.Is(err, context.Canceled):
-		s.broken[id] = true
-		s.log.Error("can't read a sale", zap.String("sale", string(id)), zap.Error(err))
-	case err == nil && s.broken[id]:
-		delete(s.broken, id)
-		s.log.Info("can read the sale again", zap.String("sale", string(id)))
-	}
-}
-
-// read polls one sale, and puts it on sale here where it is new. A desk is made
-// only for a sale that can be read, so once, however many polls that takes.
-func (s *Shop) read(ctx context.Context, id sale.ID) error {
-	d, known := s.Desk(id)
-	var generation sale.Generation
-	if known {
-		generation = d.Generation()
-	}
-	definition, reading, err := s.store.Read(ctx, id, generation)
-	if err != nil {
-		return err
-	}
-	if !known {
-		d = s.newDesk(id)
-	}
-	d.definition.Store(&definition)
-	d.Observe(reading)
-	if !known {
-		s.add(d)
-		s.log.Info("sale is known here", zap.String("sale", string(id)), zap.Int64("total", definition.Total))
-	}
-	if definition.Closed {
-		d.local.Refuse(sale.Closed)
-	}
-	if !d.local.Exhausted() {
-		return nil
-	}
-	// Nobody claims on a sold-out sale, so nobody would notice an overdue hold.
-	_, _, reading, err = s.store.Expire(ctx, id, d.Generation(), s.config.Expire)
-	if err == nil {
-		d.Observe(reading)
-	}
-	return err
-}
-
 func (s *Shop) newDesk(id sale.ID) *Desk {
 	d := &Desk{id: id, patience: s.config.Patience, memory: &s.memory, refuses: s.store.Refuses}
+	d.warmth.began, d.warmth.read = s.began, func() error { return s.read(context.Background(), d) }
+	d.warmth.cold.Store(true)
 	var hooks localstock.Hooks
 	if s.hooks.Local != nil {
 		hooks = s.hooks.Local(id)
@@ -249,40 +174,4 @@ func (s *Shop) newDesk(id sale.ID) *Desk {
 	d.local = localstock.New(&supply{s, d}, s.config.Local, hooks)
 	d.remote = s.remote(id, d)
 	return d
-}
-
-// add is called by the polls of several sales at once.
-func (s *Shop) add(d *Desk) {
-	for {
-		old := s.desks.Load()
-		desks := maps.Clone(*old)
-		desks[d.id] = d
-		if s.desks.CompareAndSwap(old, &desks) {
-			return
-		}
-	}
-}
-
-// forget drops closed sales that are listed no more: they are archived. A sale
-// that vanishes while it sells is lost data, not news: it is kept, so that its
-// buyers hear that the store is unavailable, not that there is no such sale.
-// It returns the ids to poll.
-func (s *Shop) forget(listed []sale.ID) []sale.ID {
-	old := s.Desks()
-	keep := make(map[sale.ID]*Desk, len(old))
-	for id, d := range old {
-		switch {
-		case slices.Contains(listed, id):
-			keep[id] = d
-		case d.Sale().Closed:
-			s.log.Info("sale is archived", zap.String("sale", string(id)))
-		default:
-			keep[id] = d
-			listed = append(listed, id)
-		}
-	}
-	if len(keep) != len(old) {
-		s.desks.Store(&keep)
-	}
-	return listed
 }

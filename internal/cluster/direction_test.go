@@ -21,14 +21,15 @@ const module = "onsale/"
 var (
 	vocabulary = "internal/sale"
 	policy     = map[string][]string{ // and what else they may import
-		"internal/localstock": nil,
-		"internal/checkout":   {"internal/localstock"},
-		"internal/rebalance":  nil,
-		"internal/audit":      nil,
-		"internal/reconcile":  nil,
-		"internal/payment":    nil,
-		"internal/throttle":   nil,
-		"internal/keyspace":   nil,
+		"internal/localstock":  nil,
+		"internal/checkout":    {"internal/localstock", "internal/temperature"},
+		"internal/rebalance":   {"internal/temperature"},
+		"internal/audit":       nil,
+		"internal/reconcile":   nil,
+		"internal/payment":     nil,
+		"internal/throttle":    nil,
+		"internal/temperature": nil,
+		"internal/keyspace":    nil,
 	}
 	embedded = []string{"lua", "nginx", "web"}
 	programs = []string{"cmd", "bench", "internal/cluster"} // they know everyone

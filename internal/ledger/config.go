@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"onsale/internal/temperature"
 )
 
 // Config tunes a ledger. Each comment says what raising and lowering costs.
@@ -13,10 +15,15 @@ type Config struct {
 	// to repeat after a failure. Lowered: more commits, each of which waits for PostgreSQL's
 	// disk.
 	Entries int
-	// Look is how often the ledger registers, lists the sales, measures their backlogs and
-	// shares the sales with the other ledgers. Raised: new sales, and those of a ledger that
-	// died, wait longer for a reader. Lowered: a few more calls a sale.
+	// Look is how often the ledger registers, measures the backlogs of the sales that are
+	// read, and shares those with the other ledgers. Raised: the sales of a ledger that
+	// died wait longer for a reader. Lowered: a few more calls a sale that is read.
 	Look time.Duration
+	// Listen is how often it asks which sales are new or asked for, and looks at some of those
+	// that are not. Raised: a new sale waits longer until it may sell. Lowered: a few more calls.
+	Listen time.Duration
+	// Temperature bounds how many sales are read, and how many of the others are looked at.
+	Temperature temperature.Config
 	// PollMin and PollMax bound the time between two looks at an empty stream; it doubles.
 	// Raised: orders reach PostgreSQL later. Lowered: an idle sale costs Redis more calls.
 	PollMin, PollMax time.Duration
@@ -40,19 +47,25 @@ type Config struct {
 	Commit time.Duration
 }
 
-// DefaultConfig suits a hundred sales.
+// DefaultConfig suits five thousand sales.
 func DefaultConfig() Config {
+	const listen = 200 * time.Millisecond
+	cold := temperature.DefaultConfig(listen)
+	// Many may have something to record though nobody asks for them: payments, refunds.
+	cold.Most = 1_000
 	return Config{
-		Entries:   32,
-		Look:      time.Second,
-		PollMin:   10 * time.Millisecond,
-		PollMax:   250 * time.Millisecond,
-		RetryMin:  100 * time.Millisecond,
-		RetryMax:  5 * time.Second,
-		LeaseTime: 5 * time.Second,
-		Call:      time.Second,
-		Stall:     30 * time.Second,
-		Commit:    15 * time.Second,
+		Listen:      listen,
+		Temperature: cold,
+		Entries:     32,
+		Look:        time.Second,
+		PollMin:     10 * time.Millisecond,
+		PollMax:     250 * time.Millisecond,
+		RetryMin:    100 * time.Millisecond,
+		RetryMax:    5 * time.Second,
+		LeaseTime:   5 * time.Second,
+		Call:        time.Second,
+		Stall:       30 * time.Second,
+		Commit:      15 * time.Second,
 	}
 }
 
@@ -69,6 +82,7 @@ func (c Config) Validate() error {
 	}
 	check(c.Entries >= 1 && c.Entries <= maxEntries, "ledger entries %d: want 1 to %d", c.Entries, maxEntries)
 	check(c.Look > 0 && c.Look <= time.Minute, "ledger look %v: want more than 0, at most 1m", c.Look)
+	check(c.Listen > 0, "ledger listen %v: want more than 0", c.Listen)
 	check(c.PollMin > 0 && c.PollMin <= c.PollMax, "ledger poll %v to %v: want more than 0, and the second not below the first", c.PollMin, c.PollMax)
 	check(c.RetryMin > 0 && c.RetryMin <= c.RetryMax, "ledger retry %v to %v: want more than 0, and the second not below the first", c.RetryMin, c.RetryMax)
 	check(c.Call > 0, "ledger call timeout %v: want more than 0", c.Call)

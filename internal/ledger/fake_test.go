@@ -33,6 +33,9 @@ type redis struct {
 	token   sale.Generation
 	members map[string]time.Time // of the registry
 	reads   []string             // "after" of every read
+
+	news, hot []sale.ID // the feeds; a number is how many were seen
+	glanced   int       // how many glances there were
 }
 
 // kept is what Redis has of one sale.
@@ -210,6 +213,31 @@ func (r *redis) truth(id sale.ID) (truth sale.Records) {
 func (r *redis) Sales(ctx context.Context) (ids []sale.ID, err error) {
 	err = r.call(ctx, OpSales, "", func() error { ids = slices.Clone(r.sales); return nil })
 	return ids, err
+}
+
+func (r *redis) News(_ context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error) {
+	r.with(func() { ids, next = slices.Clone(r.news[after:]), int64(len(r.news)) })
+	return ids, next, false, nil
+}
+
+func (r *redis) Hot(_ context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error) {
+	r.with(func() { ids, next = slices.Clone(r.hot[after:]), int64(len(r.hot)) })
+	return ids, next, false, nil
+}
+
+func (r *redis) Glances(_ context.Context, ids []sale.ID) ([]sale.Glance, []error) {
+	glances, errs := make([]sale.Glance, len(ids)), make([]error, len(ids))
+	r.with(func() {
+		r.glanced += len(ids)
+		for i, id := range ids {
+			if k := r.kept[id]; k == nil {
+				errs[i] = sale.NoSale(string(id))
+			} else {
+				glances[i] = sale.Glance{Chain: k.chain, Read: k.read, Lost: k.lost}
+			}
+		}
+	})
+	return glances, errs
 }
 
 func (r *redis) Page(ctx context.Context, id sale.ID, after string, limit int) (p sale.Page, err error) {

@@ -29,7 +29,7 @@ const (
 type Hooks struct {
 	// Lag: so many entries wait in a sale's stream, the oldest for so long. It is called for
 	// every sale, also where another ledger reads it or nobody does, and once more with 0
-	// when the sale is dropped.
+	// when the sale is dropped. Of a sale that rests it is 0.
 	Lag func(id sale.ID, entries int64, age time.Duration)
 	// Reading: this ledger began or ceased to read the sale's stream.
 	Reading func(id sale.ID, reading bool)
@@ -40,7 +40,7 @@ type Hooks struct {
 	// reading ends: whoever reads then reports it.
 	Lost func(id sale.ID, lost bool)
 	// Stalled: nothing of what waits for the sale has been recorded for a while, whatever the reason, or something has.
-	// Called for every sale at every look.
+	// Called at every look for every sale that does not rest.
 	Stalled func(id sale.ID, stalled bool)
 	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)

@@ -3,9 +3,12 @@ package ledger
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -56,6 +59,9 @@ type Ledger struct {
 	// The rest belongs to the goroutine of Run.
 
 	readings map[sale.ID]*active
+	scout    scout
+	ledgers  int       // how many run, itself included
+	shared   time.Time // when the sales were last shared
 }
 
 // active is a sale that is being read and the way to stop it.
@@ -63,6 +69,12 @@ type active struct {
 	stop     context.CancelFunc
 	stopping bool
 	done     chan struct{} // closed once its lease is released
+	busy     atomic.Int64  // when there was last something to do, in Unix milliseconds
+}
+
+// idle reports whether there was nothing to do for so long.
+func (a *active) idle(since time.Duration) bool {
+	return time.Since(time.UnixMilli(a.busy.Load())) > since
 }
 
 // New wires a ledger of a valid configuration, or returns the configuration's faults. It
@@ -75,6 +87,7 @@ func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Conf
 	l.journal = newJournal(log, l.hooks)
 	l.watch.sights = map[sale.ID]sight{}
 	l.readings, l.turns = map[sale.ID]*active{}, &turns{free: reconciledAtOnce}
+	l.scout = newScout(l)
 	return l, nil
 }
 
@@ -86,7 +99,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	children.Go(func() { l.ping(ctx) })
 	for {
 		l.look(ctx)
-		if !pause(ctx, l.cfg.Look) {
+		if !pause(ctx, min(l.cfg.Listen, l.cfg.Look)) {
 			break
 		}
 	}
@@ -100,31 +113,25 @@ func (l *Ledger) Run(ctx context.Context) error {
 	return nil
 }
 
-// look lists the sales and brings what this ledger reads to its share of them. Where Redis
-// does not answer, everything stays as it is.
+// look finds out which sales want a reader and brings what this ledger reads to its share of
+// them. Where Redis does not answer, everything stays as it is.
 func (l *Ledger) look(ctx context.Context) {
-	ledgers, err := l.register(ctx)
-	if l.noteRedis(ctx, OpRegistry, "", err); err != nil {
-		return
+	due := time.Since(l.shared) >= l.cfg.Look
+	if due {
+		ledgers, err := l.register(ctx)
+		if l.noteRedis(ctx, OpRegistry, "", err); err != nil {
+			return
+		}
+		l.ledgers = ledgers
 	}
-	ids, err := l.sales(ctx)
+	wanted, more, err := l.scout.look(ctx)
 	if l.noteRedis(ctx, OpSales, "", err); err != nil {
 		return
 	}
-	recorded, err := l.recorded(ctx)
-	if err == nil || ctx.Err() == nil {
-		l.journal.note(OpPing, "", err)
+	if due || more {
+		l.shared = time.Now()
+		l.share(ctx, wanted)
 	}
-	if err != nil {
-		recorded = l.watch.known() // which of them Redis has lost is not known now
-	}
-	dropped := l.watch.list(together(ids, recorded))
-	for _, id := range dropped {
-		l.journal.leave(id)
-		l.hooks.Lag(id, 0, 0)
-		l.hooks.Stalled(id, false)
-	}
-	l.share(ctx, ledgers)
 }
 
 func (l *Ledger) register(ctx context.Context) (int, error) {
@@ -139,35 +146,31 @@ func (l *Ledger) sales(ctx context.Context) ([]sale.ID, error) {
 	return l.stream.Sales(ctx)
 }
 
-// recorded lists the sales that the ledger has and nobody has archived. Redis must have
-// them: one that it lacks is read too, so that its loss is noticed.
-func (l *Ledger) recorded(ctx context.Context) ([]sale.ID, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
-	defer cancel()
-	return l.store.Selling(ctx)
-}
-
 func together(a, b []sale.ID) []sale.ID {
 	all := slices.Concat(a, b)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// share holds at most its share of the leases: it stops what is too much or gone, and tries
-// for more where it has less. Shares are rounded up, so that together they cover all sales.
-func (l *Ledger) share(ctx context.Context, ledgers int) {
-	sales := l.watch.known()
-	ledgers = max(1, ledgers)
-	quota := (len(sales) + ledgers - 1) / ledgers
+// share holds at most its share of the leases: it stops what is too much, gone, or cold and
+// read to the end, and tries for more where it has less. Shares are rounded up, so that together
+// they cover all sales that want a reader.
+func (l *Ledger) share(ctx context.Context, wanted map[sale.ID]bool) {
 	active := 0
 	for id, r := range l.readings {
 		select {
 		case <-r.done:
 			delete(l.readings, id)
-			continue
 		default:
+			if !wanted[id] && !r.idle(l.cfg.Temperature.Stay) && l.scout.schedule.Knows(id) {
+				wanted[id] = true
+			}
 		}
-		if !r.stopping && (active >= quota || !slices.Contains(sales, id)) {
+	}
+	ledgers := max(1, l.ledgers)
+	quota := (len(wanted) + ledgers - 1) / ledgers
+	for id, r := range l.readings {
+		if !r.stopping && (active >= quota || !wanted[id]) {
 			r.stopping = true
 			r.stop()
 		}
@@ -176,6 +179,7 @@ func (l *Ledger) share(ctx context.Context, ledgers int) {
 		}
 	}
 	// Each ledger tries in another order, lest all ask for the same lease first.
+	sales := slices.Collect(maps.Keys(wanted))
 	rand.Shuffle(len(sales), func(i, j int) { sales[i], sales[j] = sales[j], sales[i] })
 	misses := 0
 	for _, id := range sales {
@@ -213,22 +217,24 @@ func (l *Ledger) yielded(ctx context.Context, id sale.ID) bool {
 func (l *Ledger) begin(ctx context.Context, id sale.ID, holder Holder) {
 	stop, cancel := context.WithCancel(ctx)
 	r := &active{stop: cancel, done: make(chan struct{})}
+	r.busy.Store(time.Now().UnixMilli())
 	l.readings[id] = r
 	go func() {
 		defer close(r.done)
 		defer cancel()
-		l.read(stop, id, holder)
+		l.read(stop, id, holder, r)
 	}()
 }
 
 // read reads the sale for as long as the lease is held: to its loss, a fence or stop.
-func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder) {
+func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder, a *active) {
 	log := l.log.With(zap.String("sale", string(id)))
 	err := holder.Hold(stop, func(stop, work context.Context, token sale.Generation) error {
 		log = log.With(zap.Int64("token", int64(token)))
-		log.Info("reading")
+		log.Debug("reading") // sales get hot and cold, so that this comes and goes
 		l.hooks.Reading(id, true)
-		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal, turns: l.turns, reconcile: l.Reconcile}
+		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal, turns: l.turns, reconcile: l.Reconcile,
+			worked: func() { a.busy.Store(time.Now().UnixMilli()) }}
 		return r.run(stop, work)
 	})
 	l.journal.leave(id)
@@ -238,7 +244,7 @@ func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder) {
 		log.Warn("no longer reading", zap.NamedError("cause", err))
 		return
 	}
-	log.Info("no longer reading")
+	log.Debug("no longer reading")
 }
 
 // Ready reports whether PostgreSQL and Redis have both answered within the last few looks, and no sale is stalled.

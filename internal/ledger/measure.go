@@ -10,12 +10,13 @@ import (
 	"onsale/internal/sale"
 )
 
-// measure reports the lag of every sale, also of those that another ledger reads or nobody: a
-// backlog that only its reader measured would be invisible just when there is none.
+// measure reports the lag of every sale that does not rest, also of those that another ledger
+// reads or nobody: a backlog that only its reader measured would be invisible just when there
+// is none.
 func (l *Ledger) measure(ctx context.Context) {
 	for {
 		misses := 0
-		for _, id := range l.watch.known() {
+		for _, id := range l.watch.awake() {
 			p, err := l.head(ctx, id)
 			lost := errors.Is(err, sale.ErrNoSale) || errors.Is(err, sale.ErrLost)
 			if lost {

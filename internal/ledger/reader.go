@@ -14,6 +14,13 @@ import (
 type Stream interface {
 	// Sales lists the sales that are not archived.
 	Sales(ctx context.Context) ([]sale.ID, error)
+	// News and Hot return the sales that operators have changed, and that buyers have asked for,
+	// after a number, and the next number. lost: the number is not known any more, so anything
+	// may have changed.
+	News(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error)
+	Hot(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error)
+	// Glances looks at many sales in few round trips, in the order of the ids.
+	Glances(ctx context.Context, ids []sale.ID) ([]sale.Glance, []error)
 	// Page returns at most limit entries after the one named, oldest first, and the sale's
 	// chain at the same instant; after "" is the head. The error is sale.ErrNoSale where Redis
 	// does not have the sale.
@@ -40,6 +47,8 @@ type reader struct {
 	journal *journal
 	turns   *turns
 
+	worked func() // is called when there was something to do; nil: nobody asks
+
 	// reconcile puts a sale together again that has lost data, or is nil.
 	reconcile func(work context.Context, id sale.ID, token sale.Generation) error
 
@@ -65,6 +74,9 @@ func (r *reader) run(stop, work context.Context) error {
 			return nil
 		}
 		entries, err := r.drain(stop, work)
+		if (entries > 0 || err != nil) && r.worked != nil {
+			r.worked()
+		}
 		switch {
 		case errors.Is(err, sale.ErrLost):
 			if r.yielded(work) {

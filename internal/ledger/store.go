@@ -57,15 +57,22 @@ func (s *Store) Sales(ctx context.Context) ([]sale.ID, error) {
 	return ids, nil
 }
 
-// Selling lists every sale that the ledger knows and that is not archived, sorted by id.
-func (s *Store) Selling(ctx context.Context) ([]sale.ID, error) {
-	rows, err := s.pool.Query(ctx, `SELECT id FROM sales WHERE archived_at IS NULL ORDER BY id COLLATE "C"`)
+// Selling returns how far the record goes of every sale that the ledger knows and that is not
+// archived.
+func (s *Store) Selling(ctx context.Context) (map[sale.ID]sale.Chain, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id, life, epoch, seq, link FROM sales WHERE archived_at IS NULL`)
 	if err != nil {
 		return nil, fmt.Errorf("sales: %w", classify(err))
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[sale.ID])
+	selling := map[sale.ID]sale.Chain{}
+	var id sale.ID
+	var c sale.Chain
+	_, err = pgx.ForEachRow(rows, []any{&id, &c.Life, &c.Epoch, &c.Seq, &c.Link}, func() error {
+		selling[id] = c
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("sales: %w", classify(err))
 	}
-	return ids, nil
+	return selling, nil
 }

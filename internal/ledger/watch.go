@@ -25,6 +25,7 @@ type sight struct {
 	head     string    // the oldest of them
 	moved    time.Time // when something of them was recorded, or there were none
 	stalled  bool      // as it was reported last
+	resting  bool      // Redis and the ledger agreed at the last look: there is nothing to measure
 }
 
 // list takes a new listing. A sale that is no longer listed is kept until its stream is seen
@@ -32,8 +33,12 @@ type sight struct {
 func (w *watch) list(ids []sale.ID) (dropped []sale.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	is := make(map[sale.ID]bool, len(ids))
+	for _, id := range ids {
+		is[id] = true
+	}
 	for id, s := range w.sights {
-		s.listed = slices.Contains(ids, id)
+		s.listed = is[id]
 		w.sights[id] = s
 		if !s.listed && s.measured && s.entries == 0 {
 			delete(w.sights, id)
@@ -79,7 +84,7 @@ func (w *watch) stalled(limit time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.sights {
-		if time.Since(s.moved) > limit {
+		if !s.resting && time.Since(s.moved) > limit {
 			return true
 		}
 	}
@@ -91,14 +96,52 @@ func (w *watch) stalls(limit time.Duration, report func(id sale.ID, stalled, cha
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, s := range w.sights {
-		stalled := time.Since(s.moved) > limit
+		stalled := !s.resting && time.Since(s.moved) > limit
+		if s.resting && !s.stalled {
+			continue
+		}
 		report(id, stalled, stalled != s.stalled)
 		s.stalled = stalled
 		w.sights[id] = s
 	}
 }
 
-// known is every sale that needs a reader, sorted.
+// rest notes that nothing waits for a sale, and that its record is where Redis is.
+func (w *watch) rest(id sale.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s, known := w.sights[id]; known {
+		s.measured, s.entries, s.head, s.resting = true, 0, "", true
+		w.sights[id] = s
+	}
+}
+
+// wake notes that a sale has to be measured from now on. One that was just opened may not be
+// listed yet.
+func (w *watch) wake(id sale.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, known := w.sights[id]
+	if !known || s.resting {
+		s.listed, s.resting, s.moved = true, false, time.Now()
+		w.sights[id] = s
+	}
+}
+
+// awake is every sale that has to be measured, sorted.
+func (w *watch) awake() (ids []sale.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, s := range w.sights {
+		if !s.resting {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// known is every sale that there is, sorted.
 func (w *watch) known() []sale.ID {
 	w.mu.Lock()
 	defer w.mu.Unlock()

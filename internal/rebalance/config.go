@@ -4,15 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"onsale/internal/temperature"
 )
 
 // Config tunes the loop. Each comment says what raising and lowering costs.
 type Config struct {
-	// Tick is how often the leader surveys and expires each sale, and lists
-	// the sales. Raised: later plans for low nodes, returned stock and new
-	// sales, while nodes draw for themselves. Lowered: two calls a sale and
-	// one for the list come more often.
+	// Tick is how often the leader surveys and expires each hot sale, and asks which
+	// sales are new. Raised: later plans for low nodes, returned stock and new
+	// sales, while nodes draw for themselves. Lowered: two calls a hot sale and
+	// two for the news come more often.
 	Tick time.Duration
+	// Temperature bounds how many sales are hot, and how many cold ones have their turn.
+	Temperature temperature.Config
+	// Looks is how many sales are looked at at once. Raised: a leader that begins, or a crowd
+	// of sales that changes, takes more of the store's connections. Lowered: that takes longer.
+	Looks int
 	// Coalesce is how long after a gossip signal the planners are woken. Raised:
 	// a dead node's share stays planned longer. Lowered: a burst of signals,
 	// such as a rack going dark, takes several plans.
@@ -42,10 +49,13 @@ type Config struct {
 	ExpireBatch int
 }
 
-// DefaultConfig suits a hundred nodes and a hundred sales.
+// DefaultConfig suits a hundred nodes and five thousand sales, of which two hundred are hot.
 func DefaultConfig() Config {
+	const tick = 200 * time.Millisecond
 	return Config{
-		Tick:        200 * time.Millisecond,
+		Tick:        tick,
+		Temperature: temperature.DefaultConfig(tick),
+		Looks:       32,
 		Coalesce:    20 * time.Millisecond,
 		LeaseTime:   2 * time.Second,
 		LeaseRenew:  500 * time.Millisecond,
@@ -69,6 +79,7 @@ func (c Config) Validate() error {
 		}
 	}
 	check(c.Tick > 0, "tick %v: want more than 0", c.Tick)
+	check(c.Looks > 0, "looks %d: want at least 1", c.Looks)
 	check(c.Coalesce >= 0 && c.Coalesce <= c.Tick, "coalesce %v: want 0 to tick, %v", c.Coalesce, c.Tick)
 	check(c.LeaseRenew > 0, "lease renewal %v: want more than 0", c.LeaseRenew)
 	check(c.LeaseTime >= 3*c.LeaseRenew, "lease time %v: want at least three renewals, %v", c.LeaseTime, 3*c.LeaseRenew)

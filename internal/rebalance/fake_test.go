@@ -19,6 +19,9 @@ type store struct {
 	mu    sync.Mutex
 	books map[sale.ID]*book
 	calls []call
+
+	news, hot []sale.ID // the feeds; a number is how many were seen
+	glanced   int       // how many glances there were
 }
 
 type call struct {
@@ -100,6 +103,38 @@ func (s *store) Sales(ctx context.Context) (ids []sale.ID, err error) {
 		return nil
 	})
 	return ids, err
+}
+
+func (s *store) News(_ context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.news) < int(after) {
+		return nil, 0, true, nil
+	}
+	return slices.Clone(s.news[after:]), int64(len(s.news)), false, nil
+}
+
+func (s *store) Hot(_ context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.hot[after:]), int64(len(s.hot)), false, nil
+}
+
+func (s *store) Glances(_ context.Context, ids []sale.ID) ([]sale.Glance, []error) {
+	glances, errs := make([]sale.Glance, len(ids)), make([]error, len(ids))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.glanced += len(ids)
+	for i, id := range ids {
+		b := s.books[id]
+		if b == nil {
+			errs[i] = sale.ErrNoSale
+			continue
+		}
+		glances[i].Plan, glances[i].Held = b.plan, b.held
+		glances[i].Seq = int64(b.stock)*1_000_000 + b.remaining
+	}
+	return glances, errs
 }
 
 func (s *store) Survey(ctx context.Context, id sale.ID) (v sale.Survey, err error) {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"onsale/internal/sale"
 )
 
-// leader leads under one token. Listing and each sale's planner have goroutines
+// leader leads under one token. The scout and each sale's planner have goroutines
 // of their own, so that a call which hangs holds up nothing but itself; the
 // goroutine of tend owns the map of planners and makes no call, so a gossip
 // signal always gets through.
@@ -21,7 +22,10 @@ type leader struct {
 
 	children sync.WaitGroup
 	planners map[sale.ID]running
-	idle     bool // no node was selling at the last look
+	hot      []sale.ID     // that are looked at every tick
+	views    atomic.Int64  // how often gossip has changed: plans of cold sales made before are old
+	looks    chan struct{} // filled by those who look: at most Config.Looks
+	idle     bool          // no node was selling at the last look
 }
 
 // running is a planner that runs and the way to stop it.
@@ -34,53 +38,86 @@ type running struct {
 func (l *leader) run(ctx context.Context) {
 	defer l.children.Wait()
 	l.planners = make(map[sale.ID]running)
-	lists := make(chan []sale.ID) // unbuffered: the next listing waits for this one's taking
-	l.children.Go(func() { l.list(ctx, lists) })
-	l.tend(ctx, lists)
+	l.looks = make(chan struct{}, l.cfg.Looks)
+	finds := make(chan find) // unbuffered: the scout's next round waits for this one's taking
+	l.children.Go(func() { newScout(l).run(ctx, finds) })
+	l.tend(ctx, finds)
 }
 
-// tend keeps a planner for each sale and wakes them all after gossip has signalled.
+// tend keeps a planner for each sale. It wakes those of the hot sales every tick and after
+// gossip has signalled, and the others where the scout has found something.
 // The wait starts with the first signal of a burst and is not prolonged by the
 // others, so the delay is bounded however long the burst lasts.
-func (l *leader) tend(ctx context.Context, lists <-chan []sale.ID) {
+func (l *leader) tend(ctx context.Context, finds <-chan find) {
+	tick := time.NewTicker(l.cfg.Tick)
+	defer tick.Stop()
 	var settled <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case ids := <-lists:
-			l.assign(ctx, ids)
+		case f := <-finds:
+			l.take(ctx, f)
+		case <-tick.C:
+			l.wake(ctx, l.hot...)
 		case <-l.changed:
 			if settled == nil {
 				settled = time.After(l.cfg.Coalesce)
 			}
 		case <-settled:
 			settled = nil
-			for _, r := range l.planners {
-				r.planner.wake()
-			}
+			l.views.Add(1)
+			l.wake(ctx, l.hot...)
 		}
 		l.noteSellers()
 	}
 }
 
-// assign starts a planner for each new sale and stops those of archived ones.
-func (l *leader) assign(ctx context.Context, ids []sale.ID) {
-	for id, r := range l.planners {
-		if !slices.Contains(ids, id) {
-			r.stop()
-			delete(l.planners, id)
+// take starts planners for new sales and stops those of archived ones.
+func (l *leader) take(ctx context.Context, f find) {
+	if f.listed != nil {
+		is := make(map[sale.ID]bool, len(f.listed))
+		for _, id := range f.listed {
+			is[id] = true
+		}
+		for id, r := range l.planners {
+			if !is[id] {
+				r.stop()
+				delete(l.planners, id)
+			}
 		}
 	}
+	woken := make(map[sale.ID]bool, len(f.hot))
+	for _, id := range l.hot {
+		woken[id] = true // by the tick
+	}
+	l.hot = f.hot
+	for _, id := range slices.Concat(f.hot, f.due) {
+		if !woken[id] {
+			l.wake(ctx, id)
+			woken[id] = true
+		}
+	}
+}
+
+// wake has sales looked at soon.
+func (l *leader) wake(ctx context.Context, ids ...sale.ID) {
 	for _, id := range ids {
-		if _, ok := l.planners[id]; ok {
-			continue
+		if r, runs := l.planners[id]; runs {
+			r.planner.wake()
+		} else {
+			l.begin(ctx, id)
 		}
-		ctx, stop := context.WithCancel(ctx)
-		p := newPlanner(id, l.Loop, l.token, func() { l.end(sale.ErrFenced) })
-		l.planners[id] = running{planner: p, stop: stop}
-		l.children.Go(func() { p.run(ctx) })
 	}
+}
+
+// begin starts a planner, which looks at once.
+func (l *leader) begin(ctx context.Context, id sale.ID) {
+	ctx, stop := context.WithCancel(ctx)
+	p := newPlanner(id, l.Loop, l.token, func() { l.end(sale.ErrFenced) })
+	p.looks = l.looks
+	l.planners[id] = running{planner: p, stop: stop}
+	l.children.Go(func() { p.run(ctx) })
 }
 
 // noteSellers says once that planning waits for nodes, and once that it goes on.
@@ -93,30 +130,4 @@ func (l *leader) noteSellers() {
 		l.log.Info("nodes are selling again")
 	}
 	l.idle = idle
-}
-
-// list hands the sales to tend, at once and then every tick. A failed listing
-// changes nothing: the known sales keep their planners.
-func (l *leader) list(ctx context.Context, lists chan<- []sale.ID) {
-	journal := newJournal(l.log, l.hooks)
-	for {
-		ids, err := l.sales(ctx)
-		journal.note(ctx, OpSales, err)
-		if err == nil {
-			select {
-			case <-ctx.Done():
-				return
-			case lists <- ids:
-			}
-		}
-		if !pause(ctx, l.cfg.Tick) {
-			return
-		}
-	}
-}
-
-func (l *leader) sales(ctx context.Context) ([]sale.ID, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Call)
-	defer cancel()
-	return l.stock.Sales(ctx)
 }

@@ -23,6 +23,13 @@ type Members interface {
 type Stock interface {
 	// Sales lists the sales that are not archived.
 	Sales(ctx context.Context) ([]sale.ID, error)
+	// News and Hot return the sales that operators have changed, and that buyers have asked for,
+	// after a number, and the next number. lost: the number is not known any more, so anything
+	// may have changed.
+	News(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error)
+	Hot(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error)
+	// Glances looks at many sales in few round trips, in the order of the ids.
+	Glances(ctx context.Context, ids []sale.ID) ([]sale.Glance, []error)
 	// Survey reads all that a plan depends on at one instant.
 	Survey(ctx context.Context, id sale.ID) (sale.Survey, error)
 	// WritePlan replaces the plan and returns its generation. It refuses with

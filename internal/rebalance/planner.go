@@ -28,6 +28,9 @@ type planner struct {
 	journal *journal
 	fenced  func() // called if a newer leader has written
 
+	// looks bounds how many planners look at once; nil: nothing does.
+	looks chan struct{}
+
 	// woken holds at most one signal. When it is full the planner is about to
 	// look anyway, and will then see everything, so more signals are dropped.
 	woken chan struct{}
@@ -41,18 +44,49 @@ func newPlanner(id sale.ID, l *Loop, token sale.Generation, fenced func()) *plan
 	}
 }
 
-// run looks at once, on every tick and when woken, until ctx is done.
+// run looks at once and when woken, until ctx is done. After a look that failed it looks
+// again by itself, later each time: who wakes it sees no difference then.
 func (p *planner) run(ctx context.Context) {
-	tick := time.NewTicker(p.cfg.Tick)
-	defer tick.Stop()
-	for {
-		p.look(ctx)
+	for failures := 0; ; {
+		if !p.enter(ctx) {
+			return
+		}
+		ok := p.look(ctx)
+		p.leave()
+		var again <-chan time.Time
+		if failures++; ok {
+			failures = 0
+		} else {
+			again = time.After(min(p.cfg.Tick<<min(failures, 10), longestRetry)) // a hot one is woken before
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-again:
 		case <-p.woken:
 		}
+	}
+}
+
+// longestRetry is the most that a planner waits after failures.
+const longestRetry = 5 * time.Second
+
+// enter waits for a place among those who look; false: ctx was done first.
+func (p *planner) enter(ctx context.Context) bool {
+	if p.looks == nil {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case p.looks <- struct{}{}:
+		return true
+	}
+}
+
+func (p *planner) leave() {
+	if p.looks != nil {
+		<-p.looks
 	}
 }
 
@@ -66,23 +100,27 @@ func (p *planner) wake() {
 
 // look plans if a plan is due, then ends one batch of overdue holds and plans
 // for what they returned. If the batch was full it wakes itself, so planning
-// has its turn between any two batches. After any other it waits for the tick,
-// lest holds that run out one by one make a plan each.
-func (p *planner) look(ctx context.Context) {
-	if p.replan(ctx) == 0 {
-		return
+// has its turn between any two batches. After any other it waits to be woken,
+// lest holds that run out one by one make a plan each. ok: nothing failed.
+func (p *planner) look(ctx context.Context) (ok bool) {
+	held, ok := p.replan(ctx)
+	if held == 0 {
+		return ok
 	}
 	if ended, more := p.expire(ctx); ended > 0 {
-		p.replan(ctx)
+		_, again := p.replan(ctx)
+		ok = ok && again
 		if more {
 			p.wake()
 		}
 	}
+	return ok
 }
 
 // replan is rebalance, tried again while stock returns in between. It returns
 // how many tickets are held, and 0 once fenced off: this one no longer leads then.
-func (p *planner) replan(ctx context.Context) (held int64) {
+// ok: nothing failed.
+func (p *planner) replan(ctx context.Context) (held int64, ok bool) {
 	held, err := p.rebalance(ctx)
 	for try := 1; errors.Is(err, sale.ErrStale) && try < planTries; try++ {
 		held, err = p.rebalance(ctx)
@@ -90,11 +128,11 @@ func (p *planner) replan(ctx context.Context) (held int64) {
 	switch {
 	case errors.Is(err, sale.ErrFenced):
 		p.fenced()
-		return 0
+		return 0, true
 	case errors.Is(err, sale.ErrStale):
 		p.journal.note(ctx, OpPlan, err)
 	}
-	return held
+	return held, err == nil
 }
 
 // rebalance surveys the sale and writes a plan if one is due. It returns how

@@ -59,6 +59,12 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 			[]string{"--tickets 999: want at least 1000", "--pairs 0: want at least 1", "--turn 0s: want more than 0", "--connections 0: want 1 to",
 				"--nice 20: want 0 to 19", lacks},
 		},
+		"sales": {
+			[]string{"sales", "--sales", "2", "--hot", "3", "--nodes", "0", "--creators", "65", "--rate", "NaN", "--for", "0s", "--settle=-1s", "--openings=-1",
+				"--returns=-1", "--redis-most", "0", "--node-most", "0", "--binaries", elsewhere},
+			[]string{"--hot 3: want at least 1", "--nodes 0: want at least 1", "--creators 65: want 1 to 64", "--rate NaN: want more than 0", "--for 0s: want",
+				"--settle -1s: want", "--openings -1: want", "--returns -1: want", "--redis-most 0: want", "--node-most 0: want", lacks},
+		},
 		"no connections":       {[]string{"connections", "0", "--binaries", elsewhere}, []string{"connections 0: want 1 to 1265000", lacks}},
 		"too many connections": {[]string{"connections", "1265001"}, []string{"connections 1265001: want 1 to 1265000, which is 5000 from each of 253 source addresses"}},
 	} {
@@ -84,7 +90,7 @@ func TestUnwritableOutputIsFoundFirst(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "no", "such", "folder")
 	for _, args := range [][]string{
 		{"headline", "--json", file}, {"headline", "--html", file}, {"orders", "--json", file}, {"ratios", "--json", file},
-		{"soak", "--json", file}, {"failover", "--json", file}, {"million", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
+		{"soak", "--json", file}, {"failover", "--json", file}, {"million", "--json", file}, {"sales", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
 	} {
 		t.Run(args[0]+args[1], func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())

@@ -29,6 +29,7 @@ type cli struct {
 	Redis       redisCost   `cmd:"" help:"What a claim costs Redis and an order takes of its memory, beside an earlier version's."`
 	Million     million     `cmd:"" help:"Sell a large sale, audited all the while, lose a part of it and get it back, and archive it: seconds, memory, and the longest call of Redis."`
 	Auditing    auditing    `cmd:"" hidden:"" help:"One audit, as a process of its own."`
+	Sales       sales       `cmd:"" help:"Keep thousands of sales, of which a few sell, and measure what the idle ones cost."`
 	Load        load        `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
 	Bare        bare        `cmd:"" hidden:"" help:"A bare fasthttp server that sends one fixed answer."`
 	Serve       serve       `cmd:"" hidden:"" help:"One strategy behind the buyers' routes, as a process of its own."`

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"onsale/internal/cluster"
+)
+
+// sales keeps a site of thousands of sales, of which a few sell, and measures what it costs.
+type sales struct {
+	Sales     int           `default:"5000" help:"Sales that are created."`
+	Hot       int           `default:"5" help:"Of these, so many sell while the others idle."`
+	Nodes     int           `default:"5" help:"Selling nodes."`
+	Creators  int           `default:"16" help:"Creations at the same time; each waits until the ledger has recorded its sale."`
+	Rate      float64       `default:"100" help:"Purchases a second while it sells, over all hot sales."`
+	For       time.Duration `default:"20s" help:"How long it idles, and how long it sells, for the measurement."`
+	Settle    time.Duration `default:"25s" help:"How long nothing happens before it idles, so that every sale is cold and has had its turn."`
+	Openings  int           `default:"5" help:"Sales that are opened then, each timed until every node sells it."`
+	Returns   int           `default:"3" help:"Sold-out cold sales to which a ticket returns, each timed until it is on sale through Nginx."`
+	RedisMost float64       `default:"5" help:"Percent of a core that Redis may take while all sales idle."`
+	NodeMost  float64       `default:"1" help:"The same of a node."`
+	JSON      string        `help:"File for the result." type:"path"`
+	Binaries  string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+}
+
+// salesResult is what came out.
+type salesResult struct {
+	Command     string `json:"command"`
+	Machine     string `json:"machine"`
+	Commit      string `json:"commit"`
+	Interrupted bool   `json:"interrupted,omitempty"` // the figures are of what was done by then
+
+	Created       int                `json:"created"`
+	CreateSeconds float64            `json:"create_seconds"`
+	Slowest       float64            `json:"slowest_creation_seconds"`
+	Ready         float64            `json:"node_ready_seconds"`        // of a node that starts among all sales
+	Idle          map[string]float64 `json:"idle_percent_of_a_core"`    // by kind of process, all of the kind; "node" is one of them
+	Selling       map[string]float64 `json:"selling_percent_of_a_core"` // the same while the hot ones sell
+	IdleLog       int                `json:"idle_log_lines"`            // that all programs wrote while nothing happened
+	SellingLog    int                `json:"selling_log_lines"`
+	Bought        int                `json:"bought"`
+	Answers       map[string]int     `json:"answers"`          // to purchases, by status
+	Opened        []float64          `json:"opened_seconds"`   // from a creation's answer until every node has sold a ticket
+	Returned      []float64          `json:"returned_seconds"` // from a cancellation's answer until the ticket is sold again
+	Faults        []string           `json:"faults"`           // every broken promise, in words
+	Unshown       []string           `json:"unshown"`          // what was asked for and did not come to happen
+}
+
+// What a sale that an operator opens, and a ticket that returns to a sold-out one, may take. P4
+// allows "sold out" to be three seconds old.
+const (
+	openedMost   = 1.0
+	returnedMost = 3.0
+)
+
+// Validate reports every fault at once, or nil.
+func (s *sales) Validate() error {
+	var w wants
+	w.positive("--sales", s.Sales)
+	w.that(s.Hot >= 1 && s.Hot <= s.Sales, "--hot", s.Hot, "at least 1, and at most as many as --sales")
+	w.positive("--nodes", s.Nodes)
+	w.that(s.Creators >= 1 && s.Creators <= 64, "--creators", s.Creators, "1 to 64")
+	w.that(s.Rate > 0 && s.Rate <= maxRate, "--rate", s.Rate, fmt.Sprintf("more than 0 purchases a second, and at most %d", maxRate))
+	w.that(s.For >= time.Second, "--for", s.For, "at least 1s")
+	w.that(s.Settle >= 0, "--settle", s.Settle, "not less than 0")
+	w.that(s.Openings >= 0, "--openings", s.Openings, "0 or more")
+	w.that(s.Returns >= 0, "--returns", s.Returns, "0 or more")
+	w.that(s.RedisMost > 0, "--redis-most", s.RedisMost, "more than 0 percent")
+	w.that(s.NodeMost > 0, "--node-most", s.NodeMost, "more than 0 percent")
+	w.programs(s.Binaries)
+	return errors.Join(w...)
+}
+
+// Run measures, and judges what it measured.
+func (s *sales) Run(ctx context.Context) error {
+	if err := creatable(s.JSON); err != nil {
+		return err
+	}
+	c, err := cluster.Start(ctx, cluster.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 1, Binaries: s.Binaries, Progress: say})
+	if err != nil {
+		return err
+	}
+	m := newMarket(s, c)
+	err = m.run(ctx)
+	if cerr := c.Close(); cerr != nil {
+		say("closing: " + cerr.Error())
+	}
+	m.result.Interrupted = ctx.Err() != nil
+	if m.result.Interrupted {
+		err = nil
+	} else {
+		s.judge(m.result)
+	}
+	err = errors.Join(err, printJSON(m.result, s.JSON))
+	return ended(err, m.result.Interrupted, m.result.Faults, m.result.Unshown)
+}
+
+// judge puts the figures beside what they may be.
+func (s *sales) judge(r *salesResult) {
+	fault := func(ok bool, format string, args ...any) {
+		if !ok {
+			r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
+		}
+	}
+	fault(r.Created == s.Sales, "%d of %d sales were created", r.Created, s.Sales)
+	fault(r.Idle["redis"] <= s.RedisMost, "Redis takes %.1f %% of a core while all sales idle, more than %.1f %%", r.Idle["redis"], s.RedisMost)
+	fault(r.Idle["node"] <= s.NodeMost, "a node takes %.1f %% of a core while all sales idle, more than %.1f %%", r.Idle["node"], s.NodeMost)
+	fault(r.IdleLog == 0, "%d lines were logged while nothing happened", r.IdleLog)
+	for answer, n := range r.Answers {
+		fault(answer == "201", "%d purchases were answered %s", n, answer)
+	}
+	for _, took := range r.Opened {
+		fault(took <= openedMost, "a new sale sold everywhere after %.2f s, more than %.0f s", took, openedMost)
+	}
+	for _, took := range r.Returned {
+		fault(took <= returnedMost, "a returned ticket was on sale after %.2f s, more than %.0f s", took, returnedMost)
+	}
+	if r.Bought == 0 {
+		r.Unshown = append(r.Unshown, "nothing was bought: use a longer --for, or a higher --rate")
+	}
+}

@@ -65,6 +65,11 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 			[]string{"--hot 3: want at least 1", "--nodes 0: want at least 1", "--creators 65: want 1 to 64", "--rate NaN: want more than 0", "--for 0s: want",
 				"--settle -1s: want", "--openings -1: want", "--returns -1: want", "--redis-most 0: want", "--node-most 0: want", lacks},
 		},
+		"refunds": {
+			[]string{"refunds", "--payments", "0", "--pairs", "0", "--turn", "0s", "--rate", "0", "--connections", "0", "--page", "1001", "--binaries", elsewhere},
+			[]string{"--payments 0: want at least 1", "--pairs 0: want at least 1", "--turn 0s: want more than 0", "--rate 0: want more than 0",
+				"--connections 0: want 1 to", "--page 1001: want 1 to 1000", lacks},
+		},
 		"no connections":       {[]string{"connections", "0", "--binaries", elsewhere}, []string{"connections 0: want 1 to 1265000", lacks}},
 		"too many connections": {[]string{"connections", "1265001"}, []string{"connections 1265001: want 1 to 1265000, which is 5000 from each of 253 source addresses"}},
 	} {

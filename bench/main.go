@@ -28,6 +28,7 @@ type cli struct {
 	Ratios      ratios      `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
 	Redis       redisCost   `cmd:"" help:"What a claim costs Redis and an order takes of its memory, beside an earlier version's."`
 	Million     million     `cmd:"" help:"Sell a large sale, audited all the while, lose a part of it and get it back, and archive it: seconds, memory, and the longest call of Redis."`
+	Refunds     refunds     `cmd:"" help:"What buyers notice of an operator who pages through hundreds of thousands of refunds of a sale that sells."`
 	Auditing    auditing    `cmd:"" hidden:"" help:"One audit, as a process of its own."`
 	Sales       sales       `cmd:"" help:"Keep thousands of sales, of which a few sell, and measure what the idle ones cost."`
 	Load        load        `cmd:"" hidden:"" help:"The buyers, as a process of its own."`

@@ -195,8 +195,13 @@ func (s *milestones) keep(ctx context.Context) (restore func() error, err error)
 
 // settled returns once the ledger has everything.
 func (s *milestones) settled(ctx context.Context, id sale.ID) error {
+	return recorded(ctx, s.store, id)
+}
+
+// recorded returns once the ledger has everything of a sale.
+func recorded(ctx context.Context, store *remotestock.Store, id sale.ID) error {
 	for ctx.Err() == nil {
-		entries, _, _, err := s.store.Backlog(ctx, id)
+		entries, _, _, err := store.Backlog(ctx, id)
 		if err == nil && entries == 0 {
 			return nil
 		}

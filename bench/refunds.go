@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"onsale/bench/generator"
+	"onsale/internal/cluster"
+)
+
+// refunds fills a sale with payments that are due to go back, and measures what buyers
+// notice of an operator who pages through all of them while it sells.
+type refunds struct {
+	Payments    int           `default:"300000" help:"Payments of the sale, all of them refunds that are due."`
+	Pairs       int           `default:"5" help:"Turns with the operator and without, each."`
+	Turn        time.Duration `default:"8s" help:"How long a turn takes."`
+	Rate        float64       `default:"500" help:"Purchases a second, each due on schedule."`
+	Connections int           `default:"64" help:"Connections of the buyers."`
+	Page        int           `default:"100" help:"Refunds on a page, at most 1000."`
+	JSON        string        `help:"File for the result." type:"path"`
+	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+
+	begun func() // called when the first ticket is about to be sold, for tests; may be nil
+}
+
+const refundsSale = "refunds"
+
+// refundsResult is what came out.
+type refundsResult struct {
+	Command     string `json:"command"`
+	Machine     string `json:"machine"`
+	Commit      string `json:"commit"`
+	Interrupted bool   `json:"interrupted,omitempty"` // the figures are of the turns that were whole by then
+	Favoured    bool   `json:"redis_has_precedence"`  // over all other processes, so that its calls take their own time
+
+	Payments int       `json:"payments"`
+	Filling  float64   `json:"seconds_to_fill"`
+	Bought   int       `json:"bought"` // in turns
+	Without  []float64 `json:"p99_ms_without_operator"`
+	With     []float64 `json:"p99_ms_with_operator"`
+	Ratio    *ratio    `json:"ratio,omitempty"`
+	Walks    []walk    `json:"walks"` // of turns with the operator
+	Turns    *stretch  `json:"turns,omitempty"`
+
+	Missed  []string `json:"missed"`  // bounds, in words
+	Faults  []string `json:"faults"`  // every broken promise, in words
+	Unshown []string `json:"unshown"` // what was asked for and did not come to happen
+}
+
+// walk is what an operator read in one turn, page after page and from the first page again.
+type walk struct {
+	Whole   int     `json:"whole_lists"`
+	Pages   int     `json:"pages"`
+	Seconds float64 `json:"seconds"`
+	Slowest float64 `json:"slowest_page_ms"`
+}
+
+// Validate reports every fault at once, or nil.
+func (f *refunds) Validate() error {
+	var w wants
+	w.positive("--payments", f.Payments)
+	w.positive("--pairs", f.Pairs)
+	w.that(f.Turn > 0, "--turn", f.Turn, "more than 0")
+	w.that(f.Rate > 0 && f.Rate <= maxRate, "--rate", f.Rate, fmt.Sprintf("more than 0 purchases a second, and at most %d", maxRate))
+	w.that(f.Connections >= 1 && f.Connections <= generator.MaxConnections, "--connections", f.Connections, fmt.Sprintf("1 to %d", generator.MaxConnections))
+	w.that(f.Page >= 1 && f.Page <= 1000, "--page", f.Page, "1 to 1000")
+	w.programs(f.Binaries)
+	return errors.Join(w...)
+}
+
+// Run measures, and prints what it has also where it is interrupted.
+func (f *refunds) Run(ctx context.Context) error {
+	if err := creatable(f.JSON); err != nil {
+		return err
+	}
+	c, err := cluster.Start(ctx, cluster.Options{
+		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: f.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
+	})
+	if err != nil {
+		return err
+	}
+	r := &refundsResult{Command: command(), Machine: machine(), Commit: commit(ctx), Favoured: favour(c.Redis.Pid()) == nil}
+	err = f.on(ctx, c, r)
+	if cerr := c.Close(); cerr != nil {
+		say("closing: " + cerr.Error())
+	}
+	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
+		err = nil // it was not given the time
+	} else if err == nil {
+		r.judge(f)
+	}
+	r.print()
+	err = errors.Join(err, printJSON(r, f.JSON))
+	if len(r.Missed) > 0 {
+		err = errors.Join(err, fmt.Errorf("beyond the bound: %s", strings.Join(r.Missed, "; ")))
+	}
+	return ended(err, r.Interrupted, r.Faults, r.Unshown)
+}
+
+// judge puts the figures beside what they may be.
+func (r *refundsResult) judge(f *refunds) {
+	if r.Ratio != nil && !r.Ratio.kept() {
+		r.Missed = append(r.Missed, fmt.Sprintf("an operator raises the p99 of buyers to %.2f times", r.Ratio.Value))
+	}
+	whole := 0
+	for _, w := range r.Walks {
+		whole += w.Whole
+	}
+	if whole == 0 {
+		r.Unshown = append(r.Unshown, "the operator did not come to the end of the list: use a longer --turn, or a larger --page")
+	}
+	if r.Payments != f.Payments {
+		r.Faults = append(r.Faults, fmt.Sprintf("%d payments are listed, want %d", r.Payments, f.Payments))
+	}
+}
+
+func (r *refundsResult) print() {
+	t := newTable(os.Stderr)
+	t.AppendHeader(table.Row{"what", "figure"})
+	t.AppendRow(table.Row{"payments, all due", fmt.Sprintf("%d in %.0f s", r.Payments, r.Filling)})
+	if r.Ratio != nil {
+		t.AppendRow(table.Row{"p99 of buyers", fmt.Sprintf("%.2f ms without the operator, %.2f ms with: %.2f × (%.2f … %.2f), want ≤ %.2f",
+			median(r.Without), median(r.With), r.Ratio.Value, r.Ratio.Low, r.Ratio.High, r.Ratio.Bound)})
+	}
+	for _, w := range r.Walks {
+		t.AppendRow(table.Row{"the operator, a turn", fmt.Sprintf("%d pages in %.1f s, %d whole lists, slowest page %.1f ms", w.Pages, w.Seconds, w.Whole, w.Slowest)})
+	}
+	if r.Turns != nil {
+		t.AppendRow(table.Row{"longest Redis call", r.Turns.longest()})
+	}
+	for _, m := range r.Missed {
+		t.AppendRow(table.Row{"MISSED", m})
+	}
+	t.Render()
+}

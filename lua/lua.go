@@ -40,6 +40,7 @@ var (
 	Expire   = ofSale("chain", "order", "release", "expire")
 	Payments = ofSale("order", "payment", "payments")
 	Orphan   = join("base", "payment", "orphan")
+	Bind     = join("bind")
 	Settle   = ofSale("chain", "payment", "settle")
 	Restock  = ofSale("chain", "restock")
 	Close    = ofSale("chain", "close")

@@ -46,9 +46,9 @@ func (h *Handler) hear(ctx *fasthttp.RequestCtx) Answer {
 		return good(ctx, Ignored, []byte(`{"outcome":"ignored"}`))
 	}
 	name, p := message.Payment(id)
+	p.At = now
 	desk, ok := h.sales.Desk(name)
 	if !ok {
-		p.At = now
 		return h.orphan(ctx, name, p)
 	}
 	return h.pay(ctx, desk, p)

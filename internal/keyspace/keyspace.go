@@ -74,6 +74,12 @@ func (p Prefix) Orphans() []string {
 	return []string{key, key + ":index"}
 }
 
+// Payment names the sale that a payment belongs to: lua/bind.lua. Each has a hash tag, so
+// that what is written beside it, and named after it, is in the same slot.
+func (p Prefix) Payment(id sale.PaymentID) []string {
+	return []string{p.key("{onsale:payment:" + string(id) + "}")}
+}
+
 // Yield asks the ledger that reads a sale to leave it for a while.
 func (p Prefix) Yield(id sale.ID) string { return p.key("onsale:yield:" + string(id)) }
 

@@ -185,7 +185,7 @@ func TestAdoptOfKeysThatHaveVanishedChangesNothing(t *testing.T) {
 		})
 		open(t, s, newSale(string(id), 10))
 		c := held(t, s, id, 3)
-		_, _, err := s.Pay(ctx, id, 0, payment("p0", c[0].Order, 4200))
+		_, _, err := s.Pay(ctx, id, 0, payment(string(id)+"-p0", c[0].Order, 4200))
 		_, _, err2 := s.Cancel(ctx, id, 0, c[1].Order, c[1].Buyer)
 		before, err3 := s.Snapshot(ctx, id)
 		if err := errors.Join(err, err2, err3, s.Shut(ctx, id, "a test")); err != nil {

@@ -219,14 +219,14 @@ func (w *world) pay(t *rapid.T) {
 		o = sale.Order{ID: sale.OrderID(uuid.NewString()), Quantity: 1}
 	}
 	n := rapid.IntRange(1, 6).Draw(t, "payment")
-	p := payment(fmt.Sprint("p", n), o.ID, int64(o.Quantity)*w.model.Records().Sale.Price)
+	p := payment(fmt.Sprint(w.id, "-p", n), o.ID, int64(o.Quantity)*w.model.Records().Sale.Price)
 	switch rapid.IntRange(0, 5).Draw(t, "fault") {
 	case 0:
 		p.Amount++
 	case 1:
 		p.Currency = "USD"
 	case 2:
-		p.Message = sale.MessageID(fmt.Sprint("msg_p", n%6+1)) // another payment's
+		p.Message = sale.MessageID(fmt.Sprint("msg_", w.id, "-p", n%6+1)) // another payment's
 	}
 	w.see()
 	got, r, err := w.store.Pay(context.Background(), w.id, 0, p)
@@ -255,7 +255,7 @@ func (w *world) refund(t *rapid.T) {
 }
 
 func (w *world) settle(t *rapid.T) {
-	id := sale.PaymentID(fmt.Sprint("p", rapid.IntRange(1, 6).Draw(t, "payment")))
+	id := sale.PaymentID(fmt.Sprint(w.id, "-p", rapid.IntRange(1, 6).Draw(t, "payment")))
 	w.see()
 	got, err := w.store.Settle(context.Background(), w.id, id)
 	want, err2 := w.model.Settle(id)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/lua"
 )
 
 // Orphan records a payment for a sale that Redis does not have as a refund that is due. Of
@@ -15,7 +16,8 @@ import (
 // twice is no error.
 func (s *Store) Orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
 	p.State, p.Reason = sale.PaymentDue, sale.ReasonOrphan
-	outcome, o, err := s.orphan(ctx, p.ID, "keep", string(id), string(p.ID), paymentRecord(p))
+	// A payment that a sale has, which is archived meanwhile, may never have been recorded.
+	outcome, o, err := s.orphan(ctx, p.ID, s.bindTo(ctx, p.ID, orphans, string(id)), "keep", string(id), string(p.ID), paymentRecord(p))
 	if err == nil && outcome == "differs" {
 		err = differs()
 	}
@@ -25,7 +27,7 @@ func (s *Store) Orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Re
 // SettleOrphan records that the money of such a payment has gone back. The error is
 // [sale.ErrNoPayment], or of the infrastructure. Settling twice is no error.
 func (s *Store) SettleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error) {
-	outcome, o, err := s.orphan(ctx, payment, "settle", string(payment))
+	outcome, o, err := s.orphan(ctx, payment, nothingBefore, "settle", string(payment))
 	if err == nil && outcome == "unknown" {
 		err = sale.ErrNoPayment
 	}
@@ -35,7 +37,7 @@ func (s *Store) SettleOrphan(ctx context.Context, payment sale.PaymentID) (sale.
 // Orphans returns at most limit payments for sales that nobody knew and that are in a
 // state, oldest first, from a place that an earlier page named, or "".
 func (s *Store) Orphans(ctx context.Context, state sale.PaymentState, after string, limit int) (page sale.OrphanPage, err error) {
-	raw, err := s.callOrphan(ctx, "list", string(state), after, limit)
+	raw, err := s.callApart(ctx, orphanScript, s.config.Prefix.Orphans(), "list", string(state), after, limit)
 	if err != nil {
 		return page, unavailable(classify("orphan", err))
 	}
@@ -57,11 +59,14 @@ func (s *Store) Orphans(ctx context.Context, state sale.PaymentState, after stri
 	return page, nil
 }
 
-// orphan changes one of them, and returns what became of it.
-func (s *Store) orphan(ctx context.Context, payment sale.PaymentID, args ...any) (outcome string, o sale.Orphan, err error) {
+// orphan changes one of them, after what has to be done before, and returns what became of it.
+func (s *Store) orphan(ctx context.Context, payment sale.PaymentID, before func() error, args ...any) (outcome string, o sale.Orphan, err error) {
 	var raw []any
 	again, err := s.insist(ctx, func() (err error) {
-		raw, err = s.callOrphan(ctx, args...)
+		if err := before(); err != nil {
+			return err
+		}
+		raw, err = s.callApart(ctx, orphanScript, s.config.Prefix.Orphans(), args...)
 		return classify("orphan", err)
 	})
 	if err != nil {
@@ -83,17 +88,17 @@ func (s *Store) orphan(ctx context.Context, payment sale.PaymentID, args ...any)
 	return words[0], o, nil
 }
 
-// callOrphan runs the script through the breaker, as every call.
-func (s *Store) callOrphan(ctx context.Context, args ...any) ([]any, error) {
+// callApart runs a script that stands apart from any sale through the breaker, as every call.
+func (s *Store) callApart(ctx context.Context, sc *lua.Script, keys []string, args ...any) ([]any, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	begin := time.Now()
-	raw, err := s.breaker.Execute(func() ([]any, error) { return s.run(ctx, orphanScript, s.config.Prefix.Orphans(), args) })
+	raw, err := s.breaker.Execute(func() ([]any, error) { return s.run(ctx, sc, keys, args) })
 	if tripped(err) {
 		refollow(s.client)
 	}
 	if s.hooks.Called != nil {
-		s.hooks.Called(orphanScript.Name, 0, time.Since(begin), err)
+		s.hooks.Called(sc.Name, 0, time.Since(begin), err)
 	}
 	return raw, err
 }

@@ -42,7 +42,7 @@ func TestAnOperatorsCallCostsRedisWhatItAnswers(t *testing.T) {
 			"due":       func() error { _, err := s.Payments(ctx, id, sale.PaymentDue, "", 10); return err },
 			"applied":   func() error { _, err := s.Payments(ctx, id, sale.PaymentApplied, "", 10); return err },
 			"none":      func() error { _, err := s.Payments(ctx, id, sale.PaymentSettled, "", 10); return err },
-			"a settled": func() error { _, err := s.Settle(ctx, id, "p31"); return err },
+			"a settled": func() error { _, err := s.Settle(ctx, id, sale.PaymentID(id)+"-p31"); return err },
 			"orphans":   func() error { _, err := s.Orphans(ctx, sale.PaymentDue, "", 10); return err },
 			"an orphan": func() error { _, err := s.SettleOrphan(ctx, sale.PaymentID(id)+"pay/7"); return err },
 		})

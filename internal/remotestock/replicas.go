@@ -20,7 +20,7 @@ import (
 // them back without any harm.
 var acknowledged = map[*lua.Script]bool{
 	openScript: true, deductScript: true, resolveScript: true, settleScript: true, restockScript: true,
-	closeScript: true, changeScript: true, findScript: true, pageScript: true, orphanScript: true,
+	closeScript: true, changeScript: true, findScript: true, pageScript: true, orphanScript: true, bindScript: true,
 }
 
 // errReplicas: the script ran, and fewer replicas than were asked for have confirmed it in

@@ -16,19 +16,25 @@ func (s *Store) Cancel(ctx context.Context, id sale.ID, known sale.Generation, o
 	if !ok {
 		return sale.Order{}, sale.Reading{}, sale.ErrNoOrder
 	}
-	r, receipt, err := s.resolve(ctx, id, known, binary, "cancel", string(buyer))
+	r, receipt, err := s.resolve(ctx, id, known, nothingBefore, binary, "cancel", string(buyer))
 	return receipt.Order, r.reading, err
 }
 
 // Pay takes a payment: it pays the hold, or is recorded as a refund that is due;
 // the receipt's payment says which. Of p, what a provider knows is read: its id
-// and message, order, amount and currency. The receipt's order is empty where the
+// and message, order, amount and currency; and when it came, where it is an orphan. The receipt's order is empty where the
 // sale does not have it, and the payment's reason [sale.ReasonOrphan]. The error is
 // [sale.ErrConflict] where the payment or its message came before with another
-// content, or of the infrastructure. Paying twice is no error.
+// content or for another sale, or of the infrastructure. Paying twice is no error.
 func (s *Store) Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
 	binary, _ := encodeID(p.Order) // an order that no node can have made is in no record
-	r, receipt, err := s.resolve(ctx, id, known, binary, "pay", string(p.Order), string(p.ID), string(p.Message), p.Amount, p.Currency)
+	bound := s.bindTo(ctx, p.ID, string(id))
+	r, receipt, err := s.resolve(ctx, id, known, bound, binary, "pay", string(p.Order), string(p.ID), string(p.Message), p.Amount, p.Currency)
+	if errors.Is(err, errOrphaned) {
+		// The sale was unknown when the payment was first reported. Its money is due to go
+		// back, and must not pay an order as well.
+		receipt, err = s.Orphan(ctx, id, p)
+	}
 	return receipt, r.reading, err
 }
 
@@ -40,7 +46,7 @@ func (s *Store) Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sal
 	if !ok {
 		return sale.Refund{}, sale.ErrNoOrder
 	}
-	r, receipt, err := s.resolve(ctx, id, 0, binary, "refund")
+	r, receipt, err := s.resolve(ctx, id, 0, nothingBefore, binary, "refund")
 	f := sale.Refund{Receipt: receipt}
 	if err == nil {
 		// In the same reply: were it read apart, a failure would hide that the order is refunded.
@@ -50,9 +56,13 @@ func (s *Store) Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sal
 	return f, err
 }
 
-func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, what ...any) (reply, sale.Receipt, error) {
+// resolve makes a transition, after what has to be done before.
+func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, before func() error, what ...any) (reply, sale.Receipt, error) {
 	var r reply
 	again, err := s.insist(ctx, func() (err error) {
+		if err := before(); err != nil {
+			return err
+		}
 		r, err = s.ask(ctx, id, resolveScript, known, what...)
 		return err
 	})

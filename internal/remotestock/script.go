@@ -9,6 +9,7 @@ var (
 	resolveScript  = lua.NewScript("resolve", lua.Resolve)
 	paymentsScript = lua.NewScript("payments", lua.Payments)
 	orphanScript   = lua.NewScript("orphan", lua.Orphan)
+	bindScript     = lua.NewScript("bind", lua.Bind)
 	settleScript   = lua.NewScript("settle", lua.Settle)
 	expireScript   = lua.NewScript("expire", lua.Expire)
 	drawScript     = lua.NewScript("draw", lua.Draw)

@@ -27,7 +27,7 @@ func filled(t testing.TB, s *remotestock.Store, id sale.ID, orders, paid int) []
 	for w := range workers {
 		group.Go(func() {
 			for i := w; i < paid; i += workers {
-				if _, _, err := s.Pay(ctx, id, 0, payment(fmt.Sprint("p", i), claims[i].Order, 4200)); err != nil {
+				if _, _, err := s.Pay(ctx, id, 0, payment(fmt.Sprint(id, "-p", i), claims[i].Order, 4200)); err != nil {
 					t.Error(err)
 					return
 				}

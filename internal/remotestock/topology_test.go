@@ -99,16 +99,16 @@ func pay(t *testing.T, s *remotestock.Store, id sale.ID) {
 	if got, err := committer(t, s, id).Decide(o); err != nil || got.Outcome != sale.Held {
 		t.Fatalf("claim: got %v, %v, want held", got.Outcome, err)
 	}
-	if r, _, err := s.Pay(ctx, id, 0, payment("p1", o.Order, 4200)); err != nil || r.Payment.State != sale.PaymentApplied {
+	if r, _, err := s.Pay(ctx, id, 0, payment(string(id)+"-p1", o.Order, 4200)); err != nil || r.Payment.State != sale.PaymentApplied {
 		t.Errorf("pay: got %+v, %v, want it applied", r, err)
 	}
-	if r, _, err := s.Pay(ctx, id, 0, payment("p2", "nobody's", 4200)); err != nil || r.Payment.Reason != sale.ReasonOrphan {
+	if r, _, err := s.Pay(ctx, id, 0, payment(string(id)+"-p2", "nobody's", 4200)); err != nil || r.Payment.Reason != sale.ReasonOrphan {
 		t.Errorf("pay: got %+v, %v, want an orphan", r, err)
 	}
 	if r, err := s.Refund(ctx, id, o.Order); err != nil || r.Order.State != sale.StateRefunded || r.Payment.State != sale.PaymentDue {
 		t.Errorf("refund: got %+v, %v, want it refunded and due", r, err)
 	}
-	if p, err := s.Settle(ctx, id, "p1"); err != nil || p.State != sale.PaymentSettled {
+	if p, err := s.Settle(ctx, id, sale.PaymentID(id)+"-p1"); err != nil || p.State != sale.PaymentSettled {
 		t.Errorf("settle: got %+v, %v", p, err)
 	}
 	for state, want := range map[sale.PaymentState]int{sale.PaymentApplied: 0, sale.PaymentDue: 1, sale.PaymentSettled: 1} {

@@ -32,7 +32,7 @@ var writers = map[string]func(s *remotestock.Store, id sale.ID, order sale.Order
 		return err
 	},
 	"pay": func(s *remotestock.Store, id sale.ID, order sale.OrderID) error {
-		_, _, err := s.Pay(context.Background(), id, 0, payment("p1", order, 4200))
+		_, _, err := s.Pay(context.Background(), id, 0, payment(string(id)+"-p1", order, 4200))
 		return err
 	},
 	"restock": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
@@ -59,11 +59,11 @@ var conflicting = map[string]func(s *remotestock.Store, id sale.ID, order sale.O
 		return err
 	},
 	"settle": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
-		_, err := s.Settle(context.Background(), id, "p1")
+		_, err := s.Settle(context.Background(), id, sale.PaymentID(id)+"-p1")
 		return err
 	},
 	"orphan": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
-		_, _, err := s.Pay(context.Background(), id, 0, payment("p1", "nobody's", 4200))
+		_, _, err := s.Pay(context.Background(), id, 0, payment(string(id)+"-p1", "nobody's", 4200))
 		return err
 	},
 	"forget": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {

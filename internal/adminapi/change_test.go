@@ -31,7 +31,7 @@ func TestASaleGetsOtherTerms(t *testing.T) {
 func TestOtherTermsAreRefusedWithTheirFaults(t *testing.T) {
 	server := serve(t, &stock{}, nil)
 	for body, says := range map[string]string{
-		"": "empty", "{}": "name what is to change", "null": "name what is to change", "[]": "cannot unmarshal", `{"title":"t"}{}`: "something follows",
+		"": "empty", "{}": "name what is to change", "null": "name what is to change", "[]": "not a JSON object", `{"title":"t"}{}`: "something follows",
 		`{"colour":"red"}`: "colour", `{"total":5}`: "total", `{"id":"t"}`: "id", `{"currency":"USD"}`: "currency", `{"kind":"product"}`: "kind", `{"closed":true}`: "closed",
 		`{"title":""}`: "title: want 1", `{"title":null}`: "title: null", `{"limit":0}`: "limit 0", `{"lapses":0}`: "lapses 0", `{"price":-1}`: "price -1",
 		`{"hold_seconds":0}`: "hold_seconds 0", `{"opens_at":"2042-05-02T00:00:00Z","closes_at":"2042-05-01T00:00:00Z"}`: "closes must be after opens",

@@ -18,18 +18,18 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 	}{
 		"headline": {
 			[]string{"headline", "--buyers", "0", "--tickets", "0", "--nodes", "3", "--connections", "0", "--rate", "NaN", "--kill", "3",
-				"--outage=-1s", "--pause=-1s", "--binaries", elsewhere},
+				"--binaries", elsewhere},
 			[]string{"--buyers 0: want at least 1", "--tickets 0: want at least 1", "--connections 0: want at least 1", "--rate NaN: want",
-				"--kill 3: want 0 to 2", "--outage -1s: want", "--pause -1s: want", "--binaries " + elsewhere + lacks},
+				"--kill 3: want 0 to 2", "--binaries " + elsewhere + lacks},
 		},
 		"headline without nodes":         {[]string{"headline", "--nodes", "0", "--kill", "0"}, []string{"--nodes 0: want at least 1"}},
 		"headline at a negative rate":    {[]string{"headline", "--rate=-1", "--kill=-1"}, []string{"--rate -1: want", "--kill -1: want 0 to 4"}},
 		"headline that pauses unwatched": {[]string{"headline", "--pause", "1s", "--kill-allocators"}, []string{"--kill-allocators leaves nobody to plan"}},
 		"orders": {
 			[]string{"orders", "--orders", "0", "--clients", "0", "--for", "0s", "--hold", "0s", "--nodes", "0", "--ledgers", "0",
-				"--kill-every", "0s", "--outage=-1s", "--binaries", elsewhere},
+				"--kill-every", "0s", "--binaries", elsewhere},
 			[]string{"--orders 0: want at least 1", "--clients 0: want at least 1", "--for 0s: want more than 0", "--hold 0s: want more than 0",
-				"--nodes 0: want at least 1", "--ledgers 0: want at least 1", "--kill-every 0s: want more than 0", "--outage -1s: want", lacks},
+				"--nodes 0: want at least 1", "--ledgers 0: want at least 1", "--kill-every 0s: want more than 0", lacks},
 		},
 		"ratios": {
 			[]string{"ratios", "--runs", "0", "--connections", "0", "--requests", "0", "--purchases=-1", "--binaries", elsewhere},
@@ -46,9 +46,9 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 		},
 		"failover": {
 			[]string{"failover", "--rounds", "0", "--replicas=-1,5", "--kinds", "burnt", "--tickets", "0", "--rate", "0", "--clients", "0", "--nodes", "0",
-				"--cost=-1s", "--binaries", elsewhere},
+				"--binaries", elsewhere},
 			[]string{"--rounds 0: want at least 1", "--replicas -1: want 0 to 4", "--replicas 5: want 0 to 4", "--kinds burnt: want some of", "--tickets 0: want at least 1",
-				"--rate 0: want more than 0", "--clients 0: want at least 1", "--nodes 0: want at least 1", "--cost -1s: want", lacks},
+				"--rate 0: want more than 0", "--clients 0: want at least 1", "--nodes 0: want at least 1", lacks},
 		},
 		"redis": {
 			[]string{"redis", "--claims", "0", "--turns", "0", "--before", elsewhere},
@@ -60,16 +60,17 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 				"--nice 20: want 0 to 19", lacks},
 		},
 		"sales": {
-			[]string{"sales", "--sales", "2", "--hot", "3", "--nodes", "0", "--creators", "65", "--rate", "NaN", "--for", "0s", "--settle=-1s", "--openings=-1",
+			[]string{"sales", "--sales", "2", "--hot", "3", "--nodes", "0", "--creators", "65", "--rate", "NaN", "--for", "0s", "--openings=-1",
 				"--returns=-1", "--redis-most", "0", "--node-most", "0", "--binaries", elsewhere},
 			[]string{"--hot 3: want at least 1", "--nodes 0: want at least 1", "--creators 65: want 1 to 64", "--rate NaN: want more than 0", "--for 0s: want",
-				"--settle -1s: want", "--openings -1: want", "--returns -1: want", "--redis-most 0: want", "--node-most 0: want", lacks},
+				"--openings -1: want", "--returns -1: want", "--redis-most 0: want", "--node-most 0: want", lacks},
 		},
 		"refunds": {
 			[]string{"refunds", "--payments", "0", "--pairs", "0", "--turn", "0s", "--rate", "0", "--connections", "0", "--page", "1001", "--binaries", elsewhere},
 			[]string{"--payments 0: want at least 1", "--pairs 0: want at least 1", "--turn 0s: want more than 0", "--rate 0: want more than 0",
 				"--connections 0: want 1 to", "--page 1001: want 1 to 1000", lacks},
 		},
+		"a negative duration":  {[]string{"soak", "--for=-1s"}, []string{"--for: want a duration such as"}},
 		"no connections":       {[]string{"connections", "0", "--binaries", elsewhere}, []string{"connections 0: want 1 to 1265000", lacks}},
 		"too many connections": {[]string{"connections", "1265001"}, []string{"connections 1265001: want 1 to 1265000, which is 5000 from each of 253 source addresses"}},
 	} {

@@ -77,6 +77,12 @@ func (s *store) Expire(_ context.Context, id sale.ID, known sale.Generation, _ i
 	return 0, false, r, err
 }
 
+func (*store) Missing(context.Context, sale.ID, []sale.OrderID) ([]sale.OrderID, error) {
+	return nil, nil
+}
+
+func (*store) Shut(context.Context, sale.ID, string) error { return nil }
+
 func (*store) Unfit() error { return nil }
 
 func (*store) Refuses(sale.ID) error { return nil }

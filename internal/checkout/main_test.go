@@ -28,6 +28,9 @@ type store struct {
 	glance func(sale.ID) (sale.Glance, error) // nil: nothing changes
 	heated []sale.ID                          // all that were published
 
+	missing func([]sale.OrderID) ([]sale.OrderID, error)
+	shut    func(why string) error
+
 	mu    sync.Mutex
 	calls []string // every call, as "name sale", in their order
 }
@@ -114,6 +117,22 @@ func (s *store) Expire(ctx context.Context, id sale.ID, known sale.Generation, l
 		return 0, false, reading(1, 1000), nil
 	}
 	return s.expire(ctx, id, known, limit)
+}
+
+func (s *store) Missing(_ context.Context, id sale.ID, orders []sale.OrderID) ([]sale.OrderID, error) {
+	s.called("missing", id)
+	if s.missing == nil {
+		return nil, nil
+	}
+	return s.missing(orders)
+}
+
+func (s *store) Shut(_ context.Context, id sale.ID, why string) error {
+	s.called("shut", id)
+	if s.shut == nil {
+		return nil
+	}
+	return s.shut(why)
 }
 
 func (s *store) Unfit() error {

@@ -16,7 +16,8 @@ type Remembered struct {
 }
 
 const (
-	// remember is for how long a hold is remembered. Raised, a node can give back more of
+	// remember is for how long a hold is remembered while its sale can be read. Of a sale that is shut,
+	// or that Redis has lost, nothing is forgotten: others may be reconciled first. Raised, a node can give back more of
 	// what Redis and the ledger lose together, for more memory; lowered, a ledger that is
 	// behind by more than that leaves a gap that nobody can fill.
 	remember = time.Minute
@@ -28,6 +29,9 @@ const (
 // this node acknowledged. It is a ring that grows while a minute needs more, so that in
 // the end it makes no garbage.
 type memory struct {
+	// whole is when a reply last brought a sale's stock.
+	whole func(sale.ID) time.Time
+
 	mu    sync.Mutex
 	ring  []remembered
 	first int // the oldest
@@ -44,7 +48,7 @@ type remembered struct {
 func (m *memory) add(id sale.ID, r Remembered, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.count > 0 && now.Sub(m.ring[m.first].at) > remember {
+	for m.count > 0 && m.old(&m.ring[m.first]) {
 		m.drop()
 	}
 	if m.count == len(m.ring) {
@@ -56,6 +60,9 @@ func (m *memory) add(id sale.ID, r Remembered, now time.Time) {
 	m.ring[(m.first+m.count)%len(m.ring)] = remembered{id, now, r}
 	m.count++
 }
+
+// old reports whether a minute has passed since the hold in which its sale could be read.
+func (m *memory) old(r *remembered) bool { return m.whole(r.sale).Sub(r.at) > remember }
 
 func (m *memory) drop() {
 	m.ring[m.first] = remembered{}
@@ -75,12 +82,12 @@ func (m *memory) grow() {
 }
 
 // of is what is remembered of one sale, oldest first.
-func (m *memory) of(id sale.ID, now time.Time) (holds []Remembered) {
+func (m *memory) of(id sale.ID) (holds []Remembered) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.count {
 		r := &m.ring[(m.first+i)%len(m.ring)]
-		if r.sale == id && now.Sub(r.at) <= remember {
+		if r.sale == id && !m.old(r) {
 			holds = append(holds, r.Remembered)
 		}
 	}

@@ -3,6 +3,7 @@ package checkout_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,10 +79,37 @@ func TestAHoldIsRememberedForAMinute(t *testing.T) {
 		acknowledge(desks["s"], 100, 150)
 		time.Sleep(30 * time.Second)
 		wantRemembered(t, s, "s", 0, 150)
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Second)             // the next reading
 		wantRemembered(t, s, "s", 100, 150) // also where nothing comes after them
 		acknowledge(desks["s"], 150, 160)
 		wantRemembered(t, s, "s", 100, 160)
+	})
+}
+
+// Redis came back without any of a hundred sales, and some waited for more than a minute to be
+// reconciled: by then the nodes had forgotten what nobody else had.
+func TestNothingIsForgottenOfASaleThatCanNotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lost atomic.Bool
+		redis := &store{}
+		redis.read = func(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Reading, error) {
+			if lost.Load() {
+				return sale.Sale{}, sale.Reading{}, sale.ErrLost
+			}
+			return definition(id), planned(10, 0), nil
+		}
+		s := start(t, redis, &remote{}, checkout.Hooks{})
+		defer s.ends(t)
+		d, _ := s.Desk("s")
+		acknowledge(d, 0, 100)
+		time.Sleep(50 * time.Second)
+		lost.Store(true)
+		time.Sleep(time.Hour)
+		acknowledge(d, 100, 101)
+		wantRemembered(t, s, "s", 0, 101)
+		lost.Store(false)
+		time.Sleep(time.Second)
+		wantRemembered(t, s, "s", 100, 101)
 	})
 }
 

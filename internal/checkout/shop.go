@@ -31,6 +31,10 @@ type Store interface {
 	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
 	// Unfit is why nothing should be sold from this Redis although it answers, or nil.
 	Unfit() error
+	// Missing are those of the orders that Redis does not have.
+	Missing(ctx context.Context, id sale.ID, orders []sale.OrderID) ([]sale.OrderID, error)
+	// Shut has a sale reconciled. Nothing of it sells until then.
+	Shut(ctx context.Context, id sale.ID, why string) error
 	// Refuses is why no claim of the sale need be sent now, or nil. The error wraps
 	// sale.ErrUnavailable.
 	Refuses(id sale.ID) error
@@ -98,13 +102,14 @@ type Shop struct {
 	hooks  Hooks
 	log    *zap.Logger
 
-	desks  atomic.Pointer[map[sale.ID]*Desk] // replaced, never changed
-	polled atomic.Pointer[time.Time]         // the oldest of the last answers about the sales that sell
-	ready  atomic.Bool
-	first  chan struct{} // closed by the first good poll
-	memory memory        // of the holds that this node acknowledged
-	began  time.Time
-	poller poller
+	desks   atomic.Pointer[map[sale.ID]*Desk] // replaced, never changed
+	polled  atomic.Pointer[time.Time]         // the oldest of the last answers about the sales that sell
+	ready   atomic.Bool
+	first   chan struct{} // closed by the first good poll
+	memory  memory        // of the holds that this node acknowledged
+	renewed renewals      // sales that were reconciled lately
+	began   time.Time
+	poller  poller
 }
 
 // NewShop makes a shop that knows nothing until Run has polled once. remote
@@ -114,6 +119,7 @@ func NewShop(store Store, remote func(sale.ID, *Desk) Remote, weight func() (own
 	s := &Shop{store: store, remote: remote, weight: weight, config: config, hooks: hooks, log: log, first: make(chan struct{}), began: time.Now()}
 	s.poller = newPoller(config.Temperature)
 	s.desks.Store(&map[sale.ID]*Desk{})
+	s.memory.whole = s.whole
 	return s
 }
 
@@ -127,8 +133,20 @@ func (s *Shop) Desk(id sale.ID) (*Desk, bool) {
 func (s *Shop) Desks() map[sale.ID]*Desk { return *s.desks.Load() }
 
 // Remembered is what this node remembers of the holds of a sale that it acknowledged in the
-// last minute, oldest first.
-func (s *Shop) Remembered(id sale.ID) []Remembered { return s.memory.of(id, time.Now()) }
+// last minute, oldest first; of a sale that can't be read, in the minute before that.
+func (s *Shop) Remembered(id sale.ID) []Remembered { return s.memory.of(id) }
+
+// whole is when a reply last brought the stock of a sale. One that is archived is done with.
+func (s *Shop) whole(id sale.ID) time.Time {
+	d, known := s.Desk(id)
+	if !known {
+		return time.Now()
+	}
+	if r := d.newest.Load(); r != nil {
+		return r.Sent
+	}
+	return time.Time{}
+}
 
 // Now is Redis time as any sale's readings tell it, or false where there is
 // no sale yet.
@@ -151,6 +169,7 @@ func (s *Shop) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		s.follow(s.poll(ctx))
+		s.verify(ctx)
 		select {
 		case <-ctx.Done():
 			for _, d := range s.Desks() {

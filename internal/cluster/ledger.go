@@ -117,9 +117,10 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	return made, err
 }
 
-// reconcile puts a sale together again by itself, where nothing has to be decided.
+// reconcile puts a sale together again by itself, where nothing has to be decided. Its
+// reader has let the nodes register again.
 func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.Generation) error {
-	r := &ledger.Reconciler{Stock: l.stock, Store: l.store, Memory: memoryOf(l.client, l.config.Redis.Prefix, l.token), Cfg: c}
+	r := &ledger.Reconciler{Stock: l.stock, Store: l.store, Memory: memoryOf(l.client, l.config.Redis.Prefix, l.token, 0), Cfg: c}
 	return func(ctx context.Context, id sale.ID, token sale.Generation) error {
 		plan, err := r.Run(ctx, id, ledger.Reconciliation{Token: token})
 		if err == nil {

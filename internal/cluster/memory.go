@@ -22,15 +22,13 @@ type nodesMemory struct {
 	nodes *lease.Registry
 	token string
 	http  *http.Client
+	// settle is how long nodes are given to register again with a Redis that came back empty.
+	settle time.Duration
 }
 
-func memoryOf(client redis.UniversalClient, prefix keyspace.Prefix, token string) nodesMemory {
-	return nodesMemory{nodes: lease.Nodes(client, prefix), token: token, http: http.DefaultClient}
+func memoryOf(client redis.UniversalClient, prefix keyspace.Prefix, token string, settle time.Duration) nodesMemory {
+	return nodesMemory{nodes: lease.Nodes(client, prefix), token: token, http: http.DefaultClient, settle: settle}
 }
-
-// registering is how long nodes take to register again with a Redis that came back empty:
-// they renew their names every second.
-const registering = 1200 * time.Millisecond
 
 // askTimeout bounds what one node may take.
 const askTimeout = 5 * time.Second
@@ -38,7 +36,7 @@ const askTimeout = 5 * time.Second
 // Holds asks all nodes at once.
 func (m nodesMemory) Holds(ctx context.Context, id sale.ID) (holds []reconcile.Hold, seen []sale.Mark, err error) {
 	select {
-	case <-time.After(registering):
+	case <-time.After(m.settle):
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}

@@ -133,11 +133,12 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	}
 	n.name = lease.NewName(n.client, n.config.Redis.Prefix, n.config.Name, registration(thisMachine.beside(n.config.Admin, gossip.Address), gossip.Address), n.plain)
 	store := remotestock.New(n.client, n.config.Name, redisConfig, remotestock.Hooks{
-		Called:  func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
-		Decided: func(o sale.Outcome) { meters.Decided(int(o)) },
-		Resent:  meters.Resent,
-		Lost:    func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
-		Looked:  looked(n.metrics),
+		Called:     func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
+		Decided:    func(o sale.Outcome) { meters.Decided(int(o)) },
+		Resent:     meters.Resent,
+		Lost:       func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+		Looked:     looked(n.metrics),
+		Reconciled: func(id sale.ID, epoch int64) { n.shop.Reconciled(id, epoch) },
 	}, n.log)
 	n.store = store
 	n.metrics.Flag("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", store.Tripped)

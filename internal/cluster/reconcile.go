@@ -41,7 +41,7 @@ func Reconcile(ctx context.Context, at StoreFlags, admin AdminFlags, id sale.ID,
 	defer func() { err = errors.Join(err, s.close()) }()
 	c := ledger.DefaultConfig()
 	c.Call = s.config.Call
-	r := &ledger.Reconciler{Stock: s.Store, Memory: memoryOf(s.client, s.config.Prefix, token), Cfg: c}
+	r := &ledger.Reconciler{Stock: s.Store, Memory: memoryOf(s.client, s.config.Prefix, token, c.Settle), Cfg: c}
 	if s.ledger != nil { // a nil pointer would be a ledger
 		r.Store = s.ledger
 	}

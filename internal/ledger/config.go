@@ -41,6 +41,11 @@ type Config struct {
 	// Stall is how long entries may wait while none of them is recorded before the sale counts as stalled, and the ledger as
 	// not ready. Raised, a ledger that writes nothing is noticed later; lowered, a slow transaction raises an alarm.
 	Stall time.Duration
+	// Settle is how long a ledger waits after it has found that a sale lost data. Nodes register
+	// again meanwhile with a Redis that came back empty, every second; and all sales that it has lost are found,
+	// so that the one that sold last gets the first turn. Raised: a sale stays shut for longer. Lowered: what
+	// a node remembers may be missed.
+	Settle time.Duration
 	// Commit bounds each transaction, and how long a ledger that stops waits for the one under
 	// way. Raised: a PostgreSQL that hangs is noticed later. Lowered: a large batch on a slow
 	// disk never gets through.
@@ -65,6 +70,7 @@ func DefaultConfig() Config {
 		LeaseTime:   5 * time.Second,
 		Call:        time.Second,
 		Stall:       30 * time.Second,
+		Settle:      1200 * time.Millisecond,
 		Commit:      15 * time.Second,
 	}
 }
@@ -88,6 +94,7 @@ func (c Config) Validate() error {
 	check(c.Call > 0, "ledger call timeout %v: want more than 0", c.Call)
 	check(c.LeaseTime >= 3*time.Millisecond && c.LeaseTime > c.Call, "ledger lease time %v: want at least 3ms, and more than the call timeout, %v", c.LeaseTime, c.Call)
 	check(c.Stall > 0, "ledger stall %v: want more than 0", c.Stall)
+	check(c.Settle > 0, "ledger settle %v: want more than 0", c.Settle)
 	check(c.Commit > 0, "ledger commit timeout %v: want more than 0", c.Commit)
 	return errors.Join(faults...)
 }

@@ -18,6 +18,7 @@ func quick() Config {
 	c := DefaultConfig()
 	c.Look, c.PollMin, c.PollMax = 20*time.Millisecond, time.Millisecond, 4*time.Millisecond
 	c.RetryMin, c.RetryMax, c.LeaseTime = 2*time.Millisecond, 20*time.Millisecond, 2*time.Second
+	c.Settle = 5 * time.Millisecond
 	return c
 }
 

@@ -78,6 +78,10 @@ func hasCode(err error, code string) bool {
 	return errors.As(err, &reply) && strings.HasPrefix(reply.Error(), code)
 }
 
+// errPast is the error of a call that an old master answered after the sale had been reconciled
+// without it: what it did there is lost, and is to be done again.
+var errPast = errors.New("the answer is of a time before the sale was reconciled")
+
 // unavailable is the error of a read that has no outcome to lose.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, sale.ErrUnavailable) {

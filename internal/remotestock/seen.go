@@ -62,16 +62,24 @@ func (s *seen) text() string {
 	return ""
 }
 
-// raise takes a mark. Replies overtake each other: a lower one is no news.
-func (s *seen) raise(m sale.Mark) {
+// epoch is the latest that this process has seen, 0 before the first.
+func (s *seen) epoch() int64 {
+	if m := s.mark.Load(); m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+// raise takes a mark, and reports whether it did. Replies overtake each other: a lower one is no news.
+func (s *seen) raise(m sale.Mark) bool {
 	for {
 		old := s.mark.Load()
 		if old != nil && !old.Before(m) {
-			return
+			return false
 		}
 		text := strconv.FormatInt(m.Epoch, 10) + " " + strconv.FormatInt(m.Seq, 10) + " " + m.Link
 		if s.mark.CompareAndSwap(old, &marked{m, text}) {
-			return
+			return true
 		}
 	}
 }

@@ -31,6 +31,9 @@ type Hooks struct {
 	// Lost reports that a sale has lost data and is shut (true), or that it was
 	// reconciled (false).
 	Lost func(id sale.ID, lost bool)
+	// Reconciled reports that a sale which this process has seen before is in a later epoch.
+	// It returns before the call does that found it.
+	Reconciled func(id sale.ID, epoch int64)
 	// Looked reports what the masters said at each look, see [Store.Watch].
 	Looked func(Condition)
 }
@@ -130,8 +133,12 @@ func (s *Store) heard(seen *seen, sc *lua.Script, args, raw []any, a asked, rece
 	if err != nil {
 		return r, err
 	}
-	if compared && kept {
-		seen.raise(r.mark)
+	before := seen.epoch()
+	if r.mark.Epoch < before {
+		return r, errPast
+	}
+	if compared && kept && seen.raise(r.mark) && before > 0 && before < r.mark.Epoch && s.hooks.Reconciled != nil {
+		s.hooks.Reconciled(seen.id, r.mark.Epoch)
 	}
 	r.clock = r.now.Add(a.step)
 	at, now := seen.time.take(r.clock, a.boot, received)

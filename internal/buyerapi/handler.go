@@ -60,12 +60,13 @@ type Handler struct {
 	hooks    Hooks
 	log      *zap.Logger
 	draining atomic.Bool
+	lookups  chan struct{} // a place for each repeated purchase that is looked up
 }
 
 // New makes a handler. secrets are those that payment providers sign with; where
 // there are none, there is no webhook.
 func New(sales Sales, orders Orders, verifier *Verifier, secrets payment.Secrets, hooks Hooks, log *zap.Logger) *Handler {
-	return &Handler{sales: sales, orders: orders, verifier: verifier, secrets: secrets, hooks: hooks, log: log}
+	return &Handler{sales: sales, orders: orders, verifier: verifier, secrets: secrets, hooks: hooks, log: log, lookups: make(chan struct{}, repeats)}
 }
 
 // Drain has every answer from now on close its connection, so that Nginx takes

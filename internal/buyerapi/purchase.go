@@ -18,8 +18,10 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
 	if err := desk.Wanted(); err != nil {
 		return refuse(ctx, StoreUnavailable)
 	}
-	if o := desk.Precheck(); o != sale.Undecided {
-		return refused(ctx, desk, sale.Decision{Outcome: o})
+	public := desk.Precheck()
+	again := short(public) && repeated(ctx)
+	if public != sale.Undecided && !again {
+		return refused(ctx, desk, sale.Decision{Outcome: public})
 	}
 	buyer, a := h.identify(ctx, desk)
 	if a != OK {
@@ -31,6 +33,9 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
 	}
 	if limit := desk.Sale().Limit; quantity > limit {
 		return refuse(ctx, QuantityLimit, `,"limit":`, strconv.Itoa(limit))
+	}
+	if again {
+		return h.former(ctx, desk, buyer, quantity, sale.Decision{Outcome: public})
 	}
 	start := time.Now()
 	a = h.bought(ctx, desk, buyer, quantity)
@@ -45,15 +50,23 @@ func (h *Handler) bought(ctx *fasthttp.RequestCtx, desk *checkout.Desk, buyer sa
 	if err != nil {
 		return failed(ctx, desk, err)
 	}
+	if short(d.Outcome) && repeated(ctx) {
+		return h.former(ctx, desk, buyer, quantity, d)
+	}
 	a := outcomes[d.Outcome]
 	if a != Created && a != Replayed {
 		return refused(ctx, desk, d)
 	}
+	return ordered(ctx, desk, a, d.Order)
+}
+
+// ordered answers a purchase with its order, Created or Replayed.
+func ordered(ctx *fasthttp.RequestCtx, desk *checkout.Desk, a Answer, o sale.Order) Answer {
 	if a == Replayed {
 		ctx.Response.Header.Set("Idempotent-Replayed", "true")
 	}
-	ctx.Response.Header.SetCanonical(location, []byte(prefix+string(desk.Sale().ID)+"/orders/"+string(d.Order.ID)))
-	return showOrder(ctx, a, desk.Sale(), d.Order)
+	ctx.Response.Header.SetCanonical(location, []byte(prefix+string(desk.Sale().ID)+"/orders/"+string(o.ID)))
+	return showOrder(ctx, a, desk.Sale(), o)
 }
 
 // refused writes a business refusal with what helps in its case.

@@ -176,5 +176,3 @@ func (s *Store) Resume(ctx context.Context, id sale.ID) error {
 	}
 	return nil
 }
-
-func yieldKey(id sale.ID) string { return "onsale:yield:" + string(id) }

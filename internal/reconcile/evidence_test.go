@@ -226,3 +226,34 @@ func TestOrphanInAnotherCurrencyPaysNothing(t *testing.T) {
 		cases: []string{"orphan-payment a1 pay: due to go back: amount"},
 	})
 }
+
+// Both records went back to before a reconciliation, and went on beside what nodes have seen
+// after it: the first of those events had a number that the records have as well, and was
+// reported by none.
+func TestALaterEpochBesideTheRecordsIsReportedFromTheirFork(t *testing.T) {
+	h := opened(3)
+	for range 16 {
+		h.event(sale.Event{})
+	}
+	seen := func(seqs ...int64) (marks []sale.Mark) {
+		for _, seq := range seqs {
+			marks = append(marks, sale.Mark{Epoch: 3, Seq: seq, Link: "elsewhere"})
+		}
+		return marks
+	}
+	for name, c := range map[string]struct {
+		seen []sale.Mark
+		want reconcile.Range
+	}{
+		"wholly beside them":       {seen(4, 5), reconcile.Range{Epoch: 3, First: 2, Last: 5}},
+		"beside and beyond them":   {seen(4, 20), reconcile.Range{Epoch: 3, First: 2, Last: 20}},
+		"beyond them, as it seems": {seen(19, 20), reconcile.Range{Epoch: 3, First: 18, Last: 20}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := merged(t, reconcile.Input{Redis: h.side(), Ledger: h.side(), Seen: c.seen}, reconcile.Decisions{})
+			if !slices.Equal(p.Gaps, []reconcile.Range{c.want}) {
+				t.Errorf("got gaps %v, want %v", p.Gaps, c.want)
+			}
+		})
+	}
+}

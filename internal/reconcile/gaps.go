@@ -24,14 +24,24 @@ func (m *merge) gaps(in Input) {
 	slices.SortFunc(marks, func(a, b sale.Mark) int {
 		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Link, b.Link))
 	})
+	var lowest sale.Mark // of the epoch
 	for i, mark := range marks {
+		if mark.Epoch != lowest.Epoch {
+			lowest = mark
+		}
 		switch {
 		case mark.Epoch < tip.Epoch && (mark.Seq <= tip.Seq || !m.inNoRecord(mark)):
 		case mark.Epoch < tip.Epoch || tip.Before(mark):
-			// Where a later epoch began is not known, so it counts from the tip.
-			if i+1 == len(marks) || marks[i+1].Epoch != mark.Epoch {
-				m.lost = append(m.lost, Range{mark.Epoch, min(m.last(mark.Epoch)+1, mark.Seq), mark.Seq})
+			if i+1 < len(marks) && marks[i+1].Epoch == mark.Epoch {
+				continue
 			}
+			// Where a later epoch began is not known, so it counts from the tip; unless it has a number
+			// that the records have as well: then they went on beside it, from an event before that.
+			begin := m.last(mark.Epoch)
+			if mark.Epoch > tip.Epoch && lowest.Seq <= begin {
+				begin = m.forkedAfter(lowest)
+			}
+			m.lost = append(m.lost, Range{mark.Epoch, min(begin+1, mark.Seq), mark.Seq})
 		case m.inNoRecord(mark):
 			m.lost = append(m.lost, Range{mark.Epoch, m.forkedAfter(mark) + 1, mark.Seq})
 		}

@@ -134,7 +134,7 @@ func checkSale(s sale.Sale) error {
 		faulty(isCurrency(s.Currency), "sale: currency %q", s.Currency),
 		faulty(s.Price >= 0 && s.FaceValue >= 0 && s.Total >= 0, "sale: price %d, face value %d, total %d", s.Price, s.FaceValue, s.Total),
 		faulty(s.Limit >= 1 && s.Limit <= math.MaxInt32, "sale: limit %d", s.Limit),
-		faulty(s.HoldFor.Milliseconds() > 0, "sale: hold time %v", s.HoldFor),
+		faulty(s.HoldFor.Milliseconds() > 0, "sale: hold time of %.10g seconds", s.HoldFor.Seconds()),
 		checkInstant(s.Opens), checkInstant(s.Closes))
 }
 

@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -53,16 +54,17 @@ const (
 )
 
 // recorded waits until the ledger has recorded a sale, or has shut it: a sale that the
-// ledger knows already is never opened twice by accident.
+// ledger knows already is never opened twice by accident. A look that fails is made again: the
+// sale is opened, and Redis may only be slow.
 func (h *Handler) recorded(r *http.Request, id sale.ID) (v sale.Survey, err error) {
 	for deadline := time.Now().Add(h.wait); ; {
-		if v, err = h.stock.Survey(r.Context(), id); err != nil {
+		v, err = h.stock.Survey(r.Context(), id)
+		switch transient := errors.Is(err, sale.ErrUnknown) || errors.Is(err, sale.ErrUnavailable); {
+		case err != nil && (!transient || time.Now().After(deadline)):
 			return v, done(err)
-		}
-		if v.Lost != "" {
+		case err == nil && v.Lost != "":
 			return v, sale.Conflict("sale %s was opened before, and Redis has lost it: %s. It is shut, and nothing sells. A ledger that reconciles by itself brings back what was sold within seconds; otherwise run onsale reconcile %s", id, v.Lost, id)
-		}
-		if v.Recorded || time.Now().After(deadline) {
+		case err == nil && (v.Recorded || time.Now().After(deadline)):
 			return v, nil
 		}
 		select {

@@ -75,6 +75,30 @@ func TestACreationWaitsForTheLedger(t *testing.T) {
 	}
 }
 
+// One look at a slow Redis timed out, and the creation was answered with 503 though the sale was
+// opened and recorded a moment later.
+func TestACreationLooksAgainAtASlowRedis(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
+			if asked.Add(1) < 3 {
+				return sale.Survey{}, errors.Join(sale.ErrUnknown, errors.New("i/o timeout"))
+			}
+			return survey(id), nil
+		}}
+		if got := direct(t, s, creating); got.Code != http.StatusCreated {
+			t.Errorf("got %d %s, want 201", got.Code, got.Body)
+		}
+		s.survey = func(sale.ID) (sale.Survey, error) {
+			return sale.Survey{}, errors.Join(sale.ErrUnknown, errors.New("i/o timeout"))
+		}
+		begun := time.Now()
+		if got := direct(t, s, creating); got.Code != http.StatusServiceUnavailable || time.Since(begun) < 5*time.Second {
+			t.Errorf("got %d after %v of a Redis that stays away, want 503 after 5s", got.Code, time.Since(begun))
+		}
+	})
+}
+
 // The wait is five seconds, and no more.
 func TestACreationWaitsFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -59,8 +59,9 @@ const (
 func (h *Handler) recorded(r *http.Request, id sale.ID) (v sale.Survey, err error) {
 	for deadline := time.Now().Add(h.wait); ; {
 		v, err = h.stock.Survey(r.Context(), id)
+		answered := errors.Is(err, sale.ErrNoSale) || errors.Is(err, sale.ErrLost)
 		switch transient := errors.Is(err, sale.ErrUnknown) || errors.Is(err, sale.ErrUnavailable); {
-		case err != nil && (!transient || time.Now().After(deadline)):
+		case err != nil && (answered || !transient || time.Now().After(deadline)):
 			return v, done(err)
 		case err == nil && v.Lost != "":
 			return v, sale.Conflict("sale %s was opened before, and Redis has lost it: %s. It is shut, and nothing sells. A ledger that reconciles by itself brings back what was sold within seconds; otherwise run onsale reconcile %s", id, v.Lost, id)

@@ -89,6 +89,12 @@ func TestACreationLooksAgainAtASlowRedis(t *testing.T) {
 		if got := direct(t, s, creating); got.Code != http.StatusCreated {
 			t.Errorf("got %d %s, want 201", got.Code, got.Body)
 		}
+		for _, answer := range []error{sale.NoSale("read"), sale.Lost("read", errors.New("LOST"))} {
+			s.survey = func(sale.ID) (sale.Survey, error) { return sale.Survey{}, answer }
+			if begun := time.Now(); direct(t, s, creating).Code == http.StatusCreated || time.Since(begun) > 0 {
+				t.Errorf("%v: waited %v, want it told at once", answer, time.Since(begun))
+			}
+		}
 		s.survey = func(sale.ID) (sale.Survey, error) {
 			return sale.Survey{}, errors.Join(sale.ErrUnknown, errors.New("i/o timeout"))
 		}

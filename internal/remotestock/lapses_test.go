@@ -82,5 +82,17 @@ func TestWhoLetsHoldsLapseHoldsNoMore(t *testing.T) {
 	if n := client.HStrLen(ctx, remotestock.Keys(d.ID)[8], "grabber-0").Val(); n != 3*16+1 {
 		t.Errorf("got %d bytes kept of a buyer's past, want three ids and a count", n)
 	}
-	wantClean(t, s, d.ID)
+	whole := wantClean(t, s, d.ID)
+	if err := s.Shut(ctx, d.ID, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	adoptNow(t, s, whole, false)
+	for buyer := range grabbed { // each, or one that is barred would hide the others' counts
+		if got := decide(buyer); got != sale.HoldLimit {
+			t.Errorf("%s: got %v after a reconciliation, want %v", buyer, got, sale.HoldLimit)
+		}
+	}
+	if got := decide("another"); got != sale.Held {
+		t.Errorf("another buyer: got %v after a reconciliation, want a hold", got)
+	}
 }

@@ -159,47 +159,6 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	return nil
 }
 
-// looked reports how Redis is configured, how full it is, and whether its clock was set.
-func looked(m *telemetry.Metrics) func(remotestock.Condition) {
-	meters := m.NewRedis()
-	return func(c remotestock.Condition) {
-		for _, setting := range remotestock.Settings {
-			meters.Unsafe(string(setting), c.Faults[setting] != "")
-		}
-		meters.Memory(c.Used, c.Memory == remotestock.MemoryFull)
-		meters.Stepped(c.Step)
-	}
-}
-
-// names lists a closed set's words by index.
-func names[T interface {
-	~uint8
-	String() string
-}](count int) []string {
-	words := make([]string, count)
-	for i := range words {
-		words[i] = T(i).String()
-	}
-	return words
-}
-
-func localHooks(m *telemetry.Node, id string) localstock.Hooks {
-	return localstock.Hooks{
-		Buffered: func() { m.Buffered(id) },
-		Adopted:  func(sale.Allotment) { m.Adopted(id) },
-		Drew: func(g sale.Grant, err error) {
-			switch {
-			case err != nil:
-				m.Drew(id, "error")
-			case g.Outcome == sale.Undecided:
-				m.Drew(id, "granted")
-			default:
-				m.Drew(id, g.Outcome.String())
-			}
-		},
-	}
-}
-
 // weights are this node's and that of all selling nodes, itself included even
 // where gossip does not count it yet.
 func (n *Node) weights() (own, all int) {
@@ -214,15 +173,6 @@ func (n *Node) weights() (own, all int) {
 	return own, all + own
 }
 
-func (n *Node) levels() []telemetry.Level {
-	var levels []telemetry.Level
-	for id, d := range n.shop.Desks() {
-		slice, buffer := d.Local().Level()
-		levels = append(levels, telemetry.Level{Sale: string(id), Slice: slice, Buffer: buffer, Remaining: d.Remaining(), SoldOut: d.Local().Exhausted()})
-	}
-	return levels
-}
-
 // holds is what the node remembers of a sale.
 func (n *Node) holds(id sale.ID) adminapi.Holds {
 	h := adminapi.Holds{Node: n.config.Name, Sale: id, Seen: n.store.Seen(id), Holds: []reconcile.Hold{}}
@@ -230,43 +180,6 @@ func (n *Node) holds(id sale.ID) adminapi.Holds {
 		h.Holds = append(h.Holds, reconcile.Hold{Order: r.Order, Mark: r.Mark, Again: r.Again, Life: n.store.Life(id), Node: n.config.Name})
 	}
 	return h
-}
-
-// Unready is why the node should get no buyers, or nil.
-func (n *Node) Unready() error {
-	switch {
-	case n.leaving.Load():
-		return errors.New("it is draining")
-	case !n.serving.Load():
-		return errors.New("it is starting")
-	case n.door.Short():
-		return errors.New("it has no place or no file descriptor for another connection")
-	}
-	return n.shop.Unready()
-}
-
-// watchDoor takes the node out of the upstream while buyers can't connect to it, and logs that once.
-func (n *Node) watchDoor(ctx context.Context) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for was := false; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		short := n.door.Short()
-		if short == was {
-			continue
-		}
-		was = short
-		n.gossip.SetReady(n.shop.Ready() && !short)
-		if short {
-			n.log.Error("no room for another buyer: every place or file descriptor is taken", zap.Int("connections", n.door.Open()), zap.Int("places", n.door.Most()))
-		} else {
-			n.log.Info("there is room for buyers again")
-		}
-	}
 }
 
 // Run sells until ctx ends, and then drains: it says goodbye, serves on while

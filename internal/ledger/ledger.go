@@ -86,7 +86,7 @@ func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Conf
 	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
 	l.journal = newJournal(log, l.hooks)
 	l.watch.sights = map[sale.ID]sight{}
-	l.readings, l.turns = map[sale.ID]*active{}, &turns{free: reconciledAtOnce}
+	l.readings, l.turns = map[sale.ID]*active{}, &turns{settle: cfg.Settle, free: reconciledAtOnce}
 	l.scout = newScout(l)
 	return l, nil
 }

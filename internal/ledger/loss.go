@@ -17,23 +17,6 @@ const reconcileTimeout = 10 * time.Minute
 // the small ones waiting.
 const reconciledAtOnce = 2
 
-// await waits for done. It reports false where the reader ends first, or an operator wants
-// to reconcile the sale.
-func await[T any](work context.Context, r *reader, done <-chan T) bool {
-	for {
-		select {
-		case <-done:
-			return true
-		case <-work.Done():
-			return false
-		case <-time.After(r.cfg.Look):
-			if r.yielded(work) {
-				return false
-			}
-		}
-	}
-}
-
 // report calls the hook Lost where that has changed.
 func (r *reader) report(lost bool) {
 	if r.reported == nil || *r.reported != lost {
@@ -70,13 +53,19 @@ func (r *reader) lost(work context.Context, why error) error {
 	if r.reconcile == nil {
 		return why
 	}
-	if !await(work, r, time.After(r.cfg.Settle)) {
-		return why
-	}
 	mine := r.turns.ask(r.sold)
 	defer r.turns.leave(mine)
-	if !await(work, r, mine.granted) {
-		return why
+	for waiting := true; waiting; {
+		select {
+		case <-mine.granted:
+			waiting = false
+		case <-work.Done():
+			return why
+		case <-time.After(r.cfg.Look):
+			if r.yielded(work) {
+				return why
+			}
+		}
 	}
 	long, end := context.WithTimeout(work, reconcileTimeout)
 	defer end()

@@ -115,6 +115,7 @@ func TestJudge(t *testing.T) {
 		"lost_acks":        func(r *result) { r.LostAcks = 1 },
 		"untold_orders":    func(r *result) { r.UntoldOrders = 1 },
 		"false_sold_out":   func(r *result) { r.FalseSoldOut = 1 },
+		"wrong_quantity":   func(r *result) { r.WrongQuantity = 1 },
 		"http_5xx_other":   func(r *result) { r.HTTP5xxOther = 1 },
 		"gave_up":          func(r *result) { r.GaveUp = 1 },
 		"busy":             func(r *result) { r.HTTP503Outside["busy"] = 11 },

@@ -23,6 +23,7 @@ type worker struct {
 	response *fasthttp.Response
 
 	requests, lost             int64
+	wrongQuantity              int64 // orders of another number of tickets than were asked for
 	answers                    map[string]int64
 	acks                       []generator.Ack
 	soldOut                    map[generator.SoldOut]int64
@@ -161,8 +162,9 @@ func (w *worker) read(t *told) {
 		t.wait = time.Duration(s) * time.Second
 	}
 	var body struct {
-		ID   string `json:"id"`
-		Code string `json:"code"`
+		ID       string `json:"id"`
+		Quantity int    `json:"quantity"`
+		Code     string `json:"code"`
 	}
 	if err := json.Unmarshal(w.response.Body(), &body); err != nil {
 		body.Code = "no-json"
@@ -170,6 +172,9 @@ func (w *worker) read(t *told) {
 	t.code = body.Code
 	if t.status == fasthttp.StatusOK || t.status == fasthttp.StatusCreated {
 		t.order = body.ID
+		if body.Quantity != 1 {
+			w.wrongQuantity++
+		}
 	}
 	key := strconv.Itoa(t.status)
 	if t.code != "" {

@@ -199,8 +199,12 @@ func (c *crowd) live(ctx context.Context, buyer string) error {
 func (c *crowd) buy(ctx context.Context, buyer string) (document, error) {
 	const body = `{"quantity":1}`
 	status, o, err := c.ask(ctx, http.MethodPost, "/v1/sales/"+saleID+"/orders", buyer, body)
-	if err == nil && status != http.StatusCreated && status != http.StatusOK {
+	switch {
+	case err != nil:
+	case status != http.StatusCreated && status != http.StatusOK:
 		err = fmt.Errorf("buying: %d %s", status, o.Code)
+	case o.Quantity != 1:
+		err = fmt.Errorf("buying one ticket: the site answers with an order of %d", o.Quantity)
 	}
 	if err != nil {
 		c.mu.Lock()

@@ -24,10 +24,24 @@ func TestClientsOutlastA503(t *testing.T) {
 		if time.Now().Before(recovers) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		fmt.Fprint(w, `{"id":"o1","code":"outcome-unknown"}`)
+		fmt.Fprint(w, `{"id":"o1","quantity":1,"code":"outcome-unknown"}`)
 	}))
 	defer site.Close()
-	u, err := url.Parse(site.URL)
+	c := &crowd{client: site.Client(), told: map[sale.OrderID]sale.State{}, cluster: clusterAt(t, site.URL)}
+	const away = 1500 * time.Millisecond
+	recovers = time.Now().Add(away)
+	if o, err := c.buy(t.Context(), "ann"); err != nil || o.ID != "o1" {
+		t.Errorf("buying: got %+v, %v, want the order", o, err)
+	}
+	recovers = time.Now().Add(away)
+	if err := c.refund(t.Context(), document{ID: "o1"}); err != nil {
+		t.Errorf("refunding: got %v", err)
+	}
+}
+
+// clusterAt is a site whose front and whose allocator are one server of the test.
+func clusterAt(t *testing.T, site string) *cluster.Cluster {
+	u, err := url.Parse(site)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,21 +53,13 @@ func TestClientsOutlastA503(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer allocator.Kill()
-	c := &crowd{
-		client: site.Client(), told: map[sale.OrderID]sale.State{},
-		cluster: &cluster.Cluster{Nginx: &process.Nginx{Port: port}, Issuer: cluster.NewIssuer(),
-			Allocators: []*cluster.Member{{Process: allocator, Admin: u.Host}}},
-	}
-	const away = 1500 * time.Millisecond
-	recovers = time.Now().Add(away)
-	if o, err := c.buy(t.Context(), "ann"); err != nil || o.ID != "o1" {
-		t.Errorf("buying: got %+v, %v, want the order", o, err)
-	}
-	recovers = time.Now().Add(away)
-	if err := c.refund(t.Context(), document{ID: "o1"}); err != nil {
-		t.Errorf("refunding: got %v", err)
-	}
+	t.Cleanup(func() {
+		if err := allocator.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &cluster.Cluster{Nginx: &process.Nginx{Port: port}, Issuer: cluster.NewIssuer(),
+		Allocators: []*cluster.Member{{Process: allocator, Admin: u.Host}}}
 }
 
 // What one client failed with is a fault; the others' orders are compared all the same.

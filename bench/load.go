@@ -37,19 +37,24 @@ type load struct {
 
 // seen is what the buyers were told.
 type seen struct {
-	Requests    int64               `json:"requests"`
-	Answers     map[string]int64    `json:"answers"` // by status and code, such as "409 sold-out"
-	LostAnswers int64               `json:"lost_answers"`
-	Acks        []generator.Ack     `json:"acks"`
-	SoldOut     []generator.SoldOut `json:"sold_out"`
-	Doubled     []string            `json:"doubled"`   // buyers whose repeated request named another order
-	Forgotten   []string            `json:"forgotten"` // buyers whose order was not found again
-	GaveUp      []string            `json:"gave_up"`   // buyers whose patience ended without a decision
-	Undecided   []string            `json:"undecided"` // buyers whom an interruption kept from a decision: they may have an order
-	Troubles    []trouble           `json:"troubles"`  // every 503
-	Seconds     float64             `json:"seconds"`
-	Millis      quantiles           `json:"latency_ms"`  // of the requests, from their sending
-	CPUSeconds  float64             `json:"cpu_seconds"` // of this process, from the first buyer on
+	Requests    int64            `json:"requests"`
+	Answers     map[string]int64 `json:"answers"` // by status and code, such as "409 sold-out"
+	LostAnswers int64            `json:"lost_answers"`
+
+	// WrongQuantity counts answers that named an order of another number of tickets than
+	// the buyer had asked for.
+	WrongQuantity int64 `json:"wrong_quantity"`
+
+	Acks       []generator.Ack     `json:"acks"`
+	SoldOut    []generator.SoldOut `json:"sold_out"`
+	Doubled    []string            `json:"doubled"`   // buyers whose repeated request named another order
+	Forgotten  []string            `json:"forgotten"` // buyers whose order was not found again
+	GaveUp     []string            `json:"gave_up"`   // buyers whose patience ended without a decision
+	Undecided  []string            `json:"undecided"` // buyers whom an interruption kept from a decision: they may have an order
+	Troubles   []trouble           `json:"troubles"`  // every 503
+	Seconds    float64             `json:"seconds"`
+	Millis     quantiles           `json:"latency_ms"`  // of the requests, from their sending
+	CPUSeconds float64             `json:"cpu_seconds"` // of this process, from the first buyer on
 
 	// Decisions is how long buyers waited for their definite answer, from when they
 	// were due: whoever comes late because others are not served yet waits, too.
@@ -164,6 +169,7 @@ func gather(workers []*worker, took time.Duration) *seen {
 	for _, w := range workers {
 		s.Requests += w.requests
 		s.LostAnswers += w.lost
+		s.WrongQuantity += w.wrongQuantity
 		s.Acks = append(s.Acks, w.acks...)
 		s.Doubled = append(s.Doubled, w.doubled...)
 		s.Forgotten = append(s.Forgotten, w.forgotten...)

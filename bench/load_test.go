@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"onsale/bench/generator"
+	"onsale/internal/sale"
 )
 
 // A front that serves half as many buyers as come keeps the later ones waiting.
@@ -18,7 +20,7 @@ func TestBuyersWaitFromWhenTheyAreDue(t *testing.T) {
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(each)
 		w.WriteHeader(http.StatusCreated)
-		fmt.Fprint(w, `{"id":"`+r.Header.Get("Authorization")+`"}`)
+		fmt.Fprint(w, `{"id":"`+r.Header.Get("Authorization")+`","quantity":1}`)
 	}))
 	defer front.Close()
 	tokens := make([]string, buyers)
@@ -36,5 +38,27 @@ func TestBuyersWaitFromWhenTheyAreDue(t *testing.T) {
 	}
 	if got, want := s.Decisions[generator.ClassSold].Max(), buyers*each/2-each; got < want {
 		t.Errorf("the longest wait was %v, want at least %v", got, want)
+	}
+}
+
+// A site that confirms every buyer another number of tickets than he asked for keeps right
+// records, so that no audit of them finds it.
+func TestWrongQuantityIsFound(t *testing.T) {
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"id":"o","quantity":2}`)
+	}))
+	defer front.Close()
+	l := load{Front: front.URL, Sale: "s", Connections: 1, Patience: time.Minute}
+	s, err := l.buy(t.Context(), []string{"ann", "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.WrongQuantity != 2 {
+		t.Errorf("found in %d answers, want 2", s.WrongQuantity)
+	}
+	c := &crowd{client: front.Client(), told: map[sale.OrderID]sale.State{}, cluster: clusterAt(t, front.URL)}
+	if o, err := c.buy(t.Context(), "ann"); err == nil || !strings.Contains(err.Error(), "an order of 2") {
+		t.Errorf("one client got %+v, %v, want that the quantity is wrong", o, err)
 	}
 }

@@ -31,6 +31,7 @@ type result struct {
 	LostAcks        int64            `json:"lost_acks"`        // a buyer was told 201 or 200, and Redis or the ledger has no such order
 	UntoldOrders    int64            `json:"untold_orders"`    // live orders whose buyer was told something else
 	FalseSoldOut    int64            `json:"false_sold_out"`   // a buyer was told sold out, and remaining had not been 0 in the three seconds before
+	WrongQuantity   int64            `json:"wrong_quantity"`   // a buyer was shown an order of another number of tickets than he asked for
 	Requests        int64            `json:"requests"`
 	HTTP503         map[string]int64 `json:"http_503"`         // by documented code
 	HTTP503Outside  map[string]int64 `json:"http_503_outside"` // of these, those that Redis's own outage does not explain
@@ -113,6 +114,7 @@ func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotes
 	r.DuplicateOrders = duplicates(a) + int64(len(s.Doubled))
 	r.LostAcks = lost(a, s) + int64(len(s.Forgotten))
 	r.UntoldOrders = untold(a, s)
+	r.WrongQuantity = s.WrongQuantity
 	r.FalseSoldOut = falselySoldOut(levels, s.SoldOut)
 	for answer, n := range s.Answers {
 		code, is503 := strings.CutPrefix(answer, "503 ")
@@ -142,7 +144,8 @@ func (r *result) judge() {
 		value int64
 	}{
 		{"oversold", r.Oversold}, {"unsold", r.Unsold}, {"duplicate_orders", r.DuplicateOrders}, {"lost_acks", r.LostAcks},
-		{"untold_orders", r.UntoldOrders}, {"false_sold_out", r.FalseSoldOut}, {"http_5xx_other", r.HTTP5xxOther}, {"gave_up", r.GaveUp},
+		{"untold_orders", r.UntoldOrders}, {"false_sold_out", r.FalseSoldOut},
+		{"wrong_quantity", r.WrongQuantity}, {"http_5xx_other", r.HTTP5xxOther}, {"gave_up", r.GaveUp},
 	} {
 		if check.value != 0 {
 			r.Faults = append(r.Faults, fmt.Sprintf("%s is %d, want 0", check.name, check.value))

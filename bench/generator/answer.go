@@ -27,6 +27,7 @@ const (
 	errTooLong   = "too long"
 	errUnasked   = "unasked" // bytes that no request asked for
 	errNoOrder   = "no order"
+	errQuantity  = "wrong quantity" // an order of another number of tickets than were asked for
 )
 
 // maxAnswer bounds an answer with its headers. The longest real ones have one
@@ -41,6 +42,7 @@ var (
 	transferEncoding = []byte("\r\nTransfer-Encoding: ")
 	connectionClose  = []byte("\r\nConnection: close\r\n")
 	orderMember      = []byte(`"id":"`)
+	quantityMember   = []byte(`"quantity":`)
 	soldOutMember    = []byte(`"code":"sold-out"`)
 )
 
@@ -110,6 +112,10 @@ func classify(status int, body []byte) answer {
 			a.class, a.fault = ClassError, errNoOrder
 			return a
 		}
+		if !ofOneTicket(body) {
+			a.class, a.fault = ClassError, errQuantity
+			return a
+		}
 		a.class, a.order = ClassSold, string(id)
 	case 409:
 		a.class = ClassLimited
@@ -124,4 +130,11 @@ func classify(status int, body []byte) answer {
 		a.class, a.fault = ClassError, "status "+strconv.Itoa(status)
 	}
 	return a
+}
+
+// ofOneTicket reports whether an order is of one ticket, which is what every request of the
+// generator asks for.
+func ofOneTicket(body []byte) bool {
+	_, after, _ := bytes.Cut(body, quantityMember)
+	return len(after) > 1 && after[0] == '1' && (after[1] == ',' || after[1] == '}')
 }

@@ -13,8 +13,12 @@ func TestAnswersAreSorted(t *testing.T) {
 		body   string
 		want   answer
 	}{
-		"sold":                   {201, `{"id":"o-1","sale":"s"}`, answer{class: ClassSold, order: "o-1"}},
-		"replayed":               {200, `{"sale":"s","id":"o-1"}`, answer{class: ClassSold, order: "o-1"}},
+		"sold":                   {201, `{"id":"o-1","quantity":1,"sale":"s"}`, answer{class: ClassSold, order: "o-1"}},
+		"replayed":               {200, `{"sale":"s","id":"o-1","quantity":1}`, answer{class: ClassSold, order: "o-1"}},
+		"sold two of one":        {201, `{"id":"o-1","quantity":2}`, answer{class: ClassError, fault: errQuantity}},
+		"sold eleven of one":     {201, `{"id":"o-1","quantity":11}`, answer{class: ClassError, fault: errQuantity}},
+		"sold without quantity":  {201, `{"id":"o-1"}`, answer{class: ClassError, fault: errQuantity}},
+		"quantity cut off":       {201, `{"id":"o-1","quantity":1`, answer{class: ClassError, fault: errQuantity}},
 		"sold without an order":  {201, `{"sale_id":"s"}`, answer{class: ClassError, fault: errNoOrder}},
 		"sold with an empty one": {201, `{"id":""}`, answer{class: ClassError, fault: errNoOrder}},
 		"sold, the id cut off":   {201, `{"id":"o-`, answer{class: ClassError, fault: errNoOrder}},

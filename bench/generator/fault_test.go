@@ -87,7 +87,7 @@ func TestAnswerInPiecesIsOneAnswer(t *testing.T) {
 }
 
 func TestServerThatClosesEachConnection(t *testing.T) {
-	last := render(201, `{"id":"o"}`, "Connection: close\r\n")
+	last := render(201, `{"id":"o","quantity":1}`, "Connection: close\r\n")
 	s := startServer(t, func(v visit) bool {
 		_, _ = v.Write(last)
 		return false

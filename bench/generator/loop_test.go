@@ -25,7 +25,7 @@ func TestClosedLoopAsksForEveryBuyerOnce(t *testing.T) {
 		}
 		ack := Ack{v.token, "order-of-" + v.token}
 		sold = append(sold, ack)
-		return always(render(201, `{"id":"`+ack.Order+`"}`))(v)
+		return always(render(201, `{"id":"`+ack.Order+`","quantity":1}`))(v)
 	})
 	o := closed(s, requests, 8)
 	o.First = first

@@ -131,7 +131,7 @@ func render(status int, body string, headers ...string) []byte {
 
 var (
 	reply500     = render(500, "")
-	replySold    = render(201, `{"id":"o","sale":"s"}`)
+	replySold    = render(201, `{"id":"o","quantity":1,"sale":"s"}`)
 	replySoldOut = render(409, `{"status":409,"code":"sold-out","detail":"x"}`)
 )
 

@@ -53,7 +53,7 @@ func subject(token string) string {
 
 // sellToAll tells every buyer an order that bears the token's name.
 func sellToAll(v visit) bool {
-	return always(render(201, `{"id":"of-`+subject(v.token)+`"}`))(v)
+	return always(render(201, `{"id":"of-`+subject(v.token)+`","quantity":1}`))(v)
 }
 
 func TestProcessMakesRunsOneAfterTheOther(t *testing.T) {

@@ -279,7 +279,7 @@ func TestColdSaleThatChangedIsReadInItsTurn(t *testing.T) {
 			t.Fatalf("got %d reads of a sale that did not change, want none", got)
 		}
 		seq.Store(1)
-		time.Sleep(2500 * time.Millisecond) // a round of 1,000 sales takes two seconds
+		time.Sleep(4500 * time.Millisecond) // a round of 1,000 sales takes four seconds
 		if got := st.count("read s"); got != 1 {
 			t.Errorf("got %d reads after a change, want one", got)
 		}

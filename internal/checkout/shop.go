@@ -64,8 +64,10 @@ type Config struct {
 // DefaultConfig is the design's.
 func DefaultConfig() Config {
 	const poll = 500 * time.Millisecond
+	cold := temperature.DefaultConfig(poll)
+	cold.Turn /= 2 // there are many nodes, and whoever asks one for a cold sale has it read
 	return Config{
-		Poll: poll, Temperature: temperature.DefaultConfig(poll), Patience: 2 * time.Second, Stale: 3 * time.Second,
+		Poll: poll, Temperature: cold, Patience: 2 * time.Second, Stale: 3 * time.Second,
 		Expire: 100, Local: localstock.DefaultConfig(),
 	}
 }

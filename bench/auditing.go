@@ -14,8 +14,11 @@ import (
 
 	"go.uber.org/zap"
 
-	"onsale/internal/cluster"
+	"onsale/internal/app"
+	appledger "onsale/internal/app/ledger"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 	"onsale/internal/throttle"
 )
 
@@ -40,9 +43,9 @@ type audited struct {
 
 // Run is the process.
 func (a *auditing) Run(ctx context.Context) error {
-	at := cluster.StoreFlags{Redis: cluster.RedisFlags{Addrs: []string{a.Redis}}, Database: cluster.DatabaseFlags{URL: a.Database}}
+	at := operate.StoreFlags{Redis: app.RedisFlags{Addrs: []string{a.Redis}}, Database: appledger.DatabaseFlags{URL: a.Database}}
 	begin := time.Now()
-	found, err := cluster.Audit(ctx, at, sale.ID(a.Sale), a.Rest, zap.NewNop())
+	found, err := operate.Audit(ctx, at, sale.ID(a.Sale), a.Rest, zap.NewNop())
 	if err != nil {
 		return err
 	}
@@ -57,7 +60,7 @@ func (a *auditing) Run(ctx context.Context) error {
 }
 
 // audit makes one audit of the cluster's sale, at that priority. A ctx that ends kills it.
-func (m *million) audit(ctx context.Context, c *cluster.Cluster) (found audited, err error) {
+func (m *million) audit(ctx context.Context, c *testbed.Site) (found audited, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return found, err
@@ -77,7 +80,7 @@ func (m *million) audit(ctx context.Context, c *cluster.Cluster) (found audited,
 }
 
 // audits audits again and again until ctx ends, and finishes the audit under way.
-func (m *million) audits(ctx context.Context, c *cluster.Cluster) (all []audited, err error) {
+func (m *million) audits(ctx context.Context, c *testbed.Site) (all []audited, err error) {
 	finishing, cancel := outliving(ctx)
 	defer cancel()
 	for ctx.Err() == nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // TestMain lets the test binary be the load processes too: the bench starts
@@ -36,7 +37,7 @@ func withBinaries(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(binaries)
-	if err := cluster.Build(context.Background(), binaries); err != nil {
+	if err := testbed.Build(context.Background(), binaries); err != nil {
 		panic(err)
 	}
 	return m.Run()
@@ -160,7 +161,7 @@ func TestLostAndDuplicates(t *testing.T) {
 	orders := map[sale.OrderID]sale.Order{"1": held("1", "ann"), "2": held("2", "ann"), "3": held("3", "bob"), "4": held("4", "cid")}
 	kept := maps.Clone(orders)
 	delete(kept, "4")
-	a := cluster.Audited{
+	a := operate.Audited{
 		Snapshot: sale.Snapshot{Records: sale.Records{Orders: orders}},
 		Book:     &sale.Book{Records: sale.Records{Orders: kept}},
 	}

@@ -21,7 +21,7 @@ import (
 	"onsale/bench/generator"
 	"onsale/internal/adminapi"
 	"onsale/internal/audit"
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // connections holds many idle buyers open against one node, and then sells
@@ -75,7 +75,7 @@ func (c *connections) Run(ctx context.Context) error {
 	if err := creatable(c.JSON); err != nil {
 		return err
 	}
-	site, err := cluster.Start(ctx, cluster.Options{Nodes: 1, NoFront: true, Binaries: c.Binaries, Progress: say, NodeArgs: []string{"--drain-delay", "0s"}})
+	site, err := testbed.Start(ctx, testbed.Options{Nodes: 1, NoFront: true, Binaries: c.Binaries, Progress: say, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (c *connections) Run(ctx context.Context) error {
 
 // run returns what it measured also where it fails or is interrupted, nil where
 // that is nothing.
-func (c *connections) run(ctx context.Context, site *cluster.Cluster) (*connectionsResult, error) {
+func (c *connections) run(ctx context.Context, site *testbed.Site) (*connectionsResult, error) {
 	store, closeStore, err := connect(site.Redis.Addr())
 	if err != nil {
 		return nil, err
@@ -208,7 +208,7 @@ const atOnce = 256
 
 // Run is the process.
 func (i *idle) Run() error {
-	issuer, err := cluster.LoadIssuer(i.Keys)
+	issuer, err := testbed.LoadIssuer(i.Keys)
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"onsale/bench/strategy"
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // contender is a strategy as it runs: where buyers reach it, whose processor
@@ -29,7 +29,7 @@ type contender struct {
 
 // field are the contenders of one comparison, on stores of their own.
 type field struct {
-	cluster    *cluster.Cluster // this project's node, and the Redis that all share
+	cluster    *testbed.Site // this project's node, and the Redis that all share
 	postgres   *process.Postgres
 	contenders []*contender
 	closers    []func() error
@@ -46,7 +46,7 @@ func startField(ctx context.Context, entries []strategy.Entry, binaries string) 
 			err = errors.Join(err, f.close())
 		}
 	}()
-	f.cluster, err = cluster.Start(ctx, cluster.Options{
+	f.cluster, err = testbed.Start(ctx, testbed.Options{
 		Nodes: 1, Allocators: 1, NoFront: true, Binaries: binaries, Progress: say,
 		// A rewrite of the log would fall into one contender's run and not the others'.
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"},

@@ -17,15 +17,16 @@ import (
 	"golang.org/x/time/rate"
 
 	"onsale/internal/buyerapi"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // crowd are clients that hold, pay, cancel, forget and want their money back,
 // at random, and remember what they were told.
 type crowd struct {
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	client  *http.Client
 	payer   *payment.Payer
 	pace    *rate.Limiter
@@ -45,7 +46,7 @@ type crowd struct {
 }
 
 // newCrowd makes clients who make so many holds, at a rate a second.
-func newCrowd(c *cluster.Cluster, clients, holds int, perSecond float64, hold time.Duration) (*crowd, error) {
+func newCrowd(c *testbed.Site, clients, holds int, perSecond float64, hold time.Duration) (*crowd, error) {
 	config := payment.DefaultConfig()
 	config.URL = c.Front() + buyerapi.WebhookPath
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
@@ -115,7 +116,7 @@ func (c *crowd) faults() (faults []string) {
 
 // settle puts what the clients were told beside what Redis and the ledger keep. Of
 // a buyer's ended orders Redis keeps the last ones; the ledger keeps all.
-func (c *crowd) settle(a cluster.Audited, r *ordersResult) {
+func (c *crowd) settle(a operate.Audited, r *ordersResult) {
 	for id, told := range c.told {
 		r.Told[string(told)]++
 		same := func(o sale.Order) bool {

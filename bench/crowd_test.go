@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // A documented 503 that lasts for some seconds is no failure of a client.
@@ -40,7 +41,7 @@ func TestClientsOutlastA503(t *testing.T) {
 }
 
 // clusterAt is a site whose front and whose allocator are one server of the test.
-func clusterAt(t *testing.T, site string) *cluster.Cluster {
+func clusterAt(t *testing.T, site string) *testbed.Site {
 	u, err := url.Parse(site)
 	if err != nil {
 		t.Fatal(err)
@@ -58,8 +59,8 @@ func clusterAt(t *testing.T, site string) *cluster.Cluster {
 			t.Error(err)
 		}
 	})
-	return &cluster.Cluster{Nginx: &process.Nginx{Port: port}, Issuer: cluster.NewIssuer(),
-		Allocators: []*cluster.Member{{Process: allocator, Admin: u.Host}}}
+	return &testbed.Site{Nginx: &process.Nginx{Port: port}, Issuer: testbed.NewIssuer(),
+		Allocators: []*testbed.Member{{Process: allocator, Admin: u.Host}}}
 }
 
 // What one client failed with is a fault; the others' orders are compared all the same.
@@ -74,7 +75,7 @@ func TestFailedClientsAreFaults(t *testing.T) {
 	kept := map[sale.OrderID]sale.Order{
 		"1": {State: sale.StatePaid}, "2": {State: sale.StateRefunded}, "3": {State: sale.StateHeld}, "4": {State: sale.StateHeld},
 	}
-	a := cluster.Audited{Snapshot: sale.Snapshot{Records: sale.Records{Orders: kept}}, Book: &sale.Book{Records: sale.Records{Orders: kept}}}
+	a := operate.Audited{Snapshot: sale.Snapshot{Records: sale.Records{Orders: kept}}, Book: &sale.Book{Records: sale.Records{Orders: kept}}}
 	r := &ordersResult{Told: map[string]int{}, Interrupted: true}
 	if c.settle(a, r); r.Lost != 0 || r.Contradicted != 0 || len(r.Faults) != 0 {
 		t.Errorf("interrupted: got %+v, want no fault", r)
@@ -109,7 +110,7 @@ func TestRedisMayForgetOnlyOrdersThatEnded(t *testing.T) {
 		}
 		c := &crowd{told: map[sale.OrderID]sale.State{"1": unsure}, unheard: 1}
 		r := &ordersResult{Told: map[string]int{}}
-		c.settle(cluster.Audited{Snapshot: sale.Snapshot{Records: records(tt.redis)}, Book: &sale.Book{Records: records(tt.ledger)}}, r)
+		c.settle(operate.Audited{Snapshot: sale.Snapshot{Records: records(tt.redis)}, Book: &sale.Book{Records: records(tt.ledger)}}, r)
 		if r.Lost != tt.lost || r.Contradicted != 0 {
 			t.Errorf("%s: got %d lost and %d contradicted, want %d and 0", name, r.Lost, r.Contradicted, tt.lost)
 		}

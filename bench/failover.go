@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // failover sells through a site whose Redis has replicas and Sentinels, takes the
@@ -111,15 +111,15 @@ func (f *failover) Run(ctx context.Context) error {
 
 // at makes all rounds with so many replicas to wait for.
 func (f *failover) at(ctx context.Context, replicas int, binaries string, r *failoverResult) (err error) {
-	o := cluster.Options{
-		Nodes: f.Nodes, Allocators: 1, Ledgers: 1, Topology: cluster.Sentinels, RedisReplicas: replicas + 1,
+	o := testbed.Options{
+		Nodes: f.Nodes, Allocators: 1, Ledgers: 1, Topology: testbed.Sentinels, RedisReplicas: replicas + 1,
 		Binaries: binaries, NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
 	}
 	if replicas > 0 {
 		o.WaitReplicas = replicas
 		o.RedisArgs = []string{"--min-replicas-to-write", strconv.Itoa(replicas)}
 	}
-	c, err := cluster.Start(ctx, o)
+	c, err := testbed.Start(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (f *failover) at(ctx context.Context, replicas int, binaries string, r *fai
 }
 
 // cost has buyers come as fast as they are answered, and nothing happens to Redis.
-func (f *failover) cost(ctx context.Context, c *cluster.Cluster, replicas int) (waitCost, error) {
+func (f *failover) cost(ctx context.Context, c *testbed.Site, replicas int) (waitCost, error) {
 	id := fmt.Sprintf("cost-%d", replicas)
 	if err := openRound(ctx, c, id, 1_000_000); err != nil {
 		return waitCost{}, err

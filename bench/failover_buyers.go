@@ -15,13 +15,13 @@ import (
 	"golang.org/x/time/rate"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // roundBuyers are the buyers of one round's sale: each wants one ticket, and asks
 // again after a 503 or a lost connection until it is told something definite.
 type roundBuyers struct {
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	client  *fasthttp.HostClient
 	url     string
 	sale    string
@@ -39,7 +39,7 @@ type roundBuyers struct {
 }
 
 // newRoundBuyers makes buyers who come at a rate a second; 0: as fast as they are answered.
-func newRoundBuyers(c *cluster.Cluster, id string, perSecond float64) *roundBuyers {
+func newRoundBuyers(c *testbed.Site, id string, perSecond float64) *roundBuyers {
 	limit := rate.Inf
 	if perSecond > 0 {
 		limit = rate.Limit(perSecond)

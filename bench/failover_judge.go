@@ -12,10 +12,10 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
 	"onsale/internal/ledger"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // records are the places that keep orders.
@@ -25,7 +25,7 @@ type records struct {
 	close  func()
 }
 
-func (f *failover) openRecords(ctx context.Context, c *cluster.Cluster) (*records, error) {
+func (f *failover) openRecords(ctx context.Context, c *testbed.Site) (*records, error) {
 	remotestock.SetLog(zap.NewNop())
 	config := c.StoreConfig()
 	config.Call = 10 * time.Second // it reads everything at once

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // taking is a way to take the master away, and to bring it back.
@@ -70,7 +70,7 @@ const (
 
 // openRound opens a sale whose holds outlive the round. As an operator would, it repeats a
 // call whose outcome is unknown: a replica of the round before may still be syncing.
-func openRound(ctx context.Context, c *cluster.Cluster, id string, tickets int) error {
+func openRound(ctx context.Context, c *testbed.Site, id string, tickets int) error {
 	d := adminapi.Definition{ID: id, Title: "Failover", Currency: "EUR", Price: 4200, Total: int64(tickets), Limit: 1, HoldSeconds: 3600}
 	for end := time.Now().Add(opening); ; {
 		err := c.Open(ctx, d)
@@ -83,7 +83,7 @@ func openRound(ctx context.Context, c *cluster.Cluster, id string, tickets int) 
 }
 
 // round sells one sale out while the master is taken away, and counts.
-func (f *failover) round(ctx context.Context, c *cluster.Cluster, s *records, kind, id string) (*round, error) {
+func (f *failover) round(ctx context.Context, c *testbed.Site, s *records, kind, id string) (*round, error) {
 	if err := openRound(ctx, c, id, f.Tickets); err != nil {
 		return nil, fmt.Errorf("%s: %w", id, err)
 	}

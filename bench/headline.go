@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
+	"onsale/internal/testbed"
 )
 
 // headline sells one sale through a real cluster while parts of it die.
@@ -53,7 +53,7 @@ func (h *headline) Run(ctx context.Context) error {
 	if err := creatable(h.JSON, h.HTML); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: h.Nodes, Allocators: 1, Ledgers: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: say})
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: h.Nodes, Allocators: 1, Ledgers: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: say})
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (h *headline) Run(ctx context.Context) error {
 
 // sell runs the buyers and the faults side by side, and returns what came out,
 // also of a run that was interrupted.
-func (h *headline) sell(ctx context.Context, c *cluster.Cluster) (*result, *drainWatch, error) {
+func (h *headline) sell(ctx context.Context, c *testbed.Site) (*result, *drainWatch, error) {
 	store, closeStore, err := connect(c.Redis.Addr())
 	if err != nil {
 		return nil, nil, err

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
@@ -68,7 +68,7 @@ func awaitLedger(ctx context.Context, store *remotestock.Store) (sale.Instant, e
 }
 
 // lastHold is when the last ticket was sold.
-func lastHold(a cluster.Audited) (last sale.Instant) {
+func lastHold(a operate.Audited) (last sale.Instant) {
 	for _, o := range a.Orders {
 		last = max(last, o.Created)
 	}

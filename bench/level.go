@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
 )
 
@@ -19,7 +19,7 @@ type level struct {
 
 // levelsOf tells the sale's stock over time from the ledger's times: one level
 // for the opening, and one for every order made or ended.
-func levelsOf(a cluster.Audited) []level {
+func levelsOf(a operate.Audited) []level {
 	type change struct {
 		at    sale.Instant
 		delta int64

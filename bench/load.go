@@ -17,7 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // load is the buyers: a process of its own, so that its CPU is not the
@@ -73,7 +73,7 @@ type quantiles struct {
 
 // Run is the process.
 func (l *load) Run(ctx context.Context) error {
-	issuer, err := cluster.LoadIssuer(l.Keys)
+	issuer, err := testbed.LoadIssuer(l.Keys)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 	}
 	var next, done atomic.Int64
 	workers := make([]*worker, l.Connections)
-	spent, err := cluster.CPUTime(os.Getpid())
+	spent, err := testbed.CPUTime(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (l *load) buy(ctx context.Context, tokens []string) (*seen, error) {
 			ticker.Stop()
 			fmt.Println(done.Load())
 			s := gather(workers, time.Since(start))
-			used, err := cluster.CPUTime(os.Getpid())
+			used, err := testbed.CPUTime(os.Getpid())
 			s.CPUSeconds = used - spent
 			return s, err
 		case <-ticker.C:

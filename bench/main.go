@@ -12,7 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/app"
 )
 
 // cli are the commands. The hidden ones are the processes that the others start.
@@ -51,7 +51,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("bench"),
-		kong.Description("Measures onsale on real processes, and audits every run."), cluster.Values)
+		kong.Description("Measures onsale on real processes, and audits every run."), app.Values)
 	if err != nil {
 		return err
 	}

@@ -8,24 +8,24 @@ import (
 	"strings"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // meter adds up what the nodes count themselves. A killed node takes its
 // counters with it, so it is scraped a moment before.
 type meter struct {
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	client  *http.Client
 	last    map[string]map[string]float64 // node -> series -> value
 }
 
-func newMeter(c *cluster.Cluster) *meter {
+func newMeter(c *testbed.Site) *meter {
 	return &meter{cluster: c, client: &http.Client{Timeout: 5 * time.Second}, last: map[string]map[string]float64{}}
 }
 
 // scrape reads a node's counters; of a node that does not answer, the last
 // ones stand.
-func (m *meter) scrape(n *cluster.Member) {
+func (m *meter) scrape(n *testbed.Member) {
 	r, err := m.client.Get("http://" + n.Admin + "/metrics")
 	if err != nil {
 		say(fmt.Sprintf("no metrics of %s: %v", n.Name, err))

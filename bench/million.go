@@ -13,8 +13,8 @@ import (
 
 	"onsale/bench/generator"
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
+	"onsale/internal/testbed"
 	"onsale/internal/throttle"
 )
 
@@ -99,7 +99,7 @@ func (m *million) Run(ctx context.Context) error {
 	if err := creatable(m.JSON); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{
+	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: m.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
 	})
 	if err != nil {
@@ -128,7 +128,7 @@ func (m *million) Run(ctx context.Context) error {
 // milestones are the run's parts, in order.
 type milestones struct {
 	*million
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	client  redis.UniversalClient
 	store   *remotestock.Store
 	watch   *slowWatch
@@ -139,7 +139,7 @@ type milestones struct {
 }
 
 // on opens the sale and goes through the phases.
-func (m *million) on(ctx context.Context, c *cluster.Cluster, r *millionResult) (err error) {
+func (m *million) on(ctx context.Context, c *testbed.Site, r *millionResult) (err error) {
 	config := c.StoreConfig()
 	config.Call = time.Minute
 	client, err := remotestock.Dial(config)

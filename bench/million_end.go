@@ -12,7 +12,7 @@ import (
 
 	"onsale/bench/generator"
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
 )
 
@@ -107,7 +107,7 @@ func (s *milestones) expire(ctx context.Context) error {
 // archive takes the sale, all of whose orders have ended or been paid, out of Redis.
 func (s *milestones) archive(ctx context.Context) error {
 	begin := time.Now()
-	if err := cluster.Archive(ctx, s.cluster.Stores(), millionSale, zap.NewNop()); err != nil {
+	if err := operate.Archive(ctx, s.cluster.Stores(), millionSale, zap.NewNop()); err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
 	s.result.Archived = time.Since(begin).Seconds()

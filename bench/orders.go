@@ -11,9 +11,10 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // orders takes holds through every end that they can have, while ledgers are
@@ -85,7 +86,7 @@ func (o *orders) Run(ctx context.Context) error {
 	if err := creatable(o.JSON); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{
+	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: o.Nodes, Allocators: 1, Ledgers: o.Ledgers, Binaries: o.Binaries, Dir: o.Keep, Progress: say,
 	})
 	if err != nil {
@@ -102,7 +103,7 @@ func (o *orders) Run(ctx context.Context) error {
 	return ended(err, r.Interrupted, r.Faults, r.Unshown)
 }
 
-func (o *orders) run(ctx context.Context, c *cluster.Cluster) (*ordersResult, error) {
+func (o *orders) run(ctx context.Context, c *testbed.Site) (*ordersResult, error) {
 	d := adminapi.Definition{ID: saleID, Title: "Orders", Currency: "EUR", Price: 4200, Total: int64(o.Orders), Limit: 4, HoldSeconds: o.Hold.Seconds()}
 	if err := c.Open(ctx, d); err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func (o *orders) run(ctx context.Context, c *cluster.Cluster) (*ordersResult, er
 
 // killLedgers kills one ledger after the other, and starts it again, as a
 // supervisor would.
-func (o *orders) killLedgers(ctx context.Context, c *cluster.Cluster) (kills int, err error) {
+func (o *orders) killLedgers(ctx context.Context, c *testbed.Site) (kills int, err error) {
 	for i := 0; ; i++ {
 		if sleep(ctx, o.KillEvery); ctx.Err() != nil {
 			return kills, nil
@@ -158,7 +159,7 @@ func (o *orders) killLedgers(ctx context.Context, c *cluster.Cluster) (kills int
 }
 
 // stopPostgres takes PostgreSQL away for the outage.
-func (o *orders) stopPostgres(ctx context.Context, c *cluster.Cluster, clients *crowd) error {
+func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *crowd) error {
 	if o.Outage == 0 {
 		return nil
 	}
@@ -182,7 +183,7 @@ func (o *orders) stopPostgres(ctx context.Context, c *cluster.Cluster, clients *
 // compare waits until every hold has ended and the ledger is done, and puts
 // what was told beside what is kept. It does not wait for the holds of an
 // interrupted run: those left to expire may be held yet.
-func (o *orders) compare(ctx context.Context, c *cluster.Cluster, clients *crowd, r *ordersResult) error {
+func (o *orders) compare(ctx context.Context, c *testbed.Site, clients *crowd, r *ordersResult) error {
 	store, closeStore, err := connect(c.Redis.Addr())
 	if err != nil {
 		return err
@@ -203,7 +204,7 @@ func (o *orders) compare(ctx context.Context, c *cluster.Cluster, clients *crowd
 	if !r.Interrupted {
 		r.LedgerSeconds = time.Since(last).Seconds()
 	}
-	a, err := cluster.Audit(ctx, c.Stores(), saleID, 0, zap.NewNop())
+	a, err := operate.Audit(ctx, c.Stores(), saleID, 0, zap.NewNop())
 	if err != nil {
 		return err
 	}

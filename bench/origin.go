@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/procfs"
 
 	"onsale/bench/report"
-	"onsale/internal/cluster/process"
+	"onsale/internal/testbed/process"
 )
 
 // newReport is a report without rows: where, when and on what it was measured.

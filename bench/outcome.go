@@ -12,7 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // How a run can end that measured something. What was measured is printed in each case.
@@ -130,7 +130,7 @@ func built(ctx context.Context, binaries string) (folder string, remove func(), 
 		}
 	}
 	say("building node, allocator and ledger")
-	if err := cluster.Build(ctx, folder); err != nil {
+	if err := testbed.Build(ctx, folder); err != nil {
 		remove()
 		return "", nil, err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // ratios compares within one run on one machine, where absolute figures mean
@@ -226,7 +226,7 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 
 func cpuOf(pids []int) (sum float64, err error) {
 	for _, pid := range pids {
-		t, err := cluster.CPUTime(pid)
+		t, err := testbed.CPUTime(pid)
 		if err != nil {
 			return 0, err
 		}

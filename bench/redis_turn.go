@@ -16,9 +16,9 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/audit"
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 	"onsale/lua"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // refunds fills a sale with payments that are due to go back, and measures what buyers
@@ -79,7 +79,7 @@ func (f *refunds) Run(ctx context.Context) error {
 	if err := creatable(f.JSON); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{
+	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: f.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
 	})
 	if err != nil {

@@ -17,21 +17,22 @@ import (
 
 	"onsale/bench/generator"
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // till is a run of [refunds] on a site.
 type till struct {
 	*refunds
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	store   *remotestock.Store
 	result  *refundsResult
 }
 
 // on fills the sale, compares turns, and audits what came of them.
-func (f *refunds) on(ctx context.Context, c *cluster.Cluster, r *refundsResult) (err error) {
+func (f *refunds) on(ctx context.Context, c *testbed.Site, r *refundsResult) (err error) {
 	store, closeStore, err := connect(c.Redis.Addr())
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (f *refunds) on(ctx context.Context, c *cluster.Cluster, r *refundsResult) 
 	if err := t.compare(ctx, perTurn); err != nil || ctx.Err() != nil {
 		return err
 	}
-	found, err := cluster.Audit(ctx, c.Stores(), refundsSale, 0, zap.NewNop())
+	found, err := operate.Audit(ctx, c.Stores(), refundsSale, 0, zap.NewNop())
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,10 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/bench/generator"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // result is what a headline run found. All counts but requests are of tickets,
@@ -69,12 +70,12 @@ const ledgerBound = 5
 var documented503 = []string{"busy", "store-unavailable", "outcome-unknown"}
 
 // audit puts what the buyers were told beside what Redis holds.
-func (h *headline) audit(ctx context.Context, c *cluster.Cluster, store *remotestock.Store, m *meter, s *seen, story *story, interrupted bool) (*result, error) {
+func (h *headline) audit(ctx context.Context, c *testbed.Site, store *remotestock.Store, m *meter, s *seen, story *story, interrupted bool) (*result, error) {
 	behind, err := awaitLedger(ctx, store)
 	if err != nil {
 		return nil, err
 	}
-	a, err := cluster.Audit(ctx, c.Stores(), saleID, 0, zap.NewNop())
+	a, err := operate.Audit(ctx, c.Stores(), saleID, 0, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +167,7 @@ func (r *result) judge() {
 }
 
 // duplicates counts live orders beyond a buyer's first.
-func duplicates(a cluster.Audited) int64 {
+func duplicates(a operate.Audited) int64 {
 	live := map[sale.Buyer]int64{}
 	for _, o := range a.Orders {
 		if o.State.Live() {
@@ -182,7 +183,7 @@ func duplicates(a cluster.Audited) int64 {
 
 // lost counts acknowledged orders that Redis does not have, or has for another
 // buyer, or that the ledger lacks (which the audit lists as faults too).
-func lost(a cluster.Audited, s *seen) int64 {
+func lost(a operate.Audited, s *seen) int64 {
 	var missing int64
 	for _, k := range s.Acks {
 		o, ok := a.Orders[sale.OrderID(k.Order)]
@@ -196,7 +197,7 @@ func lost(a cluster.Audited, s *seen) int64 {
 
 // untold counts live orders that no buyer was told of. Whoever gave up or was
 // interrupted was told nothing, and may have one.
-func untold(a cluster.Audited, s *seen) int64 {
+func untold(a operate.Audited, s *seen) int64 {
 	heard := map[sale.OrderID]bool{}
 	for _, k := range s.Acks {
 		heard[sale.OrderID(k.Order)] = true

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // sales keeps a site of thousands of sales, of which a few sell, and measures what it costs.
@@ -79,7 +79,7 @@ func (s *sales) Run(ctx context.Context) error {
 	if err := creatable(s.JSON); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 1, Binaries: s.Binaries, Progress: say})
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 1, Binaries: s.Binaries, Progress: say})
 	if err != nil {
 		return err
 	}

@@ -14,15 +14,16 @@ import (
 	"golang.org/x/time/rate"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // market is a site with many sales, and what was measured of it.
 type market struct {
 	*sales
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	client  *http.Client
 	buyers  atomic.Int64
 	result  *salesResult
@@ -30,7 +31,7 @@ type market struct {
 	mu sync.Mutex // guards the result while several buy or create
 }
 
-func newMarket(s *sales, c *cluster.Cluster) *market {
+func newMarket(s *sales, c *testbed.Site) *market {
 	return &market{
 		sales: s, cluster: c,
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
@@ -229,7 +230,7 @@ func (m *market) awaitSold(ctx context.Context, began time.Time, buy func() (sta
 // audit compares Redis and ledger about the sales that sold.
 func (m *market) audit(ctx context.Context) error {
 	for n := range m.Hot {
-		a, err := cluster.Audit(ctx, m.cluster.Stores(), sale.ID(idleID(n)), 0, zap.NewNop())
+		a, err := operate.Audit(ctx, m.cluster.Stores(), sale.ID(idleID(n)), 0, zap.NewNop())
 		if err != nil {
 			return err
 		}

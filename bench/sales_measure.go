@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // measure returns what each kind of process took while something was done, in percent of a core,
@@ -43,7 +43,7 @@ func (m *market) measure(do func()) (percent map[string]float64, lines int, err 
 
 // logged is how many lines nodes, allocators and ledgers have logged.
 func (m *market) logged() (lines int, err error) {
-	for _, of := range [][]*cluster.Member{m.cluster.Nodes, m.cluster.Allocators, m.cluster.Ledgers} {
+	for _, of := range [][]*testbed.Member{m.cluster.Nodes, m.cluster.Allocators, m.cluster.Ledgers} {
 		for _, member := range of {
 			log, err := os.ReadFile(filepath.Join(m.cluster.Dir, member.Name+".log"))
 			if err != nil {
@@ -58,7 +58,7 @@ func (m *market) logged() (lines int, err error) {
 func (m *market) buyer() string { return "buyer-" + strconv.FormatInt(m.buyers.Add(1), 10) }
 
 // buy is one purchase of a new buyer at a node.
-func (m *market) buy(ctx context.Context, n *cluster.Member, id string) (status int, d document, err error) {
+func (m *market) buy(ctx context.Context, n *testbed.Member, id string) (status int, d document, err error) {
 	return m.ask(ctx, http.MethodPost, n.Listen, "/v1/sales/"+id+"/orders", m.buyer())
 }
 

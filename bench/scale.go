@@ -16,8 +16,8 @@ import (
 	"onsale/bench/generator"
 	"onsale/internal/adminapi"
 	"onsale/internal/audit"
-	"onsale/internal/cluster"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // scale sells the same sale over more and more nodes.
@@ -127,7 +127,7 @@ func warming(warm bool) string {
 // at measures one cluster, and returns the rows that are whole, that of warming
 // up first: what breaks there is broken too.
 func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scaleRow, err error) {
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: nodes, Allocators: 1, Binaries: binaries, Progress: say,
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: nodes, Allocators: 1, Binaries: binaries, Progress: say,
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scal
 }
 
 // sell sells one sale out, to as many buyers as it has tickets.
-func (s *scale) sell(ctx context.Context, c *cluster.Cluster, g *generator.Process, id sale.ID, tickets int, row *scaleRow) error {
+func (s *scale) sell(ctx context.Context, c *testbed.Site, g *generator.Process, id sale.ID, tickets int, row *scaleRow) error {
 	if err := c.Open(ctx, adminapi.Definition{ID: string(id), Title: "Scale", Currency: "EUR", Total: int64(tickets), HoldSeconds: 3600}); err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ const idleFor = 3 * time.Second
 
 // idling is how many seconds of processor time a second the cluster takes by
 // being there.
-func idling(ctx context.Context, c *cluster.Cluster) (float64, error) {
+func idling(ctx context.Context, c *testbed.Site) (float64, error) {
 	before, err := c.CPU()
 	if err != nil {
 		return 0, err

@@ -12,23 +12,23 @@ import (
 
 	"onsale/bench/generator"
 	"onsale/internal/audit"
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // site is one node alone with its own Redis.
 type site struct {
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	store   *remotestock.Store
 	closing func() error
 	sales   []sale.ID
 }
 
 // site starts one; the sites share an issuer, so that tokens are signed once.
-func (r *ratios) site(ctx context.Context, issuer *cluster.Issuer, nodeArgs ...string) (*site, error) {
-	c, err := cluster.Start(ctx, cluster.Options{
+func (r *ratios) site(ctx context.Context, issuer *testbed.Issuer, nodeArgs ...string) (*site, error) {
+	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 1, NoFront: true, Issuer: issuer, Binaries: r.Binaries,
 		// A rewrite of the log would fall into one variant's run and not the others'.
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"},

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // soak keeps a site busy for long, while its parts die one after the other, and
@@ -67,7 +67,7 @@ func (s *soak) Run(ctx context.Context) error {
 	if err := creatable(s.JSON); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 2, Binaries: s.Binaries, Progress: say})
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 2, Binaries: s.Binaries, Progress: say})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *soak) Run(ctx context.Context) error {
 	return ended(err, r.Interrupted, r.Faults, r.Unshown)
 }
 
-func (s *soak) run(ctx context.Context, c *cluster.Cluster) (*soakResult, error) {
+func (s *soak) run(ctx context.Context, c *testbed.Site) (*soakResult, error) {
 	hold := 5 * time.Second
 	holds := max(1, int(s.Rate*s.For.Seconds()))
 	d := adminapi.Definition{ID: saleID, Title: "Soak", Currency: "EUR", Price: 4200, Total: int64(holds), Limit: 4, HoldSeconds: hold.Seconds()}
@@ -146,7 +146,7 @@ func (s *soak) judge(r *soakResult, early map[string]int64) {
 }
 
 // witnesses is the memory of those that are never killed.
-func witnesses(c *cluster.Cluster) (map[string]int64, error) {
+func witnesses(c *testbed.Site) (map[string]int64, error) {
 	held := map[string]int64{}
 	for name, pid := range map[string]int{
 		"node": c.Nodes[0].Pid(), "allocator": c.Allocators[0].Pid(), "ledger": c.Ledgers[0].Pid(), "redis": c.Redis.Pid(), "postgres": c.Postgres.Pid(),
@@ -161,7 +161,7 @@ func witnesses(c *cluster.Cluster) (map[string]int64, error) {
 }
 
 // kill kills in turn: a node, a ledger, an allocator; and starts each again.
-func (s *soak) kill(ctx context.Context, c *cluster.Cluster, kills map[string]int) error {
+func (s *soak) kill(ctx context.Context, c *testbed.Site, kills map[string]int) error {
 	for i := 0; ; i++ {
 		if sleep(ctx, s.KillEvery); ctx.Err() != nil {
 			return nil
@@ -185,7 +185,7 @@ func (s *soak) kill(ctx context.Context, c *cluster.Cluster, kills map[string]in
 }
 
 // audit waits for the last holds to end, and compares everything.
-func (s *soak) audit(ctx context.Context, c *cluster.Cluster, crowd *crowd, r *soakResult) error {
+func (s *soak) audit(ctx context.Context, c *testbed.Site, crowd *crowd, r *soakResult) error {
 	o := &orders{Hold: crowd.hold}
 	compared := &ordersResult{Told: r.Told, Interrupted: r.Interrupted}
 	if err := o.compare(ctx, c, crowd, compared); err != nil {

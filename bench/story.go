@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // faults are what goes wrong during a sale, by request.
@@ -42,7 +42,7 @@ type event struct {
 // story does the faults at their marks of the sale and notes what it saw.
 type story struct {
 	faults  faults
-	cluster *cluster.Cluster
+	cluster *testbed.Site
 	store   *remotestock.Store
 	meter   *meter
 	tickets int64
@@ -56,7 +56,7 @@ type story struct {
 	unshown   []string // what did not come to happen, and so was not shown
 }
 
-func newStory(f faults, c *cluster.Cluster, store *remotestock.Store, m *meter, tickets int64) *story {
+func newStory(f faults, c *testbed.Site, store *remotestock.Store, m *meter, tickets int64) *story {
 	return &story{faults: f, cluster: c, store: store, meter: m, tickets: tickets, remaining: tickets, start: time.Now()}
 }
 

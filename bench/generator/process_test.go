@@ -11,14 +11,14 @@ import (
 	"strings"
 	"testing"
 
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // startProcess starts a real one with tokens for so many buyers.
 func startProcess(t *testing.T, buyers int) *Process {
 	t.Helper()
 	keys := filepath.Join(t.TempDir(), "keys.json")
-	if err := cluster.NewIssuer().Save(keys); err != nil {
+	if err := testbed.NewIssuer().Save(keys); err != nil {
 		t.Fatal(err)
 	}
 	p, err := Start(t.Context(), keys, buyers)
@@ -146,7 +146,7 @@ func TestContextThatEndsStopsTheRunOnly(t *testing.T) {
 
 func TestProcessThatDiesIsAnError(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "keys.json")
-	if err := cluster.NewIssuer().Save(keys); err != nil {
+	if err := testbed.NewIssuer().Save(keys); err != nil {
 		t.Fatal(err)
 	}
 	p, err := Start(t.Context(), keys, 10)
@@ -170,7 +170,7 @@ func TestProcessThatCanNotStartIsAnError(t *testing.T) {
 		t.Error("without keys: got no error")
 	}
 	keys := filepath.Join(t.TempDir(), "keys.json")
-	if err := cluster.NewIssuer().Save(keys); err != nil {
+	if err := testbed.NewIssuer().Save(keys); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

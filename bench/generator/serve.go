@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // Command is the process's command line, which Start calls by the name of generate.
@@ -24,7 +24,7 @@ const tokenLife = 24 * time.Hour
 
 // Run signs the tokens and serves on standard input and output.
 func (c *Command) Run() error {
-	issuer, err := cluster.LoadIssuer(c.Keys)
+	issuer, err := testbed.LoadIssuer(c.Keys)
 	if err != nil {
 		return err
 	}

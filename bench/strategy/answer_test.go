@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onsale/internal/buyerapi"
-	"onsale/internal/cluster"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 func TestAnswers(t *testing.T) {
@@ -89,7 +89,7 @@ func wantProblem(t *testing.T, a answer, detail string) {
 
 func TestRefusalsThatAskNoStore(t *testing.T) {
 	x := serve(t, fake{})
-	bearer := func(i *cluster.Issuer, life time.Duration) string {
+	bearer := func(i *testbed.Issuer, life time.Duration) string {
 		token, err := i.Token("Ada", life)
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +103,7 @@ func TestRefusalsThatAskNoStore(t *testing.T) {
 	}{
 		{"no token", "POST", path, "", one, "unauthorized"},
 		{"another scheme", "POST", path, "Basic " + good[7:], one, "unauthorized"},
-		{"a stranger's signature", "POST", path, bearer(cluster.NewIssuer(), time.Hour), one, "unauthorized"},
+		{"a stranger's signature", "POST", path, bearer(testbed.NewIssuer(), time.Hour), one, "unauthorized"},
 		{"an expired token", "POST", path, bearer(x.issuer, -time.Second), one, "unauthorized"},
 		{"no body", "POST", path, good, "", "invalid-request"},
 		{"two tickets", "POST", path, good, `{"quantity":2}`, "invalid-request"},

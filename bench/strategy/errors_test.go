@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/redis/go-redis/v9"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // Only proof that nothing was written makes a failed write anything but unknown.

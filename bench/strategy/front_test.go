@@ -15,14 +15,14 @@ import (
 	"time"
 
 	"onsale/internal/buyerapi"
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // site is a front that a test serves.
 type site struct {
 	Admin
-	issuer *cluster.Issuer
+	issuer *testbed.Issuer
 	end    context.CancelFunc
 	served chan error // what Serve returned
 }
@@ -35,7 +35,7 @@ func serve(t *testing.T, s Strategy) site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := site{issuer: cluster.NewIssuer(), served: make(chan error, 1)}
+	x := site{issuer: testbed.NewIssuer(), served: make(chan error, 1)}
 	x.URL = "http://" + l.Addr().String()
 	verifier := verifierOf(t, x.issuer)
 	var ctx context.Context
@@ -54,13 +54,13 @@ func serve(t *testing.T, s Strategy) site {
 	return x
 }
 
-func verifierOf(t *testing.T, issuer *cluster.Issuer) *buyerapi.Verifier {
+func verifierOf(t *testing.T, issuer *testbed.Issuer) *buyerapi.Verifier {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys.json")
 	if err := issuer.Save(file); err != nil {
 		t.Fatal(err)
 	}
-	v, err := buyerapi.LoadVerifier(file, cluster.Audience)
+	v, err := buyerapi.LoadVerifier(file, testbed.Audience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestServe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := site{issuer: cluster.NewIssuer()}
+		x := site{issuer: testbed.NewIssuer()}
 		x.URL = "http://" + process.Loopback(port)
 		ctx, end := context.WithCancel(t.Context())
 		served := make(chan error, 1)

@@ -12,8 +12,8 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
+	"onsale/internal/testbed/process"
 )
 
 // The stores of all tests that leave them alive; each test sells under names of its

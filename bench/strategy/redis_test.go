@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // inRedis runs the test for each strategy in Redis.

@@ -7,15 +7,16 @@ import (
 
 	"go.uber.org/zap"
 
-	"onsale/internal/cluster"
+	"onsale/internal/app"
+	"onsale/internal/app/allocator"
 )
 
 func main() {
-	cluster.Main("allocator", "Plans every node's share of the stock, renders Nginx's upstream, serves the operators' API.", run)
+	app.Main("allocator", "Plans every node's share of the stock, renders Nginx's upstream, serves the operators' API.", run)
 }
 
-func run(ctx context.Context, config cluster.AllocatorConfig, log *zap.Logger) error {
-	allocator, err := cluster.NewAllocator(config, log)
+func run(ctx context.Context, config allocator.Config, log *zap.Logger) error {
+	allocator, err := allocator.New(config, log)
 	if err != nil {
 		return err
 	}

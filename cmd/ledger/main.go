@@ -7,15 +7,16 @@ import (
 
 	"go.uber.org/zap"
 
-	"onsale/internal/cluster"
+	"onsale/internal/app"
+	"onsale/internal/app/ledger"
 )
 
 func main() {
-	cluster.Main("ledger", "Copies sales, orders and payments from their streams in Redis to PostgreSQL.", run)
+	app.Main("ledger", "Copies sales, orders and payments from their streams in Redis to PostgreSQL.", run)
 }
 
-func run(ctx context.Context, config cluster.LedgerConfig, log *zap.Logger) error {
-	ledger, err := cluster.NewLedger(ctx, config, log)
+func run(ctx context.Context, config ledger.Config, log *zap.Logger) error {
+	ledger, err := ledger.New(ctx, config, log)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"onsale/internal/cluster"
+	"onsale/internal/app"
+	"onsale/internal/app/node"
 )
 
 func main() {
@@ -17,11 +18,11 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	cluster.Main("node", "A selling node: serves the buyers' API from its share of the stock.", run)
+	app.Main("node", "A selling node: serves the buyers' API from its share of the stock.", run)
 }
 
-func run(ctx context.Context, config cluster.NodeConfig, log *zap.Logger) error {
-	node, err := cluster.NewNode(config, log)
+func run(ctx context.Context, config node.Config, log *zap.Logger) error {
+	node, err := node.New(config, log)
 	if err != nil {
 		return err
 	}

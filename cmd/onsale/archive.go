@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
 )
 
@@ -14,7 +14,7 @@ import (
 type archive struct {
 	Sales  []string           `arg:"" optional:"" help:"Ids of closed sales; without any, all that --closed-for names."`
 	After  time.Duration      `name:"closed-for" default:"24h" help:"Without ids: every sale that was closed so long ago, has no holds, and owes no refunds."`
-	Stores cluster.StoreFlags `embed:""`
+	Stores operate.StoreFlags `embed:""`
 }
 
 // Run archives, and names each sale. One that can't be archived does not keep the others.
@@ -28,7 +28,7 @@ func (a *archive) Run(ctx context.Context, c *console) error {
 	}
 	var errs []error
 	for _, id := range ids {
-		if err := cluster.Archive(ctx, a.Stores, id, c.log); err != nil {
+		if err := operate.Archive(ctx, a.Stores, id, c.log); err != nil {
 			errs = append(errs, fmt.Errorf("archive %s: %w", id, err))
 			continue
 		}
@@ -41,7 +41,7 @@ func (a *archive) Run(ctx context.Context, c *console) error {
 
 func (a *archive) ids(ctx context.Context, c *console) ([]sale.ID, error) {
 	if len(a.Sales) == 0 {
-		return cluster.Over(ctx, a.Stores, a.After, c.log)
+		return operate.Over(ctx, a.Stores, a.After, c.log)
 	}
 	ids := make([]sale.ID, len(a.Sales))
 	var errs []error

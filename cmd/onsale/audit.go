@@ -9,7 +9,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
 	"onsale/internal/throttle"
 )
@@ -18,7 +18,7 @@ import (
 type audit struct {
 	Sale   string             `arg:"" optional:"" help:"The sale's id; without it every sale."`
 	Rest   throttle.Rest      `default:"3" help:"How long to rest after each piece that is read, in multiples of the time that it took; 0: not at all. Raised, buyers notice less of the audit of a sale that sells; lowered, it is done sooner."`
-	Stores cluster.StoreFlags `embed:""`
+	Stores operate.StoreFlags `embed:""`
 }
 
 // Validate reports a flag that makes no sense, see kong.
@@ -41,7 +41,7 @@ func (a *audit) Run(ctx context.Context, c *console) error {
 		}
 		return report(ctx, c, a.Stores, a.Rest, id)
 	}
-	ids, err := cluster.Sales(ctx, a.Stores, c.log)
+	ids, err := operate.Sales(ctx, a.Stores, c.log)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -54,10 +54,10 @@ func (a *audit) Run(ctx context.Context, c *console) error {
 
 // report audits the sales and prints what came out, for all of them even where
 // one is broken.
-func report(ctx context.Context, c *console, at cluster.StoreFlags, rest throttle.Rest, ids ...sale.ID) error {
+func report(ctx context.Context, c *console, at operate.StoreFlags, rest throttle.Rest, ids ...sale.ID) error {
 	var errs []error
 	for _, id := range ids {
-		found, err := cluster.Audit(ctx, at, id, rest, c.log)
+		found, err := operate.Audit(ctx, at, id, rest, c.log)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("audit of %s: %w", id, err))
 			continue
@@ -73,7 +73,7 @@ func report(ctx context.Context, c *console, at cluster.StoreFlags, rest throttl
 }
 
 // printAudit writes the books side by side, and every fault below them.
-func printAudit(w io.Writer, a cluster.Audited) error {
+func printAudit(w io.Writer, a operate.Audited) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"sale", "in", "total", "remaining", "held", "paid", "orders", "payments", "refunds due"})

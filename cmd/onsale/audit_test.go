@@ -11,15 +11,15 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 func TestAudit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	e, err := cluster.StartEmbedded(ctx, cluster.EmbeddedOptions{Nodes: 1}, zap.NewNop())
+	e, err := testbed.StartEmbedded(ctx, testbed.EmbeddedOptions{Nodes: 1}, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
+	"onsale/internal/operate"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // dev runs a whole sale site on this machine until it is interrupted.
@@ -154,7 +154,7 @@ type facts struct {
 	token   string // for the admin API
 	metrics []endpoint
 	honesty string // what this site can and can't show
-	stores  cluster.StoreFlags
+	stores  operate.StoreFlags
 }
 
 // endpoint is one member's metrics.
@@ -196,7 +196,7 @@ func spelled(arg0 string) string {
 }
 
 // storeFlags are what audit has to be told to find this site's stores.
-func storeFlags(at cluster.StoreFlags) string {
+func storeFlags(at operate.StoreFlags) string {
 	flags := " --redis-addr " + strings.Join(at.Redis.Addrs, ",")
 	if at.Database.URL != "" {
 		flags += " --database-url '" + at.Database.URL + "'"

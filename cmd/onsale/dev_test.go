@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 func TestDevSellsInOneProcess(t *testing.T) {
@@ -199,7 +199,7 @@ func TestTheToolIsSpelledAsItWasStarted(t *testing.T) {
 }
 
 func TestDevWithoutPostgreSQLSaysSo(t *testing.T) {
-	site := realSite{&cluster.Cluster{Redis: new(process.Redis), Nginx: new(process.Nginx), Allocators: []*cluster.Member{{}}}}
+	site := realSite{&testbed.Site{Redis: new(process.Redis), Nginx: new(process.Nginx), Allocators: []*testbed.Member{{}}}}
 	const missing = "There is no PostgreSQL here, so orders live in Redis only."
 	if got := site.about(); !strings.HasSuffix(got.honesty, missing) || got.stores.Database.URL != "" {
 		t.Errorf("got %q and the database %q, want %q and none", got.honesty, got.stores.Database.URL, missing)

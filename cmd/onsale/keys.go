@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"onsale/internal/cluster"
 	"onsale/internal/payment"
+	"onsale/internal/testbed"
 )
 
 // defaultKeys is where dev keeps its signing keys and token finds them.
@@ -44,15 +44,15 @@ func keepSecret(file string) (payment.Secret, error) {
 // keepIssuer loads the signing keys from file, or makes new ones and saves
 // them there. They outlive the site, so that tokens signed for one run are
 // good for the next; nothing but development trusts them.
-func keepIssuer(file string) (*cluster.Issuer, error) {
-	issuer, err := cluster.LoadIssuer(file)
+func keepIssuer(file string) (*testbed.Issuer, error) {
+	issuer, err := testbed.LoadIssuer(file)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return issuer, err
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
-	issuer = cluster.NewIssuer()
+	issuer = testbed.NewIssuer()
 	if err := issuer.Save(file); err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"onsale/internal/cluster"
+	"onsale/internal/app"
 )
 
 // commands are what the tool does, each in the file of its name.
@@ -43,7 +43,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c commands
 	parser, err := kong.New(&c, kong.Name("onsale"), kong.Writers(stdout, stderr), kong.Vars{"keys": defaultKeys(), "secrets": secretsBeside(defaultKeys())},
-		kong.Description("Runs, feeds and checks ticket sales."), cluster.Values)
+		kong.Description("Runs, feeds and checks ticket sales."), app.Values)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"onsale/internal/cluster"
+	"onsale/internal/app"
 	"onsale/internal/ledger"
+	"onsale/internal/operate"
 	"onsale/internal/reconcile"
 	"onsale/internal/sale"
 )
@@ -26,8 +27,8 @@ type reconciling struct {
 	Force        bool               `help:"Reconcile a sale that has lost nothing, too."`
 	WithoutNodes bool               `name:"without-nodes" help:"Go on although a node that runs does not answer: holds that it alone remembers are lost."`
 	Wait         time.Duration      `default:"30s" help:"How long the ledger that reads the sale may take to leave it to this command."`
-	Operators    cluster.AdminFlags `embed:""`
-	Stores       cluster.StoreFlags `embed:""`
+	Operators    app.AdminFlags     `embed:""`
+	Stores       operate.StoreFlags `embed:""`
 }
 
 // Run prints the plan, carries it out unless told otherwise, and audits the sale.
@@ -36,7 +37,7 @@ func (r *reconciling) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	o := cluster.ReconcileOptions{
+	o := operate.ReconcileOptions{
 		Decisions: reconcile.Decisions{
 			Keep: map[sale.Buyer]sale.OrderID{}, TwoOrders: reconcile.TwoOrders(r.TwoOrders),
 			Oversold: reconcile.Oversold(r.Oversold), Lives: reconcile.Lives(r.Lives), Restocks: r.Restock,
@@ -46,7 +47,7 @@ func (r *reconciling) Run(ctx context.Context, c *console) error {
 	for buyer, order := range r.Keep {
 		o.Decisions.Keep[sale.Buyer(buyer)] = sale.OrderID(order)
 	}
-	plan, err := cluster.Reconcile(ctx, r.Stores, r.Operators, id, o, c.say, c.log)
+	plan, err := operate.Reconcile(ctx, r.Stores, r.Operators, id, o, c.say, c.log)
 	whole := errors.Is(err, ledger.ErrWhole)
 	if err == nil || errors.Is(err, ledger.ErrUndecided) {
 		if perr := r.print(c, plan); perr != nil {

@@ -19,9 +19,10 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
+	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // walk is one section of docs/runbook/recovery.md: its title and the commands under it.
@@ -57,7 +58,7 @@ func walks(t *testing.T) map[string]walk {
 
 // damaged is a site whose ledger reconciles nothing by itself.
 type damaged struct {
-	*cluster.Cluster
+	*testbed.Site
 	ctx   context.Context
 	store *remotestock.Store
 	redis redis.UniversalClient
@@ -68,7 +69,7 @@ func startDamaged(t *testing.T) *damaged {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
-	c, err := cluster.Start(ctx, cluster.Options{
+	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 2, Allocators: 1, Ledgers: 1, NodeArgs: []string{"--drain-delay", "0s"}, LedgerArgs: []string{"--no-auto-reconcile"},
 	})
 	if err != nil {
@@ -413,7 +414,7 @@ func (d *damaged) follow(t *testing.T, w walk, id string, damage func(*testing.T
 	d.committed(t, id)
 	d.await(t, "the sale sells on", func() bool { return d.buy(t, id, "zoe") != "" })
 	d.committed(t, id)
-	a, err := cluster.Audit(d.ctx, d.Stores(), sale.ID(id), 0, zap.NewNop())
+	a, err := operate.Audit(d.ctx, d.Stores(), sale.ID(id), 0, zap.NewNop())
 	if err != nil || len(a.Faults) > 0 {
 		t.Fatalf("audit: %q, %v", a.Faults, err)
 	}

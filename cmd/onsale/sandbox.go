@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"time"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // sandbox is dev's payment provider: whoever posts an order to it, as the buyers'

@@ -16,15 +16,15 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // records is a real site with a ledger, for commands that look at what it keeps.
 type records struct {
-	*cluster.Cluster
+	*testbed.Site
 	ctx     context.Context
 	redis   redis.UniversalClient
 	store   *remotestock.Store
@@ -34,7 +34,7 @@ type records struct {
 func startRecords(t *testing.T) *records {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	c, err := cluster.Start(ctx, cluster.Options{Nodes: 1, Allocators: 1, Ledgers: 1, NodeArgs: []string{"--drain-delay", "0s"}, LedgerArgs: []string{"--no-auto-reconcile"}})
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: 1, Allocators: 1, Ledgers: 1, NodeArgs: []string{"--drain-delay", "0s"}, LedgerArgs: []string{"--no-auto-reconcile"}})
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func startRecords(t *testing.T) *records {
 		t.Fatal(err)
 	}
 	r := &records{
-		Cluster: c, ctx: ctx, redis: client, secrets: filepath.Join(t.TempDir(), "secret"),
+		Site: c, ctx: ctx, redis: client, secrets: filepath.Join(t.TempDir(), "secret"),
 		store: remotestock.New(client, "test", config, remotestock.Hooks{}, zap.NewNop()),
 	}
 	t.Cleanup(func() {

@@ -5,15 +5,16 @@ import (
 	"net"
 	"slices"
 
-	"onsale/internal/cluster"
-	"onsale/internal/cluster/process"
+	"onsale/internal/operate"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 )
 
 // embedded runs the site inside this process.
-func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer, provider payment.Secret) (site, error) {
-	e, err := cluster.StartEmbedded(ctx, cluster.EmbeddedOptions{
+func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, issuer *testbed.Issuer, provider payment.Secret) (site, error) {
+	e, err := testbed.StartEmbedded(ctx, testbed.EmbeddedOptions{
 		Nodes: d.Nodes, Issuer: issuer, Payments: provider,
 		Front: func(ctx context.Context, view func() sale.View) error { return newFront(view, c.log).run(ctx, l) },
 	}, c.log)
@@ -24,24 +25,24 @@ func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, issuer *
 }
 
 type embeddedSite struct {
-	*cluster.Embedded
+	*testbed.Embedded
 	front string
 }
 
 func (s embeddedSite) about() facts {
 	f := facts{
-		front: s.front, admin: "http://" + s.Allocator.Admin, token: s.AdminToken, stores: cluster.StoreFlags{Redis: s.Redis()},
+		front: s.front, admin: "http://" + s.Allocator.Admin, token: s.AdminToken, stores: operate.StoreFlags{Redis: s.Redis()},
 		honesty: "One process with stand-ins for Redis (in memory, not durable) and Nginx, and without a ledger: orders live\n" +
 			"in that memory only, and what is measured here counts for nothing. --real runs the real ones.",
 	}
-	for _, m := range append([]cluster.Endpoint{s.Allocator}, s.Nodes...) {
+	for _, m := range append([]testbed.Endpoint{s.Allocator}, s.Nodes...) {
 		f.metrics = append(f.metrics, endpoint{m.Name, "http://" + m.Admin + "/metrics"})
 	}
 	return f
 }
 
 // real runs the site as separate processes.
-func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *cluster.Issuer, provider payment.Secret) (site, error) {
+func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *testbed.Issuer, provider payment.Secret) (site, error) {
 	// Known before anything is built or started.
 	for _, program := range []string{"redis-server", "nginx"} {
 		if _, err := process.Find(program, program); err != nil {
@@ -59,7 +60,7 @@ func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *clus
 		c.say("no ledger: " + err.Error())
 		ledgers = 0
 	}
-	r, err := cluster.Start(ctx, cluster.Options{
+	r, err := testbed.Start(ctx, testbed.Options{
 		Nodes: d.Nodes, Allocators: 1, Ledgers: ledgers, Port: port, Issuer: issuer, Payments: provider,
 		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.say,
 	})
@@ -69,7 +70,7 @@ func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *clus
 	return realSite{r}, nil
 }
 
-type realSite struct{ *cluster.Cluster }
+type realSite struct{ *testbed.Site }
 
 // Done is never closed: a process that dies is what this site is for.
 func (s realSite) Done() <-chan struct{} { return nil }

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"onsale/internal/cluster"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 )
 
 // token signs tokens for load generators such as wrk, ab, k6 and hey.
@@ -40,7 +40,7 @@ func (t *token) buyer(number int) string { return t.Prefix + strconv.Itoa(number
 
 // Run prints the tokens. A reader that stops reading ends it without an error.
 func (t *token) Run(c *console) error {
-	issuer, err := cluster.LoadIssuer(t.Keys)
+	issuer, err := testbed.LoadIssuer(t.Keys)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no signing keys in %s: start `onsale dev` first, it saves them", t.Keys)
 	}
@@ -54,7 +54,7 @@ func (t *token) Run(c *console) error {
 	return err
 }
 
-func (t *token) print(c *console, issuer *cluster.Issuer) error {
+func (t *token) print(c *console, issuer *testbed.Issuer) error {
 	w := bufio.NewWriterSize(c.out, 64<<10)
 	for i := range t.Buyers {
 		signed, err := issuer.Token(t.buyer(i+1), t.Life)

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"onsale/internal/buyerapi"
-	"onsale/internal/cluster"
+	"onsale/internal/testbed"
 )
 
 // saved makes signing keys and the verifier of a node that has them.
@@ -26,7 +26,7 @@ func saved(t *testing.T) (file string, verifier *buyerapi.Verifier) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verifier, err = buyerapi.NewVerifier(raw, cluster.Audience); err != nil {
+	if verifier, err = buyerapi.NewVerifier(raw, testbed.Audience); err != nil {
 		t.Fatal(err)
 	}
 	return file, verifier

@@ -1,10 +1,6 @@
 package adminapi
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 
 	"go.uber.org/zap"
@@ -47,29 +43,4 @@ func RegisterHolds(mux *http.ServeMux, token string, holds func(sale.ID) Holds, 
 	}))
 	mux.Handle(holdsPath, h.guard(notAllowed([]string{http.MethodGet})))
 	return nil
-}
-
-// maxHolds bounds what is read of a node's answer: 131,072 holds of some 400 bytes.
-const maxHolds = 128 << 20
-
-// AskHolds asks the node whose admin port is at addr.
-func AskHolds(ctx context.Context, client *http.Client, addr, token string, id sale.ID) (h Holds, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/admin/v1/sales/"+string(id)+"/holds", nil)
-	if err != nil {
-		return h, err
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	answer, err := client.Do(r)
-	if err != nil {
-		return h, err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxHolds))
-	if err != nil {
-		return h, err
-	}
-	if answer.StatusCode != http.StatusOK {
-		return h, fmt.Errorf("%s: %.200s", answer.Status, body)
-	}
-	return h, json.Unmarshal(body, &h)
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/adminapi/client"
 	"onsale/internal/reconcile"
 	"onsale/internal/sale"
 )
@@ -54,7 +55,7 @@ func TestWhatANodeRemembersIsRead(t *testing.T) {
 		}
 		return want
 	})
-	got, err := adminapi.AskHolds(t.Context(), server.Client(), server.Listener.Addr().String(), token, "s")
+	got, err := askHolds(t, server.Listener.Addr().String(), token)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("got %v (-want +got):\n%s", err, diff)
 	}
@@ -66,7 +67,7 @@ func TestANodesMemoryIsGuarded(t *testing.T) {
 		a := ask(t, server, "GET", holdsOfS, "", "Authorization", authorization)
 		wantProblem(t, a, http.StatusUnauthorized, "unauthorized")
 	}
-	if _, err := adminapi.AskHolds(t.Context(), server.Client(), server.Listener.Addr().String(), "another token of a site", "s"); err == nil || !strings.Contains(err.Error(), "401") {
+	if _, err := askHolds(t, server.Listener.Addr().String(), "another token of a site"); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("got error %v, want one with 401", err)
 	}
 }
@@ -87,7 +88,7 @@ func TestANodesMemoryIsOnlyRead(t *testing.T) {
 func TestANodeWithoutATokenKeepsItsMemoryToItself(t *testing.T) {
 	server := serveHolds(t, "", nobodyAsks(t))
 	for _, sent := range []string{"", token, "no token at all"} {
-		_, err := adminapi.AskHolds(t.Context(), server.Client(), server.Listener.Addr().String(), sent, "s")
+		_, err := askHolds(t, server.Listener.Addr().String(), sent)
 		if err == nil || !strings.Contains(err.Error(), "403") || !strings.Contains(err.Error(), "--admin-token-file") {
 			t.Errorf("token %q: got error %v, want one with 403 and --admin-token-file", sent, err)
 		}
@@ -106,12 +107,16 @@ func TestANodeThatDoesNotAnswerInOurWordsIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(serve)
 			defer server.Close()
-			if got, err := adminapi.AskHolds(t.Context(), server.Client(), server.Listener.Addr().String(), token, "s"); err == nil {
+			if got, err := askHolds(t, server.Listener.Addr().String(), token); err == nil {
 				t.Errorf("got %+v, want an error", got)
 			}
 		})
 	}
-	if _, err := adminapi.AskHolds(t.Context(), http.DefaultClient, "127.0.0.1:1", token, "s"); err == nil {
+	if _, err := askHolds(t, "127.0.0.1:1", token); err == nil {
 		t.Error("got no error where nobody listens")
 	}
+}
+
+func askHolds(t *testing.T, addr, token string) (adminapi.Holds, error) {
+	return client.Client{Addr: addr, Token: token}.Holds(t.Context(), "s")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"onsale/internal/cluster/process"
+	"onsale/internal/testbed/process"
 )
 
 // testTTL keeps the tests short; everything else is derived from it.

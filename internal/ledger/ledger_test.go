@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // shares is how many sales each of the named ledgers holds.

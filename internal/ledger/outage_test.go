@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 func TestPostgresKilledInTheMiddle(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // bounced is an empty database behind a PgBouncer that has two connections for it.

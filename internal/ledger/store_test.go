@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3/lock"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // database makes an empty database on the shared server and returns its URL.

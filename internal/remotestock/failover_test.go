@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // go-redis asks a Redis Cluster once a minute who serves which slot, and a call

@@ -14,9 +14,9 @@ import (
 	"pgregory.net/rapid"
 
 	"onsale/internal/audit"
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // startRedis starts a server that the test may torment.

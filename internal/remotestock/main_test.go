@@ -10,9 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // server is one real redis-server for all tests of the package that leave it

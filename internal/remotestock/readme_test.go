@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/remotestock"
+	"onsale/internal/testbed/process"
 )
 
 // The README's redis-server would not start, or served nobody: in protected mode without a

@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // startByClock starts a server whose clock can be set.

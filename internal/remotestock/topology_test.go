@@ -12,11 +12,11 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
-	"onsale/internal/cluster/process"
 	"onsale/internal/keyspace"
 	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process"
 )
 
 // sell is one sale's life from opening to closing, on whatever Redis there is.

@@ -1,0 +1,275 @@
+package allocator
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/adminport"
+	"onsale/internal/app"
+	"onsale/internal/app/gossip"
+	"onsale/internal/lease"
+	"onsale/internal/membership"
+	"onsale/internal/rebalance"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+	"onsale/internal/telemetry"
+	"onsale/internal/upstream"
+)
+
+// Config is an allocator's command line.
+type Config struct {
+	Name      string `env:"ONSALE_NAME" default:"allocator-${hostname}" help:"Unique name in the gossip."`
+	Admin     string `default:"127.0.0.1:9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health and metrics. Whoever reaches it reads health and metrics without a token: keep it on loopback or a private network."`
+	TokenFile string `required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
+	Tolerate  int    `default:"-1" env:"ONSALE_TOLERATE" help:"Nodes that may vanish at once without a round trip for the others; -1 means 5 % of them, at least one."`
+
+	Ledger bool `default:"true" negatable:"" env:"ONSALE_LEDGER" help:"The site has a ledger: a sale sells once it is recorded there. --no-ledger: it has none, and what Redis loses is lost."`
+
+	Upstream string `env:"ONSALE_UPSTREAM" help:"Nginx's upstream.conf to render. Empty: none."`
+	Test     string `name:"nginx-test" env:"ONSALE_NGINX_TEST" help:"Command that tests Nginx's configuration, its words separated by blanks. Empty where a watcher beside Nginx does it."`
+	Reload   string `name:"nginx-reload" env:"ONSALE_NGINX_RELOAD" help:"Command that reloads Nginx, its words separated by blanks. Empty where a watcher beside Nginx does it."`
+
+	Site   app.SiteFlags  `embed:""`
+	Redis  app.RedisFlags `embed:"" prefix:"redis-"`
+	Gossip gossip.Flags   `embed:"" prefix:"gossip-"`
+
+	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: whoever reaches the port can take nodes out of the upstream."`
+}
+
+// Allocator plans, publishes the upstream and serves the operators.
+type Allocator struct {
+	config    Config
+	log       *zap.Logger
+	client    redis.UniversalClient
+	store     *remotestock.Store
+	gossip    *membership.Gossip
+	loop      *rebalance.Loop
+	publisher *upstream.Publisher
+	relay     *relay
+	admin     *adminapi.Handler
+	site      remotestock.Site
+	token     string // the operators'
+	metrics   *telemetry.Metrics
+	up        atomic.Bool
+	answered  atomic.Int64 // when Redis last answered a call for the lease, in Unix milliseconds
+	owed      atomic.Bool  // the last look at the upstream failed, or there was none yet
+}
+
+// New wires an allocator. It starts nothing and fails on a
+// configuration that can't work.
+func New(config Config, log *zap.Logger) (*Allocator, error) {
+	remotestock.SetLog(log)
+	a := &Allocator{config: config, log: log.With(zap.String("allocator", config.Name)), metrics: telemetry.New()}
+	if err := config.Redis.CheckAddresses(config.Admin); err != nil {
+		return nil, err
+	}
+	var err1, err2 error
+	var member membership.Config
+	a.token, err1 = app.AdminFlags{TokenFile: config.TokenFile}.Token()
+	member, err2 = config.Gossip.Config(config.Name, membership.RoleAllocator, config.InsecureGossip)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	a.site = config.Site.Site(member.Key)
+	a.site.Ledger = map[bool]string{true: "1", false: "0"}[config.Ledger]
+	redisConfig := config.Redis.Config()
+	redisConfig.Ledger = config.Ledger
+	var err error
+	if a.client, err = remotestock.Dial(redisConfig); err != nil {
+		return nil, err
+	}
+	meters := a.metrics.NewAllocator()
+	a.metrics.Flag("onsale_rebalance_ready", "1 while Redis answers this allocator and Nginx's upstream is what it should be.", a.Ready)
+	if a.gossip, err = membership.New(member, gossip.Registry{Client: a.client, Prefix: a.config.Redis.Prefix}, log, memberHooks(meters)); err != nil {
+		return nil, err
+	}
+	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{
+		Lost:   func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+		Looked: app.Looked(a.metrics),
+	}, a.log)
+	a.store = store
+	if a.admin, err = adminapi.New(store, a.gossip.View, a.token, a.log); err != nil {
+		return nil, err
+	}
+	return a, a.wire(store, meters)
+}
+
+func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) error {
+	plan := rebalance.DefaultConfig()
+	plan.Tolerate = a.config.Tolerate
+	a.relay = newRelay(a.gossip)
+	mine := lease.New(a.client, a.config.Redis.Prefix, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime)
+	holder := func(told func(error)) rebalance.Holder {
+		report := func(err error) {
+			if err == nil {
+				a.answered.Store(time.Now().UnixMilli())
+			}
+			told(err)
+		}
+		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
+	}
+	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, rebalance.Hooks{
+		Planned: func(id sale.ID, _ sale.Generation, r rebalance.Reason, _ int) { meters.Planned(string(id), string(r)) },
+		Leading: meters.Leading,
+		Expired: func(id sale.ID, holds int) { meters.Expired(string(id), holds) },
+		Failed:  func(op rebalance.Op, _ error) { meters.Failed(string(op)) },
+	}, a.log)
+	if a.config.Upstream == "" {
+		return plan.Validate()
+	}
+	c := upstream.DefaultConfig()
+	c.Test, c.Reload = strings.Fields(a.config.Test), strings.Fields(a.config.Reload)
+	file, err := filepath.Abs(a.config.Upstream)
+	if err != nil {
+		return err
+	}
+	c.File = file
+	a.owed.Store(true)
+	a.publisher, err = upstream.New(a.relay.reader(), c, upstream.Hooks{
+		Published: func(_, _ int, took time.Duration) { meters.Published(took) },
+		InForce: func(nodes, selling int) {
+			a.owed.Store(false)
+			meters.InForce(nodes, selling)
+		},
+		Failed: func(error) {
+			a.owed.Store(true)
+			meters.Unpublished()
+		},
+		Restored: meters.Restored,
+		LeftOut:  meters.LeftOut,
+	}, a.log)
+	return errors.Join(plan.Validate(), err)
+}
+
+func memberHooks(m *telemetry.Allocator) membership.Hooks {
+	count := func(event string) func(sale.Node) { return func(sale.Node) { m.Member(event) } }
+	return membership.Hooks{Joined: count("joined"), Left: count("left"), Failed: count("failed"), Updated: count("updated")}
+}
+
+// allocatorStale is how long Redis may not answer before an allocator is not ready: six tries for the lease.
+const allocatorStale = 3 * time.Second
+
+// View is the nodes that gossip knows.
+func (a *Allocator) View() sale.View { return a.gossip.View() }
+
+// GossipAddr is where gossip listens; empty before it does.
+func (a *Allocator) GossipAddr() string { return a.gossip.LocalAddr() }
+
+// Ready reports whether the allocator does its work, as the leader or to take over.
+func (a *Allocator) Ready() bool { return a.unready() == nil }
+
+// Run plans and serves until ctx ends. It returns an error where it could not
+// start, or a part of it stopped by itself.
+func (a *Allocator) Run(ctx context.Context) error {
+	defer a.client.Close()
+	if err := app.CheckFiles(a.config.Redis.Config().Pool, 0); err != nil {
+		return err
+	}
+	port, err := adminport.Listen(a.config.Admin)
+	if err != nil {
+		return err
+	}
+	mux := a.metrics.AdminMux(a.unready, a.store.Notes)
+	a.admin.Register(mux)
+	if err := adminapi.RegisterProfiles(mux, a.token, a.log); err != nil {
+		return errors.Join(err, port.Close())
+	}
+
+	parts := app.NewGroup(ctx)
+	parts.Run("site", func(ctx context.Context) error { return a.store.KeepSite(ctx, a.site) })
+	// Operators get no answer from another site's Redis. One that is away has none to give.
+	a.awaitSite(parts.Running())
+	parts.Run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
+	parts.Run("settings", a.store.Watch)
+	parts.Run("gossip", a.gossip.Run)
+	parts.Run("relay", a.relay.run)
+	parts.Run("planning", func(ctx context.Context) error {
+		if !a.store.AwaitSite(ctx) {
+			return nil
+		}
+		return a.loop.Run(ctx)
+	})
+	if a.publisher != nil {
+		parts.Run("upstream", a.publisher.Run)
+	}
+	if !a.config.Ledger {
+		a.log.Warn("this site has no ledger: sales are opened without a record of them, and what Redis loses can't be put back")
+	}
+	a.up.Store(true)
+	a.log.Info("allocator is up", zap.String("admin", port.Addr().String()))
+	<-parts.Running().Done()
+	a.up.Store(false)
+	return parts.Stop()
+}
+
+// awaitSite waits until the allocator has joined the site, or for as long as Redis may take to
+// say that it is another one.
+func (a *Allocator) awaitSite(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, a.config.Redis.Config().Call)
+	defer cancel()
+	a.store.AwaitSite(ctx)
+}
+
+// unready is why the allocator does not do its work, or nil.
+func (a *Allocator) unready() error {
+	switch {
+	case !a.up.Load():
+		return errors.New("it is starting or stopping")
+	case time.Since(time.UnixMilli(a.answered.Load())) > allocatorStale:
+		return errors.New("no answer from Redis")
+	case a.owed.Load():
+		return errors.New("the upstream of Nginx is not what it should be")
+	}
+	return a.store.Unsafe()
+}
+
+// relay passes gossip's one signal on to several readers.
+type relay struct {
+	gossip  *membership.Gossip
+	readers []*reader
+}
+
+type reader struct {
+	gossip  *membership.Gossip
+	changed chan struct{}
+}
+
+func newRelay(g *membership.Gossip) *relay { return &relay{gossip: g} }
+
+// reader adds one; before run.
+func (r *relay) reader() *reader {
+	n := &reader{gossip: r.gossip, changed: make(chan struct{}, 1)}
+	r.readers = append(r.readers, n)
+	return n
+}
+
+func (r *relay) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.gossip.Changed():
+		}
+		for _, n := range r.readers {
+			select {
+			case n.changed <- struct{}{}:
+			default: // a signal is waiting already, and covers this one
+			}
+		}
+	}
+}
+
+// View is the gossip view.
+func (r *reader) View() sale.View { return r.gossip.View() }
+
+// Changed is this reader's own signal.
+func (r *reader) Changed() <-chan struct{} { return r.changed }

@@ -1,0 +1,80 @@
+package app
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"onsale/internal/keyspace"
+	"onsale/internal/remotestock"
+)
+
+// RedisFlags say where Redis is.
+type RedisFlags struct {
+	Addrs         []string `name:"addr" default:"127.0.0.1:6379" env:"ONSALE_REDIS_ADDR" help:"host:port; several for Sentinels or a Cluster."`
+	Master        string   `env:"ONSALE_REDIS_MASTER" help:"Name of the Sentinels' master; the addresses are then the Sentinels'."`
+	Cluster       bool     `env:"ONSALE_REDIS_CLUSTER" help:"The addresses are seeds of a Redis Cluster."`
+	Username      string   `env:"ONSALE_REDIS_USERNAME" help:"Redis user."`
+	Password      string   `env:"ONSALE_REDIS_PASSWORD" help:"Redis password; better in the environment than on the command line."`
+	TLS           bool     `name:"tls" env:"ONSALE_REDIS_TLS" help:"Speak TLS to Redis."`
+	Replicas      int      `default:"0" env:"ONSALE_REDIS_REPLICAS" help:"Replicas that must confirm a call before it is answered; Redis must have min-replicas-to-write as high. 0: a failover may lose the last moments, which are put back from ledger and nodes."`
+	MemoryWarning int      `name:"memory-warning" default:"80" env:"ONSALE_REDIS_MEMORY_WARNING" help:"Percent of maxmemory from which on it is reported. Higher: less time until new holds are refused; lower: reported without need."`
+	AllowDataLoss bool     `env:"ONSALE_REDIS_ALLOW_DATA_LOSS" help:"Sell though Redis's appendonly, appendfsync or no-appendfsync-on-rewrite may lose acknowledged holds when it is killed. For development. A Redis that evicts is refused all the same."`
+	Database      int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
+
+	Prefix keyspace.Prefix `env:"ONSALE_REDIS_PREFIX" help:"Begins the names of all keys of this site, with a colon behind it: for several sites in one Redis. The same for all programs of a site, and nothing that can be changed later."`
+}
+
+// CheckAddresses checks those of Redis, and that of the program's admin port, which flags that were made
+// without a command line may lack.
+func (f RedisFlags) CheckAddresses(admin string) error {
+	return errors.Join(Addresses{"--admin": Given(admin)}.Check(true), Addresses{"--redis-addr": f.Addrs}.Check(false))
+}
+
+// Config is the configuration of a program that these flags were given to.
+func (f RedisFlags) Config() remotestock.Config {
+	c := remotestock.DefaultConfig("")
+	c.Addrs, c.Master, c.Cluster, c.DB, c.TLS = f.Addrs, f.Master, f.Cluster, f.Database, f.TLS
+	c.Replicas, c.AllowDataLoss, c.Prefix = f.Replicas, f.AllowDataLoss, f.Prefix
+	if f.MemoryWarning != 0 { // flags that were made without a command line
+		c.MemoryWarning = f.MemoryWarning
+	}
+	c.Username, c.Password = f.Username, f.Password
+	return c
+}
+
+// SiteFlags say which site this program belongs to.
+type SiteFlags struct {
+	Name string `name:"site" default:"onsale" env:"ONSALE_SITE_NAME" help:"Name of the site that this program belongs to. Redis and the ledger's database keep it, and refuse programs of another site."`
+}
+
+// Site is what a program with this gossip key, which may be none, knows of its site.
+func (f SiteFlags) Site(gossipKey []byte) remotestock.Site {
+	site := remotestock.Site{Name: f.Name}
+	if len(gossipKey) > 0 {
+		// The key itself has at least 128 random bits: its digest gives nothing away.
+		sum := sha256.Sum256(append([]byte("onsale gossip key "), gossipKey...))
+		site.Gossip = hex.EncodeToString(sum[:8])
+	}
+	return site
+}
+
+// AdminFlags say what operators and ledgers show to be let in.
+type AdminFlags struct {
+	TokenFile string `name:"admin-token-file" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
+}
+
+// Token reads the file; without one it is empty.
+func (f AdminFlags) Token() (string, error) {
+	if f.TokenFile == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(f.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("admin token: %w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}

@@ -1,0 +1,288 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/adminport"
+	"onsale/internal/app"
+	"onsale/internal/app/gossip"
+	"onsale/internal/buyerapi"
+	"onsale/internal/checkout"
+	"onsale/internal/lease"
+	"onsale/internal/localstock"
+	"onsale/internal/membership"
+	"onsale/internal/payment"
+	"onsale/internal/reconcile"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+	"onsale/internal/telemetry"
+)
+
+// Config is a node's command line.
+type Config struct {
+	Name      string `env:"ONSALE_NAME" default:"${hostname}" help:"Unique name in the cluster; plans give stock to it."`
+	Listen    string `default:":8081" env:"ONSALE_LISTEN" help:"host:port of the buyers' API."`
+	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, where --listen does not say."`
+	Admin     string `default:"127.0.0.1:9081" env:"ONSALE_ADMIN" help:"host:port of health and metrics, and where ledgers ask what the node remembers: a private address that they reach, where they run on other machines. Whoever reaches it reads health and metrics without a token."`
+	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
+
+	Connections int `default:"0" env:"ONSALE_CONNECTIONS" help:"Buyers' connections at once at most; another one is answered busy. 0: as many as the limit of open files leaves."`
+
+	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens; make secrets makes one."`
+	Webhooks  string `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
+	Audience  string `default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name."`
+
+	Batch int `default:"128" env:"ONSALE_BATCH" help:"Claims in one script call at most."`
+	Calls int `default:"1" env:"ONSALE_CALLS" help:"Script calls of one sale in flight at most."`
+
+	DrainDelay time.Duration `default:"2s" env:"ONSALE_DRAIN_DELAY" help:"How long to serve on after saying goodbye, so that Nginx has left before the port closes."`
+
+	Operators app.AdminFlags `embed:""`
+	Site      app.SiteFlags  `embed:""`
+	Redis     app.RedisFlags `embed:"" prefix:"redis-"`
+	Gossip    gossip.Flags   `embed:"" prefix:"gossip-"`
+
+	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: whoever reaches the port can take nodes out of the upstream."`
+}
+
+// drainLimit bounds how long requests under way may take at shutdown: a claim's
+// patience and one call more.
+const drainLimit = 3 * time.Second
+
+// Knows reports whether the node has read the sale.
+func (n *Node) Knows(id sale.ID) bool {
+	_, known := n.shop.Desk(id)
+	return known
+}
+
+// Node is one selling node, wired.
+type Node struct {
+	config  Config
+	log     *zap.Logger
+	plain   *zap.Logger // without the node's name, for those who add it themselves
+	client  redis.UniversalClient
+	gossip  *membership.Gossip
+	name    *lease.Name
+	shop    *checkout.Shop
+	store   *remotestock.Store
+	site    remotestock.Site
+	token   string // the operators'; empty: nobody may ask what the node remembers
+	handler *buyerapi.Handler
+	server  *fasthttp.Server
+	metrics *telemetry.Metrics
+	door    *buyerapi.Door
+	serving atomic.Bool // the buyers' port is open
+	leaving atomic.Bool
+}
+
+// redis is Redis's configuration with a connection for every call of a busy
+// sale, and some for its polls and draws and for the other sales: a call that
+// finds none in time refuses its claims.
+func (c Config) redis() remotestock.Config {
+	r := c.Redis.Config()
+	r.Pool = max(r.Pool, c.Calls+16)
+	return r
+}
+
+// New wires a node. It starts nothing and fails on a configuration that
+// can't work.
+func New(config Config, log *zap.Logger) (*Node, error) {
+	remotestock.SetLog(log)
+	n := &Node{config: config, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
+	if err := errors.Join(config.Redis.CheckAddresses(config.Admin), app.Addresses{"--listen": {config.Listen}}.Check(true),
+		app.Addresses{"--advertise": app.Given(config.Advertise)}.Check(false)); err != nil {
+		return nil, err
+	}
+	verifier, err1 := buyerapi.LoadVerifier(config.TokenKeys, config.Audience)
+	advertise, err2 := gossip.Reachable(cmp.Or(config.Advertise, config.Listen))
+	member, err3 := config.Gossip.Config(config.Name, membership.RoleNode, config.InsecureGossip)
+	token, err5 := config.Operators.Token()
+	n.token, n.site = token, config.Site.Site(member.Key)
+	var secrets payment.Secrets
+	var err4 error
+	if config.Webhooks != "" {
+		secrets, err4 = payment.LoadSecrets(config.Webhooks)
+	}
+	member.Address, member.Weight = advertise, config.Weight
+	commit := remotestock.DefaultCommitConfig()
+	commit.Batch, commit.Calls = config.Batch, config.Calls
+	store := config.redis()
+	if err := errors.Join(err1, err2, err3, err4, err5, commit.Validate(), store.Validate(), member.Validate()); err != nil {
+		return nil, err
+	}
+	return n, n.wire(store, commit, member, verifier, secrets)
+}
+
+func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, verifier *buyerapi.Verifier, secrets payment.Secrets) (err error) {
+	meters := n.metrics.NewNode(names[buyerapi.Answer](buyerapi.Answers), names[sale.Outcome](sale.Outcomes), n.levels)
+	connections, err := app.Places(redisConfig.Pool, n.config.Connections)
+	if err != nil {
+		return err
+	}
+	n.door = buyerapi.NewDoor(connections)
+	n.metrics.Flag("onsale_buyerapi_short", "1 while this node has no place or no file descriptor for another connection.", n.door.Short)
+	n.metrics.Flag("onsale_checkout_ready", "1 while Redis answers this node's polls.", func() bool { return n.shop != nil && n.shop.Ready() })
+	if n.client, err = remotestock.Dial(redisConfig); err != nil {
+		return err
+	}
+	if n.gossip, err = membership.New(member, gossip.Registry{Client: n.client, Prefix: n.config.Redis.Prefix}, n.plain, membership.Hooks{}); err != nil {
+		return err
+	}
+	n.name = lease.NewName(n.client, n.config.Redis.Prefix, n.config.Name, app.Registration(gossip.Beside(n.config.Admin, member.Address), member.Address), n.plain)
+	store := remotestock.New(n.client, n.config.Name, redisConfig, remotestock.Hooks{
+		Called:     func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
+		Decided:    func(o sale.Outcome) { meters.Decided(int(o)) },
+		Resent:     meters.Resent,
+		Lost:       func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
+		Looked:     app.Looked(n.metrics),
+		Reconciled: func(id sale.ID, epoch int64) { n.shop.Reconciled(id, epoch) },
+	}, n.log)
+	n.store = store
+	n.metrics.Flag("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", store.Tripped)
+	remote := func(id sale.ID, d *checkout.Desk) checkout.Remote { return store.Committer(id, d, commit) }
+	n.shop = checkout.NewShop(store, remote, n.weights, checkout.DefaultConfig(), checkout.Hooks{
+		Local: func(id sale.ID) localstock.Hooks { return localHooks(meters, string(id)) },
+		Ready: func(ready bool) {
+			n.gossip.SetReady(ready && !n.door.Short())
+		},
+	}, n.log)
+	n.handler = buyerapi.New(n.shop, store, verifier, secrets, buyerapi.Hooks{
+		Answered: func(a buyerapi.Answer) { meters.Answered(int(a)) },
+		Bought:   func(_ buyerapi.Answer, d time.Duration) { meters.Bought(d) },
+		Orphan:   meters.Orphan,
+	}, n.log)
+	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
+	n.server = buyerapi.NewServer(n.handler, time.Minute)
+	return nil
+}
+
+// weights are this node's and that of all selling nodes, itself included even
+// where gossip does not count it yet.
+func (n *Node) weights() (own, all int) {
+	own = n.config.Weight
+	view := n.gossip.View()
+	all = view.Weight()
+	for _, other := range view.Selling() {
+		if other.Name == n.config.Name {
+			return own, all
+		}
+	}
+	return own, all + own
+}
+
+// holds is what the node remembers of a sale.
+func (n *Node) holds(id sale.ID) adminapi.Holds {
+	h := adminapi.Holds{Node: n.config.Name, Sale: id, Seen: n.store.Seen(id), Holds: []reconcile.Hold{}}
+	for _, r := range n.shop.Remembered(id) {
+		h.Holds = append(h.Holds, reconcile.Hold{Order: r.Order, Mark: r.Mark, Again: r.Again, Life: n.store.Life(id), Node: n.config.Name})
+	}
+	return h
+}
+
+// Run sells until ctx ends, and then drains: it says goodbye, serves on while
+// Nginx leaves, finishes what is under way, and goes. It returns an error where
+// it could not start, or a part of it stopped by itself.
+//
+// The buyers' port opens last, when the node holds its name and knows what is
+// on sale. Nginx may still name a node that was killed and starts again: until
+// then it is refused at once and asks another, instead of waiting in the
+// backlog of a node that can't answer.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.client.Close()
+	admin, err := adminport.Listen(n.config.Admin)
+	if err != nil {
+		return err
+	}
+	mux := n.metrics.AdminMux(n.Unready, n.store.Notes)
+	if err := errors.Join(adminapi.RegisterHolds(mux, n.token, n.holds, n.log), adminapi.RegisterProfiles(mux, n.token, n.log)); err != nil {
+		return errors.Join(err, admin.Close())
+	}
+
+	// Parts outlive ctx: they serve while the node drains.
+	parts := app.NewGroup(ctx)
+	parts.Run("admin port", func(ctx context.Context) error { return admin.Serve(ctx, mux) })
+	if err := n.open(parts); err != nil {
+		return errors.Join(err, parts.Stop())
+	}
+	<-parts.Running().Done()
+	n.drain(ctx)
+	return parts.Stop()
+}
+
+// open waits until Redis says that it is the site's, takes the name, learns what is on sale, and only then lets buyers and
+// gossip in. Being asked to stop before that is no error.
+func (n *Node) open(parts *app.Group) error {
+	parts.Run("site", func(ctx context.Context) error { return n.store.KeepSite(ctx, n.site) })
+	if !n.store.AwaitSite(parts.Running()) {
+		return nil
+	}
+	if err := n.name.Acquire(parts.Running()); err != nil {
+		return notStopped(parts, err)
+	}
+	parts.Run("settings", n.store.Watch)
+	parts.Run("name", n.name.Run)
+	parts.Run("shop", n.shop.Run)
+	select {
+	case <-n.shop.Known():
+	case <-parts.Running().Done():
+		return nil
+	}
+	// Redis answers now: what it would refuse is known before anything is sold.
+	if err := n.store.CheckReplicas(parts.Running()); err != nil {
+		return notStopped(parts, err)
+	}
+	if err := n.store.Look(parts.Running()); err != nil && parts.Running().Err() == nil {
+		n.log.Warn("can't look at Redis's settings yet", zap.Error(err))
+	}
+	buyers, err := net.Listen("tcp", n.config.Listen)
+	if err != nil {
+		return fmt.Errorf("buyers' API: %w", err)
+	}
+	parts.Run("gossip", n.gossip.Run)
+	select {
+	case <-n.gossip.Started():
+	case <-parts.Running().Done():
+		// Its port may be taken. A server told to end before it serves would serve for ever.
+		return buyers.Close()
+	}
+	parts.Run("buyers' API", func(context.Context) error { return n.server.Serve(n.door.At(buyers)) })
+	parts.Run("buyers' door", n.watchDoor)
+	n.serving.Store(true)
+	n.log.Info("node is up", zap.String("listen", buyers.Addr().String()), zap.String("admin", n.config.Admin))
+	return nil
+}
+
+// notStopped drops an error that only says that the process was asked to stop.
+func notStopped(parts *app.Group, err error) error {
+	if parts.Running().Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// drain is the part of the shutdown that buyers would notice if it were missing.
+func (n *Node) drain(ctx context.Context) {
+	n.leaving.Store(true)
+	n.gossip.SetDraining()
+	n.handler.Drain()
+	if ctx.Err() != nil && n.serving.Load() {
+		n.log.Info("draining", zap.Duration("delay", n.config.DrainDelay))
+		time.Sleep(n.config.DrainDelay)
+	}
+	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
+	if err := n.server.ShutdownWithContext(limit); err != nil {
+		n.log.Warn("requests were still under way at the end of the drain", zap.Error(err))
+	}
+}

@@ -1,0 +1,161 @@
+package testbed_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/operate"
+	"onsale/internal/remotestock"
+	"onsale/internal/testbed"
+)
+
+// binaries has node and allocator, built once for all tests.
+var binaries string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if binaries, err = os.MkdirTemp("", "onsale-bin-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(binaries)
+	if err := testbed.Build(context.Background(), binaries); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// site is a cluster of real processes for one test.
+type site struct {
+	*testbed.Site
+	ctx   context.Context
+	store *remotestock.Store
+}
+
+func start(t *testing.T, o testbed.Options) *site {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	o.Binaries, o.NodeArgs = binaries, append(o.NodeArgs, "--drain-delay", "500ms")
+	c, err := testbed.Start(ctx, o)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	config := c.StoreConfig()
+	client, err := remotestock.Dial(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return &site{c, ctx, remotestock.New(client, "test", config, remotestock.Hooks{}, zap.NewNop())}
+}
+
+// open opens the sale "demo" of so many tickets.
+func (s *site) open(t *testing.T, tickets int64, hold time.Duration) {
+	t.Helper()
+	d := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Total: tickets, Limit: 4, HoldSeconds: hold.Seconds()}
+	if err := s.Open(s.ctx, d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answer is what a buyer is told.
+type answer struct {
+	status  int
+	code    string
+	order   string
+	retried bool
+	header  http.Header
+}
+
+// ask sends a buyer's request, through the front unless path is a whole URL.
+func (s *site) ask(t *testing.T, method, path, buyer, body string) answer {
+	t.Helper()
+	a, err := s.try(method, path, buyer, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (s *site) try(method, path, buyer, body string) (answer, error) {
+	token, err := s.Issuer.Token(buyer, time.Hour)
+	if err != nil {
+		return answer{}, err
+	}
+	if path[0] == '/' {
+		path = s.Front() + path
+	}
+	r, err := http.NewRequestWithContext(s.ctx, method, path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return answer{}, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	// Purchases are idempotent: http may send them again when Nginx closes an
+	// idle connection, as it does at every reload.
+	r.Header["Idempotency-Key"] = nil
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer got.Body.Close()
+	raw, err := io.ReadAll(got.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	var doc struct{ ID, Code string }
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return answer{}, fmt.Errorf("%s: %q: %w", got.Status, raw, err)
+	}
+	return answer{got.StatusCode, doc.Code, doc.ID, got.Header.Get("Onsale-Retried") != "", got.Header}, nil
+}
+
+func (s *site) buy(t *testing.T, buyer string) answer {
+	t.Helper()
+	return s.ask(t, http.MethodPost, "/v1/sales/demo/orders", buyer, `{"quantity":1}`)
+}
+
+// audit fails the test on any broken promise, and returns what was found.
+func (s *site) audit(t *testing.T) operate.Audited {
+	t.Helper()
+	a, err := operate.Audit(s.ctx, s.Stores(), "demo", 0, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range a.Faults {
+		t.Error("audit: " + f)
+	}
+	return a
+}
+
+// eventually polls until ok, and fails the test with what after the limit.
+func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for !ok() {
+		if time.Since(begin) > limit {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(begin)
+}

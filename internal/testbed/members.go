@@ -1,0 +1,137 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"onsale/internal/testbed/process"
+)
+
+// crowded is how many nodes share this machine's processors before gossip has to
+// be told: with the usual probes, members that wait for their turn to run would
+// take each other for dead.
+const crowded = 20
+
+// together is how many nodes start at the same time.
+const together = 10
+
+// addNodes starts nodes, a few at a time: all at once, none would get ready.
+func (s *Site) addNodes(ctx context.Context, count int) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second+time.Duration(count)*time.Second)
+	defer cancel()
+	for started := 0; started < count; {
+		var batch []*Member
+		for ; len(batch) < together && started < count; started++ {
+			n, err := s.AddNode()
+			if err != nil {
+				return err
+			}
+			batch = append(batch, n)
+		}
+		if count <= together {
+			return nil // whoever started them awaits them
+		}
+		for _, n := range batch {
+			if err := n.Await(ctx, func() error { return process.Get("http://" + n.Admin + "/readyz") }); err != nil {
+				return err
+			}
+		}
+		s.progress(fmt.Sprintf("%d of %d nodes are ready", started, count))
+	}
+	return nil
+}
+
+// AddAllocator starts one more allocator. Without Nginx it publishes no upstream.
+func (s *Site) AddAllocator() error {
+	m := &Member{Name: fmt.Sprintf("a%02d", len(s.Allocators)+1), path: filepath.Join(s.binaries, "allocator"), dir: s.Dir}
+	gossip, err := s.addresses(&m.Admin)
+	if err != nil {
+		return err
+	}
+	m.Gossip = gossip
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--token-file", s.adminToken()}, s.common(gossip)...)
+	if s.options.Ledgers == 0 && !s.options.LedgerLater {
+		m.args = append(m.args, "--no-ledger")
+	}
+	if s.Nginx != nil {
+		m.args = append(m.args, "--upstream", s.Nginx.Upstream,
+			"--nginx-test="+strings.Join(s.Nginx.Test, " "), "--nginx-reload="+strings.Join(s.Nginx.Reload, " "))
+	}
+	s.Allocators = append(s.Allocators, m)
+	return m.Start()
+}
+
+// AddLedger starts one more ledger.
+func (s *Site) AddLedger() (*Member, error) {
+	m := &Member{Name: fmt.Sprintf("l%02d", len(s.Ledgers)+1), path: filepath.Join(s.binaries, "ledger"), dir: s.Dir}
+	port, err := process.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	m.Admin = process.Loopback(port)
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--admin-token-file", s.adminToken()}, s.stores()...)
+	m.args = append(m.args, s.options.LedgerArgs...)
+	m.env = []string{"ONSALE_DATABASE_URL=" + s.Postgres.URL()}
+	s.Ledgers = append(s.Ledgers, m)
+	return m, m.Start()
+}
+
+// AddNode starts one more node.
+func (s *Site) AddNode() (*Member, error) {
+	m := &Member{Name: fmt.Sprintf("n%03d", len(s.Nodes)+1), path: filepath.Join(s.binaries, "node"), dir: s.Dir}
+	gossip, err := s.addresses(&m.Admin, &m.Listen)
+	if err != nil {
+		return nil, err
+	}
+	m.Gossip = gossip
+	m.args = append([]string{
+		"--name", m.Name, "--admin", m.Admin, "--listen", m.Listen,
+		"--token-keys", filepath.Join(s.Dir, "keys.json"), "--audience", Audience,
+		"--webhook-secrets", s.webhookSecrets(), "--admin-token-file", s.adminToken(),
+	}, s.common(gossip)...)
+	m.args = append(m.args, s.options.NodeArgs...)
+	s.Nodes = append(s.Nodes, m)
+	return m, m.Start()
+}
+
+func (s *Site) adminToken() string { return filepath.Join(s.Dir, "admin-token") }
+
+// addresses picks free loopback addresses: the given ones, and one for gossip.
+func (s *Site) addresses(of ...*string) (gossip string, err error) {
+	for _, a := range append(of, &gossip) {
+		port, err := process.FreePort()
+		if err != nil {
+			return "", err
+		}
+		*a = process.Loopback(port)
+	}
+	return gossip, nil
+}
+
+// stores are the flags that say where Redis is and whose.
+func (s *Site) stores() []string {
+	args := redisArgs(s.redis())
+	if share := s.options.Share; share != nil && share.Site != "" {
+		args = append(args, "--site", share.Site)
+	}
+	return args
+}
+
+// common are the flags of every member. The first few members are everybody's
+// seeds: should all allocators die, the nodes still find each other.
+func (s *Site) common(gossip string) []string {
+	args := append(s.stores(), "--gossip-bind", gossip)
+	if s.options.Nodes > crowded {
+		args = append(args, "--gossip-probe", "1s")
+	}
+	if len(s.seeds) > 0 {
+		args = append(args, "--gossip-seeds", strings.Join(s.seeds, ","))
+	}
+	if len(s.seeds) < 4 {
+		s.seeds = append(s.seeds, gossip)
+	}
+	return args
+}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"onsale/bench/strategy"
-	"onsale/internal/buyerapi"
+	"onsale/internal/token"
 )
 
 // serve is one strategy as a process of its own, so that what it costs can be
@@ -30,7 +30,7 @@ func (s *serve) Run(ctx context.Context) (err error) {
 	if !ok {
 		return fmt.Errorf("there is no strategy %q", s.Strategy)
 	}
-	verifier, err := buyerapi.LoadVerifier(s.Keys, s.Audience)
+	verifier, err := token.LoadVerifier(s.Keys, s.Audience)
 	if err != nil {
 		return err
 	}

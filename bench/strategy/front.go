@@ -11,12 +11,13 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/token"
 )
 
 // front sells a strategy's tickets over HTTP, as the node does.
 type front struct {
 	strategy Strategy
-	verifier *buyerapi.Verifier
+	verifier *token.Verifier
 	patience time.Duration
 }
 
@@ -26,7 +27,7 @@ const idle = time.Minute
 // Serve sells on the address until ctx ends, and then finishes what is under way.
 // The harness's routes are on the same port, below /bench/ (see [Admin]), and so is
 // /livez. The strategy stays open.
-func Serve(ctx context.Context, listen string, s Strategy, v *buyerapi.Verifier) error {
+func Serve(ctx context.Context, listen string, s Strategy, v *token.Verifier) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("buyers' port: %w", err)

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"onsale/internal/buyerapi"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
+	"onsale/internal/token"
 )
 
 // site is a front that a test serves.
@@ -54,13 +54,13 @@ func serve(t *testing.T, s Strategy) site {
 	return x
 }
 
-func verifierOf(t *testing.T, issuer *testbed.Issuer) *buyerapi.Verifier {
+func verifierOf(t *testing.T, issuer *testbed.Issuer) *token.Verifier {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys.json")
 	if err := issuer.Save(file); err != nil {
 		t.Fatal(err)
 	}
-	v, err := buyerapi.LoadVerifier(file, testbed.Audience)
+	v, err := token.LoadVerifier(file, testbed.Audience)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"onsale/internal/buyerapi"
 	"onsale/internal/testbed"
+	tokens "onsale/internal/token"
 )
 
 // saved makes signing keys and the verifier of a node that has them.
-func saved(t *testing.T) (file string, verifier *buyerapi.Verifier) {
+func saved(t *testing.T) (file string, verifier *tokens.Verifier) {
 	t.Helper()
 	file = keysIn(t)
 	if _, err := keepIssuer(file); err != nil {
@@ -26,7 +26,7 @@ func saved(t *testing.T) (file string, verifier *buyerapi.Verifier) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verifier, err = buyerapi.NewVerifier(raw, testbed.Audience); err != nil {
+	if verifier, err = tokens.NewVerifier(raw, testbed.Audience); err != nil {
 		t.Fatal(err)
 	}
 	return file, verifier
@@ -47,8 +47,8 @@ func TestTokensAreGoodForANode(t *testing.T) {
 		if want := fmt.Sprintf("fan-%d", i+1); err != nil || string(buyer) != want {
 			t.Errorf("got buyer %q, %v, want %q", buyer, err, want)
 		}
-		if _, err := verifier.Verify(line, time.Now().Add(2*time.Hour)); !errors.Is(err, buyerapi.ErrToken) {
-			t.Errorf("two hours later: got %v, want %v", err, buyerapi.ErrToken)
+		if _, err := verifier.Verify(line, time.Now().Add(2*time.Hour)); !errors.Is(err, tokens.ErrToken) {
+			t.Errorf("two hours later: got %v, want %v", err, tokens.ErrToken)
 		}
 	}
 }

@@ -174,6 +174,7 @@ func TestWrongDirectionsAreFound(t *testing.T) {
 		{"internal/remotestock", "onsale/internal/testbed/process", false, false},
 		{"internal/buyerapi", "onsale/internal/checkout", false, true},
 		{"internal/buyerapi", "onsale/internal/telemetry", false, false},
+		{"internal/buyerapi", "onsale/internal/token", false, false},
 		{"internal/adminapi", "onsale/internal/remotestock", false, false},
 		{"internal/something-new", "onsale/internal/sale", false, true},
 		{"internal/something-new", "onsale/internal/buyerapi", false, false},

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/buyerapi"
@@ -117,30 +116,3 @@ func bare() *fasthttp.Server {
 var soldOutBody = []byte(`{"type":"https://onsale.dev/problems/sold-out","title":"Sold out","status":409,"code":"sold-out",` +
 	`"detail":"Every ticket is held or paid at this moment. If an earlier answer of yours was lost, ` +
 	`or this one carries Onsale-Retried, ask for your order first.","mine":"/v1/sales/s/orders/mine"}`)
-
-func BenchmarkVerify(b *testing.B) {
-	now := noon.Time()
-	v := verifier(b, "onsale", secretKey, publicKey)
-	for _, s := range []signer{secretKey, publicKey} {
-		text := s.sign(b, s.header(), claims())
-		b.Run(s.method.Alg(), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := v.Verify(text, now); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-	b.Run("golang-jwt's Parser HS256", func(b *testing.B) {
-		text := secretKey.sign(b, secretKey.header(), claims())
-		p := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithAudience("onsale"),
-			jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := p.ParseWithClaims(text, &jwt.RegisteredClaims{}, func(*jwt.Token) (any, error) { return secretKey.key, nil }); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}

@@ -51,11 +51,18 @@ type Hooks struct {
 	Orphan func()
 }
 
+// Verifier says who sends a request.
+type Verifier interface {
+	// Verify returns the buyer that a token names at the given time. The error says what is wrong
+	// with the token, and goes with the answer.
+	Verify(token string, now time.Time) (sale.Buyer, error)
+}
+
 // Handler answers buyers. Its Serve method is a fasthttp.RequestHandler.
 type Handler struct {
 	sales    Sales
 	orders   Orders
-	verifier *Verifier
+	verifier Verifier
 	secrets  payment.Secrets
 	hooks    Hooks
 	log      *zap.Logger
@@ -65,7 +72,7 @@ type Handler struct {
 
 // New makes a handler. secrets are those that payment providers sign with; where
 // there are none, there is no webhook.
-func New(sales Sales, orders Orders, verifier *Verifier, secrets payment.Secrets, hooks Hooks, log *zap.Logger) *Handler {
+func New(sales Sales, orders Orders, verifier Verifier, secrets payment.Secrets, hooks Hooks, log *zap.Logger) *Handler {
 	return &Handler{sales: sales, orders: orders, verifier: verifier, secrets: secrets, hooks: hooks, log: log, lookups: make(chan struct{}, repeats)}
 }
 

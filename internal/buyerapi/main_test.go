@@ -154,14 +154,13 @@ func (o *orders) Orphan(_ context.Context, id sale.ID, p sale.Payment) (sale.Rec
 
 // site is a node's buyer API over a running shop. Its zero value is on sale.
 type site struct {
-	store    store
-	remote   remote
-	orders   orders
-	hooks    buyerapi.Hooks
-	verifier *buyerapi.Verifier // by default secretKey's and publicKey's
-	secrets  payment.Secrets    // by default none
-	away     bool               // Redis has never answered
-	log      *zap.Logger        // by default nobody's
+	store   store
+	remote  remote
+	orders  orders
+	hooks   buyerapi.Hooks
+	secrets payment.Secrets // by default none
+	away    bool            // Redis has never answered
+	log     *zap.Logger     // by default nobody's
 
 	shop    *checkout.Shop
 	handler *buyerapi.Handler
@@ -171,9 +170,6 @@ type site struct {
 // polled once.
 func (s *site) open(t testing.TB) *site {
 	t.Helper()
-	if s.verifier == nil {
-		s.verifier = verifier(t, "onsale", secretKey, publicKey)
-	}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -198,7 +194,7 @@ func (s *site) open(t testing.TB) *site {
 	if !s.away {
 		<-ready
 	}
-	s.handler = buyerapi.New(s.shop, &s.orders, s.verifier, s.secrets, s.hooks, s.log)
+	s.handler = buyerapi.New(s.shop, &s.orders, tokens{}, s.secrets, s.hooks, s.log)
 	return s
 }
 

@@ -63,7 +63,7 @@ func TestAShutdownFinishesTheCallsUnderWay(t *testing.T) {
 			s := &site{}
 			s.open(t)
 			calls := &slow{orders: kept(sale.StateHeld), called: make(chan struct{}, 1), let: make(chan struct{})}
-			server := buyerapi.NewServer(buyerapi.New(s.shop, calls, s.verifier, nil, buyerapi.Hooks{}, s.log), time.Minute)
+			server := buyerapi.NewServer(buyerapi.New(s.shop, calls, tokens{}, nil, buyerapi.Hooks{}, s.log), time.Minute)
 			c := listen(t, server).dial(t)
 			answered := make(chan answer, 1)
 			go func() { answered <- c.send(t, call[0], raw(call[0], call[1], "", bearer(token(t, "alice")))) }()

@@ -27,6 +27,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
+	"onsale/internal/token"
 )
 
 // Config is a node's command line.
@@ -104,11 +105,11 @@ func New(config Config, log *zap.Logger) (*Node, error) {
 		app.Addresses{"--advertise": app.Given(config.Advertise)}.Check(false)); err != nil {
 		return nil, err
 	}
-	verifier, err1 := buyerapi.LoadVerifier(config.TokenKeys, config.Audience)
+	verifier, err1 := token.LoadVerifier(config.TokenKeys, config.Audience)
 	advertise, err2 := gossip.Reachable(cmp.Or(config.Advertise, config.Listen))
 	member, err3 := config.Gossip.Config(config.Name, membership.RoleNode, config.InsecureGossip)
-	token, err5 := config.Operators.Token()
-	n.token, n.site = token, config.Site.Site(member.Key)
+	operators, err5 := config.Operators.Token()
+	n.token, n.site = operators, config.Site.Site(member.Key)
 	var secrets payment.Secrets
 	var err4 error
 	if config.Webhooks != "" {
@@ -124,7 +125,7 @@ func New(config Config, log *zap.Logger) (*Node, error) {
 	return n, n.wire(store, commit, member, verifier, secrets)
 }
 
-func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, verifier *buyerapi.Verifier, secrets payment.Secrets) (err error) {
+func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, verifier *token.Verifier, secrets payment.Secrets) (err error) {
 	meters := n.metrics.NewNode(names[buyerapi.Answer](buyerapi.Answers), names[sale.Outcome](sale.Outcomes), n.levels)
 	connections, err := app.Places(redisConfig.Pool, n.config.Connections)
 	if err != nil {

@@ -1,4 +1,4 @@
-package buyerapi
+package token
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package buyerapi_test
+package token_test
 
 import (
 	"encoding/hex"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"onsale/internal/buyerapi"
+	"onsale/internal/token"
 )
 
 func TestAKeySetThatCannotWorkIsRefused(t *testing.T) {
@@ -71,7 +71,7 @@ func TestAKeySetThatCannotWorkIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := buyerapi.NewVerifier([]byte(c.set), c.audience)
+			_, err := token.NewVerifier([]byte(c.set), c.audience)
 			if err == nil {
 				t.Fatal("got no error")
 			}
@@ -87,23 +87,23 @@ func TestAKeySetThatCannotWorkIsRefused(t *testing.T) {
 func TestAKeySetIsReadFromAFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	if _, err := buyerapi.LoadVerifier(file, "onsale"); err == nil {
+	if _, err := token.LoadVerifier(file, "onsale"); err == nil {
 		t.Error("got no error for a file that is not there")
 	}
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := buyerapi.LoadVerifier(file, "onsale"); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := token.LoadVerifier(file, "onsale"); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("got %v, want the file named", err)
 	}
 	if err := os.WriteFile(file, keySet(t, secretKey), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	v, err := buyerapi.LoadVerifier(file, "onsale")
+	v, err := token.LoadVerifier(file, "onsale")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if buyer, err := v.Verify(token(t, "alice"), noon.Time()); err != nil || buyer != "alice" {
+	if buyer, err := v.Verify(tokenOf(t, "alice"), noon.Time()); err != nil || buyer != "alice" {
 		t.Errorf("got %q, %v, want alice", buyer, err)
 	}
 }
@@ -135,7 +135,7 @@ func TestAPublicKeyThatAnybodyCanSignForIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		set := `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"` + base64url(raw) + `"}]}`
-		if _, err := buyerapi.NewVerifier([]byte(set), "onsale"); err == nil || !strings.Contains(err.Error(), "key 0 (a): x: ") || !strings.Contains(err.Error(), c.want) {
+		if _, err := token.NewVerifier([]byte(set), "onsale"); err == nil || !strings.Contains(err.Error(), "key 0 (a): x: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.public, err, c.want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestAKeySetMayHaveWhatTheStandardNames(t *testing.T) {
 	t.Parallel()
 	set := `{"keys":[{"kty":"oct","kid":"a","k":"` + base64url(secretKey.key.([]byte)) + `","alg":"HS256","use":"sig","key_ops":["sign","verify"]},` +
 		`{"kty":"OKP","crv":"Ed25519","kid":"b","x":"` + publicKey.jwk()["x"] + `","alg":"EdDSA","use":"sig","key_ops":["verify"],"x5t":"AA","x5c":["AA"]}]}`
-	if _, err := buyerapi.NewVerifier([]byte(set), "onsale"); err != nil {
+	if _, err := token.NewVerifier([]byte(set), "onsale"); err != nil {
 		t.Error(err)
 	}
 }

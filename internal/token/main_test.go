@@ -1,4 +1,4 @@
-package buyerapi_test
+package token_test
 
 import (
 	"crypto/ed25519"
@@ -9,8 +9,12 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"onsale/internal/buyerapi"
+	"onsale/internal/sale"
+	"onsale/internal/token"
 )
+
+// noon is when the tokens of these tests are verified.
+var noon = sale.Instant(time.Date(2042, 5, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
 
 // signer is one key of an issuer of tokens.
 type signer struct {
@@ -46,8 +50,8 @@ func (s signer) sign(t testing.TB, header, claims string) string {
 	return signed + "." + base64url(signature)
 }
 
-// token is a good token of a buyer at noon.
-func token(t testing.TB, buyer string) string {
+// tokenOf is a good token of a buyer at noon.
+func tokenOf(t testing.TB, buyer string) string {
 	t.Helper()
 	return secretKey.sign(t, secretKey.header(), claims("sub", buyer))
 }
@@ -89,9 +93,9 @@ func keySet(t testing.TB, signers ...signer) []byte {
 	return raw
 }
 
-func verifier(t testing.TB, audience string, signers ...signer) *buyerapi.Verifier {
+func verifier(t testing.TB, audience string, signers ...signer) *token.Verifier {
 	t.Helper()
-	v, err := buyerapi.NewVerifier(keySet(t, signers...), audience)
+	v, err := token.NewVerifier(keySet(t, signers...), audience)
 	if err != nil {
 		t.Fatal(err)
 	}

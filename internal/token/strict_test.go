@@ -1,11 +1,11 @@
-package buyerapi_test
+package token_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"onsale/internal/buyerapi"
+	"onsale/internal/token"
 )
 
 // What is read strictly is JSON to every reader, and to encoding/json the same value again.
@@ -18,7 +18,7 @@ func FuzzStrict(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		err := buyerapi.Strict([]byte(text))
+		err := token.Strict([]byte(text))
 		if valid := json.Valid([]byte(text)); err == nil && !valid {
 			t.Errorf("%q: got it accepted, want it refused as json.Valid does", text)
 		} else if err != nil && valid && simple(text) {

@@ -1,4 +1,4 @@
-package buyerapi_test
+package token_test
 
 import (
 	"crypto/ed25519"
@@ -31,7 +31,7 @@ func hostile(t testing.TB) map[string]string {
 
 // misshapen are tokens of odd form, and unsigned ones.
 func misshapen(t testing.TB) map[string]string {
-	good := token(t, "alice")
+	good := tokenOf(t, "alice")
 	parts := strings.Split(good, ".")
 	header, payload, signature := parts[0], parts[1], parts[2]
 	tokens := map[string]string{
@@ -49,7 +49,7 @@ func misshapen(t testing.TB) map[string]string {
 		"standard base64":     good[:len(good)-4] + "+/+/",
 		"stray bits":          good[:len(good)-1] + stray(good[len(good)-1]),
 		"a blank in between":  header + " ." + payload + "." + signature,
-		"another's signature": header + "." + payload + "." + strings.Split(token(t, "bob"), ".")[2],
+		"another's signature": header + "." + payload + "." + strings.Split(tokenOf(t, "bob"), ".")[2],
 		"another's claims":    header + "." + base64url([]byte(claims("sub", "bob"))) + "." + signature,
 	}
 	for _, alg := range []string{"none", "None", "NONE", ""} {

@@ -1,4 +1,6 @@
-package buyerapi
+// Package token verifies buyers' tokens: which keys there are, what a token must say, and who it
+// names. Identity providers sign them; nobody here does.
+package token
 
 import (
 	"crypto/hmac"
@@ -22,6 +24,9 @@ import (
 // ErrToken is returned for a token that identifies nobody. What is wrong with it
 // goes with the answer: without a good signature that is only what the caller sees too.
 var ErrToken = errors.New("the token is not valid")
+
+// parsers read tokens: encoding/json would cost more than the signature.
+var parsers fastjson.ParserPool
 
 // Verifier tells who sends a request. A token's algorithm is fixed by the key
 // that verifies it, never by the token alone, and "none" has no key.

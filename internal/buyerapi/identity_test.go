@@ -1,0 +1,56 @@
+package buyerapi_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"onsale/internal/buyerapi"
+	"onsale/internal/sale"
+)
+
+// tokens accepts the tokens of these tests, each of which is a prefix and its buyer.
+type tokens struct{}
+
+const tokenPrefix = "token-of-"
+
+// token is a good token of a buyer.
+func token(_ testing.TB, buyer string) string { return tokenPrefix + buyer }
+
+// Verify implements buyerapi.Verifier.
+func (tokens) Verify(token string, now time.Time) (sale.Buyer, error) {
+	buyer, ok := strings.CutPrefix(token, tokenPrefix)
+	if !ok || now.Before(noon.Time()) {
+		return "", errors.New("exp: the token has expired")
+	}
+	return sale.Buyer(buyer), nil
+}
+
+func TestTheAuthorizationHeader(t *testing.T) {
+	t.Parallel()
+	a := (&site{}).serve(t)
+	good := token(t, "alice")
+	for _, header := range []string{"Bearer " + good, "bearer " + good, "BEARER  " + good + " "} {
+		if got := a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, "Authorization: "+header); got.StatusCode != 201 {
+			t.Errorf("%.20s…: got %s, want 201", header, got.Status)
+		}
+	}
+	for _, header := range []string{
+		"X-Token: " + good, "Cookie: token=" + good, "Authorization: " + good, "Authorization: Basic " + good, "Authorization: Bearer",
+		"Authorization: Bearer" + good, "Authorization:", "Authorization: Bearer x\r\nAuthorization: Bearer " + good,
+	} {
+		wantProblem(t, a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, header), buyerapi.Unauthorized)
+	}
+	wantProblem(t, a.ask(t, "POST", "/v1/sales/s/orders?access_token="+good, `{"quantity":1}`), buyerapi.Unauthorized)
+}
+
+func TestARefusedTokenIsToldWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	got := (&site{}).serve(t).ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, bearer("another"))
+	wantProblem(t, got, buyerapi.Unauthorized)
+	wantHeader(t, got, "WWW-Authenticate", `Bearer realm="onsale"`)
+	if want := "the token has expired"; !strings.Contains(string(got.body), want) {
+		t.Errorf("got no %q in the answer", want)
+	}
+}

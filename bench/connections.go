@@ -102,7 +102,7 @@ func (c *connections) run(ctx context.Context, site *testbed.Site) (*connections
 	}
 	defer closeStore()
 	r := &connectionsResult{Command: command(), Machine: machine(), Commit: commit(ctx), Count: c.Count, Sources: sources(c.Count), Tickets: int64(max(1, c.Count/2))}
-	d := adminapi.Definition{ID: saleID, Title: "Connections", Currency: "EUR", Total: r.Tickets, HoldSeconds: 3600}
+	d := adminapi.Definition{ID: saleID, Title: "Connections", Currency: "EUR", Price: 4200, Total: r.Tickets, HoldSeconds: 3600}
 	definition, err := d.Sale()
 	if err != nil {
 		return nil, err

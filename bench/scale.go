@@ -165,7 +165,7 @@ func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scal
 
 // sell sells one sale out, to as many buyers as it has tickets.
 func (s *scale) sell(ctx context.Context, c *testbed.Site, g *generator.Process, id sale.ID, tickets int, row *scaleRow) error {
-	if err := c.Open(ctx, adminapi.Definition{ID: string(id), Title: "Scale", Currency: "EUR", Total: int64(tickets), HoldSeconds: 3600}); err != nil {
+	if err := c.Open(ctx, adminapi.Definition{ID: string(id), Title: "Scale", Currency: "EUR", Price: 4200, Total: int64(tickets), HoldSeconds: 3600}); err != nil {
 		return err
 	}
 	store, closeStore, err := connect(c.Redis.Addr())

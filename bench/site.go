@@ -66,7 +66,7 @@ func (s *site) fresh(ctx context.Context, tickets int) func(run int) (string, er
 
 func (s *site) open(ctx context.Context, id string, total int64) error {
 	_, err := s.store.Open(ctx, sale.Sale{
-		ID: sale.ID(id), Title: id, Kind: sale.Ticket, Currency: "EUR", Total: total, Limit: 1, HoldFor: time.Hour,
+		ID: sale.ID(id), Title: id, Kind: sale.Ticket, Price: 4200, Currency: "EUR", Total: total, Limit: 1, HoldFor: time.Hour,
 	})
 	if err != nil {
 		return err

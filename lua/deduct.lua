@@ -5,14 +5,15 @@
 --       claims, 16 bytes each  6 their quantities, 2 bytes each, then their buyers.
 --       Each argument costs Redis more than a claim's share of a longer one
 -- reply outcomes: a letter a claim
---         h held     k known: this very order id    o ordered: the buyer has another
+--         h held     p paid: the sale costs nothing
+--         k known: this very order id    o ordered: the buyer has another
 --         l late     e early: more than ten seconds are left     c closed    n not open
 --         s sold out    m not enough: see remaining
 --         x limit: too many holds of the buyer lapsed
 --         f full: Redis has no memory for a new hold; what was there is answered all the same
 --         b broken: this claim did not run    u unreadable: this order id is there
 --       details: of every k and o the order, of every b and u what is wrong in Redis
---       hold: for how long new holds are held, in milliseconds from now
+--       hold: for how long new holds are held, in milliseconds from now; 0 where they are paid
 -- keeps P1 remaining >= 0 and the books balance; P2 one live order per buyer;
 --       P9 a claim sent again gets its first answer
 
@@ -48,15 +49,18 @@ local LETTER = {closed = 'c', ['not-open'] = 'n', late = 'l', early = 'e'}
 local refused = LETTER[untimely or refusal(b)]
 local full = is_full()
 local remaining, sold, made = b.remaining, 0, 0
+-- What costs nothing is paid when it is taken: nobody will pay for it, so nothing may end it.
+local state, counter, hold = 'h', 'held', b.hold
+if b.price == 0 then state, counter, hold = 'p', 'paid', 0 end
 local placed, orders, owners, others, details = {}, {}, {}, {}, {}
 
 -- A batch repeats few quantities, so each is read once: what it counts, and the terms of
--- a new hold of so many.
+-- a new order of so many.
 local counts, terms = {}, {}
 local function count(text)
   local quantity = number(text, 1, 2)
   if quantity < 1 or quantity > b.limit then return nil end
-  counts[text], terms[text] = quantity, new_terms('h', quantity, now, b.hold)
+  counts[text], terms[text] = quantity, new_terms(state, quantity, now, hold)
   return quantity
 end
 
@@ -129,18 +133,18 @@ if made > 0 then
     for k = 1, made do ids[k] = orders[2 * k - 1] end
     granted = table.concat(ids)
   end
-  b.remaining, b.held = remaining, b.held + sold
-  begin_event(b, 'held\n' .. granted, {'remaining', int(remaining), 'held', int(b.held)})
+  b.remaining, b[counter] = remaining, b[counter] + sold
+  begin_event(b, 'held\n' .. granted, {'remaining', int(remaining), counter, int(b[counter])})
   write('HSET', KEYS[4], unpack(orders))
   write('HSET', KEYS[3], unpack(owners))
-  write('ZADD', KEYS[5], int(now + b.hold), granted)
+  if hold > 0 then write('ZADD', KEYS[5], int(now + hold), granted) end
   -- Claims taken under an older plan are no part of this one's count.
   if KNOWN == b.plan then write('HSET', KEYS[2], 'c:' .. NODE, int(own.claimed + sold)) end
   end_event(b, {'held', table.concat(owners, '\n')})
 end
-local outcomes = string.rep('h', n)
+local outcomes = string.rep(state, n)
 if made < n then
-  for i = 1, n do others[i] = others[i] or 'h' end
+  for i = 1, n do others[i] = others[i] or state end
   outcomes = table.concat(others)
 end
-return answer(header(b, own), 'outcomes', outcomes, 'details', details, 'hold', b.hold)
+return answer(header(b, own), 'outcomes', outcomes, 'details', details, 'hold', hold)

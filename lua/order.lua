@@ -3,7 +3,7 @@
 -- An order's terms are 14 bytes: its state, a letter of h (held), p (paid), c
 -- (cancelled), e (expired), r (refunded); then numbers, the highest byte first: the
 -- tickets (2 bytes), Redis milliseconds of the grant (6), and after how many more the
--- payment deadline passes (5). With its id of 16 bytes before them, that is an order
+-- payment deadline passes (5): 0 where the order cost nothing, and was paid at once. With its id of 16 bytes before them, that is an order
 -- without its buyer, in 30 bytes: one more, and Redis takes 16 more for it.
 --
 -- {sale}:buyers  buyer -> id .. terms, of the live order

@@ -89,7 +89,7 @@ local function lost(reason)
   return redis.error_reply('LOST ' .. KEYS[1] .. ' ' .. reason)
 end
 
-local NUMBERS = {'total', 'remaining', 'held', 'paid', 'stock', 'plan', 'opens', 'closes', 'closed', 'hold', 'limit',
+local NUMBERS = {'total', 'remaining', 'held', 'paid', 'stock', 'plan', 'opens', 'closes', 'closed', 'hold', 'limit', 'price',
   'fence', 'ledger', 'epoch', 'base', 'seq', 'read', 'dead', 'tap'}
 local TEXTS = {'link', 'life', 'lost', 'layout', 'lapses', 'barred'}
 local FIELDS = {unpack(NUMBERS)}

@@ -34,8 +34,7 @@ check_types()
 local t, unreadable = nil, false
 if id ~= '' then t, unreadable = find(id, redis.call('HGET', KEYS[4], id)) end
 if unreadable then return redis.error_reply('BROKEN ' .. KEYS[4] .. ' has an order that can\'t be read') end
-local price = redis.call('HMGET', KEYS[1], 'price', 'currency')
-if not tonumber(price[1]) then return redis.error_reply('BROKEN ' .. KEYS[1] .. ' has no number in price') end
+local sold_in = redis.call('HGET', KEYS[1], 'currency')
 
 -- How many payments the answer to a refund has, beside the one that paid.
 local FIRST = 100
@@ -74,9 +73,11 @@ end
 -- Why the payment can't pay the order, or '-'.
 local function obstacle(amount, currency)
   if not t then return 'orphan' end
+  -- A payment for an order that cost nothing.
+  if t.state == 'p' and number(t.text, 10, 14) == 0 then return 'amount' end
   if t.state == 'p' then return 'doubled' end
   if t.state ~= 'h' then return 'late' end
-  if int(tonumber(price[1]) * t.quantity) ~= amount or price[2] ~= currency then return 'amount' end
+  if int(b.price * t.quantity) ~= amount or sold_in ~= currency then return 'amount' end
   return '-'
 end
 

@@ -28,7 +28,7 @@ func TestAudit(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := e.Open(ctx, adminapi.Definition{ID: "s", Title: "S", Currency: "EUR", Total: 5}); err != nil {
+	if err := e.Open(ctx, adminapi.Definition{ID: "s", Title: "S", Currency: "EUR", Price: 4200, Total: 5}); err != nil {
 		t.Fatal(err)
 	}
 	addr := e.Redis().Addrs[0]
@@ -44,7 +44,7 @@ func TestAudit(t *testing.T) {
 	})
 	t.Run("of every sale goes on after a broken one", func(t *testing.T) {
 		for _, id := range []string{"a", "z"} {
-			if err := e.Open(ctx, adminapi.Definition{ID: id, Title: "T", Currency: "EUR", Total: 7}); err != nil {
+			if err := e.Open(ctx, adminapi.Definition{ID: id, Title: "T", Currency: "EUR", Price: 4200, Total: 7}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -138,6 +138,9 @@ func (p *pay) ask(ctx context.Context, address string, d *payment.Data) (again b
 		again = answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError
 		return again, fmt.Errorf("sale %s: the site answers %s: %s", p.Sale, answer.Status, body)
 	}
+	if d.Amount < 0 && s.Price == 0 {
+		return false, fmt.Errorf("sale %s costs nothing: its orders are paid when they are taken", p.Sale)
+	}
 	if d.Amount < 0 {
 		d.Amount = s.Price * int64(p.Quantity)
 	}

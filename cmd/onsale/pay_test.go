@@ -194,6 +194,31 @@ func TestPayThatCanNotPay(t *testing.T) {
 	}
 }
 
+// pay sent a payment of nothing, which is due to go back.
+func TestPayOfAFreeOrderSendsNothing(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := payment.NewSecret().Save(secret); err != nil {
+		t.Fatal(err)
+	}
+	var sent atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			sent.Add(1)
+		}
+		_, _ = io.WriteString(w, `{"price":0,"currency":"EUR","outcome":"refund-due"}`)
+	}))
+	t.Cleanup(s.Close)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	args := []string{"pay", "01890000-0000-7000-8000-000000000000", "--secrets", secret, "--front", s.URL}
+	if out, err := finished(t, args...); err == nil || !strings.Contains(err.Error(), "costs nothing") || out != "" || sent.Load() != 0 {
+		t.Errorf("got %q, %v and %d payments sent, want none: the sale costs nothing", out, err, sent.Load())
+	}
+	// Who plays a provider that errs may.
+	if _, err := finished(t, append(args, "--amount", "1")...); err == nil || sent.Load() != 1 {
+		t.Errorf("got %v and %d payments sent, want the one that was asked for refused", err, sent.Load())
+	}
+}
+
 // pay gave up at once where the site was in trouble for a moment, and when its time was up
 // it told nothing of what it had been answered.
 func TestPayWaitsForASiteInTrouble(t *testing.T) {

@@ -101,15 +101,15 @@ type Node struct {
 
 // Order is an order as an operator sees it.
 type Order struct {
-	ID        string    `json:"id"`
-	Sale      string    `json:"sale"`
-	Buyer     string    `json:"buyer"`
-	Quantity  int       `json:"quantity"`
-	State     string    `json:"state"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	Payments  []Payment `json:"payments"`
-	Next      string    `json:"next,omitempty"` // ?cursor= of the order's other payments
+	ID        string     `json:"id"`
+	Sale      string     `json:"sale"`
+	Buyer     string     `json:"buyer"`
+	Quantity  int        `json:"quantity"`
+	State     string     `json:"state"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"` // absent: it cost nothing, and was paid at once
+	Payments  []Payment  `json:"payments"`
+	Next      string     `json:"next,omitempty"` // ?cursor= of the order's other payments
 }
 
 // Payment is a payment as an operator sees it.
@@ -126,7 +126,11 @@ type Payment struct {
 func newOrder(id sale.ID, o sale.Order, payments sale.PaymentPage) Order {
 	d := Order{
 		ID: string(o.ID), Sale: string(id), Buyer: string(o.Buyer), Quantity: o.Quantity, State: string(o.State),
-		CreatedAt: o.Created.Time(), ExpiresAt: o.Expires.Time(), Payments: newPayments(payments.Payments),
+		CreatedAt: o.Created.Time(), Payments: newPayments(payments.Payments),
+	}
+	if !o.Free() {
+		t := o.Expires.Time()
+		d.ExpiresAt = &t
 	}
 	if payments.Next != "" {
 		d.Next = cursor(payments.Next)

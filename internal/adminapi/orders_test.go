@@ -62,6 +62,22 @@ func TestAnOrder(t *testing.T) {
 			t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
 		}
 	})
+	t.Run("that was free has no deadline", func(t *testing.T) {
+		s := &stock{
+			order: func(_ sale.ID, id sale.OrderID) (sale.Order, error) {
+				o := paidOrder(id)
+				o.Expires = o.Created
+				return o, nil
+			},
+			payments: func(sale.ID) ([]sale.Payment, error) { return nil, nil },
+		}
+		want := orderDocument("paid")
+		delete(want, "expires_at")
+		a := ask(t, serve(t, s, nil), "GET", theOrder, "")
+		if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
+			t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
+		}
+	})
 	t.Run("is asked for in its own sale", func(t *testing.T) {
 		var got []string
 		s := &stock{

@@ -86,7 +86,8 @@ func (f *faults) deadlines(s sale.Snapshot) {
 	}
 }
 
-// payments: exactly the paid orders have a payment applied to them, of their amount.
+// payments: exactly the paid orders have a payment applied to them, of their amount. Those
+// that cost nothing have none.
 func (f *faults) payments(s sale.Snapshot) {
 	applied := map[sale.OrderID]sale.PaymentID{}
 	for id, p := range s.Payments {
@@ -109,8 +110,12 @@ func (f *faults) payments(s sale.Snapshot) {
 		}
 	}
 	for id, o := range s.Orders {
-		if o.State == sale.StatePaid && applied[id] == "" {
+		switch free, paid := s.Sale.Price == 0 && o.Free(), applied[id] != ""; {
+		case o.State != sale.StatePaid:
+		case !free && !paid:
 			f.add("order %s is paid by no payment", id)
+		case free && paid:
+			f.add("order %s costs nothing, and payment %s is applied to it", id, applied[id])
 		}
 	}
 }

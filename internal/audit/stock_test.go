@@ -120,7 +120,11 @@ func TestStock(t *testing.T) {
 			p.Currency = "CHF"
 			s.Payments["pb"] = p
 		}, []string{`payment pb is 2000 CHF, the order costs 2000 EUR`}},
-		"a due payment of another amount":  {func(s *sale.Snapshot) { s.Payments["p"] = paid("p", "a", 9, sale.PaymentDue, sale.ReasonAmount) }, nil},
+		"a due payment of another amount": {func(s *sale.Snapshot) { s.Payments["p"] = paid("p", "a", 9, sale.PaymentDue, sale.ReasonAmount) }, nil},
+		"a free order in a sale that has a price": {func(s *sale.Snapshot) {
+			delete(s.Payments, "pb")
+			put(s, freed(s.Orders["b"]))
+		}, []string{`order b is paid by no payment`}},
 		"an order that nobody paid for":    {func(s *sale.Snapshot) { delete(s.Payments, "pb") }, []string{`order b is paid by no payment`}},
 		"an order whose payment went back": {func(s *sale.Snapshot) { s.Payments["pb"] = paid("pb", "b", 2, sale.PaymentSettled, sale.ReasonLate) }, []string{`order b is paid by no payment`}},
 	} {
@@ -229,4 +233,35 @@ func TestAStreamIsWholeWhileItBeginsWithTheOpening(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+// freed is the order as it is where it costs nothing.
+func freed(o sale.Order) sale.Order {
+	o.State, o.Expires = sale.StatePaid, o.Created
+	return o
+}
+
+// A sound sale that costs nothing had "paid by no payment" as a fault of each order.
+func TestAFreeOrderIsPaidByNoPayment(t *testing.T) {
+	d := definition()
+	d.Price = 0
+	var h history
+	h.then(sale.Event{Opened: &d})
+	a, b := freed(order("a", "ann", 1, "")), freed(order("b", "bob", 2, ""))
+	h.then(orders(a, b))
+	b.State = sale.StateRefunded
+	h.then(orders(b))
+	h.then(payments(paid("p", "a", 7, sale.PaymentDue, sale.ReasonAmount)))
+	s := h.snapshot(h)
+	wantFaults(t, audit.Stock(s))
+	wantFaults(t, audit.Ledger(s, h.book()))
+
+	s = h.snapshot(nil)
+	s.Payments["p"] = paid("p", "a", 0, sale.PaymentApplied, "")
+	wantFaults(t, audit.Stock(s), `order a costs nothing, and payment p is applied to it`)
+
+	// A hold that was paid by nobody is another matter, whatever the sale costs.
+	s = h.snapshot(nil)
+	put(&s, order("a", "ann", 1, sale.StatePaid))
+	wantFaults(t, audit.Stock(s), `order a is paid by no payment`)
 }

@@ -63,7 +63,7 @@ func decodeOrder(body []byte) (int, error) {
 }
 
 // appendOrder renders an order as its buyer sees it. The amount is price times
-// quantity, in the currency's minor unit. Written by hand because it is part of
+// quantity, in the currency's minor unit. An order that is free never expires. Written by hand because it is part of
 // every purchase; every text in it comes from an alphabet that JSON does not
 // escape.
 func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
@@ -81,8 +81,10 @@ func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
 	b = append(b, s.Currency...)
 	b = append(b, `","created_at":"`...)
 	b = o.Created.Time().AppendFormat(b, time.RFC3339Nano)
-	b = append(b, `","expires_at":"`...)
-	b = o.Expires.Time().AppendFormat(b, time.RFC3339Nano)
+	if !o.Free() {
+		b = append(b, `","expires_at":"`...)
+		b = o.Expires.Time().AppendFormat(b, time.RFC3339Nano)
+	}
 	return append(b, `"}`...)
 }
 

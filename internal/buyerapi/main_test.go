@@ -161,6 +161,7 @@ type site struct {
 	secrets payment.Secrets // by default none
 	away    bool            // Redis has never answered
 	log     *zap.Logger     // by default nobody's
+	poll    time.Duration   // by default short
 
 	shop    *checkout.Shop
 	handler *buyerapi.Handler
@@ -180,6 +181,9 @@ func (s *site) open(t testing.TB) *site {
 	remotes := func(sale.ID, *checkout.Desk) checkout.Remote { return s.remote }
 	config := checkout.DefaultConfig()
 	config.Poll = 50 * time.Millisecond // so that a busy machine does not outlast a sold-out lease
+	if s.poll != 0 {
+		config.Poll = s.poll
+	}
 	s.shop = checkout.NewShop(&s.store, remotes, func() (own, all int) { return 1, 1 }, config,
 		checkout.Hooks{Ready: func(r bool) { ready <- r }}, zap.NewNop())
 	ctx, cancel := context.WithCancel(context.Background())

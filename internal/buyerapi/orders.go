@@ -35,7 +35,7 @@ func (h *Handler) find(ctx *fasthttp.RequestCtx, desk *checkout.Desk, which stri
 		// A read changes nothing, so its failure leaves nothing unknown.
 		return refuse(ctx, StoreUnavailable)
 	}
-	return showOrder(ctx, OK, desk.Sale(), o)
+	return showOrder(ctx, OK, desk, o)
 }
 
 // cancel ends a hold of its owner; the stock returns with the same script.
@@ -59,7 +59,7 @@ func (h *Handler) cancel(ctx *fasthttp.RequestCtx, desk *checkout.Desk, which st
 	if err != nil {
 		return failed(ctx, desk, err)
 	}
-	return showOrder(ctx, OK, desk.Sale(), o)
+	return showOrder(ctx, OK, desk, o)
 }
 
 // identify returns the token's buyer and OK, or what it has answered instead.
@@ -95,7 +95,11 @@ func orderID(s string) (sale.OrderID, bool) {
 	return sale.OrderID(canonical), err == nil && id.Version() == 7 && canonical == s
 }
 
-// showOrder writes an order as its owner sees it.
-func showOrder(ctx *fasthttp.RequestCtx, a Answer, s *sale.Sale, o sale.Order) Answer {
-	return good(ctx, a, appendOrder(make([]byte, 0, 256), s, o))
+// showOrder writes an order as its owner sees it. Whoever must pay is never told that it costs
+// nothing, nor the other way round.
+func showOrder(ctx *fasthttp.RequestCtx, a Answer, desk *checkout.Desk, o sale.Order) Answer {
+	if err := desk.Priced(o); err != nil {
+		return unsure(ctx, desk)
+	}
+	return good(ctx, a, appendOrder(make([]byte, 0, 256), desk.Sale(), o))
 }

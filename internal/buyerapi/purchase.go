@@ -66,7 +66,7 @@ func ordered(ctx *fasthttp.RequestCtx, desk *checkout.Desk, a Answer, o sale.Ord
 		ctx.Response.Header.Set("Idempotent-Replayed", "true")
 	}
 	ctx.Response.Header.SetCanonical(location, []byte(prefix+string(desk.Sale().ID)+"/orders/"+string(o.ID)))
-	return showOrder(ctx, a, desk.Sale(), o)
+	return showOrder(ctx, a, desk, o)
 }
 
 // refused writes a business refusal with what helps in its case.

@@ -218,7 +218,7 @@ func (s *shop) desk(t testing.TB) *checkout.Desk {
 
 func definition(id sale.ID) sale.Sale {
 	return sale.Sale{
-		ID: id, Title: "Concert", Kind: sale.Ticket, Currency: "EUR", Total: 1000,
+		ID: id, Title: "Concert", Kind: sale.Ticket, Price: 4200, Currency: "EUR", Total: 1000,
 		Limit: 4, HoldFor: time.Minute, Opens: 1_000, Closes: 1_000_000_000,
 	}
 }

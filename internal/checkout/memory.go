@@ -7,8 +7,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// Remembered is a hold that this node acknowledged, with a mark of the sale's chain at which
-// it was held: that of its own event, unless the claim was sent again.
+// Remembered is a hold that this node acknowledged, or an order that was free, with a mark of the
+// sale's chain at which it was so: that of its own event, unless the claim was sent again.
 type Remembered struct {
 	Order sale.Order
 	Mark  sale.Mark

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"onsale/internal/sale"
 )
 
 // freshFor is how old a reading of a cold sale may be that something is said from: as old as
@@ -65,6 +67,21 @@ func (d *Desk) Wanted() error {
 		return nil
 	}
 	return d.Fresh()
+}
+
+// Priced has the desk know what the sale costs now, where an order of it shows that this was
+// changed: the order costs nothing, and the sale as it was polled last does, or the other way
+// round. From its first order on a price stays, so what is read after that is right.
+func (d *Desk) Priced(o sale.Order) error {
+	for range 2 { // a flight that was under way may have read before the change
+		if o.Free() == (d.Sale().Price == 0) {
+			return nil
+		}
+		if err := d.warmth.flight.do(d.warmth.read); err != nil {
+			return err
+		}
+	}
+	return nil // a hold that an earlier version took in a sale that costs nothing
 }
 
 // flight has one caller do something, and those who come meanwhile wait for it.

@@ -113,7 +113,7 @@ func sendOrders(ctx context.Context, tx pgx.Tx, id sale.ID, orders []Change) err
 }
 
 // changes is what the union has otherwise than the record. When a state came is kept where
-// the record knows it; of other orders only a hold's creation is known.
+// the record knows it; of other orders only the creation is known.
 func (u union) changes() Batch {
 	b := Batch{}
 	for id, o := range u.Orders {
@@ -121,7 +121,7 @@ func (u union) changes() Batch {
 			continue
 		}
 		c := Change{Order: o, At: u.at}
-		if o.State == sale.StateHeld {
+		if o.Taken() {
 			c.At = o.Created
 		}
 		b.Orders = append(b.Orders, c)

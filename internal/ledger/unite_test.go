@@ -173,3 +173,29 @@ func TestReconciliationsAreKept(t *testing.T) {
 		t.Errorf("got %d (%v), want 2", n, err)
 	}
 }
+
+// TestAFreeOrderThatANodeGivesBackWasPaidWhenItWasTaken: the record had it paid since the reconciliation,
+// as an order whose payment nobody knows the time of.
+func TestAFreeOrderThatANodeGivesBackWasPaidWhenItWasTaken(t *testing.T) {
+	s, id := sold(t)
+	free, held, paid := newOrder("ada", start+1), newOrder("bob", start+2), in(newOrder("cid", start+3), sale.StatePaid)
+	free = in(free, sale.StatePaid)
+	free.Expires = free.Created
+	r := book(t, s, id).Records
+	for _, o := range []sale.Order{free, held, paid} {
+		r.Orders[o.ID] = o
+	}
+	u := unionOf(t, s, id, r)
+	if err := s.Unite(t.Context(), id, 1, u); err != nil {
+		t.Fatal(err)
+	}
+	b := book(t, s, id)
+	for _, test := range []struct {
+		order sale.Order
+		since sale.Instant
+	}{{free, free.Created}, {held, held.Created}, {paid, u.at}} {
+		if o := test.order; b.Orders[o.ID] != o || b.Changed[o.ID] != test.since {
+			t.Errorf("got %+v since %d, want %+v since %d", b.Orders[o.ID], b.Changed[o.ID], o, test.since)
+		}
+	}
+}

@@ -51,7 +51,10 @@ func (w *world) claim() ([]*ack, error) {
 	for i, d := range decisions {
 		w.count("claim %s", d.Outcome)
 		own := d.Outcome == sale.Held || d.Outcome == sale.Replayed && d.Order.ID == batch[i].Order
-		if own && d.Order.State == sale.StateHeld {
+		if own && d.Order.Taken() {
+			if d.Order.Free() {
+				w.count("claim paid at once")
+			}
 			a := w.ackOrder(d.Order)
 			a.held, a.again = true, d.Outcome == sale.Replayed
 			acks = append(acks, a)
@@ -120,6 +123,9 @@ func (w *world) refund() ([]*ack, error) {
 	}
 	w.count("refund")
 	acks := []*ack{w.ackOrder(r.Order)}
+	if r.Order.Free() {
+		w.count("refund of nothing")
+	}
 	if r.Payment.ID != "" {
 		acks = append(acks, w.ackPayment(r.Payment))
 	}
@@ -151,7 +157,7 @@ func (w *world) restock() ([]*ack, error) {
 func (w *world) change() ([]*ack, error) {
 	d := w.redis.Records().Sale
 	d.Total, d.Title = w.redis.Records().Opened, w.id("Night ")
-	d.Price = draw[int64](w, "price", d.Price, d.Price, d.Price, d.Price+1)
+	d.Price = draw(w, "price", d.Price, d.Price, d.Price, d.Price+1, 0)
 	err := w.redis.Change(d)
 	if err == nil {
 		w.count("change")

@@ -136,7 +136,14 @@ func (w *world) wantSound(plan reconcile.Plan) {
 	}
 	for id, o := range r.Orders {
 		unpaid := func(c reconcile.Case) bool { return c.Kind == reconcile.KindUnpaid && slices.Contains(c.Orders, id) }
-		if o.State == sale.StatePaid && payers[id] == 0 && !slices.ContainsFunc(plan.Cases, unpaid) {
+		free := o.Free() && r.Sale.Price == 0
+		if free && payers[id] > 0 {
+			w.t.Fatalf("got %+v, which costs nothing, paid by a payment\n%s", o, plan)
+		}
+		if r.Sale.Price == 0 && o.State.Live() && payers[id] == 0 && !free {
+			w.t.Fatalf("got %+v in a sale that costs nothing, want it paid at once\n%s", o, plan)
+		}
+		if o.State == sale.StatePaid && payers[id] == 0 && !free && !slices.ContainsFunc(plan.Cases, unpaid) {
 			w.t.Fatalf("got order %s paid by nothing\n%s", id, plan)
 		}
 	}

@@ -98,7 +98,7 @@ func (w *world) step() {
 	}
 }
 
-// churn has a buyer hold and cancel some times, of which Redis keeps a few orders only.
+// churn has a buyer hold and cancel some times, or operators refund him, of which Redis keeps a few orders only.
 func (w *world) churn() {
 	n := draw(w, "node", w.nodes...)
 	for range 4 {
@@ -107,6 +107,10 @@ func (w *world) churn() {
 			got, err := w.redis.Decide([]sale.Claim{{Order: id, Buyer: "ann", Quantity: 1}}, false)
 			if err != nil || got[0].Outcome != sale.Held {
 				return nil, err
+			}
+			if got[0].Order.Free() {
+				r, err := w.redis.Refund(id)
+				return []*ack{w.ackOrder(r.Order)}, err
 			}
 			o, err := w.redis.Cancel(id, "ann")
 			return []*ack{w.ackOrder(o)}, err
@@ -188,7 +192,7 @@ func TestNothingAcknowledgedIsLostInSilence(t *testing.T) {
 // wantHappened is what a generator that is worth anything comes to.
 func wantHappened() []string {
 	want := []string{
-		"claim held", "claim replayed", "claim sold-out", "cancel", "expire", "refund", "settle", "restock", "opened a second time",
+		"claim held", "claim paid at once", "refund of nothing", "claim replayed", "claim sold-out", "cancel", "expire", "refund", "settle", "restock", "opened a second time",
 		"payment applied ", "payment due orphan", "payment due late", "payment due doubled", "payment due amount",
 		"fork", "reader finds a loss", "reader stops after commit", "reader stops after forget", "answered LOST",
 		"Redis drops an ended order", "adopt finds another Redis", "unite finds another ledger", "left to an operator", reported,

@@ -113,7 +113,7 @@ func (w *world) open() {
 	if w.ledger.found {
 		w.count("opened a second time")
 	}
-	d := sale.Sale{ID: "s", Title: "Night", Price: 100, Currency: "EUR", Total: 3, Limit: 2, Lapses: 2, HoldFor: time.Minute}
+	d := sale.Sale{ID: "s", Title: "Night", Price: draw[int64](w, "price", 0, 100, 100, 100), Currency: "EUR", Total: 3, Limit: 2, Lapses: 2, HoldFor: time.Minute}
 	m := model.New(d, w.id("life-"), true)
 	m.Now = w.now
 	w.redis = &worldRedis{Sale: m, torn: map[sale.Mark]bool{}}

@@ -85,6 +85,9 @@ func (h *history) event(e sale.Event) {
 
 func (h *history) hold(id sale.OrderID, buyer sale.Buyer, quantity int) sale.Order {
 	o := sale.Order{ID: id, Buyer: buyer, Quantity: quantity, State: sale.StateHeld, Created: h.now, Expires: h.now.Add(h.records.Sale.HoldFor)}
+	if h.records.Sale.Price == 0 {
+		o.State, o.Expires = sale.StatePaid, o.Created
+	}
 	h.event(sale.Event{Orders: []sale.Order{o}})
 	h.holds = append(h.holds, reconcile.Hold{Order: o, Mark: h.chain.Mark, Life: h.chain.Life, Node: "n" + h.name})
 	return o
@@ -114,6 +117,8 @@ func (h *history) pay(payment sale.PaymentID, id sale.OrderID, amount int64) {
 	switch {
 	case !known:
 		p.Reason = sale.ReasonOrphan
+	case o.State == sale.StatePaid && o.Free():
+		p.Reason = sale.ReasonAmount
 	case o.State == sale.StatePaid:
 		p.Reason = sale.ReasonDoubled
 	case o.State != sale.StateHeld:

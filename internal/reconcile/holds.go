@@ -28,17 +28,19 @@ func (m *merge) recover(holds []Hold) {
 		o, c := h.Order, Case{Orders: []sale.OrderID{h.Order.ID}, Buyer: h.Order.Buyer}
 		switch later := m.laterHold(h, byBuyer[o.Buyer]); {
 		case m.droppedHold(h):
-			o.State, c.Kind = sale.StateExpired, KindEnded
+			o.State, c.Kind = endOf(o), KindEnded
 			c.What = fmt.Sprintf("order %s of %q is held by node %s alone, and Redis has dropped it since", o.ID, o.Buyer, h.Node)
 			c.Decision = endedAs(o.State)
 		case later != "":
-			o.State, c.Kind = sale.StateExpired, KindEnded
+			o.State, c.Kind = endOf(o), KindEnded
 			c.What = fmt.Sprintf("order %s of %q is held by node %s alone, and the buyer got order %s later", o.ID, o.Buyer, h.Node, later)
 			c.Decision = endedAs(o.State)
 		default:
-			o.State, c.Kind = sale.StateHeld, KindRecovered
 			c.What = fmt.Sprintf("order %s of %q, quantity %d, is held by node %s alone", o.ID, o.Buyer, o.Quantity, h.Node)
-			c.Decision = "held, with a new deadline"
+			c.Kind, c.Decision = KindRecovered, "paid, as it cost nothing"
+			if o.State != sale.StatePaid || !o.Free() {
+				o.State, c.Decision = sale.StateHeld, "held, with a new deadline"
+			}
 		}
 		m.records.Orders[o.ID] = o
 		m.add(c)
@@ -134,11 +136,16 @@ func (m *merge) liveAtTip(id sale.OrderID) bool {
 	return m.relation != Forked || m.other.Chain.Epoch != m.further.Chain.Epoch || m.other.Records.Orders[id].State.Live()
 }
 
-func (m *merge) endSuperseded(o sale.Order, h Hold) {
-	state := sale.StateExpired
+// endOf is how a live order ends of which no record says how.
+func endOf(o sale.Order) sale.State {
 	if o.State == sale.StatePaid {
-		state = sale.StateRefunded // a paid order ends in no other way
+		return sale.StateRefunded // a paid order ends in no other way
 	}
+	return sale.StateExpired
+}
+
+func (m *merge) endSuperseded(o sale.Order, h Hold) {
+	state := endOf(o)
 	m.add(Case{
 		Kind: KindEnded, Orders: []sale.OrderID{o.ID}, Buyer: o.Buyer,
 		What:     fmt.Sprintf("order %s of %q is %s in the records, and the buyer got order %s from node %s later", o.ID, o.Buyer, o.State, h.Order.ID, h.Node),

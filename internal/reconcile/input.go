@@ -33,7 +33,7 @@ func (s *Side) linkAt(m sale.Mark) (link string, known bool) {
 	return s.LinkAt(m.Seq)
 }
 
-// Hold is a hold that a node acknowledged within the last minute.
+// Hold is a hold that a node acknowledged within the last minute, or an order that was free.
 type Hold struct {
 	Order sale.Order
 	Mark  sale.Mark // a position at which the order was held: that of the reply

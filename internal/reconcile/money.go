@@ -13,6 +13,7 @@ import (
 // Most payments are applied to a paid order, or due from an ended one: these are
 // passed over, and only the others are looked at order by order.
 func (m *merge) money() {
+	m.gifts()
 	m.payers = make(map[sale.OrderID]sale.PaymentID, len(m.records.Payments))
 	m.odd = map[sale.OrderID][]sale.PaymentID{}
 	for id, p := range m.records.Payments {
@@ -36,13 +37,36 @@ func (m *merge) money() {
 		}
 	}
 	for id, o := range m.records.Orders {
-		if _, paid := m.payers[id]; o.State == sale.StatePaid && !paid {
+		if _, paid := m.payers[id]; o.State == sale.StatePaid && !paid && !m.free(o) {
 			m.add(Case{
 				Kind: KindUnpaid, Orders: []sale.OrderID{id}, Buyer: o.Buyer,
 				What:     fmt.Sprintf("order %s of %q is paid, and no record has a payment that is applied to it", id, o.Buyer),
 				Decision: "it stays paid",
 			})
 		}
+	}
+}
+
+// free reports whether no payment is missing where an order is paid.
+func (m *merge) free(o sale.Order) bool { return m.records.Sale.Price == 0 && o.Free() }
+
+// gifts are holds of a sale that costs nothing: nobody would pay for them. Another version
+// took them, or a fork in which the sale had a price.
+func (m *merge) gifts() {
+	if m.records.Sale.Price != 0 {
+		return
+	}
+	for id, o := range m.records.Orders {
+		if o.State != sale.StateHeld {
+			continue
+		}
+		o.State, o.Expires = sale.StatePaid, o.Created
+		m.records.Orders[id] = o
+		m.add(Case{
+			Kind: KindUnpaid, Orders: []sale.OrderID{id}, Buyer: o.Buyer,
+			What:     fmt.Sprintf("order %s of %q is held, and the sale costs nothing", id, o.Buyer),
+			Decision: "it is paid",
+		})
 	}
 }
 
@@ -69,6 +93,8 @@ func (m *merge) agree(id sale.OrderID, purse []sale.Payment) {
 	}
 	payer := m.payer(o, purse)
 	switch {
+	case m.free(o): // whatever becomes of money
+		payer = ""
 	case dueAs(purse, sale.ReasonRefunded) > 0:
 		m.overrule(&o, sale.StateRefunded, "a payment of it was refunded")
 		payer = ""
@@ -142,6 +168,8 @@ func (m *merge) overrule(o *sale.Order, state sale.State, why string) {
 // reason is why a payment can't stay applied to the order, or be applied to it.
 func reason(p sale.Payment, o sale.Order) sale.Reason {
 	switch {
+	case o.State == sale.StatePaid && o.Free():
+		return sale.ReasonAmount
 	case o.State == sale.StatePaid:
 		return sale.ReasonDoubled
 	case o.State == sale.StateHeld:

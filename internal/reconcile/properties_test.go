@@ -25,9 +25,18 @@ func merged(t rapid.TB, in reconcile.Input, d reconcile.Decisions) reconcile.Pla
 	return p
 }
 
+// drawn is a sale that was opened, of which one in four costs nothing.
+func drawn(t *rapid.T) *history {
+	h := opened(rapid.Int64Range(1, 4).Draw(t, "total"))
+	if rapid.IntRange(0, 3).Draw(t, "free") == 0 {
+		h.records.Sale.Price = 0
+	}
+	return h
+}
+
 // forks are two histories that went apart, each by one event at least.
 func forks(t *rapid.T) (a, b *history) {
-	base := opened(rapid.Int64Range(1, 4).Draw(t, "total"))
+	base := drawn(t)
 	base.run(t, 0, 8)
 	a, b = base.copy("r"), base.copy("l")
 	// Both begin with an event that can always happen.
@@ -161,8 +170,11 @@ func wantSound(t *rapid.T, r sale.Records) {
 			t.Errorf("got two live orders of %s, one is %s", o.Buyer, id)
 		}
 		live[o.Buyer] = live[o.Buyer] || o.State.Live()
-		if o.State == sale.StatePaid && applied[id] != 1 {
-			t.Errorf("got order %s paid by %d payments, want 1", id, applied[id])
+		if want := min(1, int(r.Sale.Price)); o.State == sale.StatePaid && applied[id] != want {
+			t.Errorf("got order %s paid by %d payments, want %d", id, applied[id], want)
+		}
+		if r.Sale.Price == 0 && (o.State == sale.StateHeld || !o.Free()) {
+			t.Errorf("got %+v in a sale that costs nothing, want it paid at once", o)
 		}
 		if o.State == sale.StateHeld && o.Expires < later.Add(r.Sale.HoldFor) {
 			t.Errorf("got %+v, want the whole time to pay", o)
@@ -239,7 +251,7 @@ func TestForksLoseNothingAndSellNothingTwice(t *testing.T) {
 // The ledger's database went back; Redis had dropped what the ledger once had.
 func TestLedgerThatIsBehindTakesRedissState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := opened(rapid.Int64Range(1, 4).Draw(t, "total"))
+		h := drawn(t)
 		past := h.run(t, 0, 16)
 		ledger := rapid.SampledFrom(past).Draw(t, "ledger")
 		read := rapid.Int64Range(ledger.chain.Seq, h.chain.Seq).Draw(t, "read")
@@ -278,7 +290,7 @@ func TestLedgerThatIsBehindTakesRedissState(t *testing.T) {
 // Redis came back older, and the nodes noticed before anything was sold.
 func TestRedisThatIsBehindTakesTheLedgersState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := opened(rapid.Int64Range(1, 4).Draw(t, "total"))
+		h := drawn(t)
 		past := h.run(t, 0, 16)
 		redis := rapid.SampledFrom(past).Draw(t, "redis")
 		in := reconcile.Input{Redis: redis.side(), Ledger: h.side(), Holds: some(t, h.holds...)}
@@ -304,7 +316,7 @@ func TestRedisThatIsBehindTakesTheLedgersState(t *testing.T) {
 // Both records have lost the end, and nodes remember some of it.
 func TestLostEventsComeFromNodesOrAreReportedByNumber(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := opened(rapid.Int64Range(1, 4).Draw(t, "total"))
+		h := drawn(t)
 		past := h.run(t, 0, 16)
 		in := reconcile.Input{Holds: some(t, h.holds...), Seen: []sale.Mark{h.chain.Mark}}
 		ledger, redis := rapid.SampledFrom(past).Draw(t, "ledger"), rapid.SampledFrom(past).Draw(t, "redis")

@@ -205,6 +205,9 @@ func (m *merge) droppedByRedis() (ended map[sale.OrderID]sale.State, ok bool) {
 			return nil, false
 		default:
 			ended[id] = sale.StateExpired
+			if o.Free() { // which no payment tells of
+				ended[id] = sale.StateRefunded
+			}
 		}
 	}
 	if !moneyWithin(l.Records, r.Records) {

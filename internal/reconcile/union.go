@@ -118,7 +118,11 @@ func (m *merge) orders() {
 			})
 		}
 		// A claim that was sent again in another fork is granted anew, under its id.
+		free := prevails(a, b, state) || prevails(b, a, state)
 		a.State, a.Created, a.Expires = state, min(a.Created, b.Created), max(a.Expires, b.Expires)
+		if free {
+			a.Expires = a.Created
+		}
 		all[id] = a
 	}
 	for id, state := range m.ended {
@@ -131,6 +135,11 @@ func (m *merge) orders() {
 		o.State = state
 		all[id] = o
 	}
+}
+
+// prevails reports whether a is free, and the order is so if b was the other fork's.
+func prevails(a, b sale.Order, state sale.State) bool {
+	return a.Free() && a.State == state && (b.Free() || b.State != state)
 }
 
 // endedAs says what becomes of an order whose ending nobody recorded.

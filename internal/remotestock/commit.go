@@ -272,7 +272,7 @@ func (c *Committer) deliver(batch []*entry, r reply) error {
 				continue
 			}
 		}
-		if d := answers[i].decision; d.Outcome == sale.Held || d.Outcome == sale.Replayed && d.Order.ID == e.claim.Order && d.Order.State == sale.StateHeld {
+		if d := answers[i].decision; d.Outcome == sale.Held || d.Outcome == sale.Replayed && d.Order.ID == e.claim.Order && d.Order.Taken() {
 			// The second is a claim whose first reply was lost.
 			c.watcher.Acknowledged(d, r.mark)
 		}

@@ -51,9 +51,9 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 // plainDecision is that of a claim which the script had nothing more to say about.
 func plainDecision(c sale.Claim, letter byte, r reply, expires sale.Instant) (sale.Decision, error) {
 	switch letter {
-	case 'h':
+	case 'h', 'p':
 		return sale.Decision{Outcome: sale.Held, Order: sale.Order{
-			ID: c.Order, Buyer: c.Buyer, Quantity: c.Quantity, State: sale.StateHeld, Created: r.now, Expires: expires,
+			ID: c.Order, Buyer: c.Buyer, Quantity: c.Quantity, State: letters[letter], Created: r.now, Expires: expires,
 		}}, nil
 	case 's':
 		return sale.Decision{Outcome: sale.SoldOut}, nil

@@ -93,6 +93,7 @@ func (w *world) open(t *rapid.T) {
 	w.id = sale.ID(fmt.Sprintf("model-%d", modelSales.Add(1)))
 	d := newSale(string(w.id), rapid.Int64Range(0, 12).Draw(t, "total"))
 	d.Lapses = rapid.IntRange(0, 2).Draw(t, "lapses")
+	d.Price *= rapid.Int64Range(0, 1).Draw(t, "price")
 	if _, err := w.store.Open(ctx, d); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +323,7 @@ func (w *world) change(t *rapid.T) {
 	case 0:
 		is.Title = rapid.SampledFrom([]string{"Concert", "Postponed"}).Draw(t, "title")
 	case 1:
-		is.Price += rapid.Int64Range(0, 1).Draw(t, "more")
+		is.Price = rapid.SampledFrom([]int64{0, 1, is.Price}).Draw(t, "price")
 	case 2:
 		is.Limit = rapid.IntRange(4, 6).Draw(t, "limit")
 	case 3:

@@ -175,7 +175,7 @@ func TestGarbageInTheBooksIsBroken(t *testing.T) {
 		{"stock", "0"}, {"stock", "-5"}, {"plan", "-1"},
 		{"epoch", "0"}, {"seq", "0"}, {"layout", "1"}, {"layout", ""},
 	}
-	for _, field := range []string{"total", "remaining", "held", "paid", "stock", "plan", "opens", "closes", "closed", "hold", "limit", "fence",
+	for _, field := range []string{"total", "remaining", "held", "paid", "stock", "plan", "opens", "closes", "closed", "hold", "limit", "price", "fence",
 		"ledger", "epoch", "base", "seq", "read", "dead", "tap"} {
 		for _, value := range []string{"", "x", "nan", "inf", "1.5"} {
 			faults = append(faults, fault{field, value})

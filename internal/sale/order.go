@@ -8,7 +8,8 @@ type OrderID string
 type State string
 
 // An order is held, then paid, expired or cancelled; a paid one may be
-// refunded. Every arrow is taken by one script, once.
+// refunded. One that costs nothing begins as paid. Every arrow is taken by one
+// script, once.
 const (
 	StateHeld      State = "held"
 	StatePaid      State = "paid"
@@ -28,8 +29,15 @@ type Order struct {
 	Quantity int
 	State    State
 	Created  Instant // when Redis granted the hold
-	Expires  Instant // the hold's payment deadline
+	Expires  Instant // the hold's payment deadline; Created where no payment was awaited
 }
+
+// Free reports whether the order cost nothing: it was paid when it was taken, and never held.
+// It keeps that whatever the sale costs later.
+func (o Order) Free() bool { return o.State != StateHeld && o.Expires == o.Created }
+
+// Taken reports whether the order is as it was when it was taken: held, or paid if it is free.
+func (o Order) Taken() bool { return o.State == StateHeld || o.State == StatePaid && o.Free() }
 
 // Claim is one buyer's request after a local hit, before Redis has decided.
 type Claim struct {
@@ -46,7 +54,7 @@ type Outcome uint8
 // The outcomes of a claim.
 const (
 	Undecided      Outcome = iota // nothing decided yet; never an answer
-	Held                          // a new hold
+	Held                          // a new hold; or, where the sale costs nothing, a new order that is paid
 	Replayed                      // the same order again: the claim's own, or the buyer's live one of the same quantity
 	AlreadyOrdered                // the buyer has a live order of another quantity
 	SoldOut                       // Redis said remaining = 0

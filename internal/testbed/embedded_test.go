@@ -41,7 +41,7 @@ func startEmbedded(t *testing.T, o testbed.EmbeddedOptions) *testbed.Embedded {
 func TestEmbeddedSiteSellsReturnedTickets(t *testing.T) {
 	t.Parallel()
 	e := startEmbedded(t, testbed.EmbeddedOptions{Nodes: 2})
-	definition := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Total: 1, HoldSeconds: 1}
+	definition := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Price: 4200, Total: 1, HoldSeconds: 1}
 	if err := e.Open(t.Context(), definition); err != nil {
 		t.Fatal(err)
 	}

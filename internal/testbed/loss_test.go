@@ -169,6 +169,7 @@ func TestLosses(t *testing.T) {
 	t.Run("a Redis that comes back older is noticed and brought up to date (A3)", func(t *testing.T) { anOlderRedis(t, s) })
 	t.Run("holds that Redis alone had come from the nodes' memory (A6)", func(t *testing.T) { holdsFromMemory(t, s) })
 	t.Run("a payment without an order is recorded (A7)", func(t *testing.T) { aPaymentWithoutAnOrder(t, s) })
+	t.Run("free orders stay paid, also those that nodes alone remember", func(t *testing.T) { freeOrders(t, s) })
 	t.Run("a database that lost a sale gets it from Redis", func(t *testing.T) { anEmptyLedger(t, s) })
 }
 

@@ -72,7 +72,7 @@ func start(t *testing.T, o testbed.Options) *site {
 // open opens the sale "demo" of so many tickets.
 func (s *site) open(t *testing.T, tickets int64, hold time.Duration) {
 	t.Helper()
-	d := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Total: tickets, Limit: 4, HoldSeconds: hold.Seconds()}
+	d := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Price: 4200, Total: tickets, Limit: 4, HoldSeconds: hold.Seconds()}
 	if err := s.Open(s.ctx, d); err != nil {
 		t.Fatal(err)
 	}

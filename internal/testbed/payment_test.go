@@ -23,9 +23,9 @@ type message struct {
 	at                  time.Time
 }
 
-// message tells that the order was paid, signed with the secret. The tests' sale is free.
+// message tells that the order was paid, signed with the secret: of one ticket of the tests' sale.
 func (s *site) message(order string, secret payment.Secret) message {
-	return s.messageOf("demo", order, 0, secret)
+	return s.messageOf("demo", order, 4200, secret)
 }
 
 func (s *site) messageOf(id, order string, amount int64, secret payment.Secret) message {

@@ -65,10 +65,14 @@ func (m *Sale) decide(c sale.Claim, late bool) sale.Decision {
 	case remaining < int64(c.Quantity):
 		return sale.Decision{Outcome: sale.NotEnough}
 	}
-	return sale.Decision{Outcome: sale.Held, Order: sale.Order{
+	o := sale.Order{
 		ID: c.Order, Buyer: c.Buyer, Quantity: c.Quantity, State: sale.StateHeld,
 		Created: m.Now, Expires: m.Now.Add(m.definition.HoldFor),
-	}}
+	}
+	if m.definition.Price == 0 {
+		o.State, o.Expires = sale.StatePaid, m.Now
+	}
+	return sale.Decision{Outcome: sale.Held, Order: o}
 }
 
 // refusal is why no claim passes now.

@@ -122,6 +122,8 @@ func (m *Sale) obstacle(o sale.Order, known bool, p sale.Payment) sale.Reason {
 	switch {
 	case !known:
 		return sale.ReasonOrphan
+	case o.State == sale.StatePaid && o.Free():
+		return sale.ReasonAmount
 	case o.State == sale.StatePaid:
 		return sale.ReasonDoubled
 	case o.State != sale.StateHeld:

@@ -2,6 +2,8 @@ module onsale
 
 go 1.26.0
 
+// fasthttp v1.77.0, whose older versions lack security fixes, wants a newer version than the module
+// proxy has.
 replace github.com/molecule-man/go-brrr => github.com/molecule-man/go-brrr v1.0.1
 
 require (

@@ -48,7 +48,7 @@ func (f RedisFlags) Config() remotestock.Config {
 
 // SiteFlags say which site this program belongs to.
 type SiteFlags struct {
-	Name string `name:"site" default:"onsale" env:"ONSALE_SITE_NAME" help:"Name of the site that this program belongs to. Redis and the ledger's database keep it, and refuse programs of another site."`
+	Name string `name:"site" default:"onsale" env:"ONSALE_SITE" help:"Name of the site that this program belongs to. Redis and the ledger's database keep it, and refuse programs of another site."`
 }
 
 // Site is what a program with this gossip key, which may be none, knows of its site.

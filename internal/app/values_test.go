@@ -76,7 +76,7 @@ func program[Config any](t *testing.T, wire func(Config) error) func(...string) 
 }
 
 // flag is one of a configuration.
-type flag struct{ name, help string }
+type flag struct{ name, help, env string }
 
 // flagsOf lists a configuration's flags under the names that kong gives them.
 func flagsOf(config reflect.Type, prefix string) (flags []flag) {
@@ -90,7 +90,7 @@ func flagsOf(config reflect.Type, prefix string) (flags []flag) {
 		if name == "" {
 			name = strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(f.Name, "$1-$2"))
 		}
-		flags = append(flags, flag{prefix + name, f.Tag.Get("help")})
+		flags = append(flags, flag{prefix + name, f.Tag.Get("help"), f.Tag.Get("env")})
 	}
 	return flags
 }

@@ -96,7 +96,7 @@ var problems = [...]problem{
 		"Send fewer or smaller headers.", ""},
 	InvalidRequest: {"invalid-request", 422, "The body can't be read",
 		`Send a body such as {"quantity":1}.`, ""},
-	QuantityLimit: {"quantity-limit", 422, "More than one buyer may order",
+	QuantityLimit: {"quantity-limit", 422, "More tickets than one order may have",
 		"Ask for a quantity from 1 to the sale's limit.", ""},
 	Paid:      {code: "paid", status: 200},
 	RefundDue: {code: "refund-due", status: 200},

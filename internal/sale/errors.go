@@ -36,9 +36,9 @@ var (
 	// ErrLeaseLost: the lease ended, or passed to another; whatever was done
 	// under it must stop. Returned by lease.
 	ErrLeaseLost = errors.New("the lease was lost")
-	// ErrStale: stock returned after the caller read it; read again and
-	// plan anew. Returned by remotestock.
-	ErrStale = errors.New("planned for an older stock generation")
+	// ErrStale: the sale changed after the caller read it; read it again and
+	// begin anew. Returned by remotestock.
+	ErrStale = errors.New("the sale changed since it was read")
 )
 
 // Conflict is an [ErrConflict] that says what stands in the way and no more:

@@ -52,7 +52,7 @@ func (s *Site) AddAllocator() error {
 		return err
 	}
 	m.Gossip = gossip
-	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--token-file", s.adminToken()}, s.common(gossip)...)
+	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--admin-token-file", s.adminToken()}, s.common(gossip)...)
 	if s.options.Ledgers == 0 && !s.options.LedgerLater {
 		m.args = append(m.args, "--no-ledger")
 	}

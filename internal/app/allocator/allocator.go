@@ -29,7 +29,7 @@ import (
 type Config struct {
 	Name      string `env:"ONSALE_NAME" default:"allocator-${hostname}" help:"Unique name in the gossip."`
 	Admin     string `default:"127.0.0.1:9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health and metrics. Whoever reaches it reads health and metrics without a token: keep it on loopback or a private network."`
-	TokenFile string `required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
+	TokenFile string `name:"admin-token-file" required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
 	Tolerate  int    `default:"-1" env:"ONSALE_TOLERATE" help:"Nodes that may vanish at once without a round trip for the others; -1 means 5 % of them, at least one."`
 
 	Ledger bool `default:"true" negatable:"" env:"ONSALE_LEDGER" help:"The site has a ledger: a sale sells once it is recorded there. --no-ledger: it has none, and what Redis loses is lost."`

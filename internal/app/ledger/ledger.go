@@ -30,7 +30,7 @@ type DatabaseFlags struct {
 type Config struct {
 	Name         string         `env:"ONSALE_NAME" default:"ledger-${hostname}" help:"Name in the log."`
 	Admin        string         `default:"127.0.0.1:9082" env:"ONSALE_ADMIN" help:"host:port of health and metrics. Whoever reaches it reads them without a token: keep it on loopback or a private network."`
-	Entries      int            `default:"32" env:"ONSALE_LEDGER_ENTRIES" help:"Stream entries in one transaction at most; each carries up to 128 orders. More keep Redis from the claims for longer at a time."`
+	Entries      int            `default:"32" env:"ONSALE_ENTRIES" help:"Stream entries in one transaction at most; each carries up to 128 orders. More keep Redis from the claims for longer at a time."`
 	Auto         bool           `name:"auto-reconcile" default:"true" negatable:"" env:"ONSALE_AUTO_RECONCILE" help:"Put a sale together again that has lost data, where nothing has to be decided. --no-auto-reconcile leaves that to onsale reconcile."`
 	ArchiveAfter time.Duration  `default:"0" env:"ONSALE_ARCHIVE_AFTER" help:"Take a sale out of Redis so long after it was closed, once it has no holds and owes no refunds; the ledger keeps it. 0: only onsale archive does."`
 	Operators    app.AdminFlags `embed:""`

@@ -92,7 +92,7 @@ func TestWhatANodeMayHaveDoneFitsTheRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := e.do(t, c.method, c.path, "")
 			wantProblem(t, a, http.StatusBadGateway, "node-unreachable", "1")
-			if !strings.Contains(a.Text, "No node answered. "+c.says) {
+			if !strings.Contains(a.Text, `"detail":"`+c.says) {
 				t.Errorf("got %s, want %q in it", a.Text, c.says)
 			}
 		})

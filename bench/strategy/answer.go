@@ -1,14 +1,13 @@
 package strategy
 
 import (
-	"encoding/json"
 	"errors"
-	"strconv"
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -33,62 +32,31 @@ func wantsOne(body []byte) bool {
 }
 
 // failure is the answer to an infrastructure's error.
-func failure(err error) buyerapi.Answer {
+func failure(err error) problem.Problem {
 	switch {
 	case errors.Is(err, sale.ErrNoSale):
-		return buyerapi.SaleUnknown
+		return problem.SaleUnknown
 	case errors.Is(err, sale.ErrUnavailable):
-		return buyerapi.StoreUnavailable
+		return problem.StoreUnavailable
 	}
-	return buyerapi.OutcomeUnknown
+	return problem.OutcomeUnknown
 }
 
-// titles are those of every refusal that the front gives.
-var titles = map[buyerapi.Answer]string{
-	buyerapi.SoldOut:          "Sold out",
-	buyerapi.Unauthorized:     "A valid token is needed",
-	buyerapi.SaleUnknown:      "No such sale",
-	buyerapi.NotFound:         "No such path",
-	buyerapi.MethodNotAllowed: "Method not allowed",
-	buyerapi.InvalidRequest:   `The order can't be read: send {"quantity":1}`,
-	buyerapi.Busy:             "Too many buyers at this moment",
-	buyerapi.StoreUnavailable: "The stock store is unavailable",
-	buyerapi.OutcomeUnknown:   "It is unknown whether you have an order",
-}
-
-// documents are the problem documents, without their closing brace.
-var documents = func() map[buyerapi.Answer][]byte {
-	docs := map[buyerapi.Answer][]byte{}
-	for a, title := range titles {
-		docs[a] = []byte(`{"type":"` + buyerapi.TypeBase + a.String() + `","title":` + quote(title) +
-			`,"status":` + strconv.Itoa(a.Status()) + `,"code":"` + a.String() + `"`)
-	}
-	return docs
-}()
-
-func quote(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a string always has a JSON form
-	}
-	return string(b)
-}
-
-// refuse writes a problem document. The error, if there is one, goes into it:
-// nobody but the bench reads these. There is no X-Accel-Expires, with which Nginx
-// would answer in the strategy's place.
-func refuse(ctx *fasthttp.RequestCtx, a buyerapi.Answer, err error) {
-	ctx.SetStatusCode(a.Status())
+// refuse writes a problem document. The error, if there is one, is its detail: nobody but the
+// bench reads these. There is no X-Accel-Expires, with which Nginx would answer in the strategy's
+// place.
+func refuse(ctx *fasthttp.RequestCtx, p problem.Problem, err error) {
+	ctx.SetStatusCode(p.Status)
 	ctx.Response.Header.SetContentType("application/problem+json")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
-	if a.Status() == fasthttp.StatusServiceUnavailable {
+	if p.Retry {
 		ctx.Response.Header.Set("Retry-After", "1")
 	}
-	ctx.Response.SetBody(documents[a])
+	detail := ""
 	if err != nil {
-		ctx.Response.AppendBodyString(`,"detail":` + quote(err.Error()))
+		detail = err.Error()
 	}
-	ctx.Response.AppendBodyString("}")
+	ctx.Response.SetBody(append(p.Document(detail), '}'))
 }
 
 // show writes an order. Every text in it is from an alphabet that JSON does not escape.

@@ -2,7 +2,6 @@ package strategy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"onsale/internal/buyerapi"
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
 )
@@ -74,12 +73,13 @@ func wantOrder(t *testing.T, a answer, o Outcome) {
 	}
 }
 
+// wantProblem compares the detail, or with none asks for the one of the table.
 func wantProblem(t *testing.T, a answer, detail string) {
 	t.Helper()
-	if a.header.Get("Content-Type") != "application/problem+json" || a.Type != buyerapi.TypeBase+a.Code || a.Status != a.status || a.ID != "" {
+	if a.header.Get("Content-Type") != "application/problem+json" || a.Type != problem.TypeBase+a.Code || a.Status != a.status || a.ID != "" {
 		t.Errorf("got %+v, want a problem document", a)
 	}
-	if a.Detail != detail {
+	if detail == "" && a.Detail == "" || detail != "" && a.Detail != detail {
 		t.Errorf("got the detail %q, want %q", a.Detail, detail)
 	}
 	if got := a.header.Get("Retry-After"); (got != "") != (a.status == 503) {
@@ -129,14 +129,5 @@ func TestRefusalsThatAskNoStore(t *testing.T) {
 				t.Errorf("got WWW-Authenticate %q with %s", got, c.code)
 			}
 		})
-	}
-}
-
-// Every refusal has a text, and the codes are the node's.
-func TestDocumentsAreComplete(t *testing.T) {
-	for a, title := range titles {
-		if title == "" || a.Status() < 400 || !json.Valid(append(documents[a], '}')) {
-			t.Errorf("%v: got %s", a, documents[a])
-		}
 	}
 }

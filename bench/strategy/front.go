@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/problem"
 	"onsale/internal/token"
 )
 
@@ -75,10 +76,10 @@ func (f *front) route(ctx *fasthttp.RequestCtx) {
 		name, rest, _ := strings.Cut(rest, "/")
 		switch {
 		case rest != "orders":
-			refuse(ctx, buyerapi.NotFound, nil)
+			refuse(ctx, problem.NotFound, nil)
 		case !ctx.IsPost():
 			ctx.Response.Header.Set("Allow", "POST")
-			refuse(ctx, buyerapi.MethodNotAllowed, nil)
+			refuse(ctx, problem.MethodNotAllowed, nil)
 		default:
 			f.buy(ctx, name)
 		}
@@ -89,7 +90,7 @@ func (f *front) route(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if !f.administer(ctx, path) {
-		refuse(ctx, buyerapi.NotFound, nil)
+		refuse(ctx, problem.NotFound, nil)
 	}
 }
 
@@ -99,11 +100,11 @@ func (f *front) buy(ctx *fasthttp.RequestCtx, name string) {
 	buyer, ok := f.identify(ctx)
 	if !ok {
 		ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="onsale"`)
-		refuse(ctx, buyerapi.Unauthorized, nil)
+		refuse(ctx, problem.Unauthorized, nil)
 		return
 	}
 	if !wantsOne(ctx.PostBody()) {
-		refuse(ctx, buyerapi.InvalidRequest, nil)
+		refuse(ctx, problem.InvalidRequest, nil)
 		return
 	}
 	limit, cancel := context.WithTimeout(context.Background(), f.patience)
@@ -118,11 +119,11 @@ func (f *front) buy(ctx *fasthttp.RequestCtx, name string) {
 		ctx.Response.Header.Set("Idempotent-Replayed", "true")
 		show(ctx, buyerapi.Replayed, name, order)
 	case o == SoldOut:
-		refuse(ctx, buyerapi.SoldOut, nil)
+		refuse(ctx, problem.SoldOut, nil)
 	case o == Conflict:
-		refuse(ctx, buyerapi.Busy, nil)
+		refuse(ctx, problem.Busy, nil)
 	default:
-		refuse(ctx, buyerapi.OutcomeUnknown, fmt.Errorf("the strategy answered %v", o))
+		refuse(ctx, problem.OutcomeUnknown, fmt.Errorf("the strategy answered %v", o))
 	}
 }
 

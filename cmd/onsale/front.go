@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -132,8 +133,7 @@ func unreachable(ctx *fasthttp.RequestCtx) {
 	ctx.SetContentType("application/problem+json")
 	ctx.Response.Header.Set("Retry-After", "1")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
-	ctx.SetBodyString(`{"type":"https://onsale.dev/problems/node-unreachable","title":"Node unreachable","status":502,` +
-		`"code":"node-unreachable","detail":"No node answered. ` + undecided(ctx) + `"}`)
+	ctx.SetBody(append(problem.NodeUnreachable.Document(undecided(ctx)), '}'))
 }
 
 // undecided is what a call may have done that nobody answered.

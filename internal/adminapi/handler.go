@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -100,13 +101,12 @@ func (h *Handler) guard(serve call) http.Handler {
 		sum := sha256.Sum256([]byte(token))
 		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(sum[:], h.token[:]) != 1 {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="onsale-admin"`)
-			h.problem(w, http.StatusUnauthorized, "unauthorized", errors.New("send Authorization: Bearer with the admin token"))
+			h.problem(w, problem.Unauthorized, errors.New("send Authorization: Bearer with the admin token"))
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if err := serve(w, r); err != nil {
-			status, code := classify(err)
-			h.problem(w, status, code, err)
+			h.problem(w, classify(err), err)
 		}
 	})
 }

@@ -24,9 +24,7 @@ const holdsPath = "/admin/v1/sales/{id}/holds"
 // Redis and the ledger may have lost. Without a token the route refuses everybody.
 func RegisterHolds(mux *http.ServeMux, token string, holds func(sale.ID) Holds, log *zap.Logger) error {
 	if token == "" {
-		mux.HandleFunc(holdsPath, func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "this node has no admin token: start it with --admin-token-file", http.StatusForbidden)
-		})
+		mux.HandleFunc(holdsPath, refuseAll)
 		return nil
 	}
 	h, err := New(nil, nil, token, log)

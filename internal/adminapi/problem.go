@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -19,46 +20,42 @@ var (
 	errMethod = errors.New("method not allowed")
 )
 
-func classify(err error) (status int, code string) {
+func classify(err error) problem.Problem {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return http.StatusRequestEntityTooLarge, "body-too-large"
+		return problem.BodyTooLarge
 	case errors.Is(err, errPath):
-		return http.StatusNotFound, "not-found"
+		return problem.NotFound
 	case errors.Is(err, errMethod):
-		return http.StatusMethodNotAllowed, "method-not-allowed"
+		return problem.MethodNotAllowed
 	case errors.Is(err, errInput):
-		return http.StatusUnprocessableEntity, "invalid-request"
+		return problem.InvalidRequest
 	case errors.Is(err, sale.ErrNoSale):
-		return http.StatusNotFound, "sale-unknown"
+		return problem.SaleUnknown
 	case errors.Is(err, sale.ErrNoOrder):
-		return http.StatusNotFound, "order-unknown"
+		return problem.OrderUnknown
 	case errors.Is(err, sale.ErrNoPayment):
-		return http.StatusNotFound, "payment-unknown"
+		return problem.PaymentNotFound
 	case errors.Is(err, sale.ErrConflict):
-		return http.StatusConflict, "conflict"
+		return problem.Conflict
 	case errors.Is(err, sale.ErrLost):
-		return http.StatusServiceUnavailable, "sale-lost"
+		return problem.SaleLost
 	case errors.Is(err, sale.ErrUnavailable):
-		return http.StatusServiceUnavailable, "store-unavailable"
+		return problem.StoreUnavailable
 	case errors.Is(err, sale.ErrUnknown):
-		return http.StatusServiceUnavailable, "outcome-unknown"
+		return problem.OutcomeUnknown
 	}
-	return http.StatusInternalServerError, "internal"
+	return problem.Internal
 }
 
-func (h *Handler) problem(w http.ResponseWriter, status int, code string, err error) {
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+func (h *Handler) problem(w http.ResponseWriter, p problem.Problem, cause error) {
+	if p.Status >= http.StatusInternalServerError {
+		h.log.Warn("admin request failed", zap.String("code", p.Code), zap.Error(cause))
 	}
-	if status >= http.StatusInternalServerError {
-		h.log.Warn("admin request failed", zap.String("code", code), zap.Error(err))
+	if err := p.Write(w, cause.Error()); err != nil {
+		h.log.Debug("admin client went away", zap.Error(err))
 	}
-	h.write(w, status, "application/problem+json", map[string]any{
-		"type": "https://onsale.dev/problems/" + code, "title": http.StatusText(status),
-		"status": status, "code": code, "detail": err.Error(),
-	})
 }
 
 func (h *Handler) write(w http.ResponseWriter, status int, contentType string, v any) {
@@ -72,6 +69,11 @@ func (h *Handler) write(w http.ResponseWriter, status int, contentType string, v
 	if _, err := w.Write(append(body, '\n')); err != nil {
 		h.log.Debug("admin client went away", zap.Error(err))
 	}
+}
+
+// refuseAll answers for a process that has no admin token: nobody may ask.
+func refuseAll(w http.ResponseWriter, _ *http.Request) {
+	_ = problem.NoToken.Write(w, "") // whoever hangs up needs no answer
 }
 
 func notFound(http.ResponseWriter, *http.Request) error { return errPath }

@@ -16,9 +16,7 @@ const profileTime = 2 * time.Minute
 // slow it down. Without a token they are refused to everybody.
 func RegisterProfiles(mux *http.ServeMux, token string, log *zap.Logger) error {
 	if token == "" {
-		mux.HandleFunc("/debug/pprof/", func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "this process has no admin token: start it with --admin-token-file", http.StatusForbidden)
-		})
+		mux.HandleFunc("/debug/pprof/", refuseAll)
 		return nil
 	}
 	h, err := New(nil, nil, token, log)

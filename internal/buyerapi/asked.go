@@ -58,7 +58,7 @@ var otherDocuments = func() (docs [Answers]*[asks][]byte) {
 		for i, detail := range details {
 			docs[a][i] = documents[a]
 			if detail != "" {
-				docs[a][i] = document(a, detail)
+				docs[a][i] = problems[a].Document(detail)
 			}
 		}
 	}

@@ -13,15 +13,6 @@ import (
 	"onsale/internal/sale"
 )
 
-// quote renders a JSON string.
-func quote(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a string always has a JSON form
-	}
-	return string(b)
-}
-
 // parsers read what buyers send; fastjson because encoding/json would be the
 // largest part of a purchase's cost on the node, and matches names in any case.
 var parsers fastjson.ParserPool

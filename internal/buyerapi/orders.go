@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/checkout"
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -75,7 +76,7 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, desk *checkout.Desk) (sale.
 	}
 	buyer, err := h.verifier.Verify(strings.TrimSpace(token), now.Time())
 	if err != nil {
-		return "", unauthorized(ctx, `,"reason":`, quote(err.Error()))
+		return "", unauthorized(ctx, `,"reason":`, problem.Quote(err.Error()))
 	}
 	return buyer, OK
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/checkout"
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -29,7 +30,7 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
 	}
 	quantity, err := decodeOrder(ctx.PostBody())
 	if err != nil {
-		return refuse(ctx, InvalidRequest, `,"reason":`, quote(err.Error()))
+		return refuse(ctx, InvalidRequest, `,"reason":`, problem.Quote(err.Error()))
 	}
 	if limit := desk.Sale().Limit; quantity > limit {
 		return refuse(ctx, QuantityLimit, `,"limit":`, strconv.Itoa(limit))
@@ -89,8 +90,8 @@ func refused(ctx *fasthttp.RequestCtx, desk *checkout.Desk, d sale.Decision) Ans
 		// Whole seconds, rounded up: who waits so long finds the sale open.
 		wait := max(1, (int64(opens-now)+999)/1000)
 		ctx.Response.Header.Set("Retry-After", strconv.FormatInt(wait, 10))
-		return refuse(ctx, a, `,"opens_at":`, quote(opens.Time().Format(time.RFC3339Nano)),
-			`,"server_time":`, quote(now.Time().Format(time.RFC3339Nano)))
+		return refuse(ctx, a, `,"opens_at":`, problem.Quote(opens.Time().Format(time.RFC3339Nano)),
+			`,"server_time":`, problem.Quote(now.Time().Format(time.RFC3339Nano)))
 	}
 	return refuse(ctx, a)
 }
@@ -101,7 +102,7 @@ func failed(ctx *fasthttp.RequestCtx, desk *checkout.Desk, err error) Answer {
 	case errors.Is(err, sale.ErrNoOrder):
 		return refuse(ctx, OrderUnknown)
 	case errors.Is(err, sale.ErrConflict):
-		return refuse(ctx, NotCancellable, `,"reason":`, quote(err.Error()))
+		return refuse(ctx, NotCancellable, `,"reason":`, problem.Quote(err.Error()))
 	case errors.Is(err, sale.ErrUnavailable):
 		return refuse(ctx, StoreUnavailable)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/checkout"
 	"onsale/internal/payment"
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -36,12 +37,12 @@ func (h *Handler) hear(ctx *fasthttp.RequestCtx) Answer {
 		ID: header.Peek(payment.HeaderID), Timestamp: header.Peek(payment.HeaderTimestamp), Signature: header.Peek(payment.HeaderSignature),
 	}, ctx.PostBody(), now)
 	if err != nil {
-		return refuse(ctx, unbelieved(err), `,"reason":`, quote(err.Error()))
+		return refuse(ctx, unbelieved(err), `,"reason":`, problem.Quote(err.Error()))
 	}
 	message, err := payment.Parse(ctx.PostBody())
 	switch {
 	case err != nil:
-		return refuse(ctx, InvalidPayment, `,"reason":`, quote(err.Error()))
+		return refuse(ctx, InvalidPayment, `,"reason":`, problem.Quote(err.Error()))
 	case !message.Succeeded():
 		return good(ctx, Ignored, []byte(`{"outcome":"ignored"}`))
 	}
@@ -89,7 +90,7 @@ func (h *Handler) pay(ctx *fasthttp.RequestCtx, desk *checkout.Desk, p sale.Paym
 func (h *Handler) received(ctx *fasthttp.RequestCtx, s *sale.Sale, receipt sale.Receipt, err error) Answer {
 	switch {
 	case errors.Is(err, sale.ErrConflict):
-		return refuse(ctx, PaymentConflict, `,"reason":`, quote(err.Error()))
+		return refuse(ctx, PaymentConflict, `,"reason":`, problem.Quote(err.Error()))
 	case errors.Is(err, sale.ErrUnavailable):
 		return refuse(ctx, StoreUnavailable)
 	case err != nil:

@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/problem"
 )
 
 // address is where a server listens.
@@ -160,7 +161,7 @@ func wantProblem(t testing.TB, a answer, want buyerapi.Answer) map[string]any {
 	if a.StatusCode != want.Status() || d["status"] != json.Number(fmt.Sprint(want.Status())) {
 		t.Errorf("%v: got status %d and member %v, want %d", want, a.StatusCode, d["status"], want.Status())
 	}
-	if got, want := d["type"], buyerapi.TypeBase+want.String(); got != want {
+	if got, want := d["type"], problem.TypeBase+want.String(); got != want {
 		t.Errorf("got type %v, want %v", got, want)
 	}
 	for _, member := range []string{"title", "detail"} {

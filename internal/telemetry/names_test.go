@@ -2,6 +2,8 @@ package telemetry_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,14 +57,19 @@ func full() *telemetry.Metrics {
 	l.Lost("s", true)
 	l.Stalled("s", true)
 	m.Flag("onsale_ledger_ready", "1 while this ledger records.", func() bool { return true })
+
+	r := m.NewRedis()
+	r.Unsafe("appendonly", true)
+	r.Memory(0.5, true)
+	r.Stepped(time.Second)
 	return m
 }
 
 // The closed sets of the naming rule. Who adds a word here has thought about it.
 var (
 	parts  = []string{"buyerapi", "checkout", "localstock", "remotestock", "rebalance", "upstream", "membership", "ledger", "admission"}
-	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "draws", "holds", "failures", "publications", "events", "payments", "entries", "orders"}
-	labels = []string{"sale", "script", "result", "outcome", "code", "reason", "operation", "event"}
+	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "draws", "holds", "failures", "publications", "events", "payments", "entries", "orders", "ratio"}
+	labels = []string{"sale", "script", "result", "outcome", "code", "reason", "operation", "event", "setting"}
 )
 
 // faults is what breaks the naming rule in a metric of ours.
@@ -161,5 +168,63 @@ func TestEveryMetricIsUsed(t *testing.T) {
 	slices.Sort(registered)
 	if diff := cmp.Diff(registered, used); diff != "" || len(used) == 0 {
 		t.Errorf("metrics (-registered +used):\n%s", diff)
+	}
+}
+
+// Metrics that full leaves out would not be checked: those of ledgers and of Redis were not.
+func TestNoMetricIsLeftOut(t *testing.T) {
+	checked := map[string]bool{}
+	families, err := full().Registry().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		checked[f.GetName()] = true
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`"(onsale_\w+)"`).FindAllSubmatch(source, -1) {
+			if named++; !checked[string(found[1])] {
+				t.Errorf("%s: %s is in no test of names", file, found[1])
+			}
+		}
+	}
+	if named < 30 {
+		t.Errorf("got %d metrics named in the sources, want far more", named)
+	}
+}
+
+// Flags are registered where the programs are wired.
+func TestFlagsFollowTheNamingRule(t *testing.T) {
+	files, err := filepath.Glob("../app/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range regexp.MustCompile(`Flag\("(\w+)", "([^"]*)"`).FindAllSubmatch(source, -1) {
+			found++
+			for _, fault := range faults(string(flag[1]), string(flag[2]), "GAUGE") {
+				t.Errorf("%s: %s", file, fault)
+			}
+		}
+	}
+	if found < 4 {
+		t.Errorf("got %d flags, want those of nodes, allocators and ledgers", found)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"onsale/internal/problem"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -53,6 +55,15 @@ func (m *Metrics) AdminMux(unready func() error, notes func() []string) *http.Se
 		say(w, status, strings.Join(append([]string{text}, notes()...), "\n"))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", "GET, HEAD")
+			_ = problem.MethodNotAllowed.Write(w, "") // whoever hangs up needs no answer
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		_ = problem.NotFound.Write(w, "An admin port serves /livez, /readyz, /metrics, /debug/pprof/ and /admin/v1/.")
+	})
 	return mux
 }
 

@@ -67,8 +67,13 @@ func TestHealth(t *testing.T) {
 			}
 		})
 	}
-	if status, _, _ := ask(t, telemetry.New(), true, http.MethodGet, "/", ""); status != http.StatusNotFound {
-		t.Errorf("got %d for an unknown path, want 404", status)
+	// A path outside of /admin/v1 was answered with plain text.
+	for method, want := range map[string]int{http.MethodGet: http.StatusNotFound, http.MethodPut: http.StatusMethodNotAllowed} {
+		path := map[int]string{http.StatusNotFound: "/", http.StatusMethodNotAllowed: "/metrics"}[want]
+		status, kind, text := ask(t, telemetry.New(), true, method, path, "")
+		if status != want || kind != "application/problem+json" || !strings.Contains(text, `"detail":`) {
+			t.Errorf("%s %s: got %d %q %s, want a problem document of %d", method, path, status, kind, text, want)
+		}
 	}
 }
 

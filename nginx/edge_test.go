@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -25,6 +26,25 @@ type edge struct {
 	Addr   string // host:port
 	Prefix string
 	client *http.Client
+	log    lines // what Nginx has logged
+}
+
+// lines may be read while they are written.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // site is what an operator would overwrite; empty fields keep what is shipped.
@@ -95,9 +115,8 @@ func start(t *testing.T, s site) *edge {
 // answers. What it logged is shown if the test fails.
 func (e *edge) run(t *testing.T, cred *syscall.Credential) {
 	t.Helper()
-	var log bytes.Buffer
 	cmd := exec.Command(binary(t), "-e", "stderr", "-p", e.Prefix, "-c", "nginx.conf", "-g", "daemon off;")
-	cmd.Stderr = &log
+	cmd.Stderr = &e.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -107,7 +126,7 @@ func (e *edge) run(t *testing.T, cred *syscall.Credential) {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // already gone is what we want
 		_ = cmd.Wait()                          // the test's own failures say enough
 		if t.Failed() {
-			t.Logf("nginx said:\n%s", log.String())
+			t.Logf("nginx said:\n%s", e.log.String())
 		}
 	})
 	e.await(t)

@@ -10,7 +10,7 @@ from=$(dirname "$0")
 to=${1:?say where: install.sh PREFIX}
 
 mkdir -p "$to/site"
-for file in "$from"/site/*.conf; do
+for file in "$from"/site/*; do
 	own=$to/site/${file##*/}
 	# A link that leads nowhere yet is the site's own too.
 	[ -e "$own" ] || [ -L "$own" ] || cp "$file" "$own"

@@ -27,9 +27,10 @@ func TestAnUpgradeChangesNothingOfTheSites(t *testing.T) {
 		}
 	}
 	own := map[string]string{
-		"listen.conf":   "listen " + freeAddr(t) + ";\n",
-		"limits.conf":   strings.ReplaceAll(shipped(t, "site/limits.conf"), "rate=100r/s", "rate=7r/s"),
-		"upstream.conf": "server 127.0.0.1:1;\n",
+		"listen.conf":     "listen " + freeAddr(t) + ";\n",
+		"limits.conf":     strings.ReplaceAll(shipped(t, "site/limits.conf"), "rate=100r/s", "rate=7r/s"),
+		"upstream.conf":   "server 127.0.0.1:1;\n",
+		"connections.nft": strings.ReplaceAll(shipped(t, "site/connections.nft"), "over 1000", "over 7"),
 	}
 	for name, text := range own {
 		write(t, filepath.Join(prefix, "site", name), text)

@@ -36,6 +36,8 @@ var (
 	programs = []string{"cmd", "bench", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
 	// process starts redis-server and nginx. Any test may.
 	servers = "internal/testbed/process"
+	// flood plays the strangers whom servers have to stand. Any test may use it.
+	strangers = "internal/testbed/flood"
 	// Who holds a lease declares an interface for it; its tests may use the real one.
 	holders = "internal/lease"
 	// model is what tests make fakes of, and compare the scripts with. No program does.
@@ -114,7 +116,7 @@ func allowed(from, path string, test bool) bool {
 	switch {
 	case inside(from, to), test && inside(to, from): // what is below another room is of it
 		return true
-	case inside(from, programs...), test && (to == servers || to == holders || to == model || to == problems):
+	case inside(from, programs...), test && (to == servers || to == strangers || to == holders || to == model || to == problems):
 		return true
 	case from == vocabulary, inside(from, embedded...):
 		return false

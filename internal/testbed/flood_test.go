@@ -1,61 +1,36 @@
 package testbed_test
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"testing"
 	"time"
 
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/flood"
 )
-
-// forgedMember is what a member says of itself in gossip without a key: memberlist's message "alive", in MessagePack.
-func forgedMember(i int) []byte {
-	text := func(b []byte, s string) []byte { return append(append(b, 0xd9, byte(len(s))), s...) }
-	number := func(b []byte, n uint32) []byte { return binary.BigEndian.AppendUint32(append(b, 0xce), n) }
-	raw := func(b []byte, s []byte) []byte {
-		return append(binary.BigEndian.AppendUint16(append(b, 0xc5), uint16(len(s))), s...)
-	}
-	b := append([]byte{244, 6}, "onsale"...)
-	b = append(b, 4, 0x86)
-	b = number(text(b, "Incarnation"), 1)
-	b = text(text(b, "Node"), fmt.Sprint("forged-", i))
-	b = raw(text(b, "Addr"), []byte{127, 1, byte(i >> 8), byte(i)})
-	b = number(text(b, "Port"), 7946)
-	b = raw(text(b, "Meta"), fmt.Appendf(nil, `{"v":1,"role":"node","address":"127.1.%d.%d:8081","weight":1000,"ready":true}`, i>>8, i&255))
-	return append(text(b, "Vsn"), 0x96, 1, 5, 2, 0, 0, 0)
-}
 
 // Forged members got the buyers, and idle connections kept the allocator from planning anew.
 func TestBuyersAreServedThroughForgedMembersAndIdleConnections(t *testing.T) {
 	s := start(t, testbed.Options{Nodes: 3, Allocators: 1})
 	s.open(t, 1000, time.Minute)
-	udp, err := net.ListenPacket("udp4", "127.0.0.66:0")
+	var gossip []string
+	for _, m := range slices.Concat(s.Nodes, s.Allocators) {
+		gossip = append(gossip, m.Gossip)
+	}
+	if err := flood.ForgeMembers("127.0.0.66", 1500, gossip...); err != nil {
+		t.Fatal(err)
+	}
+	idle, err := flood.Idle(2000, s.Allocators[0].Admin, s.Nodes[0].Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer udp.Close()
-	for i := range 1500 {
-		for _, m := range slices.Concat(s.Nodes, s.Allocators) {
-			to, err := net.ResolveUDPAddr("udp4", m.Gossip)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := udp.WriteTo(forgedMember(i), to); err != nil {
-				t.Fatal(err)
-			}
+	t.Cleanup(func() {
+		if err := idle.Close(); err != nil {
+			t.Error(err)
 		}
-	}
-	for i := range 2000 {
-		c, err := net.Dial("tcp", slices.Concat(s.Allocators, s.Nodes[:1])[i%2].Admin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-	}
+	})
 	buy := func(from, to int) (took []time.Duration) {
 		for i := from; i < to; i++ {
 			began := time.Now()

@@ -16,7 +16,9 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 # No C library below, hence no cgo; no paths of the builder in what it builds.
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/bin/ ./cmd/...
+# The commit, for --version: --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X onsale/internal/app.commit=$COMMIT" -o /out/bin/ ./cmd/...
 RUN mkdir /out/upstream
 
 FROM gcr.io/distroless/static-debian12:nonroot

@@ -19,7 +19,7 @@ deps: ## Install the programs that tests start: redis-server, nginx, PostgreSQL,
 
 .PHONY: build
 build: ## Build node, allocator, ledger and onsale into bin/
-	$(GO) build -o bin/ ./cmd/...
+	$(GO) build -ldflags "-X onsale/internal/app.commit=$$(git describe --always --abbrev=12 --exclude '*' --dirty=+ 2>/dev/null)" -o bin/ ./cmd/...
 
 .PHONY: check
 check: deps ## Look for faults without running: format, vet, staticcheck, go.mod, Nginx and compose files

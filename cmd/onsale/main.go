@@ -24,6 +24,9 @@ type commands struct {
 	Audit     audit       `cmd:"" help:"Compare Redis and the ledger, of one sale or of all, to the ticket."`
 	Archive   archive     `cmd:"" help:"Take sales out of Redis that are over; the ledger keeps them."`
 	Reconcile reconciling `cmd:"" help:"Put a sale together again that has lost data: in Redis, in its stream, or in the ledger."`
+	Version   version     `cmd:"" help:"Print version and commit."`
+
+	Flag kong.VersionFlag `name:"version" help:"Print version and commit, and exit."`
 }
 
 func main() {
@@ -42,7 +45,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c commands
-	parser, err := kong.New(&c, kong.Name("onsale"), kong.Writers(stdout, stderr), kong.Vars{"keys": defaultKeys(), "secrets": secretsBeside(defaultKeys())},
+	parser, err := kong.New(&c, kong.Name("onsale"), kong.Writers(stdout, stderr), kong.Vars{"keys": defaultKeys(), "secrets": secretsBeside(defaultKeys()), "version": "onsale " + app.Version()},
 		kong.Description("Runs, feeds and checks ticket sales."), app.Values)
 	if err != nil {
 		return err

@@ -30,10 +30,11 @@ func command[Config any](ctx context.Context, name, description string, args []s
 		return err
 	}
 	var flags struct {
-		Config   Config `embed:""`
-		LogLevel string `default:"info" enum:"debug,info,warn,error" env:"ONSALE_LOG_LEVEL" help:"debug, info, warn or error."`
+		Config   Config           `embed:""`
+		Version  kong.VersionFlag `help:"Print version and commit, and exit."`
+		LogLevel string           `default:"info" enum:"debug,info,warn,error" env:"ONSALE_LOG_LEVEL" help:"debug, info, warn or error."`
 	}
-	parser, err := kong.New(&flags, kong.Name(name), kong.Description(description), kong.Vars{"hostname": hostname}, Values)
+	parser, err := kong.New(&flags, kong.Name(name), kong.Description(description), kong.Vars{"hostname": hostname, "version": name + " " + Version()}, Values)
 	if err != nil {
 		return err
 	}

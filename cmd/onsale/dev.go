@@ -27,6 +27,8 @@ type dev struct {
 	Tickets int64  `default:"300" help:"Tickets in the demo sale."`
 	Port    uint16 `default:"8080" help:"Port of 127.0.0.1 where buyers arrive; 0 takes a free one."`
 	Keys    string `default:"${keys}" type:"path" help:"File that keeps the keys which sign buyers' tokens."`
+
+	Binaries string `type:"existingdir" help:"Folder with node, allocator and ledger, for --real. Empty: the folder of this program if they are there; otherwise they are built, which needs Go and the source."`
 }
 
 const (

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"onsale/internal/operate"
@@ -62,12 +65,26 @@ func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *test
 	}
 	r, err := testbed.Start(ctx, testbed.Options{
 		Nodes: d.Nodes, Allocators: 1, Ledgers: ledgers, Port: port, Issuer: issuer, Payments: provider,
-		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.say,
+		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.say, Binaries: cmp.Or(d.Binaries, programsBeside(os.Executable())),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return realSite{r}, nil
+}
+
+// programsBeside is the folder of a program if node, allocator and ledger are in it, too.
+func programsBeside(program string, err error) string {
+	if err != nil {
+		return ""
+	}
+	dir := filepath.Dir(program)
+	for _, name := range []string{"node", "allocator", "ledger"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
+			return ""
+		}
+	}
+	return dir
 }
 
 type realSite struct{ *testbed.Site }

@@ -30,11 +30,11 @@ SLOW = onsale/bench
 
 .PHONY: test
 test: deps ## Run every test under the race detector, in random order, but those of slow
-	$(GO) test -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(SLOW))
+	@GO=$(GO) .ci/test "8 minutes" -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(SLOW))
 
 .PHONY: slow
 slow: deps ## Run the tests of the bench commands, which sell whole sales, lose parts of them and fail over
-	$(GO) test -race -shuffle=on -timeout=30m $(SLOW)
+	@GO=$(GO) .ci/test "8 minutes" -race -shuffle=on -timeout=30m $(SLOW)
 
 .PHONY: race
 race: deps ## Run the concurrent packages' tests COUNT (20) times over

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.uber.org/zap"
-
 	"onsale/internal/sale"
 )
 
@@ -18,7 +16,7 @@ func (s *Shop) warm(ctx context.Context, hot []sale.ID) {
 	p := &s.poller
 	for _, id := range hot {
 		d, known := s.Desk(id)
-		if _, away := p.away[id]; !known || away || p.broken[id] {
+		if _, away := p.away[id]; !known || away || p.failures.Failing(id) {
 			continue
 		}
 		if err := s.expire(ctx, d); err != nil {
@@ -58,12 +56,13 @@ func (s *Shop) publish(ctx context.Context, asked []sale.ID) {
 		return
 	}
 	err := s.store.Heat(ctx, asked)
-	if err != nil && !p.untold && ctx.Err() == nil {
-		s.log.Warn("can't tell allocators and ledgers which sales are asked for", zap.Error(err))
-	}
-	if p.untold = err != nil; p.untold {
+	if err != nil {
+		if ctx.Err() == nil {
+			p.failures.Note("", notHeated, err)
+		}
 		return
 	}
+	p.failures.Note("", nil, nil)
 	clear(p.told)
 	for _, id := range asked {
 		p.told[id] = now

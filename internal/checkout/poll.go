@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/failurelog"
 	"onsale/internal/sale"
 	"onsale/internal/temperature"
 )
@@ -15,22 +16,21 @@ import (
 // poller is what the polls remember. The goroutine of Run owns it.
 type poller struct {
 	schedule *temperature.Schedule
-	heard    bool                    // the feed of news was read before
-	gone     map[sale.ID]bool        // cold sales that were not in Redis at their last turn
-	news     int64                   // the number up to which news is known
-	hot      []sale.ID               // at the last poll
-	told     map[sale.ID]time.Time   // when a hot sale was last published
-	glances  map[sale.ID]sale.Glance // of cold sales, as they were before they were read last
-	away     map[sale.ID]time.Time   // sales that no server answers about, and when one last did
-	broken   map[sale.ID]bool        // sales whose last read failed, so that each is logged once
-	last     time.Time               // the last poll, at which all others were answered about
-	untold   bool                    // the last publication failed, so that this is logged once
+	heard    bool                     // the feed of news was read before
+	gone     map[sale.ID]bool         // cold sales that were not in Redis at their last turn
+	news     int64                    // the number up to which news is known
+	hot      []sale.ID                // at the last poll
+	told     map[sale.ID]time.Time    // when a hot sale was last published
+	glances  map[sale.ID]sale.Glance  // of cold sales, as they were before they were read last
+	away     map[sale.ID]time.Time    // sales that no server answers about, and when one last did
+	failures *failurelog.Log[sale.ID] // sales whose last read failed; the key "" is the publication of the hot ones
+	last     time.Time                // the last poll, at which all others were answered about
 }
 
-func newPoller(c temperature.Config) poller {
+func newPoller(c temperature.Config, log *zap.Logger) poller {
 	return poller{
 		schedule: temperature.New(c), told: map[sale.ID]time.Time{}, glances: map[sale.ID]sale.Glance{},
-		gone: map[sale.ID]bool{}, away: map[sale.ID]time.Time{}, broken: map[sale.ID]bool{},
+		gone: map[sale.ID]bool{}, away: map[sale.ID]time.Time{}, failures: failurelog.New(log, saleField),
 	}
 }
 
@@ -224,16 +224,27 @@ func (s *Shop) expire(ctx context.Context, d *Desk) error {
 	return err
 }
 
-// note logs a sale that can't be read, and that it can again, once each.
+// The kinds of failures of a poll.
+var (
+	notRead   = &failurelog.Kind{Begins: "can't read a sale", Over: "can read the sale again", Level: zap.ErrorLevel}
+	notHeated = &failurelog.Kind{Begins: "can't tell allocators and ledgers which sales are asked for",
+		Over: "allocators and ledgers know again which sales are asked for", Level: zap.WarnLevel}
+)
+
+func saleField(id sale.ID, _ *failurelog.Kind) []zap.Field {
+	if id == "" {
+		return nil
+	}
+	return []zap.Field{zap.String("sale", string(id))}
+}
+
+// note logs a sale that can't be read, and that it can again.
 func (s *Shop) note(id sale.ID, err error) {
-	broken := s.poller.broken
 	switch {
-	case err != nil && !broken[id] && !errors.Is(err, context.Canceled):
-		broken[id] = true
-		s.log.Error("can't read a sale", zap.String("sale", string(id)), zap.Error(err))
-	case err == nil && broken[id]:
-		delete(broken, id)
-		s.log.Info("can read the sale again", zap.String("sale", string(id)))
+	case err == nil:
+		s.poller.failures.Note(id, nil, nil)
+	case !errors.Is(err, context.Canceled):
+		s.poller.failures.Note(id, notRead, err)
 	}
 }
 
@@ -283,7 +294,7 @@ func (s *Shop) forget(listed []sale.ID) []sale.ID {
 	}
 	gone := func(id sale.ID) bool { return !is[id] }
 	maps.DeleteFunc(p.away, func(id sale.ID, _ time.Time) bool { return gone(id) })
-	maps.DeleteFunc(p.broken, func(id sale.ID, _ bool) bool { return gone(id) })
+	p.failures.Forget(func(id sale.ID) bool { return id != "" && gone(id) })
 	maps.DeleteFunc(p.glances, func(id sale.ID, _ sale.Glance) bool { return gone(id) })
 	return listed
 }

@@ -119,7 +119,7 @@ type Shop struct {
 // all selling nodes, for draws.
 func NewShop(store Store, remote func(sale.ID, *Desk) Remote, weight func() (own, all int), config Config, hooks Hooks, log *zap.Logger) *Shop {
 	s := &Shop{store: store, remote: remote, weight: weight, config: config, hooks: hooks, log: log, first: make(chan struct{}), began: time.Now()}
-	s.poller = newPoller(config.Temperature)
+	s.poller = newPoller(config.Temperature, log)
 	s.desks.Store(&map[sale.ID]*Desk{})
 	s.memory.whole = s.whole
 	return s

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"onsale/internal/failurelog"
 	"onsale/internal/keyspace"
 	"onsale/lua"
 )
@@ -27,6 +28,15 @@ var (
 // process or Redis lets another instance take it.
 const nameTTL = 3 * time.Second
 
+// The kinds of failures of a name.
+var (
+	notTaken = &failurelog.Kind{Level: zap.WarnLevel,
+		Begins: "Redis does not answer, so the node name can't be taken yet; trying on", Over: "Redis answers, so the node name can be asked for"}
+	notRenewed    = &failurelog.Kind{Level: zap.WarnLevel, Begins: "node name can't be renewed; trying on", Over: "node name can be renewed again"}
+	notRegistered = &failurelog.Kind{Level: zap.WarnLevel,
+		Begins: "node can't be registered, so operators can't find its admin port; trying on", Over: "node is registered again"}
+)
+
 // Name holds a node's name by a lease of three seconds that is renewed three
 // times in that span, and keeps the node in the registry [Nodes] meanwhile.
 // First Acquire, then Run.
@@ -42,9 +52,8 @@ type Name struct {
 
 	// The rest belongs to Acquire, and then to Run.
 
-	away     bool // Redis did not answer the last call
-	taken    bool // the name was this instance's at least once
-	unlisted bool // the last registration failed
+	failures *failurelog.Log[string] // of taking and renewing the name, and of the registration
+	taken    bool                    // the name was this instance's at least once
 }
 
 // NewName returns the guard of the node's name, which the registry then lists
@@ -54,14 +63,16 @@ func NewName(client lua.Client, prefix keyspace.Prefix, node, addresses string, 
 }
 
 func newName(client lua.Client, prefix keyspace.Prefix, node, addresses string, ttl time.Duration, log *zap.Logger) *Name {
+	log = log.With(zap.String("node", node))
 	// This process's, so that a restart is another instance.
 	instance := uuid.NewString()
 	return &Name{
-		lease:  New(client, prefix, "node:"+node, instance, ttl),
-		member: Nodes(client, prefix).Member(node, addresses, ttl),
-		node:   node,
-		ttl:    ttl,
-		log:    log.With(zap.String("node", node)),
+		lease:    New(client, prefix, "node:"+node, instance, ttl),
+		member:   Nodes(client, prefix).Member(node, addresses, ttl),
+		node:     node,
+		ttl:      ttl,
+		log:      log,
+		failures: failurelog.New[string](log, nil),
 	}
 }
 
@@ -127,17 +138,15 @@ func (n *Name) hold(ctx context.Context) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	var kind *failurelog.Kind
 	switch {
-	case err != nil && !n.away && !n.taken:
-		n.log.Warn("Redis does not answer, so the node name can't be taken yet; trying on", zap.Error(err))
-	case err == nil && n.away && !n.taken:
-		n.log.Info("Redis answers, so the node name can be asked for")
-	case err != nil && !n.away:
-		n.log.Warn("node name can't be renewed; trying on", zap.Error(err))
-	case err == nil && n.away:
-		n.log.Info("node name can be renewed again")
+	case err != nil && n.taken:
+		kind = notRenewed
+	case err != nil:
+		kind = notTaken
 	}
-	n.away, n.taken = err != nil, n.taken || held
+	n.failures.Note("name", kind, err)
+	n.taken = n.taken || held
 	if held {
 		n.register(ctx)
 	}
@@ -152,13 +161,11 @@ func (n *Name) register(ctx context.Context) {
 	_, err := n.member.Register(call)
 	switch {
 	case ctx.Err() != nil:
-		return
-	case err != nil && !n.unlisted:
-		n.log.Warn("node can't be registered, so operators can't find its admin port; trying on", zap.Error(err))
-	case err == nil && n.unlisted:
-		n.log.Info("node is registered again")
+	case err != nil:
+		n.failures.Note("registration", notRegistered, err)
+	default:
+		n.failures.Note("registration", nil, nil)
 	}
-	n.unlisted = err != nil
 }
 
 // release gives the name back at once, and leaves the registry. Should that

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/failurelog"
 	"onsale/internal/sale"
 )
 
@@ -48,7 +49,8 @@ type Ledger struct {
 	cfg      Config
 	hooks    Hooks
 	log      *zap.Logger
-	journal  *journal
+	failures *failures
+	stalled  *failurelog.Log[sale.ID] // sales of which nothing is recorded
 	watch    watch
 	turns    *turns
 
@@ -84,7 +86,8 @@ func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Conf
 		return nil, err
 	}
 	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
-	l.journal = newJournal(log, l.hooks)
+	l.failures = newFailures(log, l.hooks)
+	l.stalled = failurelog.New(log, func(id sale.ID, _ *failurelog.Kind) []zap.Field { return []zap.Field{zap.String("sale", string(id))} })
 	l.watch.sights = map[sale.ID]sight{}
 	l.readings, l.turns = map[sale.ID]*active{}, &turns{settle: cfg.Settle, free: reconciledAtOnce}
 	l.scout = newScout(l)
@@ -109,7 +112,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.Call)
 	defer cancel()
-	l.journal.note(OpRegistry, "", l.registry.Leave(rest))
+	l.failures.note(OpRegistry, "", l.registry.Leave(rest))
 	return nil
 }
 
@@ -192,7 +195,7 @@ func (l *Ledger) share(ctx context.Context, wanted map[sale.ID]bool) {
 		if l.yielded(ctx, id) {
 			continue
 		}
-		holder := l.leases(id, func(err error) { l.journal.note(OpLease, id, err) })
+		holder := l.leases(id, func(err error) { l.failures.note(OpLease, id, err) })
 		held, err := holder.Try(ctx)
 		if l.noteRedis(ctx, OpLease, id, err); err != nil {
 			misses++
@@ -233,11 +236,11 @@ func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder, a *active
 		log = log.With(zap.Int64("token", int64(token)))
 		log.Debug("reading") // sales get hot and cold, so that this comes and goes
 		l.hooks.Reading(id, true)
-		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, journal: l.journal, turns: l.turns, reconcile: l.Reconcile,
+		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, failures: l.failures, turns: l.turns, reconcile: l.Reconcile,
 			worked: func() { a.busy.Store(time.Now().UnixMilli()) }}
 		return r.run(stop, work)
 	})
-	l.journal.leave(id)
+	l.failures.leave(id)
 	l.hooks.Lost(id, false)
 	l.hooks.Reading(id, false)
 	if errors.Is(err, sale.ErrLeaseLost) || errors.Is(err, sale.ErrFenced) {
@@ -262,6 +265,6 @@ func (l *Ledger) noteRedis(ctx context.Context, op Op, id sale.ID, err error) {
 		l.watch.answered(&l.watch.redis)
 	}
 	if err == nil || ctx.Err() == nil {
-		l.journal.note(op, id, err)
+		l.failures.note(op, id, err)
 	}
 }

@@ -140,7 +140,7 @@ func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 	until(t, "lag of nothing", has(0))
 	wantRecords(t, s, id, truth)
 	l.stop(t)
-	if got := l.count(messages[lost].begins); got != 0 || slices.Contains(l.lost[id], true) {
+	if got := l.count(dataLost.Begins); got != 0 || slices.Contains(l.lost[id], true) {
 		t.Errorf("got %d log lines of a loss and %v, want none: archived is not lost", got, l.lost[id])
 	}
 }
@@ -201,9 +201,9 @@ func TestNewRefusesFaultsAllAtOnce(t *testing.T) {
 	}
 }
 
-func TestJournalTellsOfSharedTroubleOnce(t *testing.T) {
+func TestFailuresThatAllSalesShareAreLoggedOnce(t *testing.T) {
 	core, logged := observer.New(zapcore.InfoLevel)
-	j := newJournal(zap.New(core), Hooks{}.filled())
+	j := newFailures(zap.New(core), Hooks{}.filled())
 	var got []string
 	note := func(op Op, id sale.ID, err error) {
 		j.note(op, id, err)
@@ -230,17 +230,17 @@ func TestJournalTellsOfSharedTroubleOnce(t *testing.T) {
 	note(OpReconcile, "c", nil)
 	note(OpChain, "c", nil)
 	want := []string{
-		messages[noLedger].begins,
-		messages[refused].begins, // of a, while b is away
-		messages[refused].begins, messages[noLedger].ends,
-		messages[refused].ends,
-		messages[noRedis].begins,
-		messages[otherwise].begins,
-		messages[lost].begins,
-		messages[undecided].begins,
-		messages[noLedger].begins, messages[undecided].ends,
-		messages[noLedger].ends,
-		messages[lost].ends,
+		databaseAway.Begins,
+		contradiction.Begins, // of a, while b is away
+		contradiction.Begins, databaseAway.Over,
+		contradiction.Over,
+		redisAway.Begins,
+		notTaken.Begins,
+		dataLost.Begins,
+		undecidedSale.Begins,
+		databaseAway.Begins, undecidedSale.Over,
+		databaseAway.Over,
+		dataLost.Over,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)

@@ -73,14 +73,14 @@ func TestReaderGoesOnAfterAReconciliation(t *testing.T) {
 	until(t, "new epoch", func() bool { k := r.save(id); return k.chain.Epoch > 1 && k.read == k.chain.Seq })
 	r.hold(id)
 	until(t, "order of the new epoch", func() bool { return r.waiting(id) == 0 })
-	until(t, "end of the loss in the log", func() bool { return l.count(messages[lost].ends) == 1 })
+	until(t, "end of the loss in the log", func() bool { return l.count(dataLost.Over) == 1 })
 	l.stop(t)
 	k := r.save(id)
 	if k.chain.Epoch != 2 || len(k.records.Orders) != 4 || k.lost != "" {
 		t.Errorf("got epoch %d with %d orders, lost %q, want 2 with all 4", k.chain.Epoch, len(k.records.Orders), k.lost)
 	}
 	wantRecords(t, s, id, k.records)
-	if began := l.count(messages[lost].begins); began != 1 || l.count(messages[undecided].begins) != 0 {
+	if began := l.count(dataLost.Begins); began != 1 || l.count(undecidedSale.Begins) != 0 {
 		t.Errorf("got the loss logged %d times, want once: %v", began, l.logged.All())
 	}
 	if want := []bool{false, true, false, false}; !slices.Equal(l.lost[id], want) {
@@ -118,7 +118,7 @@ func TestUndecidedSaleStaysShutAndIsLoggedOnce(t *testing.T) {
 		t.Error("got the sale open, want it shut")
 	}
 	l.stop(t)
-	if a, b := l.count(messages[lost].begins), l.count(messages[undecided].begins); a != 1 || b != 1 || l.count(messages[lost].ends) != 0 {
+	if a, b := l.count(dataLost.Begins), l.count(undecidedSale.Begins); a != 1 || b != 1 || l.count(dataLost.Over) != 0 {
 		t.Errorf("got the loss logged %d times and what is undecided %d times, want once each, and no end: %v", a, b, l.logged.All())
 	}
 }
@@ -163,8 +163,8 @@ func TestPostgresGoneWhileTheUnionIsWritten(t *testing.T) {
 	if !killed || !errors.Is(err, ErrAway) {
 		t.Errorf("got %v, want %v", err, ErrAway)
 	}
-	if got := troubleOf(OpReconcile, err); got != noLedger {
-		t.Errorf("got it logged as %q, want %q", messages[got].begins, messages[noLedger].begins)
+	if got := kindOf(OpReconcile, err); got != databaseAway {
+		t.Errorf("got it logged as %q, want %q", got.Begins, databaseAway.Begins)
 	}
 	s.token = 50
 	s.reconcile(t, Reconciliation{})

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/failurelog"
 	"onsale/internal/sale"
 )
 
@@ -48,16 +49,18 @@ func (l *Ledger) measure(ctx context.Context) {
 	}
 }
 
-// reportStalls says which sales make no progress: their readers may see no failure at all.
+// notRecorded is logged when a sale makes no progress.
+var notRecorded = &failurelog.Kind{Begins: "nothing of this sale is recorded", Over: "the sale is recorded again", Level: zap.ErrorLevel}
+
+// reportStalls reports which sales make no progress: their readers may see no failure at all.
 func (l *Ledger) reportStalls() {
-	l.watch.stalls(l.cfg.Stall, func(id sale.ID, stalled, changed bool) {
+	l.watch.stalls(l.cfg.Stall, func(id sale.ID, stalled bool) {
 		l.hooks.Stalled(id, stalled)
-		switch {
-		case changed && stalled:
-			l.log.Error("nothing of this sale is recorded", zap.String("sale", string(id)), zap.Duration("for", l.cfg.Stall))
-		case changed:
-			l.log.Info("the sale is recorded again", zap.String("sale", string(id)))
+		var kind *failurelog.Kind
+		if stalled {
+			kind = notRecorded
 		}
+		l.stalled.Note(id, kind, nil, zap.Duration("for", l.cfg.Stall))
 	})
 }
 
@@ -78,7 +81,7 @@ func (l *Ledger) ping(ctx context.Context) {
 			l.watch.answered(&l.watch.postgres)
 		}
 		if err == nil || ctx.Err() == nil {
-			l.journal.note(OpPing, "", err)
+			l.failures.note(OpPing, "", err)
 		}
 		if !pause(ctx, l.cfg.Look) {
 			return

@@ -57,13 +57,13 @@ func TestPostgresKilledInTheMiddle(t *testing.T) {
 	if err := own.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "notice that PostgreSQL is away", func() bool { return l.count(messages[noLedger].begins) > 0 && !l.Ready() })
+	until(t, "notice that PostgreSQL is away", func() bool { return l.count(databaseAway.Begins) > 0 && !l.Ready() })
 	waited := r.waiting(id)
 	until(t, "sale without PostgreSQL", func() bool { return r.waiting(id) > waited+20 })
 	if err := own.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "commit after the restart", func() bool { return l.count(messages[noLedger].ends) > 0 && l.Ready() })
+	until(t, "commit after the restart", func() bool { return l.count(databaseAway.Over) > 0 && l.Ready() })
 	close(stop)
 	<-sold
 	until(t, "empty streams", func() bool { return r.waiting(id)+r.waiting(other) == 0 })
@@ -71,11 +71,11 @@ func TestPostgresKilledInTheMiddle(t *testing.T) {
 	wantRecords(t, s, other, r.truth(other))
 	l.stop(t)
 	// A server that dies answers here while it has ended there, so once is not certain.
-	began, ended, failures := l.count(messages[noLedger].begins), l.count(messages[noLedger].ends), l.failed[OpCommit]
+	began, ended, failures := l.count(databaseAway.Begins), l.count(databaseAway.Over), l.failed[OpCommit]
 	if began != ended || began > failures/5 {
 		t.Errorf("got it logged %d times as away and %d times as back at %d failures, want a line a change and not a try", began, ended, failures)
 	}
-	if got := l.count(messages[otherwise].begins); got != 0 {
+	if got := l.count(notTaken.Begins); got != 0 {
 		t.Errorf("got %d other troubles, want none: %v", got, l.logged.All())
 	}
 }

@@ -58,7 +58,7 @@ func TestIdleReaderKeepsThePace(t *testing.T) {
 			return nil
 		}
 		reader := &reader{
-			id: "demo", stream: r, cfg: cfg, hooks: Hooks{}.filled(), journal: quiet(),
+			id: "demo", stream: r, cfg: cfg, hooks: Hooks{}.filled(), failures: quiet(),
 			known: true, found: true, chain: r.save("demo").chain, looked: time.Now(),
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)

@@ -38,14 +38,14 @@ type Stream interface {
 // reader takes one sale's stream into the store under one lease. All its state belongs to the
 // goroutine of run.
 type reader struct {
-	id      sale.ID
-	token   sale.Generation
-	stream  Stream
-	store   *Store
-	cfg     Config
-	hooks   Hooks
-	journal *journal
-	turns   *turns
+	id       sale.ID
+	token    sale.Generation
+	stream   Stream
+	store    *Store
+	cfg      Config
+	hooks    Hooks
+	failures *failures
+	turns    *turns
 
 	worked func() // is called when there was something to do; nil: nobody asks
 
@@ -261,7 +261,7 @@ func (r *reader) commit(work context.Context, b Batch) error {
 	}
 	if err == nil && len(b.Aside) > 0 {
 		r.hooks.Unreadable(r.id, len(b.Aside))
-		r.journal.log.Warn("stream entries can't be read; they are set aside in the table unreadable",
+		r.failures.log.Warn("stream entries can't be read; they are set aside in the table unreadable",
 			zap.String("sale", string(r.id)), zap.Int("entries", len(b.Aside)),
 			zap.String("first", b.Aside[0].Entry), zap.String("fault", b.Aside[0].Fault))
 	}
@@ -292,9 +292,9 @@ func (r *reader) read(work context.Context, after string) reading {
 	return reading{page, err}
 }
 
-// note writes to the journal, unless the call failed because its caller stops.
+// note reports the result of a call, unless the call failed because its caller stops.
 func (r *reader) note(work context.Context, op Op, err error, where ...zap.Field) {
 	if err == nil || work.Err() == nil {
-		r.journal.note(op, r.id, err, where...)
+		r.failures.note(op, r.id, err, where...)
 	}
 }

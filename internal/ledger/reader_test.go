@@ -101,7 +101,7 @@ func TestFailedForgetBeginsAtTheHead(t *testing.T) {
 	if l.failed[OpForget] != 3 {
 		t.Errorf("got %d failures told, want all 3", l.failed[OpForget])
 	}
-	if began, ended := l.count(messages[noRedis].begins), l.count(messages[noRedis].ends); began != 1 || ended != 1 {
+	if began, ended := l.count(redisAway.Begins), l.count(redisAway.Over); began != 1 || ended != 1 {
 		t.Errorf("got it logged %d times as away and %d times as back, want once each", began, ended)
 	}
 	// 5 batches, the first of them forgotten four times and committed once.
@@ -124,7 +124,7 @@ func TestContradictionWaitsForTheOperator(t *testing.T) {
 	if got := r.waiting(id); got != 4 {
 		t.Errorf("got %d entries waiting, want all 4", got)
 	}
-	logged := l.logged.FilterMessage(messages[refused].begins).All()
+	logged := l.logged.FilterMessage(contradiction.Begins).All()
 	if len(logged) != 1 {
 		t.Fatalf("got %d log lines, want one: %v", len(logged), l.logged.All())
 	}
@@ -140,7 +140,7 @@ func TestContradictionWaitsForTheOperator(t *testing.T) {
 	})
 	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
-	until(t, "end of the trouble in the log", func() bool { return l.count(messages[refused].ends) == 1 })
+	until(t, "end of the trouble in the log", func() bool { return l.count(contradiction.Over) == 1 })
 }
 
 // TestDatabaseNewerThanTheSaleGetsIt: it is reconciled from what Redis has.

@@ -22,8 +22,8 @@ func quick() Config {
 	return c
 }
 
-// quiet is a journal that writes nowhere.
-func quiet() *journal { return newJournal(zap.NewNop(), Hooks{}.filled()) }
+// quiet is a report of failures that writes nowhere.
+func quiet() *failures { return newFailures(zap.NewNop(), Hooks{}.filled()) }
 
 // running is a ledger that runs, what it reported to its hooks, and what it logged.
 type running struct {

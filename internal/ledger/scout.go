@@ -94,7 +94,7 @@ func (s *scout) list(ctx context.Context) error {
 	defer cancel()
 	recorded, err := s.store.Selling(call)
 	if err == nil || ctx.Err() == nil {
-		s.journal.note(OpPing, "", err)
+		s.failures.note(OpPing, "", err)
 	}
 	if err == nil {
 		s.recorded = recorded
@@ -103,7 +103,7 @@ func (s *scout) list(ctx context.Context) error {
 		ids = together(ids, s.watch.known()) // which of them Redis has lost is not known now
 	}
 	for _, id := range s.watch.list(ids) {
-		s.journal.leave(id)
+		s.failures.leave(id)
 		s.hooks.Lag(id, 0, 0)
 		s.hooks.Stalled(id, false)
 	}

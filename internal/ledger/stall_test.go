@@ -23,7 +23,7 @@ func TestALedgerThatMakesNoProgressIsNotReady(t *testing.T) {
 				t.Errorf("got stalled %v, want %v", got, want)
 			}
 			reports := 0
-			w.stalls(30*time.Second, func(id sale.ID, stalled, _ bool) {
+			w.stalls(30*time.Second, func(id sale.ID, stalled bool) {
 				if reports++; stalled != (want && id == "s") {
 					t.Errorf("%s: got stalled %v reported", id, stalled)
 				}

@@ -128,7 +128,7 @@ func (s *site) record(ctx context.Context) error {
 func (s *site) reader() *reader {
 	s.token++
 	cfg := quick()
-	return &reader{id: s.id, token: s.token, stream: s.redis, store: s.store, cfg: cfg, hooks: Hooks{}.filled(), journal: quiet()}
+	return &reader{id: s.id, token: s.token, stream: s.redis, store: s.store, cfg: cfg, hooks: Hooks{}.filled(), failures: quiet()}
 }
 
 func (s *site) reconciler() *Reconciler {

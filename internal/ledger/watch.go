@@ -92,7 +92,7 @@ func (w *watch) stalled(limit time.Duration) bool {
 }
 
 // stalls calls report with every sale, whether it is stalled, and whether that has changed.
-func (w *watch) stalls(limit time.Duration, report func(id sale.ID, stalled, changed bool)) {
+func (w *watch) stalls(limit time.Duration, report func(id sale.ID, stalled bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, s := range w.sights {
@@ -100,7 +100,7 @@ func (w *watch) stalls(limit time.Duration, report func(id sale.ID, stalled, cha
 		if s.resting && !s.stalled {
 			continue
 		}
-		report(id, stalled, stalled != s.stalled)
+		report(id, stalled)
 		s.stalled = stalled
 		w.sights[id] = s
 	}

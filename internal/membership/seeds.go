@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"onsale/internal/failurelog"
+
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
 )
@@ -19,14 +21,19 @@ import (
 // the first of these shows as a conflict; ten rounds outlast the rest.
 const hurry = 10
 
+// notJoined is logged when a seed stops letting this member in.
+var notJoined = &failurelog.Kind{Begins: "gossip seed can't be joined", Over: "gossip seed can be joined again", Level: zap.WarnLevel}
+
 // keepJoining joins the seeds now and again until ctx ends. It never stops
 // trying: a seed that is a member today may be on the other side of a split
 // tomorrow, and it takes a join to heal that.
 func (g *Gossip) keepJoining(ctx context.Context, list *memberlist.Memberlist) {
-	unreachable := make(map[string]bool, len(g.cfg.Seeds))
+	seeds := failurelog.New(g.log, func(seed string, _ *failurelog.Kind) []zap.Field {
+		return []zap.Field{zap.String("peer", seed)}
+	})
 	hurried := 0 // rounds to come that are quick
 	for {
-		let := g.joinSeeds(ctx, list, unreachable)
+		let := g.joinSeeds(ctx, list, seeds)
 		if g.members.contested.Swap(false) {
 			hurried = hurry
 		}
@@ -51,12 +58,12 @@ func (g *Gossip) keepJoining(ctx context.Context, list *memberlist.Memberlist) {
 // before, which is how a split heals: with all of them, a hundred members would
 // spend a fifth of a core on telling each other what they know. It reports
 // whether one let this member in, or there is none to ask but the member itself.
-// It logs what has changed since the last round, which it keeps in unreachable.
-func (g *Gossip) joinSeeds(ctx context.Context, list *memberlist.Memberlist, unreachable map[string]bool) bool {
+// seeds keeps which could not be reached in the last round.
+func (g *Gossip) joinSeeds(ctx context.Context, list *memberlist.Memberlist, seeds *failurelog.Log[string]) bool {
 	refused, let := false, false
 	for _, i := range rand.Perm(len(g.cfg.Seeds)) {
 		seed := g.cfg.Seeds[i]
-		if let && !unreachable[seed] {
+		if let && !seeds.Failing(seed) {
 			continue
 		}
 		asked, err := g.joinSeed(ctx, list, seed)
@@ -65,7 +72,11 @@ func (g *Gossip) joinSeeds(ctx context.Context, list *memberlist.Memberlist, unr
 		}
 		refused = refused || err != nil
 		let = let || asked && err == nil
-		g.logSeed(seed, err, unreachable)
+		if err != nil {
+			seeds.Note(seed, notJoined, err)
+		} else {
+			seeds.Note(seed, nil, nil)
+		}
 	}
 	return let || !refused
 }
@@ -107,19 +118,6 @@ func (g *Gossip) resolveSeed(ctx context.Context, seed string) ([]string, error)
 		}
 	}
 	return addresses, nil
-}
-
-// logSeed logs a seed when it stops or resumes letting this member in.
-func (g *Gossip) logSeed(seed string, err error, unreachable map[string]bool) {
-	if (err != nil) == unreachable[seed] {
-		return
-	}
-	unreachable[seed] = err != nil
-	if err != nil {
-		g.log.Warn("gossip seed can't be joined", zap.String("peer", seed), zap.Error(err))
-	} else {
-		g.log.Info("gossip seed can be joined again", zap.String("peer", seed))
-	}
 }
 
 // firstOf takes the first of memberlist's list of errors: there is one an

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/failurelog"
 	"onsale/internal/sale"
 )
 
@@ -51,34 +52,35 @@ func (h Hooks) filled() Hooks {
 	return h
 }
 
-// journal tells of failures: every one to the hooks, but to the log only that
-// an operation began to fail and that it works again. One goroutine owns it.
-type journal struct {
-	log     *zap.Logger
+// callFails is logged when a call to the store begins to fail.
+var callFails = &failurelog.Kind{Begins: "store call fails", Over: "store call works again", Level: zap.WarnLevel}
+
+// failures reports failures: every one to the hooks, and to the log that an operation began to fail
+// and that it works again.
+type failures struct {
 	hooks   Hooks
-	failing map[Op]bool
-	missing int // times that a listed sale was not there
+	seen    *failurelog.Log[Op]
+	missing int // times that a listed sale was not there; one goroutine notes those
 }
 
-func newJournal(log *zap.Logger, hooks Hooks) *journal {
-	return &journal{log: log, hooks: hooks, failing: make(map[Op]bool)}
+func newFailures(log *zap.Logger, hooks Hooks) *failures {
+	return &failures{hooks: hooks, seen: failurelog.New(log, func(op Op, _ *failurelog.Kind) []zap.Field {
+		return []zap.Field{zap.String("op", string(op))}
+	})}
 }
 
 // note takes the result of one call made under ctx. A call that failed because
 // its caller is stopping says nothing about the store.
-func (j *journal) note(ctx context.Context, op Op, err error) {
-	switch {
-	case err != nil && (ctx.Err() != nil || j.archived(err)):
-	case err != nil:
-		j.hooks.Failed(op, err)
-		if !j.failing[op] {
-			j.failing[op] = true
-			j.log.Warn("store call fails", zap.String("op", string(op)), zap.Error(err))
-		}
-	case j.failing[op]:
-		j.failing[op] = false
-		j.log.Info("store call works again", zap.String("op", string(op)))
+func (f *failures) note(ctx context.Context, op Op, err error) {
+	if err == nil {
+		f.seen.Note(op, nil, nil)
+		return
 	}
+	if ctx.Err() != nil || f.archived(err) {
+		return
+	}
+	f.hooks.Failed(op, err)
+	f.seen.Note(op, callFails, err)
 }
 
 // archiving is for how many looks a sale may be missing before the next
@@ -87,10 +89,10 @@ const archiving = 3
 
 // archived reports whether err is what archiving a sale looks like to its
 // planner. One that is missing for longer, yet listed, has lost its books.
-func (j *journal) archived(err error) bool {
+func (f *failures) archived(err error) bool {
 	if !errors.Is(err, sale.ErrNoSale) {
 		return false
 	}
-	j.missing++
-	return j.missing <= archiving
+	f.missing++
+	return f.missing <= archiving
 }

@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
+	"onsale/internal/failurelog"
 	"onsale/internal/sale"
 )
 
@@ -22,10 +25,10 @@ type leader struct {
 
 	children sync.WaitGroup
 	planners map[sale.ID]running
-	hot      []sale.ID     // that are looked at every tick
-	views    atomic.Int64  // how often gossip has changed: plans of cold sales made before are old
-	looks    chan struct{} // filled by those who look: at most Config.Looks
-	idle     bool          // no node was selling at the last look
+	hot      []sale.ID               // that are looked at every tick
+	views    atomic.Int64            // how often gossip has changed: plans of cold sales made before are old
+	looks    chan struct{}           // filled by those who look: at most Config.Looks
+	sellers  *failurelog.Log[string] // whether some node sells
 }
 
 // running is a planner that runs and the way to stop it.
@@ -39,6 +42,7 @@ func (l *leader) run(ctx context.Context) {
 	defer l.children.Wait()
 	l.planners = make(map[sale.ID]running)
 	l.looks = make(chan struct{}, l.cfg.Looks)
+	l.sellers = failurelog.New[string](l.log, nil)
 	finds := make(chan find) // unbuffered: the scout's next round waits for this one's taking
 	l.children.Go(func() { newScout(l).run(ctx, finds) })
 	l.tend(ctx, finds)
@@ -120,14 +124,14 @@ func (l *leader) begin(ctx context.Context, id sale.ID) {
 	l.children.Go(func() { p.run(ctx) })
 }
 
-// noteSellers says once that planning waits for nodes, and once that it goes on.
+// noSeller is logged when planning waits for nodes.
+var noSeller = &failurelog.Kind{Begins: "no node is selling; plans wait", Over: "nodes are selling again", Level: zap.WarnLevel}
+
+// noteSellers logs whether planning waits for nodes.
 func (l *leader) noteSellers() {
-	idle := len(l.members.View().Selling()) == 0
-	switch {
-	case idle && !l.idle:
-		l.log.Warn("no node is selling; plans wait")
-	case !idle && l.idle:
-		l.log.Info("nodes are selling again")
+	var kind *failurelog.Kind
+	if len(l.members.View().Selling()) == 0 {
+		kind = noSeller
 	}
-	l.idle = idle
+	l.sellers.Note("", kind, nil)
 }

@@ -69,8 +69,8 @@ type Loop struct {
 // starts nothing.
 func New(members Members, stock Stock, holder func(report func(error)) Holder, cfg Config, hooks Hooks, log *zap.Logger) *Loop {
 	l := &Loop{members: members, stock: stock, cfg: cfg, hooks: hooks.filled(), log: log}
-	journal := newJournal(log, l.hooks)
-	l.holder = holder(func(err error) { journal.note(context.Background(), OpLease, err) })
+	failures := newFailures(log, l.hooks)
+	l.holder = holder(func(err error) { failures.note(context.Background(), OpLease, err) })
 	return l
 }
 

@@ -18,15 +18,15 @@ const planTries = 3
 // planner keeps one sale planned under one token. All its work happens in the one
 // goroutine of run, one call at a time.
 type planner struct {
-	id      sale.ID
-	token   sale.Generation
-	members Members
-	stock   Stock
-	cfg     Config
-	hooks   Hooks
-	log     *zap.Logger
-	journal *journal
-	fenced  func() // called if a newer leader has written
+	id       sale.ID
+	token    sale.Generation
+	members  Members
+	stock    Stock
+	cfg      Config
+	hooks    Hooks
+	log      *zap.Logger
+	failures *failures
+	fenced   func() // called if a newer leader has written
 
 	// looks bounds how many planners look at once; nil: nothing does.
 	looks chan struct{}
@@ -40,7 +40,7 @@ func newPlanner(id sale.ID, l *Loop, token sale.Generation, fenced func()) *plan
 	log := l.log.With(zap.String("sale", string(id)))
 	return &planner{
 		id: id, token: token, members: l.members, stock: l.stock, cfg: l.cfg, hooks: l.hooks,
-		log: log, journal: newJournal(log, l.hooks), fenced: fenced, woken: make(chan struct{}, 1),
+		log: log, failures: newFailures(log, l.hooks), fenced: fenced, woken: make(chan struct{}, 1),
 	}
 }
 
@@ -130,7 +130,7 @@ func (p *planner) replan(ctx context.Context) (held int64, ok bool) {
 		p.fenced()
 		return 0, true
 	case errors.Is(err, sale.ErrStale):
-		p.journal.note(ctx, OpPlan, err)
+		p.failures.note(ctx, OpPlan, err)
 	}
 	return held, err == nil
 }
@@ -155,7 +155,7 @@ func (p *planner) survey(ctx context.Context) (sale.Survey, error) {
 	call, cancel := context.WithTimeout(ctx, p.cfg.Call)
 	defer cancel()
 	v, err := p.stock.Survey(call, p.id)
-	p.journal.note(ctx, OpSurvey, err)
+	p.failures.note(ctx, OpSurvey, err)
 	return v, err
 }
 
@@ -167,7 +167,7 @@ func (p *planner) plan(ctx context.Context, v sale.Survey, nodes sale.View, reas
 	if errors.Is(err, sale.ErrStale) || errors.Is(err, sale.ErrFenced) {
 		return err
 	}
-	p.journal.note(ctx, OpPlan, err)
+	p.failures.note(ctx, OpPlan, err)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (p *planner) expire(ctx context.Context) (ended int, more bool) {
 	call, cancel := context.WithTimeout(ctx, p.cfg.Call)
 	defer cancel()
 	ended, more, _, err := p.stock.Expire(call, p.id, 0, p.cfg.ExpireBatch)
-	p.journal.note(ctx, OpExpire, err)
+	p.failures.note(ctx, OpExpire, err)
 	if err != nil || ended == 0 {
 		return 0, false
 	}

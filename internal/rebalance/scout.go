@@ -21,7 +21,7 @@ type scout struct {
 	glances   map[sale.ID]sale.Glance // of cold sales, as they were when their planners were woken last
 	missing   map[sale.ID]bool        // cold sales that were not in the store at their last turn
 	view      int64                   // of leader.views, to which these belong
-	journal   *journal
+	failures  *failures
 }
 
 // find is what the scout has found in one round.
@@ -32,14 +32,14 @@ type find struct {
 }
 
 func newScout(l *leader) *scout {
-	return &scout{leader: l, schedule: temperature.New(l.cfg.Temperature), glances: map[sale.ID]sale.Glance{}, missing: map[sale.ID]bool{}, journal: newJournal(l.log, l.hooks)}
+	return &scout{leader: l, schedule: temperature.New(l.cfg.Temperature), glances: map[sale.ID]sale.Glance{}, missing: map[sale.ID]bool{}, failures: newFailures(l.log, l.hooks)}
 }
 
 // run hands what it finds to tend, at once and then every tick.
 func (s *scout) run(ctx context.Context, finds chan<- find) {
 	for {
 		f, err := s.look(ctx)
-		s.journal.note(ctx, OpSales, err)
+		s.failures.note(ctx, OpSales, err)
 		select {
 		case <-ctx.Done():
 			return

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"onsale/internal/failurelog"
+
 	"go.uber.org/zap"
 )
 
@@ -21,26 +23,28 @@ func (n *Node) Unready() error {
 	return n.shop.Unready()
 }
 
+// noRoom is logged when the node can take no other connection.
+var noRoom = &failurelog.Kind{Level: zap.ErrorLevel,
+	Begins: "no room for another buyer: every place or file descriptor is taken", Over: "there is room for buyers again"}
+
 // watchDoor takes the node out of the upstream while buyers can't connect to it, and logs that once.
 func (n *Node) watchDoor(ctx context.Context) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for was := false; ; {
+	failures := failurelog.New[string](n.log, nil)
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 		short := n.door.Short()
-		if short == was {
-			continue
-		}
-		was = short
-		n.gossip.SetReady(n.shop.Ready() && !short)
+		var kind *failurelog.Kind
 		if short {
-			n.log.Error("no room for another buyer: every place or file descriptor is taken", zap.Int("connections", n.door.Open()), zap.Int("places", n.door.Most()))
-		} else {
-			n.log.Info("there is room for buyers again")
+			kind = noRoom
+		}
+		if failures.Note("", kind, nil, zap.Int("connections", n.door.Open()), zap.Int("places", n.door.Most())) {
+			n.gossip.SetReady(n.shop.Ready() && !short)
 		}
 	}
 }

@@ -16,17 +16,17 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// The README's redis-server would not start, or served nobody: in protected mode without a
+// The documented redis-server would not start, or served nobody: in protected mode without a
 // password it refuses other machines.
-func TestTheREADMEsRedisWorksAsPrinted(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+func TestTheDocumentedRedisWorksAsPrinted(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, after, found := strings.Cut(string(text), "\nredis-server ")
 	line, _, ended := strings.Cut(strings.ReplaceAll(after, "\\\n", ""), "\n")
 	if !found || !ended {
-		t.Fatal("the README starts no redis-server, want its command tried here")
+		t.Fatal("docs/operations.md starts no redis-server, want its command tried here")
 	}
 	port, err := process.FreePort()
 	if err != nil {

@@ -31,6 +31,9 @@ type cli struct {
 	Refunds     refunds     `cmd:"" help:"What buyers notice of an operator who pages through hundreds of thousands of refunds of a sale that sells."`
 	Auditing    auditing    `cmd:"" hidden:"" help:"One audit, as a process of its own."`
 	Sales       sales       `cmd:"" help:"Keep thousands of sales, of which a few sell, and measure what the idle ones cost."`
+	Flood       slowClients `cmd:"" help:"Have slow clients of one address take all connections of Nginx that they get, and measure what buyers notice; as root."`
+	Flooded     flooded     `cmd:"" hidden:"" help:"The same, in its network namespace."`
+	Slowly      slowly      `cmd:"" hidden:"" help:"The slow clients, as a process of its own."`
 	Load        load        `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
 	Bare        bare        `cmd:"" hidden:"" help:"A bare fasthttp server that sends one fixed answer."`
 	Serve       serve       `cmd:"" hidden:"" help:"One strategy behind the buyers' routes, as a process of its own."`

@@ -58,8 +58,15 @@ type Slow struct {
 type Held struct {
 	Opened  int     `json:"opened"`          // connections that came about
 	Mean    float64 `json:"mean_held"`       // at the same time, over the whole run
-	Median  float64 `json:"median_seconds"`  // how long a connection lived
+	Lived   float64 `json:"mean_seconds"`    // how long a connection lived
 	Longest float64 `json:"longest_seconds"` // the same
+}
+
+// And is what two got together, in the same time.
+func (h Held) And(o Held) Held {
+	opened := h.Opened + o.Opened
+	sum := h.Lived*float64(h.Opened) + o.Lived*float64(o.Opened)
+	return Held{opened, h.Mean + o.Mean, sum / float64(max(1, opened)), max(h.Longest, o.Longest)}
 }
 
 // Run keeps the connections until ctx ends.
@@ -84,16 +91,15 @@ func (s Slow) Run(ctx context.Context) Held {
 		})
 	}
 	group.Wait()
-	all := slices.Concat(lives...)
-	if len(all) == 0 {
-		return Held{}
-	}
-	slices.Sort(all)
+	var h Held
 	var sum time.Duration
-	for _, lived := range all {
+	for _, lived := range slices.Concat(lives...) {
+		h.Opened++
 		sum += lived
+		h.Longest = max(h.Longest, lived.Seconds())
 	}
-	return Held{len(all), sum.Seconds() / time.Since(began).Seconds(), all[len(all)/2].Seconds(), all[len(all)-1].Seconds()}
+	h.Mean, h.Lived = sum.Seconds()/time.Since(began).Seconds(), sum.Seconds()/float64(max(1, h.Opened))
+	return h
 }
 
 // hold keeps one connection until it or ctx ends, and returns how long it lived.

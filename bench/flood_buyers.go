@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// visitors are buyers who come once each, on a connection of their own, and don't try again.
+type visitors struct {
+	Sent    int            `json:"sent"`
+	Served  int            `json:"served"`  // got a ticket
+	Answers map[string]int `json:"answers"` // by status, or what became of the connection
+	P50     float64        `json:"p50_ms"`  // of the served, from when they were due
+	P99     float64        `json:"p99_ms"`
+}
+
+// buyers come on schedule for so long, by turns from 50 addresses.
+func (f *flooded) buyers(ctx context.Context, howLong time.Duration) (visitors, error) {
+	v := visitors{Sent: int(f.Rate * howLong.Seconds()), Answers: map[string]int{}}
+	tokens := make([]string, v.Sent)
+	for i := range tokens {
+		var err error
+		if tokens[i], err = f.site.Issuer.Token(buyerName(f.next), time.Hour); err != nil {
+			return v, err
+		}
+		f.next++
+	}
+	var (
+		mu     sync.Mutex
+		group  sync.WaitGroup
+		served []time.Duration
+		began  = time.Now()
+	)
+	for i, token := range tokens {
+		due := began.Add(time.Duration(float64(i) / f.Rate * float64(time.Second)))
+		if sleep(ctx, time.Until(due)); ctx.Err() != nil {
+			break
+		}
+		group.Go(func() {
+			answer := f.purchase(ctx, net.IPv4(10, 66, 1, byte(2+i%50)), token)
+			took := time.Since(due)
+			mu.Lock()
+			defer mu.Unlock()
+			v.Answers[answer]++
+			if answer == "201" {
+				served = append(served, took)
+			}
+		})
+	}
+	group.Wait()
+	v.Served = len(served)
+	if slices.Sort(served); v.Served > 0 {
+		ms := func(q float64) float64 { return served[int(q*float64(v.Served-1))].Seconds() * 1000 }
+		v.P50, v.P99 = ms(0.5), ms(0.99)
+	}
+	return v, nil
+}
+
+// purchase returns the status, or what went wrong.
+func (f *flooded) purchase(ctx context.Context, from net.IP, token string) string {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
+	transport := &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.site.Front()+"/v1/sales/"+slowSale+"/orders", strings.NewReader(`{"quantity":1}`))
+	if err != nil {
+		return err.Error()
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	a, err := client.Do(r)
+	if err != nil {
+		return brokenOff(err)
+	}
+	defer a.Body.Close()
+	if _, err := io.Copy(io.Discard, a.Body); err != nil {
+		return brokenOff(err)
+	}
+	return fmt.Sprint(a.StatusCode)
+}
+
+// brokenOff sums errors up: each has ports of its own.
+func brokenOff(err error) string {
+	for _, what := range []string{"connection reset", "EOF", "deadline exceeded", "refused", "broken pipe"} {
+		if strings.Contains(err.Error(), what) {
+			return what
+		}
+	}
+	return err.Error()
+}

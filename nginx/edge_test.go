@@ -238,7 +238,7 @@ func startRaw(t *testing.T, treat func(context.Context, net.Conn)) *node {
 	return n
 }
 
-// servers renders upstream.conf for nodes that are never set aside after a failure, so
+// servers renders upstream.conf for nodes that are never given up after a failure, so
 // that a test can fail them again and again.
 func servers(nodes ...*node) string {
 	var b strings.Builder

@@ -14,7 +14,7 @@ func Ledger(s sale.Snapshot, b sale.Book) []string {
 	var f faults
 	expected := Expected(s, b)
 	if b.Unreadable > 0 {
-		f.add("ledger: %d stream entries could not be read and were set aside, see its table unreadable", b.Unreadable)
+		f.add("ledger: %d stream entries could not be read and were quarantined, see its table unreadable", b.Unreadable)
 	}
 	f.definition(s, expected)
 	for id, o := range s.Orders {

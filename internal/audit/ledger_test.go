@@ -17,7 +17,7 @@ func TestLedger(t *testing.T) {
 	}{
 		"that has committed everything has no fault": {func(*sale.Snapshot, *sale.Book) {}, nil},
 		"that set entries aside": {func(_ *sale.Snapshot, b *sale.Book) { b.Unreadable = 2 },
-			[]string{`ledger: 2 stream entries could not be read and were set aside, see its table unreadable`}},
+			[]string{`ledger: 2 stream entries could not be read and were quarantined, see its table unreadable`}},
 
 		"with another price": {func(_ *sale.Snapshot, b *sale.Book) { b.Sale.Price++ },
 			[]string{`the sale is \{.* Price:1000 .*\} in Redis, and \{.* Price:1001 .*\} in the ledger`}},

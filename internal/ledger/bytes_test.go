@@ -23,7 +23,7 @@ func TestAnyBytesAreKept(t *testing.T) {
 	wantRecords(t, s, id, applied(events...))
 }
 
-func TestUnreadableIsSetAsideOnce(t *testing.T) {
+func TestUnreadableIsQuarantinedOnce(t *testing.T) {
 	s, id := sold(t)
 	good, bad := newOrder("ada", start), newOrder("bob\xff", start)
 	bad.State = "sold\x00"
@@ -34,7 +34,7 @@ func TestUnreadableIsSetAsideOnce(t *testing.T) {
 		commit(t, s, id, e, later)
 	}
 	if b := book(t, s, id); b.Unreadable != 1 || len(b.Orders) != 2 {
-		t.Errorf("got %d set aside and %d orders, want 1 and the 2 good ones", b.Unreadable, len(b.Orders))
+		t.Errorf("got %d quarantined and %d orders, want 1 and the 2 good ones", b.Unreadable, len(b.Orders))
 	}
 	var name string
 	var content, fault []byte
@@ -44,6 +44,6 @@ func TestUnreadableIsSetAsideOnce(t *testing.T) {
 	}
 	want := []string{"4-0", e.Raw + "\n" + fmt.Sprintf("%#v", bad), e.Fault + `; order "` + string(bad.ID) + `": no state is called "sold\x00"`}
 	if diff := cmp.Diff(want, []string{name, string(content), string(fault)}); diff != "" {
-		t.Errorf("set aside (-want +got):\n%s", diff)
+		t.Errorf("quarantined (-want +got):\n%s", diff)
 	}
 }

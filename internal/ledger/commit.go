@@ -115,7 +115,7 @@ func statements(id sale.ID, token sale.Generation, b Batch) (*pgx.Batch, error) 
 	for chunk := range slices.Chunk(b.Payments, ordersAtOnce) {
 		queuePayments(p, id, chunk, paymentsSQL)
 	}
-	for _, a := range b.Aside {
+	for _, a := range b.Quarantined {
 		p.Queue(asideSQL, id, a.Entry, []byte(a.Content), []byte(a.Fault), a.At.Time())
 	}
 	return p, nil

@@ -31,7 +31,7 @@
 //
 // # Nothing is skipped
 //
-// An entry that can't be read is set aside in a table, whole, and counted. An entry that
+// An entry that can't be read is quarantined in a table, whole, and counted. An entry that
 // contradicts what is recorded stays in the stream, and everything after it: an operator
 // must decide, and the log says what and where.
 package ledger

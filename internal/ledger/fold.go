@@ -12,16 +12,16 @@ type Batch struct {
 	Entries []string // the stream's entries that it was folded from, to be forgotten after the commit
 	// From and To are the marks between which the record moves. Without a life in To, the
 	// batch is no part of the chain.
-	From, To sale.Chain
-	Opened   *sale.Sale // the definition: Total is the total it was opened with
-	OpenedAt sale.Instant
-	Changes  []Redefinition
-	Closed   *bool // the last word on whether the sale is closed
-	ClosedAt sale.Instant
-	Restocks []sale.Restock
-	Orders   []Change
-	Payments []PaymentChange
-	Aside    []Aside
+	From, To    sale.Chain
+	Opened      *sale.Sale // the definition: Total is the total it was opened with
+	OpenedAt    sale.Instant
+	Changes     []Redefinition
+	Closed      *bool // the last word on whether the sale is closed
+	ClosedAt    sale.Instant
+	Restocks    []sale.Restock
+	Orders      []Change
+	Payments    []PaymentChange
+	Quarantined []Quarantined
 }
 
 // Redefinition is a sale's definition as it is since an event; Total as in Batch.Opened.
@@ -43,8 +43,8 @@ type PaymentChange struct {
 	Since sale.Instant
 }
 
-// Aside is a stream entry that can't be recorded, or a part of one.
-type Aside struct {
+// Quarantined is a stream entry that can't be recorded, or a part of one.
+type Quarantined struct {
 	Entry   string
 	Content string // all of it, byte by byte
 	Fault   string
@@ -87,9 +87,9 @@ type folding struct {
 func (f *folding) add(e sale.Event) {
 	b := &f.batch
 	b.Entries = append(b.Entries, e.ID)
-	e, aside := sift(e)
-	if aside != nil {
-		b.Aside = append(b.Aside, *aside)
+	e, quarantined := validate(e)
+	if quarantined != nil {
+		b.Quarantined = append(b.Quarantined, *quarantined)
 	}
 	for _, o := range e.Orders {
 		f.order(Change{Order: o, At: e.At})

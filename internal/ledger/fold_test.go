@@ -15,11 +15,11 @@ import (
 
 // record is what the ledger keeps, said again in the most naive Go.
 type record struct {
-	Orders   map[sale.OrderID]Change
-	Payments map[sale.PaymentID]sale.Payment
-	Restocks map[string]int64
-	Closed   bool
-	Aside    map[string]bool
+	Orders      map[sale.OrderID]Change
+	Payments    map[sale.PaymentID]sale.Payment
+	Restocks    map[string]int64
+	Closed      bool
+	Quarantined map[string]bool
 }
 
 func newRecord() *record {
@@ -44,8 +44,8 @@ func (r *record) take(b Batch) {
 	if b.Closed != nil {
 		r.Closed = *b.Closed
 	}
-	for _, a := range b.Aside {
-		r.Aside[a.Entry] = true
+	for _, a := range b.Quarantined {
+		r.Quarantined[a.Entry] = true
 	}
 }
 
@@ -112,9 +112,9 @@ func TestFoldIsOneByOne(t *testing.T) {
 	})
 }
 
-// TestSiftSetsAside: whatever PostgreSQL would refuse is taken out of its entry, with a
+// TestWhatIsInvalidIsQuarantined: whatever PostgreSQL would refuse is taken out of its entry, with a
 // fault that names it, and the rest of the entry goes on.
-func TestSiftSetsAside(t *testing.T) {
+func TestWhatIsInvalidIsQuarantined(t *testing.T) {
 	order := func(change func(*sale.Order)) sale.Event {
 		o := newOrder("ada", start)
 		change(&o)
@@ -164,8 +164,8 @@ func TestSiftSetsAside(t *testing.T) {
 			good, late := newOrder("good", start), newOrder("late", start)
 			e.Orders = append(append(append([]sale.Order{good}, e.Orders...), late), e.Orders...)
 			got := Fold([]sale.Event{e})
-			if len(got.Aside) != 1 || !strings.Contains(got.Aside[0].Fault, fault) || got.Aside[0].Content == "" || got.Aside[0].Entry != e.ID {
-				t.Errorf("got aside %+v, want entry %s with fault %q and its content", got.Aside, e.ID, fault)
+			if len(got.Quarantined) != 1 || !strings.Contains(got.Quarantined[0].Fault, fault) || got.Quarantined[0].Content == "" || got.Quarantined[0].Entry != e.ID {
+				t.Errorf("got %+v quarantined, want entry %s with fault %q and its content", got.Quarantined, e.ID, fault)
 			}
 			if len(got.Orders) != 2 || got.Orders[0].Order != good || got.Orders[1].Order != late {
 				t.Errorf("got orders %v, want the two good ones", got.Orders)

@@ -44,7 +44,7 @@ type Hooks struct {
 	Stalled func(id sale.ID, stalled bool)
 	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)
-	// Unreadable: so many entries of one batch were set aside. A batch that is committed
+	// Unreadable: so many entries of one batch were quarantined. A batch that is committed
 	// again after a failure is reported again.
 	Unreadable func(id sale.ID, entries int)
 }

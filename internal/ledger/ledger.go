@@ -88,7 +88,7 @@ func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Conf
 	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
 	l.failures = newFailures(log, l.hooks)
 	l.stalled = failurelog.New(log, func(id sale.ID, _ *failurelog.Kind) []zap.Field { return []zap.Field{zap.String("sale", string(id))} })
-	l.watch.sights = map[sale.ID]sight{}
+	l.watch.statuses = map[sale.ID]saleStatus{}
 	l.readings, l.turns = map[sale.ID]*active{}, &turns{settle: cfg.Settle, free: reconciledAtOnce}
 	l.scout = newScout(l)
 	return l, nil

@@ -68,7 +68,7 @@ type reader struct {
 // run reads until stop is done; the batch under way is finished. work is done when nothing
 // more may be written, and ends even that. The only error is sale.ErrFenced.
 func (r *reader) run(stop, work context.Context) error {
-	pace := newPace(r.cfg)
+	wait := newBackoff(r.cfg)
 	for stop.Err() == nil {
 		if time.Since(r.asked) >= r.cfg.Look && r.yielded(work) {
 			return nil
@@ -95,7 +95,7 @@ func (r *reader) run(stop, work context.Context) error {
 		if errors.Is(err, sale.ErrFenced) {
 			return err
 		}
-		if !pause(stop, pace.after(entries, err)) {
+		if !pause(stop, wait.after(entries, err)) {
 			return nil
 		}
 	}
@@ -259,11 +259,11 @@ func (r *reader) commit(work context.Context, b Batch) error {
 		}
 		r.note(work, OpCommit, err, zap.String("head", head), zap.Int("entries", len(b.Entries)))
 	}
-	if err == nil && len(b.Aside) > 0 {
-		r.hooks.Unreadable(r.id, len(b.Aside))
-		r.failures.log.Warn("stream entries can't be read; they are set aside in the table unreadable",
-			zap.String("sale", string(r.id)), zap.Int("entries", len(b.Aside)),
-			zap.String("first", b.Aside[0].Entry), zap.String("fault", b.Aside[0].Fault))
+	if err == nil && len(b.Quarantined) > 0 {
+		r.hooks.Unreadable(r.id, len(b.Quarantined))
+		r.failures.log.Warn("stream entries can't be read; they are quarantined in the table unreadable",
+			zap.String("sale", string(r.id)), zap.Int("entries", len(b.Quarantined)),
+			zap.String("first", b.Quarantined[0].Entry), zap.String("fault", b.Quarantined[0].Fault))
 	}
 	return err
 }

@@ -184,11 +184,11 @@ func TestUnreadableEntryBlocksNothing(t *testing.T) {
 	l := m.run(t, s, quick())
 	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	if b := book(t, s, id); b.Unreadable != 1 || len(b.Orders) != 1 {
-		t.Errorf("got %d set aside and %d orders, want 1 and 1", b.Unreadable, len(b.Orders))
+		t.Errorf("got %d quarantined and %d orders, want 1 and 1", b.Unreadable, len(b.Orders))
 	}
 	l.stop(t)
-	if l.aside != 1 || l.logged.FilterFieldKey("fault").Len() != 1 {
-		t.Errorf("got %d told and %d logged, want 1 and 1", l.aside, l.logged.FilterFieldKey("fault").Len())
+	if l.quarantined != 1 || l.logged.FilterFieldKey("fault").Len() != 1 {
+		t.Errorf("got %d told and %d logged, want 1 and 1", l.quarantined, l.logged.FilterFieldKey("fault").Len())
 	}
 }
 

@@ -32,14 +32,14 @@ type running struct {
 	cancel context.CancelFunc
 	ended  chan error
 
-	mu        sync.Mutex
-	lag       map[sale.ID]time.Duration
-	entries   map[sale.ID]int64
-	reading   map[sale.ID]bool
-	lost      map[sale.ID][]bool // all that was reported
-	committed int
-	aside     int
-	failed    map[Op]int
+	mu          sync.Mutex
+	lag         map[sale.ID]time.Duration
+	entries     map[sale.ID]int64
+	reading     map[sale.ID]bool
+	lost        map[sale.ID][]bool // all that was reported
+	committed   int
+	quarantined int
+	failed      map[Op]int
 }
 
 // run starts a ledger that reconciles by itself; the test's end stops it.
@@ -56,7 +56,7 @@ func (m member) run(t testing.TB, store *Store, cfg Config, change ...func(*Ledg
 		Committed:  func(_ sale.ID, _, orders int, _ time.Duration) { l.with(func() { l.committed += orders }) },
 		Lost:       func(id sale.ID, lost bool) { l.with(func() { l.lost[id] = append(l.lost[id], lost) }) },
 		Failed:     func(op Op, _ error) { l.with(func() { l.failed[op]++ }) },
-		Unreadable: func(_ sale.ID, n int) { l.with(func() { l.aside += n }) },
+		Unreadable: func(_ sale.ID, n int) { l.with(func() { l.quarantined += n }) },
 	}
 	var err error
 	if l.Ledger, err = New(m, m, m.holds(cfg), store, cfg, hooks, zap.New(core)); err != nil {

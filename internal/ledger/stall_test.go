@@ -11,7 +11,7 @@ import (
 // A ledger behind a pooler that refused every statement wrote nothing for ever, and was ready.
 func TestALedgerThatMakesNoProgressIsNotReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &watch{sights: map[sale.ID]sight{}}
+		w := &watch{statuses: map[sale.ID]saleStatus{}}
 		w.list([]sale.ID{"s", "idle"})
 		look := func(head string, want bool) {
 			t.Helper()

@@ -13,12 +13,12 @@ import (
 // when the two stores answered last. Its lock is never held across a call.
 type watch struct {
 	mu              sync.Mutex
-	sights          map[sale.ID]sight
+	statuses        map[sale.ID]saleStatus
 	redis, postgres time.Time
 }
 
-// sight is one sale as it was seen last.
-type sight struct {
+// saleStatus is one sale as it was seen last.
+type saleStatus struct {
 	listed   bool
 	measured bool
 	entries  int64     // that wait in its stream
@@ -37,21 +37,21 @@ func (w *watch) list(ids []sale.ID) (dropped []sale.ID) {
 	for _, id := range ids {
 		is[id] = true
 	}
-	for id, s := range w.sights {
+	for id, s := range w.statuses {
 		s.listed = is[id]
-		w.sights[id] = s
+		w.statuses[id] = s
 		if !s.listed && s.measured && s.entries == 0 {
-			delete(w.sights, id)
+			delete(w.statuses, id)
 			dropped = append(dropped, id)
 		}
 	}
 	for _, id := range ids {
-		s, known := w.sights[id]
+		s, known := w.statuses[id]
 		if !known {
 			s.moved = time.Now()
 		}
 		s.listed = true
-		w.sights[id] = s
+		w.statuses[id] = s
 	}
 	return dropped
 }
@@ -60,10 +60,10 @@ func (w *watch) list(ids []sale.ID) (dropped []sale.ID) {
 func (w *watch) saw(id sale.ID, entries int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, known := w.sights[id]
+	s, known := w.statuses[id]
 	if known {
 		s.measured, s.entries = true, entries
-		w.sights[id] = s
+		w.statuses[id] = s
 	}
 	return known
 }
@@ -72,10 +72,10 @@ func (w *watch) saw(id sale.ID, entries int64) bool {
 func (w *watch) progress(id sale.ID, head string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, known := w.sights[id]
+	s, known := w.statuses[id]
 	if known && (head == "" || head != s.head) {
 		s.head, s.moved = head, time.Now()
-		w.sights[id] = s
+		w.statuses[id] = s
 	}
 }
 
@@ -83,7 +83,7 @@ func (w *watch) progress(id sale.ID, head string) {
 func (w *watch) stalled(limit time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, s := range w.sights {
+	for _, s := range w.statuses {
 		if !s.resting && time.Since(s.moved) > limit {
 			return true
 		}
@@ -95,14 +95,14 @@ func (w *watch) stalled(limit time.Duration) bool {
 func (w *watch) stalls(limit time.Duration, report func(id sale.ID, stalled bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, s := range w.sights {
+	for id, s := range w.statuses {
 		stalled := !s.resting && time.Since(s.moved) > limit
 		if s.resting && !s.stalled {
 			continue
 		}
 		report(id, stalled)
 		s.stalled = stalled
-		w.sights[id] = s
+		w.statuses[id] = s
 	}
 }
 
@@ -110,9 +110,9 @@ func (w *watch) stalls(limit time.Duration, report func(id sale.ID, stalled bool
 func (w *watch) rest(id sale.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s, known := w.sights[id]; known {
+	if s, known := w.statuses[id]; known {
 		s.measured, s.entries, s.head, s.resting = true, 0, "", true
-		w.sights[id] = s
+		w.statuses[id] = s
 	}
 }
 
@@ -121,10 +121,10 @@ func (w *watch) rest(id sale.ID) {
 func (w *watch) wake(id sale.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, known := w.sights[id]
+	s, known := w.statuses[id]
 	if !known || s.resting {
 		s.listed, s.resting, s.moved = true, false, time.Now()
-		w.sights[id] = s
+		w.statuses[id] = s
 	}
 }
 
@@ -132,7 +132,7 @@ func (w *watch) wake(id sale.ID) {
 func (w *watch) awake() (ids []sale.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, s := range w.sights {
+	for id, s := range w.statuses {
 		if !s.resting {
 			ids = append(ids, id)
 		}
@@ -145,7 +145,7 @@ func (w *watch) awake() (ids []sale.ID) {
 func (w *watch) known() []sale.ID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.sights))
+	return slices.Sorted(maps.Keys(w.statuses))
 }
 
 // answered says that one of the stores has answered just now.

@@ -194,6 +194,6 @@ type Book struct {
 	// state, in Redis time: a snapshot from before can't know.
 	Changed         map[OrderID]Instant
 	PaymentsChanged map[PaymentID]Instant
-	// Unreadable counts stream entries that were set aside, see the ledger.
+	// Unreadable counts stream entries that were quarantined, see the ledger.
 	Unreadable int64
 }

@@ -43,7 +43,7 @@ func (m *Metrics) NewLedger() *Ledger {
 		failures: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_ledger_failures_total",
 			Help: "Failed calls by operation."}, []string{"operation"}),
 		unreadable: f.NewCounterVec(prometheus.CounterOpts{Name: "onsale_ledger_unreadable_entries_total",
-			Help: "Entries that could not be read and were set aside in PostgreSQL."}, []string{"sale"}),
+			Help: "Entries that could not be read and were quarantined in PostgreSQL."}, []string{"sale"}),
 	}
 }
 
@@ -73,7 +73,7 @@ func (l *Ledger) Committed(sale string, entries, orders int, took time.Duration)
 // Failed counts a failed call.
 func (l *Ledger) Failed(operation string) { l.failures.WithLabelValues(operation).Inc() }
 
-// Unreadable counts entries set aside.
+// Unreadable counts entries quarantined.
 func (l *Ledger) Unreadable(sale string, entries int) {
 	l.unreadable.WithLabelValues(sale).Add(float64(entries))
 }

@@ -25,7 +25,7 @@ const placeholder = "server 127.0.0.1:9 down; # no node is known\n"
 // own 503 is an answer, and counts as none.
 const failover = "max_fails=3 fail_timeout=5s"
 
-// lastResort never sets aside the only node that there is to ask: without it Nginx would
+// lastResort never gives up the only node that there is to ask: without it Nginx would
 // answer 502 to everybody, so a failing node is the better one.
 const lastResort = "max_fails=0"
 

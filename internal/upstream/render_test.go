@@ -42,13 +42,13 @@ server 10.0.0.3:8080 weight=1 max_fails=3 fail_timeout=5s down; # "c"
 server [2001:db8::4]:8080 weight=7 max_fails=3 fail_timeout=5s backup; # "d"
 `,
 		},
-		"the only selling node set aside for an unready one": {
+		"the only selling node backed off for an unready one": {
 			sale.View{ready("a", "10.0.0.1:8080", 1), unready},
 			`server 10.0.0.1:8080 weight=1 max_fails=3 fail_timeout=5s; # "a"
 server [2001:db8::4]:8080 weight=7 max_fails=3 fail_timeout=5s backup; # "d"
 `,
 		},
-		"the only selling node never set aside": {
+		"the only selling node never given up": {
 			sale.View{ready("a", "10.0.0.1:8080", 1), draining},
 			`server 10.0.0.1:8080 weight=1 max_fails=0; # "a"
 server 10.0.0.3:8080 weight=1 max_fails=0 down; # "c"

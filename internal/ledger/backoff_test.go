@@ -13,7 +13,7 @@ import (
 
 func TestPace(t *testing.T) {
 	cfg := DefaultConfig()
-	p := newPace(cfg)
+	p := newBackoff(cfg)
 	looks := func(entries int, err error, want ...time.Duration) {
 		t.Helper()
 		for i, want := range want {
@@ -35,7 +35,7 @@ func TestPace(t *testing.T) {
 	t.Run("varies", func(t *testing.T) {
 		seen := map[time.Duration]bool{}
 		for range 20 {
-			seen[newPace(cfg).after(0, errDown)] = true
+			seen[newBackoff(cfg).after(0, errDown)] = true
 		}
 		if len(seen) < 10 {
 			t.Errorf("got %d different waits of 20, want nearly all different", len(seen))

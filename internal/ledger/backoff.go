@@ -6,29 +6,31 @@ import (
 	"time"
 )
 
-// pace says when a reader looks at its stream again.
-type pace struct {
+// backoff decides when a reader looks at its stream again.
+type backoff struct {
 	cfg         Config
 	idle, retry time.Duration
 }
 
-func newPace(cfg Config) *pace { return &pace{cfg: cfg, idle: cfg.PollMin, retry: cfg.RetryMin} }
+func newBackoff(cfg Config) *backoff {
+	return &backoff{cfg: cfg, idle: cfg.PollMin, retry: cfg.RetryMin}
+}
 
 // after takes the outcome of one look and returns the time until the next. Failures wait for
 // half to one and a half of the retry time: all sales' readers failed at once, and should not
 // come back at once.
-func (p *pace) after(entries int, err error) time.Duration {
+func (b *backoff) after(entries int, err error) time.Duration {
 	if err != nil {
-		wait := p.retry/2 + rand.N(p.retry)
-		p.retry = min(2*p.retry, p.cfg.RetryMax)
+		wait := b.retry/2 + rand.N(b.retry)
+		b.retry = min(2*b.retry, b.cfg.RetryMax)
 		return wait
 	}
-	p.retry = p.cfg.RetryMin
+	b.retry = b.cfg.RetryMin
 	if entries > 0 {
-		p.idle = p.cfg.PollMin
+		b.idle = b.cfg.PollMin
 	}
-	wait := p.idle
-	p.idle = min(2*p.idle, p.cfg.PollMax)
+	wait := b.idle
+	b.idle = min(2*b.idle, b.cfg.PollMax)
 	return wait
 }
 

@@ -19,10 +19,10 @@ const latest sale.Instant = 253_402_300_799_999
 // maxRestockKey bounds a restock's key in bytes: PostgreSQL indexes nothing above 2,704.
 const maxRestockKey = 2_000
 
-// sift takes out of an event whatever PostgreSQL would refuse to hold, and what the stream
-// could not read in the first place, and sets it aside. Whatever is wrong with one order, it
+// validate takes out of an event whatever PostgreSQL would refuse to hold, and what the stream
+// could not read in the first place, and quarantines it. Whatever is wrong with one order, it
 // must not keep the others of its entry, or the entries behind it, from the record.
-func sift(e sale.Event) (sale.Event, *Aside) {
+func validate(e sale.Event) (sale.Event, *Quarantined) {
 	var faults, parts []string
 	if e.Fault != "" {
 		faults = append(faults, e.Fault)
@@ -55,7 +55,7 @@ func sift(e sale.Event) (sale.Event, *Aside) {
 	if e.Raw != "" {
 		parts = slices.Insert(parts, 0, e.Raw)
 	}
-	return e, &Aside{Entry: e.ID, Content: strings.Join(parts, "\n"), Fault: strings.Join(faults, "; "), At: e.At}
+	return e, &Quarantined{Entry: e.ID, Content: strings.Join(parts, "\n"), Fault: strings.Join(faults, "; "), At: e.At}
 }
 
 // keep is the list itself where nothing has to go, which is always.

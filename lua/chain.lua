@@ -2,7 +2,7 @@
 --
 -- A sale's events form a chain. Each has the next number (seq) and a link: the
 -- first digits of the SHA-1 of the link before it, the epoch and the payload. The
--- first event follows upon the sale's random life. Whoever has seen a mark (epoch,
+-- first event follows upon the sale's random life. Anyone who has seen a mark (epoch,
 -- seq, link) can tell later whether the sale is still the one that they have seen.
 --
 -- Fields of {sale}: life, epoch, base (the last event before this epoch), seq, link;

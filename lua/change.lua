@@ -58,7 +58,7 @@ elseif next(changed) then
     end
     fields[#fields + 1], fields[#fields + 2] = name, is
   end
-  -- Whoever has let that many lapse is asked for from now on, see deduct.lua.
+  -- Anyone who has let that many lapse is asked for from now on, see deduct.lua.
   if changed.lapses then written[#written + 1], written[#written + 2] = 'barred', '1' end
   if outcome == 'done' then
     although_full()

@@ -15,7 +15,7 @@ if not ttl or ttl < 0 or not ARGV[1] or ARGV[1] == '' then
   return redis.error_reply('BADCALL lease wants a caller and a time')
 end
 
--- Whoever frees memory holds a lease: so it is given also where memory is full, see
+-- What frees memory runs under a lease: so it is given also where memory is full, see
 -- although_full in prelude.lua.
 redis.call('HDEL', KEYS[1], '')
 local lease = redis.call('HMGET', KEYS[1], 'holder', 'token', 'until')

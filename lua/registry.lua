@@ -7,7 +7,7 @@
 --       1 "leave"     2 member  3 value: removes the member only while it has this value
 --       1 "list"
 -- reply {now, how many members count}; of list also member and value in turn
--- keeps whoever has not registered again for so long does not count
+-- keeps: a member that has not registered again for so long does not count
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -48,7 +48,7 @@ func (s *Script) Call(ctx context.Context, client Client, keys []string, args []
 	panic("unreachable")
 }
 
-// Command is the script as a command: by digest, or in full. Whoever sends it by
+// Command is the script as a command: by digest, or in full. Anyone who sends it by
 // digest sends it again in full where the error is [Missing].
 func (s *Script) Command(ctx context.Context, full bool, keys []string, args []any) *redis.Cmd {
 	verb, body := "evalsha", s.sha

@@ -1,4 +1,4 @@
--- shut: marks a sale as having lost data, for whoever finds that without a call of
+-- shut: marks a sale as having lost data, for anyone who finds that without a call of
 -- another script. Nothing sells until it is reconciled.
 --
 -- ARGV  4 why

@@ -30,7 +30,7 @@ func TestSoldOutIsRepeatedFromTheCache(t *testing.T) {
 	n := startNode(t, soldOut)
 	e := start(t, site{Upstream: servers(n)})
 	for i := range 20 {
-		// Whoever asks, with whatever token, quantity and wish for freshness.
+		// Anyone who asks, with whatever token, quantity and wish for freshness.
 		a := e.do(t, "POST", "/v1/sales/demo/orders", fmt.Sprintf(`{"quantity":%d}`, i+1),
 			fmt.Sprintf("Authorization: Bearer buyer-%d", i), "Cache-Control: no-cache")
 		wantStatus(t, a, http.StatusConflict)

@@ -9,7 +9,7 @@ import (
 	"onsale/internal/problem"
 )
 
-// edgeProblems are what Nginx answers with. Whoever adds one to problems.conf adds it here.
+// edgeProblems are what Nginx answers with. Anyone who adds one to problems.conf adds it here.
 var edgeProblems = []problem.Problem{
 	problem.BadRequest, problem.NotFound, problem.MethodNotAllowed, problem.BodyTooLarge, problem.URITooLong, problem.RateLimited,
 	problem.HeaderTooLarge, problem.NodeUnreachable, problem.Busy, problem.NodeTimeout,

@@ -183,7 +183,7 @@ func (d *dev) greet(c *console, f facts, signed, payer string, took time.Duratio
 	return err
 }
 
-// spelled is the tool as whoever started it can start it again. What go run
+// spelled is the tool as anyone who started it can start it again. What go run
 // builds is gone, or renamed, by then.
 func spelled(arg0 string) string {
 	for part := range strings.SplitSeq(filepath.ToSlash(arg0), "/") {

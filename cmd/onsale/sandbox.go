@@ -14,7 +14,7 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// sandbox is dev's payment provider: whoever posts an order to it, as the buyers'
+// sandbox is dev's payment provider: anyone who posts an order to it, as the buyers'
 // API shows it, has paid for it. It takes no money and asks no questions.
 type sandbox struct {
 	payer  *payment.Payer

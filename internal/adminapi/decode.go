@@ -74,7 +74,7 @@ func plain(err error) string {
 	return "the body is not JSON: it ends too early"
 }
 
-// nothing refuses what a call would not heed: whoever asks for {"amount":300} back must not
+// nothing refuses what a call would not heed: anyone who asks for {"amount":300} back must not
 // give back everything. No body is needed, and an empty object is none.
 func nothing(r *http.Request) error {
 	body, err := read(r)

@@ -40,7 +40,7 @@ func pageWanted(r *http.Request) (page, error) {
 // cursor is a place in a list, as its next page is asked for.
 func cursor(place string) string { return base64.RawURLEncoding.EncodeToString([]byte(place)) }
 
-// paged is an answer with one page of a list. Whoever wants all follows next, or the Link
+// paged is an answer with one page of a list. Anyone who wants all follows next, or the Link
 // header of RFC 8288, until there is none.
 func (h *Handler) paged(w http.ResponseWriter, r *http.Request, name string, list any, next string) {
 	answer := map[string]any{name: list}

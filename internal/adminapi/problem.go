@@ -73,7 +73,7 @@ func (h *Handler) write(w http.ResponseWriter, status int, contentType string, v
 
 // refuseAll answers for a process that has no admin token: nobody may ask.
 func refuseAll(w http.ResponseWriter, _ *http.Request) {
-	_ = problem.NoToken.Write(w, "") // whoever hangs up needs no answer
+	_ = problem.NoToken.Write(w, "") // anyone who hangs up needs no answer
 }
 
 func notFound(http.ResponseWriter, *http.Request) error { return errPath }

@@ -1,4 +1,4 @@
-// Package adminport serves an admin port: health, metrics, profiles and the operators' calls. Whoever reaches the port
+// Package adminport serves an admin port: health, metrics, profiles and the operators' calls. Anyone who reaches the port
 // must not be able to take it away from operators and probes, nor take file descriptors from the rest of the process:
 // connections are few, those that wait are closed, and some descriptors are kept for when the process has run out of them.
 package adminport

@@ -142,25 +142,25 @@ func (f *faults) lists(s sale.Snapshot) {
 // no order came back to life on the way. One that begins with the sale's opening
 // has lost nothing, so it must tell of everything.
 func (f *faults) stream(s sale.Snapshot) {
-	told := sale.NewRecords()
+	streamed := sale.NewRecords()
 	for _, e := range s.Stream {
 		if e.Fault != "" {
 			f.add("stream entry %s can't be read: %s", e.ID, e.Fault)
 		}
 		for _, o := range e.Orders {
-			if before, known := told.Orders[o.ID]; known && !before.State.Live() || known && o.State == sale.StateHeld {
+			if before, known := streamed.Orders[o.ID]; known && !before.State.Live() || known && o.State == sale.StateHeld {
 				f.add("order %s came back from %s to %s", o.ID, before.State, o.State)
 			}
 		}
-		told.Apply(e)
+		streamed.Apply(e)
 	}
-	for id, o := range told.Orders {
+	for id, o := range streamed.Orders {
 		// An ended order may have been removed.
 		if now, known := s.Orders[id]; now != o && (known || o.State.Live()) {
 			f.add("order %s is %s in the stream, and %s", id, o.State, state(now.State, known))
 		}
 	}
-	for id, p := range told.Payments {
+	for id, p := range streamed.Payments {
 		if now, known := s.Payments[id]; now != p {
 			f.add("payment %s is %s in the stream, and %s", id, p.State, state(now.State, known))
 		}
@@ -169,16 +169,16 @@ func (f *faults) stream(s sale.Snapshot) {
 		return
 	}
 	for id := range s.Orders {
-		if _, ok := told.Orders[id]; !ok {
+		if _, ok := streamed.Orders[id]; !ok {
 			f.add("order %s is not in the stream", id)
 		}
 	}
 	for id := range s.Payments {
-		if _, ok := told.Payments[id]; !ok {
+		if _, ok := streamed.Payments[id]; !ok {
 			f.add("payment %s is not in the stream", id)
 		}
 	}
-	if c := told.Counters(); c != s.Counters {
+	if c := streamed.Counters(); c != s.Counters {
 		f.add("stream adds up to %+v, the books say %+v", c, s.Counters)
 	}
 }

@@ -24,7 +24,7 @@ type Lease struct {
 	ttl    time.Duration
 }
 
-// New names a lease; holder must be unique to this process. Whoever holds it
+// New names a lease; holder must be unique to this process. Anyone who holds it
 // must acquire it again well within ttl.
 func New(client lua.Client, prefix keyspace.Prefix, name, holder string, ttl time.Duration) *Lease {
 	return &Lease{client: client, key: prefix.Lease(name), name: name, holder: holder, ttl: ttl}

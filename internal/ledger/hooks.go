@@ -37,7 +37,7 @@ type Hooks struct {
 	Committed func(id sale.ID, entries, orders int, took time.Duration)
 	// Lost: the sale that this ledger reads has lost data and is shut, or it is not. It is
 	// called with the first look of a reader and when that changes, and with false when the
-	// reading ends: whoever reads then reports it.
+	// reading ends: anyone who reads then reports it.
 	Lost func(id sale.ID, lost bool)
 	// Stalled: nothing of what waits for the sale has been recorded for a while, whatever the reason, or something has.
 	// Called at every look for every sale that does not rest.

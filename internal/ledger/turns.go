@@ -22,7 +22,7 @@ type turn struct {
 	granted chan struct{}
 }
 
-// ask queues for a turn. Whoever asked calls leave, whether the turn was granted or not.
+// ask queues for a turn. Anyone who asked calls leave, whether the turn was granted or not.
 func (t *turns) ask(sold time.Time) *turn {
 	t.mu.Lock()
 	defer t.mu.Unlock()

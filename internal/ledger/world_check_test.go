@@ -74,7 +74,7 @@ func (w *world) judge(plan reconcile.Plan) {
 			continue
 		}
 		recorded := slices.ContainsFunc(w.had, a.in)
-		known := slices.ContainsFunc(w.nodes, func(n *worldNode) bool { return w.told[n.seen][a] })
+		known := slices.ContainsFunc(w.nodes, func(n *worldNode) bool { return w.acknowledged[n.seen][a] })
 		switch {
 		case a.named(plan):
 			w.count("acknowledged: named by a case")
@@ -96,11 +96,11 @@ func (w *world) judge(plan reconcile.Plan) {
 	if w.redis == nil || w.redis.Chain().Epoch != plan.Epoch {
 		return
 	}
-	told := map[*ack]bool{}
+	acknowledged := map[*ack]bool{}
 	for _, a := range w.acks {
-		told[a] = !a.gone
+		acknowledged[a] = !a.gone
 	}
-	w.told[w.redis.Chain().Mark] = told
+	w.acknowledged[w.redis.Chain().Mark] = acknowledged
 }
 
 // ambiguous reports whether an event's number was used twice, as Redis had gone back and
@@ -108,7 +108,7 @@ func (w *world) judge(plan reconcile.Plan) {
 // that is lost: no node stands at it, or no record can compare the link.
 func (w *world) ambiguous(plan reconcile.Plan, m sale.Mark) bool {
 	twice := false
-	for other := range w.told {
+	for other := range w.acknowledged {
 		twice = twice || other.Seq == m.Seq && other != m
 	}
 	stands := slices.ContainsFunc(w.nodes, func(n *worldNode) bool { return n.seen == m })

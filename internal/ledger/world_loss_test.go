@@ -137,7 +137,7 @@ func (w *world) record(p sale.Page, whole bool) (more bool, err error) {
 	for _, e := range fresh {
 		w.ledger.records.Apply(e)
 	}
-	if _, was := w.told[to.Mark]; !was {
+	if _, was := w.acknowledged[to.Mark]; !was {
 		w.t.Fatalf("the ledger goes on to %+v, which never was", to)
 	}
 	w.ledger.chain, w.ledger.found = to, true

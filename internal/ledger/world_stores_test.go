@@ -127,7 +127,7 @@ func (w *world) Adopt(_ context.Context, _ sale.ID, a sale.Adoption) error {
 				w.dropped[id] = true
 			}
 		}
-		w.told[m.Chain().Mark] = map[*ack]bool{}
+		w.acknowledged[m.Chain().Mark] = map[*ack]bool{}
 		w.saves = append(w.saves, w.redis.clone())
 		return nil
 	})

@@ -39,9 +39,9 @@ type world struct {
 	tip     sale.Mark                        // the furthest of these
 	linkAt  func(m sale.Mark) (string, bool) // of Redis
 
-	acks    []*ack
-	told    map[sale.Mark]map[*ack]bool // what was acknowledged in the history up to a mark
-	dropped map[sale.OrderID]bool       // ended orders that Redis has removed
+	acks         []*ack
+	acknowledged map[sale.Mark]map[*ack]bool // what was acknowledged in the history up to a mark
+	dropped      map[sale.OrderID]bool       // ended orders that Redis has removed
 }
 
 // worldNode is a process that sends what it has seen with each call. A node also remembers
@@ -82,7 +82,7 @@ var worldBuyers = []sale.Buyer{"ann", "bob", "cid", "dan"}
 func newWorld(t *rapid.T, tally map[string]int) *world {
 	w := &world{
 		t: t, tally: tally, now: start, planner: &worldNode{name: "planner"},
-		told: map[sale.Mark]map[*ack]bool{{}: {}}, dropped: map[sale.OrderID]bool{},
+		acknowledged: map[sale.Mark]map[*ack]bool{{}: {}}, dropped: map[sale.OrderID]bool{},
 	}
 	w.backups = []worldRecord{{records: sale.NewRecords()}}
 	w.ledger = w.backups[0].clone()
@@ -126,7 +126,7 @@ func (w *world) extend(last sale.Mark) {
 		if e.Mark.Seq <= last.Seq {
 			continue
 		}
-		w.told[e.Mark] = maps.Clone(w.told[last])
+		w.acknowledged[e.Mark] = maps.Clone(w.acknowledged[last])
 		last = e.Mark
 	}
 	w.saves = append(w.saves, w.redis.clone())
@@ -141,13 +141,13 @@ func (w *world) through(n *worldNode, call func() ([]*ack, error)) {
 	}
 	m := w.redis
 	m.Now = w.now
-	knew, before := w.told[n.seen], m.Chain().Mark
+	knew, before := w.acknowledged[n.seen], m.Chain().Mark
 	if err := m.See(n.seen); err != nil {
 		w.count("answered LOST")
 		return
 	}
 	for a := range knew {
-		if !a.gone && !w.told[before][a] {
+		if !a.gone && !w.acknowledged[before][a] {
 			w.t.Fatalf("%s has seen %+v, of which Redis at %+v has nothing, and Redis goes on", n.name, *a, before)
 		}
 	}
@@ -167,7 +167,7 @@ func (w *world) through(n *worldNode, call func() ([]*ack, error)) {
 	}
 	for _, a := range acks {
 		w.acks = append(w.acks, a)
-		w.told[m.Chain().Mark][a] = true
+		w.acknowledged[m.Chain().Mark][a] = true
 		if a.held {
 			n.ring = append(n.ring, worldHold{a.order, m.Chain().Mark, a.again, w.now})
 		}

@@ -35,7 +35,7 @@ type Config struct {
 	Advertise string   // host:port that the others reach it at; empty: what Bind says
 	Seeds     []string // host:port of members to join through; its own address among them is ignored
 	Key       []byte   // 16, 24 or 32 bytes encrypt all gossip with AES; empty: no encryption
-	// Insecure lets a member without a key listen beyond loopback. Whoever reaches it there can make the others believe
+	// Insecure lets a member without a key listen beyond loopback. Anyone who reaches it there can make the others believe
 	// that a node drains or is not ready.
 	Insecure bool
 	// Networks are where members may be: an address outside of them, for gossip or for buyers, is not believed.
@@ -172,7 +172,7 @@ func (c Config) checkBind() error {
 		return fmt.Errorf("%q: all of IPv6 needs an address to advertise", c.Bind)
 	}
 	if len(c.Key) == 0 && !c.Insecure && !ip.Unmap().IsLoopback() {
-		return fmt.Errorf("%q: without a key whoever reaches this port can join and mislead the others: say --gossip-key-file (make secrets makes a key), listen on loopback, or say --insecure-gossip", c.Bind)
+		return fmt.Errorf("%q: without a key anyone who reaches this port can join and mislead the others: say --gossip-key-file (make secrets makes a key), listen on loopback, or say --insecure-gossip", c.Bind)
 	}
 	return nil
 }

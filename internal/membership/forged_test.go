@@ -310,7 +310,7 @@ func TestGossipWithoutAKeyStaysOnLoopback(t *testing.T) {
 	}
 }
 
-// count is how many members are known, whoever they are.
+// count is how many members are known, of any kind.
 func (m *testMember) count() int {
 	m.members.mu.Lock()
 	defer m.members.mu.Unlock()

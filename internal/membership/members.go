@@ -76,7 +76,7 @@ func (m *members) NotifyUpdate(n *memberlist.Node) { m.learn(n) }
 // learn takes in a member's meta. One that is not ours changes nothing: a
 // newcomer stays out of the view, a known member keeps its last good meta.
 func (m *members) learn(n *memberlist.Node) {
-	told, err := m.read(n)
+	info, err := m.read(n)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -95,26 +95,26 @@ func (m *members) learn(n *memberlist.Node) {
 		}
 		return
 	}
-	m.accept(n.Name, p, told)
+	m.accept(n.Name, p, info)
 }
 
 // accept takes in a meta of ours, and reports and publishes it where the member is who it says. The caller holds mu.
-func (m *members) accept(name string, p *member, told meta) {
-	if told.Address != p.meta.Address {
+func (m *members) accept(name string, p *member, info meta) {
+	if info.Address != p.meta.Address {
 		p.confirmed = false
 	}
 	kind := updated
 	if !p.known || !p.confirmed {
 		kind = joined
 	}
-	p.meta, p.known = told, true
-	p.confirmed = p.confirmed || m.is(name, told)
+	p.meta, p.known = info, true
+	p.confirmed = p.confirmed || m.is(name, info)
 	if !p.confirmed {
 		notify(m.ask)
 		m.publish(name, nil)
 		return
 	}
-	m.tell(event{kind: kind, name: name, meta: told})
+	m.tell(event{kind: kind, name: name, meta: info})
 	m.publish(name, p)
 }
 

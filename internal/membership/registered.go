@@ -29,17 +29,17 @@ const (
 
 // read takes a member's meta apart and reports why it can't be one of ours.
 func (m *members) read(n *memberlist.Node) (meta, error) {
-	told, err := decodeMeta(n.Name, n.Meta)
-	if err == nil && told.Role == RoleNode {
-		err = m.cfg.checkBuyers(told.Address)
+	info, err := decodeMeta(n.Name, n.Meta)
+	if err == nil && info.Role == RoleNode {
+		err = m.cfg.checkBuyers(info.Address)
 	}
-	return told, err
+	return info, err
 }
 
 // is reports whether the member is who it says. Only a node has to prove that: of an allocator nobody makes anything,
 // and this member knows itself. The caller holds mu.
-func (m *members) is(name string, told meta) bool {
-	return m.registry == nil || told.Role != RoleNode || name == m.self || m.registered[name] == told.Address
+func (m *members) is(name string, info meta) bool {
+	return m.registry == nil || info.Role != RoleNode || name == m.self || m.registered[name] == info.Address
 }
 
 // NotifyAlive implements memberlist.AliveDelegate: it is called with every word of a living member, and an error keeps it
@@ -57,8 +57,8 @@ func (m *members) NotifyAlive(n *memberlist.Node) error {
 	p := m.byName[n.Name]
 	if p != nil {
 		if p.doubted { // memberlist may ignore what it says: it takes it for dead
-			if told, err := m.read(n); err == nil && told != p.meta {
-				m.accept(n.Name, p, told)
+			if info, err := m.read(n); err == nil && info != p.meta {
+				m.accept(n.Name, p, info)
 			}
 		}
 		return nil
@@ -66,8 +66,8 @@ func (m *members) NotifyAlive(n *memberlist.Node) error {
 	if m.registry == nil {
 		return nil
 	}
-	told, err := m.read(n)
-	if err == nil && told.Role == RoleNode && m.is(n.Name, told) {
+	info, err := m.read(n)
+	if err == nil && info.Role == RoleNode && m.is(n.Name, info) {
 		return nil
 	}
 	if m.unconfirmed() < maxStrangers {

@@ -25,7 +25,7 @@ func pings(list *memberlist.Memberlist) ping {
 }
 
 // verify asks those whom somebody has declared dead, until ctx ends. Such a word may be forged, or late: a member that
-// comes back from a cut network tells everybody whom it has missed. Whoever answers stays in the view, and is asked again until
+// comes back from a cut network tells everybody whom it has missed. Anyone who answers stays in the view, and is asked again until
 // it has contradicted or is silent.
 func (m *members) verify(ctx context.Context, lives ping, every time.Duration) {
 	var asking sync.WaitGroup

@@ -88,7 +88,7 @@ func (s *stores) complete(ctx context.Context) error {
 	return err
 }
 
-// takeLease waits for the lease of whoever reads the sale's stream. A ledger that runs
+// takeLease waits for the lease of anyone who reads the sale's stream. A ledger that runs
 // keeps it: it is asked to leave it by a request in Redis, which it looks for.
 func takeLease(ctx context.Context, s *stores, id sale.ID, holder interface {
 	Try(context.Context) (bool, error)

@@ -17,7 +17,7 @@ import (
 	"onsale/internal/throttle"
 )
 
-// StoreFlags say where a sale's records are, for whoever reads them all.
+// StoreFlags say where a sale's records are, for anyone who reads them all.
 type StoreFlags struct {
 	Site     app.SiteFlags           `embed:""`
 	Redis    app.RedisFlags          `embed:"" prefix:"redis-"`

@@ -53,7 +53,7 @@ func parseMessageID(value []byte) (sale.MessageID, error) {
 }
 
 // parseTimestamp reads whole seconds since 1970 in their one spelling: the digits are
-// signed as they stand, and whoever reads them must read the same number.
+// signed as they stand, and anyone who reads them must read the same number.
 func parseTimestamp(value []byte) (sale.Instant, error) {
 	seconds, err := strconv.ParseUint(string(value), 10, 64)
 	if err != nil || len(value) > maxTimestamp || value[0] == '0' {
@@ -68,7 +68,7 @@ var encodedSize = base64.StdEncoding.EncodedLen(sha256.Size)
 
 // parseSignatures returns the v1 signatures of a list separated by blanks. Those of
 // another version have a form that we don't know, and are left out. So is what is
-// malformed beside others: it matches nothing, and whoever rotates secrets or signs by
+// malformed beside others: it matches nothing, and anyone who rotates secrets or signs by
 // several means must not be refused for one of them. Only where nothing else is there, it
 // is told.
 func parseSignatures(value []byte) ([][]byte, error) {

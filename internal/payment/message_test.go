@@ -235,7 +235,7 @@ func FuzzParse(f *testing.F) {
 		if err := got.Data.Validate(); err != nil {
 			t.Errorf("%q: got %+v, want only what is valid: %v", text, got, err)
 		}
-		// Whoever else reads it must read the same.
+		// Anyone else who reads it must read the same.
 		var outer map[string]json.RawMessage
 		var inner map[string]json.RawMessage
 		if json.Unmarshal(text, &outer) != nil || json.Unmarshal(outer["data"], &inner) != nil {

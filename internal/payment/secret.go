@@ -23,7 +23,7 @@ const (
 // secretPrefix tells a secret that was pasted into the wrong place from any other text.
 const secretPrefix = "whsec_"
 
-// Secret is a key that a provider and we share: whoever knows it can say that an order
+// Secret is a key that a provider and we share: anyone who knows it can say that an order
 // was paid. Only [Secret.Reveal] and [Secret.Save] tell it. The zero Secret is none, and
 // signing with it panics; == tells it from others, and tells nothing else.
 type Secret struct {

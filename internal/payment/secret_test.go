@@ -65,7 +65,7 @@ func TestNewSecretsDifferAndParse(t *testing.T) {
 	}
 }
 
-// A secret in a log is a secret lost: whoever reads it can say that an order was paid.
+// A secret in a log is a secret lost: anyone who reads it can say that an order was paid.
 func TestPrintingHidesSecrets(t *testing.T) {
 	const key = "the key that nobody may see"
 	text := "whsec_" + base64.StdEncoding.EncodeToString([]byte(key))

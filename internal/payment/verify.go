@@ -75,7 +75,7 @@ func (s Secret) mac(id, timestamp, body []byte) []byte {
 // first: that needs no secret, gives none away, and is what somebody who sets up a
 // provider must hear in place of "no signature matches". It also bounds the work that
 // a stranger can cause. Then the signature is checked, before anything that the message
-// says of itself is believed; its timestamp is part of that, so whoever hears "too old"
+// says of itself is believed; its timestamp is part of that, so anyone who hears "too old"
 // has proved that he knows a secret, or has overheard somebody who does.
 //
 // An id with a full stop is malformed. The signature covers id, timestamp and body as

@@ -35,7 +35,7 @@ func TestStuckSaleDelaysNoOther(t *testing.T) {
 			t.Errorf("the other sale: got plans %v within 50 ms, want one for membership", got)
 		}
 		if got := a.failures(OpSurvey); got < 5 {
-			t.Errorf("got %d failures told in 5 s, want every one", got)
+			t.Errorf("got %d failures reported in 5 s, want every one", got)
 		}
 		if got := a.logged("store call fails"); got != 1 {
 			t.Errorf("got %d log lines about it, want 1", got)
@@ -89,7 +89,7 @@ func TestLostAnswerOfAPlanIsNotPlannedTwice(t *testing.T) {
 			t.Errorf("got %d plans written, want 1", got)
 		}
 		if got := a.failures(OpPlan); got != 1 {
-			t.Errorf("got %d failures told, want 1", got)
+			t.Errorf("got %d failures reported, want 1", got)
 		}
 	})
 }
@@ -118,11 +118,11 @@ func TestListedSaleWithoutBooksIsTold(t *testing.T) {
 		defer a.stop()
 		pass(archiving*cfg.Tick - time.Millisecond)
 		if got := a.failures(OpSurvey); got != 0 {
-			t.Errorf("got %d failures told at first, want none: it may be archived", got)
+			t.Errorf("got %d failures reported at first, want none: it may be archived", got)
 		}
 		pass(2 * time.Second)
 		if got := a.failures(OpSurvey); got == 0 {
-			t.Error("got no failure told of a sale that stays listed, want some")
+			t.Error("got no failure reported of a sale that stays listed, want some")
 		}
 		if got := a.logged("store call fails"); got != 1 {
 			t.Errorf("got %d log lines about it, want 1", got)

@@ -30,7 +30,7 @@ type call struct {
 	at time.Time
 }
 
-// book is one sale's state. Its generations count from 1, so that stories read well.
+// book is one sale's state. Its generations count from 1, so that scenarios read well.
 type book struct {
 	sale                        sale.Sale
 	remaining, held, overdue    int64

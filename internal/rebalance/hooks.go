@@ -31,7 +31,7 @@ type Hooks struct {
 	Leading func(bool)
 	// Expired: so many overdue holds were resolved by one call; never 0.
 	Expired func(id sale.ID, holds int)
-	// Failed: a call failed. Every failure is told, also repeated ones.
+	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)
 }
 

@@ -258,7 +258,7 @@ func TestAnAppliedPaymentThatTheOtherForkDoubledIsListed(t *testing.T) {
 	wantPlan(t, merged(t, reconcile.Input{Redis: a.side(), Ledger: b.side()}, reconcile.Decisions{}), w)
 }
 
-// A webhook was repeated at a Redis that had lost the order, and whoever saw it in
+// A webhook was repeated at a Redis that had lost the order, and anyone who saw it in
 // the list of orphans sent the money back.
 func TestPaidOrderWhoseMoneyWentBackAsAnOrphanIsRefunded(t *testing.T) {
 	base := opened(1)

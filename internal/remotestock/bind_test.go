@@ -42,7 +42,7 @@ func TestTheSamePaymentIDPaysInOneSale(t *testing.T) {
 	}
 }
 
-// Whoever dies after a payment was bound and before it was recorded leaves it for the next try.
+// Anyone who dies after a payment was bound and before it was recorded leaves it for the next try.
 func TestAPaymentIsPaidAfterACrashBehindItsBinding(t *testing.T) {
 	s, client := newStore(t, server.Addr(), "n1")
 	open(t, s, newSale("one", 5))

@@ -176,7 +176,7 @@ func (s *Store) Watch(ctx context.Context) error {
 }
 
 // note has the servers looked at again once calls succeed after some that failed as they do
-// where a server goes away: whoever answers may be another one, or configured otherwise.
+// where a server goes away: the one that answers may be another, or configured otherwise.
 func (o *observer) note(err error) {
 	switch {
 	case misdirected(err):

@@ -46,7 +46,7 @@ func record(t *testing.T) (hash, entry []string) {
 }
 
 // TestASaleOfAnotherLayoutIsRefused: scripts that took it for theirs would sell without
-// a chain of events. Whoever asks is sent to the way to migrate.
+// a chain of events. Anyone who asks is sent to the way to migrate.
 func TestASaleOfAnotherLayoutIsRefused(t *testing.T) {
 	for name, addr := range map[string]string{"a real Redis": startRedis(t).Addr(), "the embedded one": miniredis.RunT(t).Addr()} {
 		t.Run(name, func(t *testing.T) {

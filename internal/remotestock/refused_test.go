@@ -169,7 +169,7 @@ func TestOneBrokenRecordSpoilsNoOtherClaim(t *testing.T) {
 		if got, err := c.Decide(own); !errors.Is(err, sale.ErrUnknown) || errors.Is(err, sale.ErrUnavailable) {
 			t.Errorf("%q: got %v, %v, want ErrUnknown: the order id is there", garbage, got.Outcome, err)
 		}
-		// One flight: whoever comes while the first claim travels shares a batch.
+		// One flight: anyone who comes while the first claim travels shares a batch.
 		answers := map[string]<-chan decided{}
 		for _, buyer := range []string{"bob", "ann", "cid", "dee"} {
 			answers[buyer] = decide(c, claim(buyer, 1))

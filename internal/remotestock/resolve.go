@@ -71,7 +71,7 @@ func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, 
 	}
 	receipt, err := r.receipt()
 	if again {
-		// What this call found done may be its own work: whoever reports it must not be
+		// What this call found done may be its own work: anyone who reports it must not be
 		// silenced by an answer that was lost on the way here.
 		receipt.Replayed = false
 	}

@@ -65,20 +65,20 @@ func askServer(ctx context.Context, client redis.Cmdable) (server, error) {
 		}
 	}
 	info := infoFields(memory.Val() + "\n" + persistence.Val())
-	if enabled, told := info["aof_enabled"]; told {
+	if enabled, known := info["aof_enabled"]; known {
 		v.settings[AppendOnly] = map[string]string{"1": "yes"}[enabled]
 		if enabled != "1" {
 			v.settings[AppendOnly] = "no"
 		}
 	}
-	if policy, told := info["maxmemory_policy"]; told {
+	if policy, known := info["maxmemory_policy"]; known {
 		v.settings[MaxmemoryPolicy] = policy
 	}
 	for name, value := range settings.Val() {
 		v.settings[Setting(name)] = value
 	}
 	number := func(name string) int64 {
-		n, _ := strconv.ParseInt(info[name], 10, 64) // what is not told counts for nothing
+		n, _ := strconv.ParseInt(info[name], 10, 64) // what is missing counts for nothing
 		return n
 	}
 	// As Redis counts when it decides whether its memory is full.
@@ -101,19 +101,19 @@ func infoFields(text string) map[string]string {
 func (s *Store) merge(servers []server) Condition {
 	c := Condition{Faults: map[Setting]string{}}
 	for _, setting := range Settings {
-		told := 0
+		answers := 0
 		for _, v := range servers {
 			value, known := v.settings[setting]
 			if !known {
 				continue
 			}
-			told++
+			answers++
 			if fault := s.fault(setting, value); fault != "" {
 				c.Faults[setting] = fault
 			}
 		}
-		// Whoever allows data loss need not be told that nobody checks.
-		if told < len(servers) && !s.config.AllowDataLoss && (setting != MinReplicas || s.config.Replicas > 0) {
+		// Anyone who allows data loss need not be told that nobody checks.
+		if answers < len(servers) && !s.config.AllowDataLoss && (setting != MinReplicas || s.config.Replicas > 0) {
 			c.Unread = append(c.Unread, setting)
 		}
 	}

@@ -150,7 +150,7 @@ func TestAPageOfAnotherHistoryHidesNoLoss(t *testing.T) {
 	}
 }
 
-// TestALossIsReportedOnce: whoever read the stream of a sale that is shut took it for one
+// TestALossIsReportedOnce: anyone who read the stream of a sale that is shut took it for one
 // that sells again, and reported the loss anew at every other call.
 func TestALossIsReportedOnce(t *testing.T) {
 	ctx := context.Background()

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Infrastructure errors. Whoever wraps them keeps the cause with %w.
+// Infrastructure errors. Anyone who wraps them keeps the cause with %w.
 var (
 	// ErrUnavailable: Redis could not be asked, or proved that it did not run
 	// the script. Nothing was sold. Returned by remotestock.
@@ -48,7 +48,7 @@ func Conflict(format string, args ...any) error {
 }
 
 // NoSale is an [ErrNoSale] where Redis was asked, and by whom in its text. It is
-// an [ErrUnavailable] too, for whoever knows that there is such a sale: then its
+// an [ErrUnavailable] too, for anyone who knows that there is such a sale: then its
 // data are lost. Its text leaves that open.
 func NoSale(what string) error {
 	return because{what + ": " + ErrNoSale.Error(), []error{ErrNoSale, ErrUnavailable}}

@@ -133,7 +133,7 @@ const (
 	MaxHoldFor     = 30 * 24 * time.Hour
 	MinHoldFor     = time.Second
 	// MaxInstant is the last of the year 9999: JSON and PostgreSQL have no form for
-	// a later one, and every node shows the window to whoever asks.
+	// a later one, and every node shows the window to anyone who asks.
 	MaxInstant Instant = 253_402_300_799_999
 )
 

@@ -64,7 +64,7 @@ func TestParsePaymentAndMessageID(t *testing.T) {
 	t.Run("of a message", func(t *testing.T) { wantParsed(t, parse(sale.ParseMessageID), good, bad) })
 }
 
-// Whoever reads the error must see which of the two is meant.
+// Anyone who reads the error must see which of the two is meant.
 func TestIDsAreNamedInTheirErrors(t *testing.T) {
 	_, payment := sale.ParsePaymentID("a b")
 	_, message := sale.ParseMessageID("a b")

@@ -29,7 +29,7 @@ func (m *Metrics) NewLedger() *Ledger {
 		stalled: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_stalled",
 			Help: "1 while nothing of what waits in the sale's stream is recorded, whatever the reason."}, []string{"sale"}),
 		entries: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_lag_entries",
-			Help: "Entries of the sale's stream that are not in PostgreSQL yet, whoever reads it."}, []string{"sale"}),
+			Help: "Entries of the sale's stream that are not in PostgreSQL yet, no matter which ledger reads it."}, []string{"sale"}),
 		age: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_lag_seconds",
 			Help: "How long the oldest of them has waited."}, []string{"sale"}),
 		reading: f.NewGaugeVec(prometheus.GaugeOpts{Name: "onsale_ledger_reading",

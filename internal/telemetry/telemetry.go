@@ -1,6 +1,6 @@
 // Package telemetry turns the hooks of the other packages into Prometheus
 // metrics, and serves them with health on the admin port. It
-// knows none of those packages: whoever wires them passes plain functions.
+// knows none of those packages: anyone who wires them passes plain functions.
 //
 // Names are onsale_<part>_<what>_<unit>[_total]; the unit is what is counted or
 // measured, and a flag, 1 or 0, has none. Labels come from closed sets, or name
@@ -58,7 +58,7 @@ func (m *Metrics) AdminMux(unready func() error, notes func() []string) *http.Se
 	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Allow", "GET, HEAD")
-			_ = problem.MethodNotAllowed.Write(w, "") // whoever hangs up needs no answer
+			_ = problem.MethodNotAllowed.Write(w, "") // anyone who hangs up needs no answer
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {

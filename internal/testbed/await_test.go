@@ -88,7 +88,7 @@ func (f *front) wantAwaited(t *testing.T, what, because string) {
 }
 
 // TestUpstreamIsAwaitedUntilNginxServesIt follows a publication step by step.
-// The file comes first: whoever took it for the whole told buyers to come while
+// The file comes first: anyone who took it for the whole told buyers to come while
 // Nginx still tested it, and they got a 502.
 func TestUpstreamIsAwaitedUntilNginxServesIt(t *testing.T) {
 	t.Parallel()

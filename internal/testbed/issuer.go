@@ -60,7 +60,7 @@ func LoadIssuer(file string) (*Issuer, error) {
 	return &Issuer{id: set.Keys[0].ID, secret: secret}, nil
 }
 
-// Save writes the key set that nodes verify with. Whoever reads it can sign.
+// Save writes the key set that nodes verify with. Anyone who reads it can sign.
 func (i *Issuer) Save(file string) error {
 	raw, err := json.MarshalIndent(keySet{[]jsonKey{{"oct", i.id, "HS256", base64.RawURLEncoding.EncodeToString(i.secret)}}}, "", "  ")
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *Site) addNodes(ctx context.Context, count int) error {
 			batch = append(batch, n)
 		}
 		if count <= together {
-			return nil // whoever started them awaits them
+			return nil // anyone who started them awaits them
 		}
 		for _, n := range batch {
 			if err := n.Await(ctx, func() error { return process.Get("http://" + n.Admin + "/readyz") }); err != nil {

@@ -87,7 +87,7 @@ func redisArgs(f app.RedisFlags) []string {
 	return args
 }
 
-// StoreConfig is for whoever reads the cluster's Redis beside its members.
+// StoreConfig is for anyone who reads the cluster's Redis beside its members.
 func (s *Site) StoreConfig() remotestock.Config { return s.redis().Config() }
 
 // servers are all redis-servers that keep data.

@@ -1,4 +1,4 @@
-// Package throttle keeps long reads from slowing down whoever is served meanwhile.
+// Package throttle keeps long reads from slowing down anyone who is served meanwhile.
 package throttle
 
 import (

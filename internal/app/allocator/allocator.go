@@ -28,7 +28,7 @@ import (
 // Config is an allocator's command line.
 type Config struct {
 	Name      string `env:"ONSALE_NAME" default:"allocator-${hostname}" help:"Unique name in the gossip."`
-	Admin     string `default:"127.0.0.1:9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health and metrics. Whoever reaches it reads health and metrics without a token: keep it on loopback or a private network."`
+	Admin     string `default:"127.0.0.1:9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health and metrics. Anyone who reaches it reads health and metrics without a token: keep it on loopback or a private network."`
 	TokenFile string `name:"admin-token-file" required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
 	Tolerate  int    `default:"-1" env:"ONSALE_TOLERATE" help:"Nodes that may vanish at once without a round trip for the others; -1 means 5 % of them, at least one."`
 
@@ -42,7 +42,7 @@ type Config struct {
 	Redis  app.RedisFlags `embed:"" prefix:"redis-"`
 	Gossip gossip.Flags   `embed:"" prefix:"gossip-"`
 
-	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: whoever reaches the port can take nodes out of the upstream."`
+	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: anyone who reaches the port can take nodes out of the upstream."`
 }
 
 // Allocator plans, publishes the upstream and serves the operators.
@@ -108,12 +108,12 @@ func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) 
 	plan.Tolerate = a.config.Tolerate
 	a.relay = newRelay(a.gossip)
 	mine := lease.New(a.client, a.config.Redis.Prefix, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime)
-	holder := func(told func(error)) rebalance.Holder {
+	holder := func(note func(error)) rebalance.Holder {
 		report := func(err error) {
 			if err == nil {
 				a.answered.Store(time.Now().UnixMilli())
 			}
-			told(err)
+			note(err)
 		}
 		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
 	}

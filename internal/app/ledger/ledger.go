@@ -29,7 +29,7 @@ type DatabaseFlags struct {
 // Config is a ledger's command line.
 type Config struct {
 	Name         string         `env:"ONSALE_NAME" default:"ledger-${hostname}" help:"Name in the log."`
-	Admin        string         `default:"127.0.0.1:9082" env:"ONSALE_ADMIN" help:"host:port of health and metrics. Whoever reaches it reads them without a token: keep it on loopback or a private network."`
+	Admin        string         `default:"127.0.0.1:9082" env:"ONSALE_ADMIN" help:"host:port of health and metrics. Anyone who reaches it reads them without a token: keep it on loopback or a private network."`
 	Entries      int            `default:"32" env:"ONSALE_ENTRIES" help:"Stream entries in one transaction at most; each carries up to 128 orders. More keep Redis from the claims for longer at a time."`
 	Auto         bool           `name:"auto-reconcile" default:"true" negatable:"" env:"ONSALE_AUTO_RECONCILE" help:"Put a sale together again that has lost data, where nothing has to be decided. --no-auto-reconcile leaves that to onsale reconcile."`
 	ArchiveAfter time.Duration  `default:"0" env:"ONSALE_ARCHIVE_AFTER" help:"Take a sale out of Redis so long after it was closed, once it has no holds and owes no refunds; the ledger keeps it. 0: only onsale archive does."`
@@ -131,7 +131,7 @@ func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.
 	}
 }
 
-// Reader holds the lease of whoever reads a sale's stream: a ledger, or a reconciliation.
+// Reader holds the lease of anyone who reads a sale's stream: a ledger, or a reconciliation.
 func Reader(client redis.UniversalClient, prefix keyspace.Prefix, id sale.ID, name string, c ledger.Config, report func(error)) *lease.Holder {
 	mine := lease.New(client, prefix, "ledger:"+string(id), name, c.LeaseTime)
 	return lease.NewHolder(mine, lease.Config{TTL: c.LeaseTime, Renew: c.LeaseTime / 3, Call: c.Call, Finish: c.Commit}, report)
@@ -185,9 +185,9 @@ func (l *Ledger) unready() error {
 }
 
 // migrate brings the tables up to date, and waits for a PostgreSQL that is
-// away: the streams keep what waits. Any other trouble ends the ledger.
+// away: the streams keep what waits. Any other failure ends the ledger.
 func (l *Ledger) migrate(ctx context.Context) error {
-	for told := false; ; {
+	for logged := false; ; {
 		err := ledger.Migrate(ctx, l.config.Database.URL)
 		if err == nil || ctx.Err() != nil {
 			return nil
@@ -195,9 +195,9 @@ func (l *Ledger) migrate(ctx context.Context) error {
 		if !errors.Is(err, ledger.ErrAway) {
 			return fmt.Errorf("migrations: %w", err)
 		}
-		if !told {
+		if !logged {
 			l.log.Warn("PostgreSQL is away; waiting for it to bring its tables up to date", zap.Error(err))
-			told = true
+			logged = true
 		}
 		select {
 		case <-ctx.Done():

@@ -35,7 +35,7 @@ type Config struct {
 	Name      string `env:"ONSALE_NAME" default:"${hostname}" help:"Unique name in the cluster; plans give stock to it."`
 	Listen    string `default:":8081" env:"ONSALE_LISTEN" help:"host:port of the buyers' API."`
 	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, where --listen does not say."`
-	Admin     string `default:"127.0.0.1:9081" env:"ONSALE_ADMIN" help:"host:port of health and metrics, and where ledgers ask what the node remembers: a private address that they reach, where they run on other machines. Whoever reaches it reads health and metrics without a token."`
+	Admin     string `default:"127.0.0.1:9081" env:"ONSALE_ADMIN" help:"host:port of health and metrics, and where ledgers ask what the node remembers: a private address that they reach, where they run on other machines. Anyone who reaches it reads health and metrics without a token."`
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
 	Connections int `default:"0" env:"ONSALE_CONNECTIONS" help:"Buyers' connections at once at most; another one is answered busy. 0: as many as the limit of open files leaves."`
@@ -54,7 +54,7 @@ type Config struct {
 	Redis     app.RedisFlags `embed:"" prefix:"redis-"`
 	Gossip    gossip.Flags   `embed:"" prefix:"gossip-"`
 
-	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: whoever reaches the port can take nodes out of the upstream."`
+	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: anyone who reaches the port can take nodes out of the upstream."`
 }
 
 // drainLimit bounds how long requests under way may take at shutdown: a claim's

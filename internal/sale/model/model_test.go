@@ -54,18 +54,18 @@ func all(t *testing.T, m *model.Sale) {
 func TestEventsFollowUponEachOtherAndAddUp(t *testing.T) {
 	m := newSale(false)
 	all(t, m)
-	at, told := sale.Mark{Epoch: 1, Link: "life"}, sale.NewRecords()
+	at, streamed := sale.Mark{Epoch: 1, Link: "life"}, sale.NewRecords()
 	for _, e := range m.Events() {
 		if at = at.Next(e.Covered); at != e.Mark {
 			t.Fatalf("got the mark %+v, want %+v", e.Mark, at)
 		}
-		told.Apply(e)
+		streamed.Apply(e)
 	}
 	if at != m.Chain().Mark || len(m.Events()) != 15 {
 		t.Errorf("got the mark %+v after %d events, want %+v after 15", m.Chain().Mark, len(m.Events()), at)
 	}
-	if want := m.Records(); !reflect.DeepEqual(told, want) {
-		t.Errorf("got events of %+v, want %+v", told, want)
+	if want := m.Records(); !reflect.DeepEqual(streamed, want) {
+		t.Errorf("got events of %+v, want %+v", streamed, want)
 	}
 	if want := (sale.Counters{Total: 15, Remaining: 14, Paid: 1}); m.Counters() != want {
 		t.Errorf("got the books %+v, want %+v", m.Counters(), want)

@@ -48,7 +48,7 @@ func forgedMember(i int) []byte {
 	return append(text(b, "Vsn"), 0x96, 1, 5, 2, 0, 0, 0)
 }
 
-// Idle opens so many connections, spread over the addresses, and sends nothing. Whoever calls it
+// Idle opens so many connections, spread over the addresses, and sends nothing. Anyone who calls it
 // closes them.
 func Idle(connections int, addrs ...string) (opened Connections, err error) {
 	for i := range connections {

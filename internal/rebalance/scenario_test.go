@@ -19,14 +19,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 
-// TestStories plays testdata/*.txt. A story is blocks of commands, a line of
+// TestScenarios plays testdata/*.txt. A scenario is blocks of commands, a line of
 // dashes and what the commands print; # begins a comment. They run against a
 // planner and a fake store, so they cover what the loop does with one sale, short
-// of time passing. A command's words are in its method on story.
-func TestStories(t *testing.T) {
+// of time passing. A command's words are in its method on scenario.
+func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("got %d stories and error %v, want some", len(files), err)
+		t.Fatalf("got %d scenarios and error %v, want some", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
@@ -34,24 +34,24 @@ func TestStories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			told := tell(t, string(text))
+			played := play(t, string(text))
 			if *update {
-				if err := os.WriteFile(file, []byte(told), 0o644); err != nil {
+				if err := os.WriteFile(file, []byte(played), 0o644); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if diff := gocmp.Diff(string(text), told); diff != "" {
+			if diff := gocmp.Diff(string(text), played); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", file, diff)
 			}
 		})
 	}
 }
 
-// tell plays a story and returns it with the outcomes it had.
-func tell(t *testing.T, text string) string {
-	s := newStory(t)
-	var told []string
+// play plays a scenario and returns it with the outcomes it had.
+func play(t *testing.T, text string) string {
+	s := newScenario(t)
+	var lines []string
 	outcome := false // inside the old outcome of a block, which is dropped
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		switch {
@@ -61,22 +61,22 @@ func tell(t *testing.T, text string) string {
 			continue
 		case line == "----":
 			outcome = true
-			told = append(append(told, line), s.printed...)
+			lines = append(append(lines, line), s.printed...)
 			s.printed = nil
 			continue
 		case !strings.HasPrefix(line, "#"):
 			s.play(line)
 		}
-		told = append(told, line)
+		lines = append(lines, line)
 	}
 	if len(s.printed) > 0 {
 		t.Errorf("got %q printed after the last ----, want nothing", s.printed)
 	}
-	return strings.Join(told, "\n") + "\n"
+	return strings.Join(lines, "\n") + "\n"
 }
 
-// story is one sale, its nodes and the planner that looks after it.
-type story struct {
+// scenario is one sale, its nodes and the planner that looks after it.
+type scenario struct {
 	t       *testing.T
 	members *members
 	store   *store
@@ -87,10 +87,10 @@ type story struct {
 	printed []string
 }
 
-const storySale sale.ID = "demo"
+const scenarioSale sale.ID = "demo"
 
-func newStory(t *testing.T) *story {
-	s := &story{t: t, members: newMembers(), store: newStore(nil), cfg: DefaultConfig()}
+func newScenario(t *testing.T) *scenario {
+	s := &scenario{t: t, members: newMembers(), store: newStore(nil), cfg: DefaultConfig()}
 	s.store.before = func(_ context.Context, op Op, _ sale.ID) error {
 		if op == OpPlan && len(s.amid) > 0 {
 			s.store.with(func() { s.book().giveBack(s.amid[0]) })
@@ -103,7 +103,7 @@ func newStory(t *testing.T) *story {
 }
 
 // takeOver seats a new leader, who knows nothing of the one before.
-func (s *story) takeOver() {
+func (s *scenario) takeOver() {
 	s.token++
 	loop := New(s.members, s.store, noHolder, s.cfg, Hooks{
 		Planned: func(_ sale.ID, plan sale.Generation, reason Reason, _ int) {
@@ -113,28 +113,28 @@ func (s *story) takeOver() {
 		Expired: func(_ sale.ID, holds int) { s.print("expired %d", holds) },
 		Failed:  func(op Op, err error) { s.print("%s failed: %v", op, err) },
 	}, zap.NewNop())
-	s.planner = newPlanner(storySale, loop, s.token, func() { s.print("fenced") })
+	s.planner = newPlanner(scenarioSale, loop, s.token, func() { s.print("fenced") })
 }
 
-func (s *story) book() *book { return s.store.books[storySale] }
+func (s *scenario) book() *book { return s.store.books[scenarioSale] }
 
-func (s *story) print(format string, args ...any) {
+func (s *scenario) print(format string, args ...any) {
 	s.printed = append(s.printed, fmt.Sprintf(format, args...))
 }
 
-func (s *story) printPlan() {
+func (s *scenario) printPlan() {
 	for _, share := range s.book().shares {
 		s.print("  %s %d+%d claimed %d", share.Node, share.Slice, share.Buffer, share.Claimed)
 	}
 }
 
 // play runs one line: a command and its words.
-func (s *story) play(line string) {
+func (s *scenario) play(line string) {
 	words := strings.Fields(line)
 	args := words[1:]
 	switch words[0] {
 	case "sale": // sale 100: opens the sale with so many tickets
-		s.store.open(storySale, s.number(args[0]))
+		s.store.open(scenarioSale, s.number(args[0]))
 	case "tolerate": // tolerate 2: the configured number of failures; takes a new leader
 		s.cfg.Tolerate = int(s.number(args[0]))
 		s.takeOver()
@@ -155,7 +155,7 @@ func (s *story) play(line string) {
 }
 
 // change is what gossip reports. nodes, join and weight take name=weight.
-func (s *story) change(what string, args []string) {
+func (s *scenario) change(what string, args []string) {
 	if what == "nodes" {
 		s.members.set(nil)
 	}
@@ -186,7 +186,7 @@ func (s *story) change(what string, args []string) {
 }
 
 // trade is what buyers and the operator do.
-func (s *story) trade(what string, args []string) {
+func (s *scenario) trade(what string, args []string) {
 	b := s.book()
 	switch what {
 	case "sell": // sell a 10: node a sells up to 10
@@ -216,7 +216,7 @@ func (s *story) trade(what string, args []string) {
 	}
 }
 
-func (s *story) look() {
+func (s *scenario) look() {
 	before := len(s.printed)
 	for again := true; again; {
 		s.planner.look(s.t.Context())
@@ -231,7 +231,7 @@ func (s *story) look() {
 	}
 }
 
-func (s *story) without(gone []string) {
+func (s *scenario) without(gone []string) {
 	var left int64
 	for _, share := range s.book().shares {
 		if !slices.Contains(gone, share.Node) {
@@ -241,7 +241,7 @@ func (s *story) without(gone []string) {
 	s.print("the others may claim %d, remaining %d", left, s.book().remaining)
 }
 
-func (s *story) number(word string) int64 {
+func (s *scenario) number(word string) int64 {
 	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
 		s.t.Fatalf("got %q, want a number", word)

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"onsale/internal/problem"
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
@@ -55,10 +58,11 @@ type Door struct {
 	most  int
 	open  atomic.Int64
 	short atomic.Int64 // when a buyer was last turned away, in Unix nanoseconds
+	away  chan struct{}
 }
 
 // NewDoor makes a door with so many places; 0 means no bound.
-func NewDoor(most int) *Door { return &Door{most: most} }
+func NewDoor(most int) *Door { return &Door{most: most, away: make(chan struct{}, 1)} }
 
 // shortFor is how long after the last buyer who found no place the door counts as short. Raised, a node stays out of the
 // upstream longer than it has to; lowered, it comes and goes while a crowd pushes.
@@ -68,6 +72,18 @@ const shortFor = 2 * time.Second
 func (d *Door) Short() bool {
 	at := d.short.Load()
 	return at != 0 && time.Since(time.Unix(0, at)) < shortFor
+}
+
+// TurnedAway is signalled when a buyer found no place; several since the last signal are one.
+func (d *Door) TurnedAway() <-chan struct{} { return d.away }
+
+// turnAway notes that a buyer found no place.
+func (d *Door) turnAway() {
+	d.short.Store(time.Now().UnixNano())
+	select {
+	case d.away <- struct{}{}:
+	default:
+	}
 }
 
 // Open is how many connections there are, and Most how many there may be.
@@ -88,8 +104,11 @@ type patient struct {
 }
 
 // full is what a connection gets for which there is no place. Nginx asks another node.
-const full = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 162\r\n\r\n" +
-	`{"type":"https://onsale.dev/problems/busy","title":"Busy","status":503,"code":"busy","detail":"Too many connections. Nothing was ordered; try again in a moment."}`
+var full = func() []byte {
+	body := append(problem.Busy.Document("Too many connections. Nothing was ordered; try again in a moment."), '}')
+	return append([]byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"+
+		"Connection: close\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
+}()
 
 // Accept implements net.Listener.
 func (p patient) Accept() (net.Conn, error) {
@@ -102,14 +121,14 @@ func (p patient) Accept() (net.Conn, error) {
 		case err == nil:
 			d.open.Add(-1)
 			_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)) // its buffer is empty, so this waits for nobody
-			_, _ = c.Write([]byte(full))
+			_, _ = c.Write(full)
 			_ = c.Close()
-			d.short.Store(time.Now().UnixNano())
+			d.turnAway()
 			continue
 		case !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE):
 			return nil, err
 		}
-		d.short.Store(time.Now().UnixNano())
+		d.turnAway()
 		time.Sleep(10 * time.Millisecond)
 	}
 }

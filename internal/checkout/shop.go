@@ -65,7 +65,7 @@ type Config struct {
 func DefaultConfig() Config {
 	const poll = 500 * time.Millisecond
 	cold := temperature.DefaultConfig(poll)
-	cold.Turn /= 2 // there are many nodes, and whoever asks one for a cold sale has it read
+	cold.Turn /= 5 // there are many nodes, and a request for a cold sale has it read, whatever its turn
 	return Config{
 		Poll: poll, Temperature: cold, Patience: 2 * time.Second, Stale: 3 * time.Second,
 		Expire: 100, Local: localstock.DefaultConfig(),

@@ -88,7 +88,7 @@ func DefaultConfig() Config {
 		Weight:    1,
 		Probe:     200 * time.Millisecond,
 		Suspicion: 3,
-		Gossip:    50 * time.Millisecond,
+		Gossip:    100 * time.Millisecond,
 		Sync:      15 * time.Second,
 		Rejoin:    5 * time.Second,
 		Reclaim:   10 * time.Millisecond,

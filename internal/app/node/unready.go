@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"onsale/internal/failurelog"
-
 	"go.uber.org/zap"
+
+	"onsale/internal/failurelog"
 )
 
 // Unready is why the node should get no buyers, or nil.
@@ -28,23 +28,25 @@ var noRoom = &failurelog.Kind{Level: zap.ErrorLevel,
 	Begins: "no room for another buyer: every place or file descriptor is taken", Over: "there is room for buyers again"}
 
 // watchDoor takes the node out of the upstream while buyers can't connect to it, and logs that once.
+// It sleeps until a buyer is turned away.
 func (n *Node) watchDoor(ctx context.Context) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
 	failures := failurelog.New[string](n.log, nil)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-n.door.TurnedAway():
 		}
-		short := n.door.Short()
-		var kind *failurelog.Kind
-		if short {
-			kind = noRoom
+		n.gossip.SetReady(false)
+		failures.Note("", noRoom, nil, zap.Int("connections", n.door.Open()), zap.Int("places", n.door.Most()))
+		for n.door.Short() {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(100 * time.Millisecond):
+			}
 		}
-		if failures.Note("", kind, nil, zap.Int("connections", n.door.Open()), zap.Int("places", n.door.Most())) {
-			n.gossip.SetReady(n.shop.Ready() && !short)
-		}
+		n.gossip.SetReady(n.shop.Ready())
+		failures.Note("", nil, nil)
 	}
 }

@@ -19,7 +19,7 @@ import (
 type refunds struct {
 	Payments    int           `default:"300000" help:"Payments of the sale, all of them refunds that are due."`
 	Pairs       int           `default:"5" help:"Turns with the operator and without, each."`
-	Turn        time.Duration `default:"8s" help:"How long a turn takes."`
+	Turn        time.Duration `default:"18s" help:"How long a turn takes."`
 	Rate        float64       `default:"500" help:"Purchases a second, each due on schedule."`
 	Connections int           `default:"64" help:"Connections of the buyers."`
 	Page        int           `default:"100" help:"Refunds on a page, at most 1000."`

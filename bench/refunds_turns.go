@@ -29,6 +29,7 @@ type till struct {
 	cluster *testbed.Site
 	store   *remotestock.Store
 	result  *refundsResult
+	cursor  string // where the operator is in the list
 }
 
 // on fills the sale, compares turns, and audits what came of them.
@@ -38,7 +39,7 @@ func (f *refunds) on(ctx context.Context, c *testbed.Site, r *refundsResult) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
-	t := &till{f, c, store, r}
+	t := &till{refunds: f, cluster: c, store: store, result: r}
 	perTurn := int(math.Ceil(f.Rate * f.Turn.Seconds()))
 	total := f.Payments + 2*f.Pairs*perTurn
 	d := adminapi.Definition{ID: refundsSale, Title: "Refunds", Currency: "EUR", Price: 4200, Total: int64(total), Limit: 1, HoldSeconds: 4 * 3600}
@@ -227,13 +228,13 @@ func (t *till) page(ctx context.Context, cursor string) (page refundsPage, err e
 	return page, err
 }
 
-// walk pages through the list again and again, each page as soon as the last has come, until
-// ctx ends.
+// walk pages through the list, each page as soon as the last has come, until ctx ends; the next
+// turn goes on there, and at the end of the list it begins anew.
 func (t *till) walk(ctx context.Context) (w walk, err error) {
 	begin := time.Now()
-	for cursor := ""; ctx.Err() == nil; w.Pages++ {
+	for ; ctx.Err() == nil; w.Pages++ {
 		asked := time.Now()
-		page, err := t.page(ctx, cursor)
+		page, err := t.page(ctx, t.cursor)
 		if ctx.Err() != nil {
 			break // the turn is over
 		}
@@ -241,7 +242,7 @@ func (t *till) walk(ctx context.Context) (w walk, err error) {
 			return w, err
 		}
 		w.Slowest = max(w.Slowest, time.Since(asked).Seconds()*1000)
-		if cursor = page.Next; cursor == "" {
+		if t.cursor = page.Next; t.cursor == "" {
 			w.Whole++
 		}
 	}

@@ -49,6 +49,7 @@ type Handler struct {
 	token [sha256.Size]byte
 	log   *zap.Logger
 	wait  time.Duration // see recordWait
+	rest  rest          // of pages
 }
 
 // New makes a handler. token is the operators' secret, at least 16 bytes.
@@ -56,7 +57,7 @@ func New(stock Stock, view func() sale.View, token string, log *zap.Logger) (*Ha
 	if len(token) < 16 {
 		return nil, fmt.Errorf("admin token: want at least 16 bytes, got %d", len(token))
 	}
-	return &Handler{stock: stock, view: view, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait}, nil
+	return &Handler{stock: stock, view: view, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait, rest: newRest()}, nil
 }
 
 // Register adds the API's routes to a mux.

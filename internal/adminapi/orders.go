@@ -20,7 +20,17 @@ func (h *Handler) order(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o, payments, err := h.stock.OrderPayments(r.Context(), id, sale.OrderID(r.PathValue("order")), page.after, page.limit)
+	var o sale.Order
+	var payments sale.PaymentPage
+	read := func() (err error) {
+		o, payments, err = h.stock.OrderPayments(r.Context(), id, sale.OrderID(r.PathValue("order")), page.after, page.limit)
+		return err
+	}
+	if page.after == "" {
+		err = read() // one order is no long list
+	} else {
+		err = h.rest.read(r.Context(), read)
+	}
 	if err != nil {
 		return err
 	}
@@ -59,7 +69,11 @@ func (h *Handler) refunds(w http.ResponseWriter, r *http.Request) error {
 	if err := cmp.Or(err, err2); err != nil {
 		return err
 	}
-	payments, err := h.stock.Payments(r.Context(), id, state, page.after, page.limit)
+	var payments sale.PaymentPage
+	err = h.rest.read(r.Context(), func() (err error) {
+		payments, err = h.stock.Payments(r.Context(), id, state, page.after, page.limit)
+		return err
+	})
 	if err != nil {
 		return err
 	}

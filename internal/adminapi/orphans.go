@@ -30,7 +30,11 @@ func (h *Handler) orphans(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	orphans, err := h.stock.Orphans(r.Context(), state, page.after, page.limit)
+	var orphans sale.OrphanPage
+	err = h.rest.read(r.Context(), func() (err error) {
+		orphans, err = h.stock.Orphans(r.Context(), state, page.after, page.limit)
+		return err
+	})
 	if err != nil {
 		return err
 	}

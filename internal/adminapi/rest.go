@@ -41,7 +41,10 @@ func (r rest) read(ctx context.Context, page func() error) error {
 	}
 	begun := time.Now()
 	err := page()
-	took := time.Since(begun)
-	r.turn <- time.Now().Add(listRest * took)
-	return err
+	if err != nil { // nobody waits for a store that is away
+		r.turn <- time.Time{}
+		return err
+	}
+	r.turn <- time.Now().Add(listRest * time.Since(begun))
+	return nil
 }

@@ -43,7 +43,7 @@ race: deps ## Run the concurrent packages' tests COUNT (20) times over
 .PHONY: bench
 bench: deps ## Measure: allocations, the ledger, whole sales while parts of them die, audited, and costs beside a bare server
 	$(GO) test -run '^$$' -bench 'Take|SoldOut|Verify' -benchmem ./internal/localstock ./internal/buyerapi ./internal/token
-	$(GO) test -run '^$$' -bench . ./internal/ledger
+	$(GO) test -run '^$$' -bench . ./internal/ledger/postgres
 	$(GO) run ./bench headline
 	$(GO) run ./bench orders
 	$(GO) run ./bench ratios

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,11 +13,13 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/bench/judge"
 	"onsale/internal/app"
 	appledger "onsale/internal/app/ledger"
 	"onsale/internal/operate"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/process"
 	"onsale/internal/throttle"
 )
 
@@ -29,6 +30,7 @@ type auditing struct {
 	Database string        `required:"" env:"ONSALE_DATABASE_URL" help:"URL of PostgreSQL."`
 	Sale     string        `required:"" help:"Sale to audit."`
 	Rest     throttle.Rest `default:"0" help:"As of onsale audit."`
+	Answers  string        `help:"File with what all buyers were answered, to be judged; without it only the stores are compared."`
 }
 
 // audited is what it found.
@@ -56,24 +58,55 @@ func (a *auditing) Run(ctx context.Context) error {
 	}
 	out.CPU = time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 	out.Memory = used.Maxrss << 10
+	if a.Answers != "" {
+		broken, err := a.judge(found)
+		if err != nil {
+			return err
+		}
+		out.Faults = append(out.Faults, broken...)
+	}
 	return json.NewEncoder(os.Stdout).Encode(out)
 }
 
-// audit makes one audit of the cluster's sale, at that priority. A ctx that ends kills it.
-func (m *million) audit(ctx context.Context, c *testbed.Site) (found audited, err error) {
-	self, err := os.Executable()
+// judge is what buyers were answered beside what the audit found. Its cost is none of the audit's.
+func (a *auditing) judge(found operate.Audited) (broken []string, err error) {
+	raw, err := os.ReadFile(a.Answers)
+	if err != nil {
+		return nil, err
+	}
+	var answers judge.Answers
+	if err := json.Unmarshal(raw, &answers); err != nil {
+		return nil, fmt.Errorf("%s: %w", a.Answers, err)
+	}
+	return judge.Judge(judge.FromAudit(found), answers).Broken(), nil
+}
+
+// auditAll makes the last audit, and has it judge what all buyers were answered.
+func (m *million) auditAll(ctx context.Context, c *testbed.Site, answers judge.Answers) (found audited, err error) {
+	raw, err := json.Marshal(answers)
 	if err != nil {
 		return found, err
 	}
-	cmd := exec.CommandContext(ctx, "nice", "-n", strconv.Itoa(m.Nice), self, "auditing", "--redis", c.Redis.Addr(), "--sale", millionSale, "--rest", fmt.Sprint(float64(m.Rest)))
-	cmd.Env = append(os.Environ(), "ONSALE_DATABASE_URL="+c.Postgres.URL())
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	raw, err := cmd.Output()
-	if err == nil {
-		err = json.Unmarshal(raw, &found)
+	file := filepath.Join(c.Dir, "answers.json")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		return found, err
 	}
+	return m.audit(ctx, c, "--answers", file)
+}
+
+// audit makes one audit of the cluster's sale, at that priority. A ctx that ends kills it.
+func (m *million) audit(ctx context.Context, c *testbed.Site, more ...string) (found audited, err error) {
+	args := append([]string{"auditing", "--redis", c.Redis.Addr(), "--sale", millionSale, "--rest", fmt.Sprint(float64(m.Rest))}, more...)
+	child, err := process.StartSelf(ctx, "audit", process.ChildOptions{Nice: m.Nice, Env: []string{"ONSALE_DATABASE_URL=" + c.Postgres.URL()}}, args...)
 	if err != nil {
+		return found, err
+	}
+	defer child.Close()
+	raw, err := child.Output()
+	if err != nil {
+		return found, err
+	}
+	if err := json.Unmarshal(raw, &found); err != nil {
 		return found, fmt.Errorf("audit: %w", err)
 	}
 	return found, nil

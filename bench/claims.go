@@ -39,8 +39,8 @@ func (c *claims) Acknowledged(hold sale.Decision, _ sale.Mark) {
 	}
 }
 
-// waitingCalls is how many full calls of claims wait at the same time.
-const waitingCalls = 4
+// callsAtOnce is how many full calls of claims wait at the same time.
+const callsAtOnce = 4
 
 // sell has buyers first … first+n-1 claim a ticket each. A claim whose outcome is unknown,
 // or that was refused because Redis or the sale was away, is made again, under its own
@@ -53,7 +53,7 @@ func (c *claims) sell(ctx context.Context, first, n int) error {
 	defer stop(nil)
 	var next atomic.Int64
 	var group sync.WaitGroup
-	for range min(n, waitingCalls*config.Batch) {
+	for range min(n, callsAtOnce*config.Batch) {
 		group.Go(func() {
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
@@ -70,8 +70,8 @@ func (c *claims) sell(ctx context.Context, first, n int) error {
 	return context.Cause(ctx)
 }
 
-// claimLives is how far a claim's deadline lies ahead; scripts allow ten seconds.
-const claimLives = 5 * time.Second
+// claimTimeout is how far a claim's deadline lies ahead; scripts allow ten seconds.
+const claimTimeout = 5 * time.Second
 
 func (c *claims) claim(ctx context.Context, committer *remotestock.Committer, buyer int) error {
 	id, err := uuid.NewV7()
@@ -81,7 +81,7 @@ func (c *claims) claim(ctx context.Context, committer *remotestock.Committer, bu
 	claim := sale.Claim{Order: sale.OrderID(id.String()), Buyer: sale.Buyer(fmt.Sprintf("%s-%07d-abcdef", c.name, buyer)), Quantity: 1}
 	for ctx.Err() == nil {
 		// Redis runs on this machine, so this is Redis time.
-		claim.Deadline = sale.Instant(time.Now().Add(claimLives).UnixMilli())
+		claim.Deadline = sale.Instant(time.Now().Add(claimTimeout).UnixMilli())
 		d, err := committer.Decide(claim)
 		switch {
 		case errors.Is(err, sale.ErrUnavailable), errors.Is(err, sale.ErrUnknown), err == nil && d.Outcome == sale.Busy, err == nil && d.Outcome == sale.Late:

@@ -19,7 +19,7 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 		"headline": {
 			[]string{"headline", "--buyers", "0", "--tickets", "0", "--nodes", "3", "--connections", "0", "--rate", "NaN", "--kill", "3",
 				"--binaries", elsewhere},
-			[]string{"--buyers 0: want at least 1", "--tickets 0: want at least 1", "--connections 0: want at least 1", "--rate NaN: want",
+			[]string{"--buyers 0: want at least 1", "--tickets 0: want at least 1", "--connections 0: want 1 to 20000", "--rate NaN: want",
 				"--kill 3: want 0 to 2", "--binaries " + elsewhere + lacks},
 		},
 		"headline without nodes":         {[]string{"headline", "--nodes", "0", "--kill", "0"}, []string{"--nodes 0: want at least 1"}},
@@ -94,15 +94,20 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 // A path that can't be written is found before the run.
 func TestUnwritableOutputIsFoundFirst(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "no", "such", "folder")
-	for _, args := range [][]string{
-		{"headline", "--json", file}, {"headline", "--html", file}, {"orders", "--json", file}, {"ratios", "--json", file},
-		{"soak", "--json", file}, {"failover", "--json", file}, {"million", "--json", file}, {"sales", "--json", file}, {"scale", "--json", file}, {"connections", "--json", file},
-	} {
+	occupied := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(occupied, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	commands := [][]string{{"headline", "--json", file}, {"headline", "--html", file}, {"headline", "--out", occupied}}
+	for _, name := range []string{"orders", "ratios", "soak", "failover", "million", "sales", "scale", "connections", "refunds", "flood", "compare"} {
+		commands = append(commands, []string{name, "--json", file})
+	}
+	for _, args := range commands {
 		t.Run(args[0]+args[1], func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())
 			err := run(t.Context(), append(args, "--binaries", binaries))
-			if err == nil || !strings.Contains(err.Error(), file) {
-				t.Errorf("got %v, want an error that names %s", err, file)
+			if path := args[2]; err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("got %v, want an error that names %s", err, path)
 			}
 			if started, _ := os.ReadDir(os.Getenv("TMPDIR")); len(started) > 0 {
 				t.Errorf("got %v: a cluster was started", started)
@@ -134,11 +139,11 @@ func TestEveryEndHasItsOwnWord(t *testing.T) {
 		"unshown":     {unshown: []string{"nothing was killed"}, want: errUnshown.Error()},
 		"interrupted": {interrupted: true, want: errInterrupted.Error()},
 	} {
-		if err := ended(nil, test.interrupted, test.faults, test.unshown); err == nil || err.Error() != test.want {
+		if err := ended(test.interrupted, test.faults, test.unshown); err == nil || err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", name, err, test.want)
 		}
 	}
-	if err := ended(nil, false, nil, nil); err != nil {
+	if err := ended(false, nil, nil); err != nil {
 		t.Errorf("got %v of a clean run, want nil", err)
 	}
 }

@@ -35,8 +35,8 @@ type field struct {
 	closers    []func() error
 }
 
-// ours is how the report names this project's node.
-const ours = "onsale"
+// onsaleStrategy is how the report names this project's node.
+const onsaleStrategy = "onsale"
 
 // startField starts the stores and a server for each of the entries.
 func startField(ctx context.Context, entries []strategy.Entry, binaries string) (_ *field, err error) {
@@ -81,7 +81,7 @@ func (f *field) addOurs() error {
 	f.closers = append(f.closers, closeStore)
 	node, allocator := f.cluster.Nodes[0], f.cluster.Allocators[0]
 	f.contenders = append(f.contenders, &contender{
-		Entry: strategy.Entry{Name: ours, Title: "onsale: local stock, group commit", Durable: true,
+		Entry: strategy.Entry{Name: onsaleStrategy, Title: "onsale: local stock, group commit", Durable: true,
 			About: "Local stock lets a request pass; one script call decides a batch.",
 			Lacks: []string{"a look at the token before it says sold out"}},
 		addr: node.Listen, pids: map[string]int{"server": node.Pid(), "allocator": allocator.Pid(), "redis": f.cluster.Redis.Pid()},

@@ -16,31 +16,25 @@ import (
 // lost and tickets that are sold twice.
 type failover struct {
 	Rounds   int           `default:"20" help:"Rounds of each kind, each with a sale of its own."`
-	Replicas []int         `default:"0,1" help:"Replicas that have to have an order before its buyer is told (--redis-replicas of the nodes); Redis has one more of them than that."`
+	Replicas []int         `default:"0,1" help:"Replicas that have to have an order before its buyer is answered (--redis-replicas of the nodes); Redis has one more of them than that."`
 	Kinds    []string      `default:"killed,stopped,cut,planned,emptied" help:"What happens to the master: killed; stopped (SIGSTOP) until another is promoted; cut off from the other servers, but not from the nodes; a planned failover; killed and restarted at once without its data (emptied)."`
 	Tickets  int           `default:"3000" help:"Tickets of each round's sale."`
 	Rate     float64       `default:"500" help:"Buyers a second."`
 	Clients  int           `default:"64" help:"Buyers at the same time."`
 	Nodes    int           `default:"2" help:"Selling nodes."`
 	Cost     time.Duration `default:"5s" help:"How long to measure throughput and latency without any fault, as fast as buyers are answered; 0: not at all."`
-	JSON     string        `help:"File for the result." type:"path"`
-	Binaries string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+	output   `embed:""`
+	Binaries string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
 	begun func() // called when the first buyer of the first round comes, for tests; may be nil
 }
 
 // failoverResult is what came out.
 type failoverResult struct {
-	Command string `json:"command"`
-	Machine string `json:"machine"`
-	Commit  string `json:"commit"`
-
-	Interrupted bool          `json:"interrupted,omitempty"` // the figures are of the rounds that had begun by then
-	Records     []string      `json:"records"`               // which the union is made of
-	Rows        []failoverRow `json:"rows"`
-	Cost        []waitCost    `json:"cost"`
-	Faults      []string      `json:"faults"`  // every broken promise, in words
-	Unshown     []string      `json:"unshown"` // what was asked for and did not come to happen
+	outcome
+	Records []string      `json:"records"` // which the union is made of
+	Rows    []failoverRow `json:"rows"`
+	Cost    []waitCost    `json:"cost"`
 }
 
 // failoverRow is all rounds of one kind. An acknowledged order is one whose buyer
@@ -58,25 +52,25 @@ type waitCost struct {
 	Millis   quantiles `json:"latency_ms"`
 }
 
-// unionRecords are what this command can read. Nodes keep no memory of their holds yet.
-var unionRecords = []string{"redis", "ledger"}
+// failoverRecords are what this command can read. Nodes keep no memory of their holds yet.
+var failoverRecords = []string{"redis", "ledger"}
 
-// maxReplicas is as many as anybody waits for.
-const maxReplicas = 4
+// failoverMaxReplicas is as many as anybody waits for.
+const failoverMaxReplicas = 4
 
 // Validate reports every fault at once, or nil.
 func (f *failover) Validate() error {
 	var w wants
 	w.positive("--rounds", f.Rounds)
 	for _, n := range f.Replicas {
-		w.that(n >= 0 && n <= maxReplicas, "--replicas", n, fmt.Sprintf("0 to %d", maxReplicas))
+		w.that(n >= 0 && n <= failoverMaxReplicas, "--replicas", n, fmt.Sprintf("0 to %d", failoverMaxReplicas))
 	}
 	for _, kind := range f.Kinds {
-		_, known := takings[kind]
+		_, known := masterFaults[kind]
 		w.that(known, "--kinds", kind, "some of killed, stopped, cut, planned and emptied")
 	}
 	w.positive("--tickets", f.Tickets)
-	w.that(f.Rate > 0 && f.Rate <= maxRate, "--rate", f.Rate, fmt.Sprintf("more than 0 buyers a second, and at most %d", maxRate))
+	w.that(f.Rate > 0 && f.Rate <= maxRatePerSecond, "--rate", f.Rate, fmt.Sprintf("more than 0 buyers a second, and at most %d", maxRatePerSecond))
 	w.positive("--clients", f.Clients)
 	w.positive("--nodes", f.Nodes)
 	w.that(f.Cost >= 0, "--cost", f.Cost, "a time that is not negative")
@@ -87,15 +81,15 @@ func (f *failover) Validate() error {
 // Run makes the rounds on one site for each number of replicas, and prints what it
 // has also where it is interrupted.
 func (f *failover) Run(ctx context.Context) error {
-	if err := creatable(f.JSON); err != nil {
+	if err := f.prepare(); err != nil {
 		return err
 	}
+	r := &failoverResult{outcome: newOutcome(ctx), Records: failoverRecords}
 	binaries, remove, err := built(ctx, f.Binaries)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	r := &failoverResult{Command: command(), Machine: machine(), Commit: commit(ctx), Records: unionRecords}
 	for _, replicas := range f.Replicas {
 		if err = f.at(ctx, replicas, binaries, r); err != nil || ctx.Err() != nil {
 			break
@@ -105,8 +99,7 @@ func (f *failover) Run(ctx context.Context) error {
 		r.Unshown = nil // it was not given the time
 	}
 	r.judge()
-	r.print()
-	return ended(errors.Join(err, printJSON(r, f.JSON)), r.Interrupted, r.Faults, r.Unshown)
+	return f.conclude(r, err)
 }
 
 // at makes all rounds with so many replicas to wait for.
@@ -169,6 +162,5 @@ func (f *failover) cost(ctx context.Context, c *testbed.Site, replicas int) (wai
 	selling, stop := context.WithTimeout(ctx, f.Cost)
 	defer stop()
 	b.run(selling, f.Clients)
-	ms := func(q float64) float64 { return float64(b.latency.ValueAtQuantile(q)) / 1000 }
-	return waitCost{replicas, float64(len(b.acks)) / time.Since(begin).Seconds(), quantiles{ms(50), ms(95), ms(99), float64(b.latency.Max()) / 1000}}, nil
+	return waitCost{replicas, float64(len(b.acks)) / time.Since(begin).Seconds(), millisAt(b.latency)}, nil
 }

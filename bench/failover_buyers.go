@@ -10,32 +10,33 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/time/rate"
 
 	"onsale/bench/generator"
+	"onsale/bench/judge"
 	"onsale/internal/testbed"
 )
 
 // roundBuyers are the buyers of one round's sale: each wants one ticket, and asks
-// again after a 503 or a lost connection until it is told something definite.
+// again after a 503 or a lost connection until its answer is definite.
 type roundBuyers struct {
 	cluster *testbed.Site
 	client  *fasthttp.HostClient
 	url     string
 	sale    string
-	pace    *rate.Limiter
+	limiter *rate.Limiter
 	next    atomic.Int64
 
-	mu      sync.Mutex
-	heard   map[string]bool // orders that are among acks: a buyer may be told twice of one
-	acks    []generator.Ack
-	times   []time.Time // of the acks
-	away    []time.Time // of every 503
-	soldOut bool
-	wrong   map[string]int          // answers that no buyer should get, by status and code
-	latency *hdrhistogram.Histogram // of acknowledged requests, in microseconds
+	mu       sync.Mutex
+	known    map[string]bool // orders that are among acks: a buyer may be answered with one twice
+	acks     []generator.Ack
+	times    []time.Time // of the acks
+	away     []time.Time // of every 503
+	soldOut  bool
+	quantity int64              // answers with an order of another number of tickets than one
+	wrong    map[string]int     // answers that no buyer should get, by status and code
+	latency  *generator.Latency // of acknowledged requests
 }
 
 // newRoundBuyers makes buyers who come at a rate a second; 0: as fast as they are answered.
@@ -45,7 +46,7 @@ func newRoundBuyers(c *testbed.Site, id string, perSecond float64) *roundBuyers 
 		limit = rate.Limit(perSecond)
 	}
 	return &roundBuyers{
-		cluster: c, sale: id, url: c.Front() + "/v1/sales/" + id + "/orders", pace: rate.NewLimiter(limit, 1), latency: newLatency(), heard: map[string]bool{}, wrong: map[string]int{},
+		cluster: c, sale: id, url: c.Front() + "/v1/sales/" + id + "/orders", limiter: rate.NewLimiter(limit, 1), latency: generator.NewLatency(), known: map[string]bool{}, wrong: map[string]int{},
 		client: &fasthttp.HostClient{
 			Addr: c.Front()[len("http://"):], MaxConns: 4096, ReadTimeout: 10 * time.Second, WriteTimeout: 5 * time.Second,
 			MaxIdemponentCallAttempts: 1, NoDefaultUserAgentHeader: true,
@@ -59,7 +60,7 @@ func (b *roundBuyers) run(ctx context.Context, clients int) {
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
-			for !b.done() && b.pace.Wait(ctx) == nil {
+			for !b.done() && b.limiter.Wait(ctx) == nil {
 				b.visit(ctx, fmt.Sprintf("%s-%d", b.sale, b.next.Add(1)))
 			}
 		})
@@ -90,7 +91,7 @@ func (b *roundBuyers) ask(buyer, token string) (definite bool) {
 	request.SetBodyString(`{"quantity":1}`)
 	sent := time.Now()
 	if err := b.client.Do(request, response); err != nil {
-		return false // whoever is not answered asks again
+		return false // a buyer without an answer asks again
 	}
 	var d document
 	if err := json.Unmarshal(response.Body(), &d); err != nil {
@@ -101,11 +102,14 @@ func (b *roundBuyers) ask(buyer, token string) (definite bool) {
 	defer b.mu.Unlock()
 	switch status := response.StatusCode(); {
 	case status == http.StatusCreated, status == http.StatusOK:
-		if !b.heard[string(d.ID)] {
-			b.heard[string(d.ID)] = true
+		if d.Quantity != 1 {
+			b.quantity++
+		}
+		if !b.known[string(d.ID)] {
+			b.known[string(d.ID)] = true
 			b.acks, b.times = append(b.acks, generator.Ack{Buyer: buyer, Order: string(d.ID)}), append(b.times, now)
 		}
-		_ = b.latency.RecordValue(min(now.Sub(sent).Microseconds(), b.latency.HighestTrackableValue()))
+		b.latency.Record(now.Sub(sent))
 	case status == http.StatusServiceUnavailable:
 		b.away = append(b.away, now)
 		return false
@@ -117,7 +121,14 @@ func (b *roundBuyers) ask(buyer, token string) (definite bool) {
 	return true
 }
 
-// done reports whether somebody was told that all is sold.
+// answers are what the judge puts beside the records.
+func (b *roundBuyers) answers() judge.Answers {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return judge.Answers{Acks: b.acks, WrongQuantity: b.quantity}
+}
+
+// done reports whether a buyer was answered that all is sold.
 func (b *roundBuyers) done() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -134,8 +145,8 @@ func (b *roundBuyers) sold() (n int, last time.Time) {
 	return n, last
 }
 
-// again has the last buyers with an order ask for one again. Who has it is told of
-// the same one; whose order is lost would get another.
+// again has the last buyers with an order ask for one again. A buyer whose order is
+// kept is answered with the same one; one whose order is lost would get another.
 func (b *roundBuyers) again(ctx context.Context, most int) {
 	b.mu.Lock()
 	last := slices.Clone(b.acks[max(0, len(b.acks)-most):])

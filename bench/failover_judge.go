@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"go.uber.org/zap"
 
-	"onsale/bench/generator"
-	"onsale/internal/ledger"
+	"onsale/bench/judge"
+	"onsale/bench/report"
+	"onsale/internal/ledger/postgres"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
@@ -21,7 +20,7 @@ import (
 // records are the places that keep orders.
 type records struct {
 	redis  *remotestock.Store
-	ledger *ledger.Store
+	ledger *postgres.Store
 	close  func()
 }
 
@@ -33,7 +32,7 @@ func (f *failover) openRecords(ctx context.Context, c *testbed.Site) (*records, 
 	if err != nil {
 		return nil, err
 	}
-	kept, err := ledger.Open(ctx, c.Postgres.URL())
+	kept, err := postgres.Open(ctx, c.Postgres.URL())
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -45,14 +44,14 @@ func (f *failover) openRecords(ctx context.Context, c *testbed.Site) (*records, 
 	}}, nil
 }
 
-// ledgerPatience is how long a ledger may take for the last holds, before it counts as stuck.
-const ledgerPatience = 5 * time.Second
+// failoverLedgerTimeout is how long a ledger may take for the last holds, before it counts as stuck.
+const failoverLedgerTimeout = 5 * time.Second
 
 // count puts what was acknowledged beside what the records hold. A sale that a
 // record does not have is an empty one.
-func (s *records) count(ctx context.Context, id sale.ID, total int64, acks []generator.Ack, r *round) error {
+func (s *records) count(ctx context.Context, id sale.ID, total int64, answers judge.Answers, r *round) error {
 	inRedis := map[sale.OrderID]sale.Order{}
-	for limit := time.Now().Add(ledgerPatience); ; sleep(ctx, 20*time.Millisecond) {
+	for limit := time.Now().Add(failoverLedgerTimeout); ; sleep(ctx, 20*time.Millisecond) {
 		entries, _, _, err := s.redis.Backlog(ctx, id)
 		if errors.Is(err, sale.ErrNoSale) || err == nil && entries == 0 {
 			break
@@ -72,42 +71,16 @@ func (s *records) count(ctx context.Context, id sale.ID, total int64, acks []gen
 	if err != nil && !errors.Is(err, sale.ErrNoSale) {
 		return err
 	}
-	tally(inRedis, book.Orders, total, acks, r)
+	r.judge(inRedis, book.Orders, total, answers)
 	return nil
 }
 
-// tally counts losses and what is sold twice. No order of a round ends, so an order
-// that one record has live is live.
-func tally(inRedis, kept map[sale.OrderID]sale.Order, total int64, acks []generator.Ack, r *round) {
-	union := map[sale.OrderID]sale.Order{}
-	for _, record := range []map[sale.OrderID]sale.Order{inRedis, kept} {
-		for id, o := range record {
-			if o.State.Live() {
-				union[id] = o
-			}
-		}
-	}
-	has := func(record map[sale.OrderID]sale.Order, k generator.Ack) bool {
-		o, ok := record[sale.OrderID(k.Order)]
-		return ok && string(o.Buyer) == k.Buyer
-	}
-	for _, k := range acks {
-		if !has(inRedis, k) {
-			r.LostInRedis++
-			if !has(union, k) {
-				r.LostInUnion++
-			}
-		}
-	}
-	buyers := map[sale.Buyer]int{}
-	var tickets int64
-	for _, o := range union {
-		tickets += int64(o.Quantity)
-		if buyers[o.Buyer]++; buyers[o.Buyer] == 2 {
-			r.Doubled++
-		}
-	}
-	r.Oversold = max(0, tickets-total)
+// judge counts losses and what is sold twice. No order of a round ends, so an order that one
+// record has live is live.
+func (r *round) judge(inRedis, kept map[sale.OrderID]sale.Order, total int64, answers judge.Answers) {
+	union := judge.Judge(judge.FromUnion(total, inRedis, kept), answers)
+	r.LostInRedis = judge.Judge(judge.FromUnion(total, inRedis), answers).LostAcks
+	r.LostInUnion, r.Oversold, r.Doubled, r.WrongQuantity = union.LostAcks, union.Oversold, union.Duplicates, union.WrongQuantity
 }
 
 // judge lists every broken promise, and what the rounds should have shown and did not.
@@ -119,8 +92,9 @@ func (r *failoverResult) judge() {
 			count int64
 			what  string
 		}{
-			{int64(sum.LostInRedis), "acknowledged orders are lost in Redis"}, {int64(sum.LostInUnion), "acknowledged orders are in no record"},
-			{sum.Oversold, "tickets are oversold"}, {int64(sum.Doubled), "buyers have two live orders"},
+			{sum.LostInRedis, "acknowledged orders are lost in Redis"}, {sum.LostInUnion, "acknowledged orders are in no record"},
+			{sum.Oversold, "tickets are oversold"}, {sum.Doubled, "live orders are a buyer's second"},
+			{sum.WrongQuantity, "answers have an order of another number of tickets than were asked for"},
 		} {
 			if check.count > 0 {
 				r.Faults = append(r.Faults, fmt.Sprintf("%s: %d %s", name, check.count, check.what))
@@ -158,6 +132,7 @@ func (row failoverRow) sum() (all round) {
 		all.LostInUnion += r.LostInUnion
 		all.Oversold += r.Oversold
 		all.Doubled += r.Doubled
+		all.WrongQuantity += r.WrongQuantity
 	}
 	return all
 }
@@ -177,21 +152,16 @@ func (row failoverRow) spread(of func(round) float64) string {
 	return fmt.Sprintf("%.1f / %.1f", all[len(all)/2], all[len(all)-1])
 }
 
-func (r *failoverResult) print() {
-	t := newTable(os.Stderr)
-	t.AppendHeader(table.Row{"master", "replicas", "rounds", "acknowledged", "lost in Redis", "lost in all", "oversold", "two orders", "s of 503, median / max", "s until selling"})
+func (r *failoverResult) show() report.Sheet {
+	rounds := report.Table{Head: []string{"master", "replicas", "rounds", "acknowledged", "lost in Redis", "lost in all", "oversold", "two orders", "s of 503, median / max", "s until selling"}}
 	for _, row := range r.Rows {
 		sum := row.sum()
-		t.AppendRow(table.Row{
-			row.Kind, row.Replicas, len(row.Rounds), sum.Acknowledged, sum.LostInRedis, sum.LostInUnion, sum.Oversold, sum.Doubled,
-			row.spread(func(r round) float64 { return r.Seconds503 }), row.spread(func(r round) float64 { return r.SecondsDry }),
-		})
+		rounds.Add(row.Kind, row.Replicas, len(row.Rounds), sum.Acknowledged, sum.LostInRedis, sum.LostInUnion, sum.Oversold, sum.Doubled,
+			row.spread(func(r round) float64 { return r.Seconds503 }), row.spread(func(r round) float64 { return r.SecondsDry }))
 	}
-	t.Render()
-	t = newTable(os.Stderr)
-	t.AppendHeader(table.Row{"replicas to wait for", "holds a second", "p50 ms", "p99 ms"})
+	cost := report.Table{Head: []string{"replicas to wait for", "holds a second", "p50 ms", "p99 ms"}}
 	for _, c := range r.Cost {
-		t.AppendRow(table.Row{c.Replicas, fmt.Sprintf("%.0f", c.Rate), fmt.Sprintf("%.2f", c.Millis.P50), fmt.Sprintf("%.2f", c.Millis.P99)})
+		cost.Add(c.Replicas, fmt.Sprintf("%.0f", c.Rate), fmt.Sprintf("%.2f", c.Millis.P50), fmt.Sprintf("%.2f", c.Millis.P99))
 	}
-	t.Render()
+	return r.sheet("Failovers of Redis", rounds, cost)
 }

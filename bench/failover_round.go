@@ -14,15 +14,15 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// taking is a way to take the master away, and to bring it back.
-type taking struct {
+// masterFault is a way to take the master away, and to bring it back.
+type masterFault struct {
 	take     func(context.Context, *process.Sentinels, *process.Server) error
 	back     func(context.Context, *process.Server) error
 	promotes bool
 }
 
-// takings are by --kinds.
-var takings = map[string]taking{
+// masterFaults are by --kinds.
+var masterFaults = map[string]masterFault{
 	"killed": {
 		func(_ context.Context, _ *process.Sentinels, m *process.Server) error { return m.Kill() },
 		func(ctx context.Context, m *process.Server) error { return m.Restart(ctx) }, true,
@@ -47,32 +47,33 @@ var takings = map[string]taking{
 
 // round is one sale during which the master was taken away once.
 type round struct {
-	Acknowledged int            `json:"acknowledged"`
-	LostInRedis  int            `json:"lost_in_redis"`                   // acknowledged orders that Redis does not have at the end
-	LostInUnion  int            `json:"lost_in_union"`                   // of these, those that no record has
-	Oversold     int64          `json:"oversold"`                        // tickets of live orders in the union, beyond the total
-	Doubled      int            `json:"doubled"`                         // buyers with two live orders in the union
-	Seconds503   float64        `json:"seconds_503"`                     // tenths of a second in which somebody was answered 503
-	SecondsDry   float64        `json:"seconds_until_selling,omitempty"` // the longest time from the fault on without an order; 0 where it never sold out
-	Resumed      bool           `json:"resumed"`                         // it sold on to the last ticket, by itself
-	Wrong        map[string]int `json:"wrong_answers,omitempty"`         // that no buyer should get, by status and code
-	LedgerStuck  bool           `json:"ledger_stuck,omitempty"`
+	Acknowledged  int            `json:"acknowledged"`
+	LostInRedis   int64          `json:"lost_in_redis"`                   // acknowledged orders that Redis does not have at the end
+	LostInUnion   int64          `json:"lost_in_union"`                   // of these, those that no record has
+	Oversold      int64          `json:"oversold"`                        // tickets of live orders in the union, beyond the total
+	Doubled       int64          `json:"doubled"`                         // live orders beyond a buyer's first in the union
+	WrongQuantity int64          `json:"wrong_quantity"`                  // answers with an order of another number of tickets than were asked for
+	Seconds503    float64        `json:"seconds_503"`                     // tenths of a second in which somebody was answered 503
+	SecondsDry    float64        `json:"seconds_until_selling,omitempty"` // the longest time from the fault on without an order; 0 where it never sold out
+	Resumed       bool           `json:"resumed"`                         // it sold on to the last ticket, by itself
+	Wrong         map[string]int `json:"wrong_answers,omitempty"`         // that no buyer should get, by status and code
+	LedgerStuck   bool           `json:"ledger_stuck,omitempty"`
 }
 
 const (
-	warmUp    = 800 * time.Millisecond // of selling before the fault
-	opening   = 10 * time.Second       // for an operator to repeat an opening
-	onward    = time.Second            // of selling before the old master comes back
-	giveUp    = 8 * time.Second        // without an order, until the sale is taken for dead
-	settling  = 60 * time.Second       // for Redis to be whole again
-	comeAgain = 100                    // buyers with an order who ask for one again after the fault
+	failoverWarmUp        = 800 * time.Millisecond // of selling before the fault
+	failoverOpenTimeout   = 10 * time.Second       // for an operator to repeat an opening
+	failoverOnward        = time.Second            // of selling before the old master comes back
+	failoverDeadAfter     = 8 * time.Second        // without an order, until the sale is taken for dead
+	failoverSettleTimeout = 60 * time.Second       // for Redis to be whole again
+	failoverRepeats       = 100                    // buyers with an order who ask for one again after the fault
 )
 
 // openRound opens a sale whose holds outlive the round. As an operator would, it repeats a
 // call whose outcome is unknown: a replica of the round before may still be syncing.
 func openRound(ctx context.Context, c *testbed.Site, id string, tickets int) error {
 	d := adminapi.Definition{ID: id, Title: "Failover", Currency: "EUR", Price: 4200, Total: int64(tickets), Limit: 1, HoldSeconds: 3600}
-	for end := time.Now().Add(opening); ; {
+	for end := time.Now().Add(failoverOpenTimeout); ; {
 		err := c.Open(ctx, d)
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return err
@@ -96,10 +97,10 @@ func (f *failover) round(ctx context.Context, c *testbed.Site, s *records, kind,
 		f.begun()
 		f.begun = nil
 	}
-	sleep(ctx, warmUp)
-	fault, err := f.takeAway(ctx, c.Sentinels, takings[kind], func() { b.again(selling, comeAgain) })
+	sleep(ctx, failoverWarmUp)
+	fault, err := f.takeAway(ctx, c.Sentinels, masterFaults[kind], func() { b.again(selling, failoverRepeats) })
 	for err == nil && ctx.Err() == nil && !b.done() {
-		if _, last := b.sold(); time.Since(last) > giveUp && time.Since(fault) > giveUp {
+		if _, last := b.sold(); time.Since(last) > failoverDeadAfter && time.Since(fault) > failoverDeadAfter {
 			break
 		}
 		sleep(ctx, 20*time.Millisecond)
@@ -110,7 +111,7 @@ func (f *failover) round(ctx context.Context, c *testbed.Site, s *records, kind,
 	group.Wait()
 	outlived, cancel := outliving(ctx)
 	defer cancel()
-	settled, cancelSettling := context.WithTimeout(outlived, settling)
+	settled, cancelSettling := context.WithTimeout(outlived, failoverSettleTimeout)
 	defer cancelSettling()
 	err = errors.Join(err, c.Sentinels.AwaitSettled(settled))
 	if err != nil {
@@ -120,7 +121,7 @@ func (f *failover) round(ctx context.Context, c *testbed.Site, s *records, kind,
 		return nil, nil // it was interrupted before anything happened
 	}
 	r := b.timeline(fault)
-	err = s.count(outlived, sale.ID(id), int64(f.Tickets), b.acks, r)
+	err = s.count(outlived, sale.ID(id), int64(f.Tickets), b.answers(), r)
 	again := "never"
 	if r.Resumed {
 		again = fmt.Sprintf("after %.2f s", r.SecondsDry)
@@ -133,7 +134,7 @@ func (f *failover) round(ctx context.Context, c *testbed.Site, s *records, kind,
 // takeAway returns when the master is gone and back, or ctx has ended; the master
 // comes back in any case. fault is when it went; promoted is called when another has
 // taken over.
-func (f *failover) takeAway(ctx context.Context, s *process.Sentinels, t taking, promoted func()) (fault time.Time, err error) {
+func (f *failover) takeAway(ctx context.Context, s *process.Sentinels, t masterFault, promoted func()) (fault time.Time, err error) {
 	if ctx.Err() != nil {
 		return fault, nil
 	}
@@ -144,11 +145,11 @@ func (f *failover) takeAway(ctx context.Context, s *process.Sentinels, t taking,
 	fault = time.Now()
 	err = t.take(ctx, s, master)
 	if err == nil && t.promotes {
-		waiting, cancel := context.WithTimeout(ctx, settling)
+		waiting, cancel := context.WithTimeout(ctx, failoverSettleTimeout)
 		defer cancel()
 		if _, err = s.AwaitPromotion(waiting, master); err == nil {
 			promoted()
-			sleep(ctx, onward)
+			sleep(ctx, failoverOnward)
 		}
 	}
 	if ctx.Err() != nil {

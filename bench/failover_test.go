@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onsale/bench/generator"
+	"onsale/bench/judge"
 	"onsale/internal/sale"
 )
 
@@ -48,14 +49,14 @@ func TestInterruptedFailoverKeepsWhatItMeasured(t *testing.T) {
 	var r failoverResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
 		return &failover{Rounds: 1, Kinds: []string{"stopped"}, Replicas: []int{0}, Tickets: 100_000, Rate: 300, Clients: 16, Nodes: 1,
-			JSON: file, Binaries: binaries, begun: begun}
+			output: output{JSON: file}, Binaries: binaries, begun: begun}
 	})
 	if len(r.Rows) != 1 || len(r.Rows[0].Rounds) != 1 || r.Rows[0].Rounds[0].Acknowledged == 0 {
 		t.Errorf("got %+v, want what was sold until then", r)
 	}
 }
 
-func TestTallyOfLosses(t *testing.T) {
+func TestLossesOfARound(t *testing.T) {
 	held := func(id, buyer string) sale.Order {
 		return sale.Order{ID: sale.OrderID(id), Buyer: sale.Buyer(buyer), Quantity: 1, State: sale.StateHeld}
 	}
@@ -69,14 +70,14 @@ func TestTallyOfLosses(t *testing.T) {
 	ended := held("6", "fay")
 	ended.State = sale.StateExpired
 	var r round
-	tally(
+	r.judge(
 		record(held("1", "ann"), held("3", "bob"), held("4", "cid"), ended),
 		record(held("1", "ann"), held("2", "ann"), held("5", "dee")),
 		4,
-		[]generator.Ack{{Buyer: "ann", Order: "1"}, {Buyer: "ann", Order: "2"}, {Buyer: "eve", Order: "3"}, {Buyer: "dee", Order: "5"}, {Buyer: "gus", Order: "7"}},
-		&r,
+		judge.Answers{WrongQuantity: 6,
+			Acks: []generator.Ack{{Buyer: "ann", Order: "1"}, {Buyer: "ann", Order: "2"}, {Buyer: "eve", Order: "3"}, {Buyer: "dee", Order: "5"}, {Buyer: "gus", Order: "7"}}},
 	)
-	want := round{LostInRedis: 4, LostInUnion: 2, Oversold: 1, Doubled: 1}
+	want := round{LostInRedis: 4, LostInUnion: 2, Oversold: 1, Doubled: 1, WrongQuantity: 6}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Errorf("2 and 5 are the ledger's alone, 3 is another's, 7 is nowhere (-want +got):\n%s", diff)
 	}
@@ -112,13 +113,14 @@ func TestJudgeOfFailovers(t *testing.T) {
 		t.Fatalf("a good run: got %q", got)
 	}
 	for want, r := range map[string]round{
-		"1 acknowledged orders are lost in Redis": {Resumed: true, LostInRedis: 1},
-		"1 acknowledged orders are in no record":  {Resumed: true, LostInUnion: 1},
-		"1 tickets are oversold":                  {Resumed: true, Oversold: 1},
-		"1 buyers have two live orders":           {Resumed: true, Doubled: 1},
-		"1 of 2 sales did not sell on":            {},
-		"3 buyers were answered 410 closed":       {Resumed: true, Wrong: map[string]int{"410 closed": 3}},
-		"the ledger stood still in 1 of 2 sales":  {Resumed: true, LedgerStuck: true},
+		"1 acknowledged orders are lost in Redis":   {Resumed: true, LostInRedis: 1},
+		"1 acknowledged orders are in no record":    {Resumed: true, LostInUnion: 1},
+		"1 tickets are oversold":                    {Resumed: true, Oversold: 1},
+		"1 live orders are a buyer's second":        {Resumed: true, Doubled: 1},
+		"1 answers have an order of another number": {Resumed: true, WrongQuantity: 1},
+		"1 of 2 sales did not sell on":              {},
+		"3 buyers were answered 410 closed":         {Resumed: true, Wrong: map[string]int{"410 closed": 3}},
+		"the ledger stood still in 1 of 2 sales":    {Resumed: true, LedgerStuck: true},
 	} {
 		if got := judged(r); len(got) != 1 || !strings.Contains(got[0], want) || !strings.HasPrefix(got[0], "cut, 1 replicas: ") {
 			t.Errorf("got %q, want one fault with %q", got, want)

@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
+	"onsale/bench/report"
 	"onsale/internal/testbed/flood"
 	"onsale/internal/testbed/process"
 )
@@ -27,19 +25,15 @@ type slowClients struct {
 	Rate        float64       `default:"100" help:"Purchases a second, each on a connection of its own, over 50 addresses."`
 	Members     int           `default:"1500" help:"Forged gossip members in the last turns."`
 	Idle        int           `default:"2000" help:"Idle connections to admin ports in the last turns."`
-	JSON        string        `help:"File for the result." type:"path"`
-	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+	output      `embed:""`
+	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 }
 
 // slowResult is what came out.
 type slowResult struct {
-	Command     string    `json:"command"`
-	Machine     string    `json:"machine"`
-	Commit      string    `json:"commit"`
-	Interrupted bool      `json:"interrupted,omitempty"` // the figures are of the turns that were whole by then
-	Workers     int       `json:"nginx_workers"`
-	Turns       []slowRow `json:"turns"`
-	Faults      []string  `json:"faults"`
+	outcome
+	Workers int       `json:"nginx_workers"`
+	Turns   []slowRow `json:"turns"`
 }
 
 // slowRow is a turn.
@@ -66,11 +60,7 @@ func (s *slowClients) Validate() error {
 
 // Run starts the bench again in the namespace.
 func (s *slowClients) Run(ctx context.Context) error {
-	if err := creatable(s.JSON); err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
+	if err := s.prepare(); err != nil {
 		return err
 	}
 	// The namespace is the thread's that starts it, and so is the signal of its death.
@@ -78,22 +68,19 @@ func (s *slowClients) Run(ctx context.Context) error {
 	defer runtime.UnlockOSThread()
 	args := []string{"flooded", "--connections", strconv.Itoa(s.Connections), "--turn", s.Turn.String(),
 		"--rate", strconv.FormatFloat(s.Rate, 'f', -1, 64), "--members", strconv.Itoa(s.Members), "--idle", strconv.Itoa(s.Idle)}
-	for flag, path := range map[string]string{"--json": s.JSON, "--binaries": s.Binaries} {
-		if path != "" {
-			args = append(args, flag, path)
-		}
+	args = append(args, s.output.args()...)
+	if s.Binaries != "" {
+		args = append(args, "--binaries", s.Binaries)
 	}
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = farewell
-	process.Isolate(cmd)
-	if err := cmd.Run(); errors.Is(err, syscall.EPERM) {
+	child, err := process.StartSelf(ctx, "in the namespace", process.ChildOptions{Isolated: true, Grace: childGrace, Out: os.Stdout}, args...)
+	if errors.Is(err, syscall.EPERM) {
 		return errors.New("only root can make a network namespace, in which this is measured")
-	} else if err != nil {
-		return fmt.Errorf("in the namespace: %w", err)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	defer child.Close()
+	return child.Wait()
 }
 
 // judge puts the figures beside what they may be. Without the ruleset nothing is promised but
@@ -112,29 +99,24 @@ func (s *slowClients) judge(r *slowResult) {
 	}
 }
 
-func (r *slowResult) print() {
-	t := newTable(os.Stderr)
-	t.AppendHeader(table.Row{"slow clients", "ruleset", "opened", "held, mean", "lived, mean", "buyers served", "p99 before", "p99 during", "log lines/s"})
+func (r *slowResult) show() report.Sheet {
+	t := report.Table{Head: []string{"slow clients", "ruleset", "opened", "held, mean", "lived, mean", "buyers served", "p99 before", "p99 during", "log lines/s"}}
 	for _, row := range r.Turns {
-		t.AppendRow(table.Row{row.Kind, map[bool]string{true: "yes", false: "no"}[row.Ruleset], row.Held.Opened, fmt.Sprintf("%.0f", row.Held.Mean),
+		t.Add(row.Kind, map[bool]string{true: "yes", false: "no"}[row.Ruleset], row.Held.Opened, fmt.Sprintf("%.0f", row.Held.Mean),
 			fmt.Sprintf("%.1f s", row.Held.Lived), fmt.Sprintf("%d of %d", row.During.Served, row.During.Sent),
-			fmt.Sprintf("%.1f ms", row.Before.P99), fmt.Sprintf("%.1f ms", row.During.P99), fmt.Sprintf("%.1f", row.Lines)})
+			fmt.Sprintf("%.1f ms", row.Before.P99), fmt.Sprintf("%.1f ms", row.During.P99), fmt.Sprintf("%.1f", row.Lines))
 	}
-	t.Render()
+	return r.sheet("Slow clients of one address", t)
 }
 
 // strangers are slow clients, seen from the bench: as many processes as the limit of open files
 // asks for.
 type strangers struct {
 	stop context.CancelFunc
-	all  []*exec.Cmd
+	all  []*process.Child
 }
 
 func startStrangers(ctx context.Context, kind, to string, connections int) (*strangers, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return nil, err
@@ -146,15 +128,12 @@ func startStrangers(ctx context.Context, kind, to string, connections int) (*str
 	ctx, stop := context.WithCancel(ctx)
 	s := &strangers{stop: stop}
 	for ; connections > 0; connections -= most {
-		cmd := exec.CommandContext(ctx, self, "slowly", "--kind", kind, "--from", strangersFrom, "--to", to, "--connections", strconv.Itoa(min(most, connections)))
-		cmd.Stdout, cmd.Stderr = new(bytes.Buffer), os.Stderr
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-		if err := cmd.Start(); err != nil {
+		child, err := process.StartSelf(ctx, "slow clients", process.ChildOptions{Grace: childGrace}, "slowly", "--kind", kind, "--from", slowClientsAddress, "--to", to, "--connections", strconv.Itoa(min(most, connections)))
+		if err != nil {
 			_, werr := s.end() // what they held is of no use
 			return nil, errors.Join(err, werr)
 		}
-		s.all = append(s.all, cmd)
+		s.all = append(s.all, child)
 	}
 	return s, nil
 }
@@ -162,14 +141,12 @@ func startStrangers(ctx context.Context, kind, to string, connections int) (*str
 // end stops them and returns what they held.
 func (s *strangers) end() (held flood.Held, err error) {
 	s.stop()
-	for _, cmd := range s.all {
-		// That it was asked to end is no error of it.
-		if werr := cmd.Wait(); werr != nil && !errors.Is(werr, context.Canceled) {
-			err = errors.Join(err, fmt.Errorf("the slow clients: %w", werr))
+	for _, child := range s.all {
+		out, oerr := child.Output()
+		if err = errors.Join(err, oerr, child.Close()); oerr != nil {
 			continue
 		}
 		var h flood.Held
-		out := cmd.Stdout.(*bytes.Buffer).Bytes()
 		if jerr := json.Unmarshal(out, &h); jerr != nil {
 			err = errors.Join(err, fmt.Errorf("the slow clients said %q: %w", out, jerr))
 		}
@@ -192,5 +169,5 @@ func (s *slowly) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return printJSON(flood.Slow{Kind: kind, From: s.From, To: s.To, Connections: s.Connections}.Run(ctx), "")
+	return json.NewEncoder(os.Stdout).Encode(flood.Slow{Kind: kind, From: s.From, To: s.To, Connections: s.Connections}.Run(ctx))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"onsale/bench/generator"
 )
 
 // visitors are buyers who come once each, on a connection of their own, and don't try again.
@@ -24,10 +27,10 @@ type visitors struct {
 // buyers come on schedule for so long, by turns from 50 addresses.
 func (f *flooded) buyers(ctx context.Context, howLong time.Duration) (visitors, error) {
 	v := visitors{Sent: int(f.Rate * howLong.Seconds()), Answers: map[string]int{}}
-	tokens := make([]string, v.Sent)
+	tokens, first := make([]string, v.Sent), f.next
 	for i := range tokens {
 		var err error
-		if tokens[i], err = f.site.Issuer.Token(buyerName(f.next), time.Hour); err != nil {
+		if tokens[i], err = f.site.Issuer.Token(generator.Buyer(f.next), time.Hour); err != nil {
 			return v, err
 		}
 		f.next++
@@ -44,13 +47,20 @@ func (f *flooded) buyers(ctx context.Context, howLong time.Duration) (visitors, 
 			break
 		}
 		group.Go(func() {
-			answer := f.purchase(ctx, net.IPv4(10, 66, 1, byte(2+i%50)), token)
+			answer, order := f.purchase(ctx, net.IPv4(10, 66, 1, byte(2+i%50)), token)
 			took := time.Since(due)
 			mu.Lock()
 			defer mu.Unlock()
 			v.Answers[answer]++
+			buyer := generator.Buyer(first + i)
 			if answer == "201" {
 				served = append(served, took)
+				f.answers.Acks = append(f.answers.Acks, generator.Ack{Buyer: buyer, Order: string(order.ID)})
+				if order.Quantity != 1 {
+					f.answers.WrongQuantity++
+				}
+			} else {
+				f.answers.Unanswered = append(f.answers.Unanswered, buyer)
 			}
 		})
 	}
@@ -63,25 +73,31 @@ func (f *flooded) buyers(ctx context.Context, howLong time.Duration) (visitors, 
 	return v, nil
 }
 
-// purchase returns the status, or what went wrong.
-func (f *flooded) purchase(ctx context.Context, from net.IP, token string) string {
+// purchase returns the status, or what went wrong, and the order.
+func (f *flooded) purchase(ctx context.Context, from net.IP, token string) (answer string, order document) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
 	transport := &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}
 	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.site.Front()+"/v1/sales/"+slowSale+"/orders", strings.NewReader(`{"quantity":1}`))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.site.Front()+"/v1/sales/"+floodSale+"/orders", strings.NewReader(`{"quantity":1}`))
 	if err != nil {
-		return err.Error()
+		return err.Error(), order
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	a, err := client.Do(r)
 	if err != nil {
-		return brokenOff(err)
+		return brokenOff(err), order
 	}
 	defer a.Body.Close()
-	if _, err := io.Copy(io.Discard, a.Body); err != nil {
-		return brokenOff(err)
+	raw, err := io.ReadAll(a.Body)
+	if err != nil {
+		return brokenOff(err), order
 	}
-	return fmt.Sprint(a.StatusCode)
+	if a.StatusCode == http.StatusCreated {
+		if err := json.Unmarshal(raw, &order); err != nil {
+			return err.Error(), order
+		}
+	}
+	return fmt.Sprint(a.StatusCode), order
 }
 
 // brokenOff sums errors up: each has ports of its own.

@@ -12,7 +12,7 @@ func TestSlowClientsOfOneAddress(t *testing.T) {
 		t.Skip("only root can make a network namespace: not tried is what buyers notice of slow clients")
 	}
 	var r slowResult
-	outcome(t, &r, "flood", "--connections", "1500", "--turn", "1s", "--rate", "40", "--members", "100", "--idle", "100")
+	resultOf(t, &r, "flood", "--connections", "1500", "--turn", "1s", "--rate", "40", "--members", "100", "--idle", "100")
 	if want := 2 * (len(flood.Kinds) + 1); len(r.Turns) != want {
 		t.Fatalf("got %d turns, want %d", len(r.Turns), want)
 	}

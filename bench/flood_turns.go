@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/bench/judge"
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
 	"onsale/internal/testbed"
@@ -27,11 +28,13 @@ type flooded struct {
 	site   *testbed.Site
 	result *slowResult
 	next   int // buyer
+	// answers of all turns' buyers. All of them ended before the audit.
+	answers judge.Answers
 }
 
 const (
-	strangersFrom = "10.66.0.66"
-	slowSale      = "flood"
+	slowClientsAddress = "10.66.0.66"
+	floodSale          = "flood"
 )
 
 // Run measures, and prints what it has also where it is interrupted.
@@ -47,12 +50,12 @@ func (f *flooded) Run(ctx context.Context) error {
 	if err := process.AddNetworks(ctx, "10.66.0.0/16"); err != nil {
 		return err
 	}
+	f.result = &slowResult{outcome: newOutcome(ctx), Workers: runtime.NumCPU()}
+	f.result.Command = fmt.Sprintf("go run ./bench flood --connections %d --turn %v --rate %v --members %d --idle %d", f.Connections, f.Turn, f.Rate, f.Members, f.Idle)
 	var err error
 	if f.site, err = testbed.Start(ctx, testbed.Options{Nodes: 2, Allocators: 1, Binaries: f.Binaries, Progress: say, NodeArgs: []string{"--drain-delay", "0s"}}); err != nil {
 		return err
 	}
-	f.result = &slowResult{Command: fmt.Sprintf("go run ./bench flood --connections %d --turn %v --rate %v --members %d --idle %d", f.Connections, f.Turn, f.Rate, f.Members, f.Idle),
-		Machine: machine(), Commit: commit(ctx), Workers: runtime.NumCPU()}
 	err = f.measure(ctx)
 	if cerr := f.site.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
@@ -62,9 +65,7 @@ func (f *flooded) Run(ctx context.Context) error {
 	} else if err == nil {
 		f.judge(f.result)
 	}
-	f.result.print()
-	err = errors.Join(err, printJSON(f.result, f.JSON))
-	return ended(err, f.result.Interrupted, f.result.Faults, nil)
+	return f.conclude(f.result, err)
 }
 
 // measure has each kind of slow clients come without the ruleset, and then each with it.
@@ -73,7 +74,7 @@ func (f *flooded) measure(ctx context.Context) (err error) {
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("1100 65535"), 0o644); err != nil {
 		return err
 	}
-	d := adminapi.Definition{ID: slowSale, Title: "Flood", Currency: "EUR", Price: 4200, Total: 1_000_000, Limit: 1, HoldSeconds: 3600}
+	d := adminapi.Definition{ID: floodSale, Title: "Flood", Currency: "EUR", Price: 4200, Total: 1_000_000, Limit: 1, HoldSeconds: 3600}
 	if err := f.site.Open(ctx, d); err != nil {
 		return err
 	}
@@ -92,13 +93,11 @@ func (f *flooded) measure(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	found, err := operate.Audit(ctx, f.site.Stores(), slowSale, 0, zap.NewNop())
+	found, err := operate.Audit(ctx, f.site.Stores(), floodSale, 0, zap.NewNop())
 	if err != nil {
 		return err
 	}
-	for _, fault := range found.Faults {
-		f.result.Faults = append(f.result.Faults, "audit: "+fault)
-	}
+	f.result.Faults = append(f.result.Faults, judge.Faults(floodSale, judge.FromAudit(found), f.answers)...)
 	return nil
 }
 
@@ -108,7 +107,7 @@ func (f *flooded) everybody(ctx context.Context, ruleset bool) (err error) {
 	for _, m := range slices.Concat(f.site.Nodes, f.site.Allocators) {
 		gossip = append(gossip, m.Gossip)
 	}
-	if err := flood.ForgeMembers(strangersFrom, f.Members, gossip...); err != nil {
+	if err := flood.ForgeMembers(slowClientsAddress, f.Members, gossip...); err != nil {
 		return err
 	}
 	idle, err := flood.Idle(f.Idle, f.site.Allocators[0].Admin, f.site.Nodes[0].Admin)

@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/cheggaaa/pb/v3"
+	"github.com/mattn/go-isatty"
 	"go.uber.org/zap"
 
+	"onsale/bench/generator"
 	"onsale/internal/adminapi"
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
@@ -25,15 +27,14 @@ type headline struct {
 	Connections int     `default:"256" help:"Buyers at the same time."`
 	Rate        float64 `help:"Buyers a second, who come on schedule whatever the answers do (open loop); 0: as fast as they are answered (closed loop)."`
 	faults      `embed:""`
-	JSON        string `help:"File for the result." type:"path"`
-	HTML        string `help:"File for a page that opens offline: latencies, cost, and the stock of every node over time." type:"path"`
+	output      `embed:""`
 	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 	Keep        string `help:"Folder to keep data and logs in; without it they are removed." type:"path"`
 
 	begun func() // called when the first buyer comes, for tests; may be nil
 }
 
-const saleID = "headline"
+const benchSale = "headline"
 
 // Validate reports every fault at once, or nil.
 func (h *headline) Validate() error {
@@ -41,8 +42,8 @@ func (h *headline) Validate() error {
 	w.positive("--buyers", h.Buyers)
 	w.that(h.Tickets >= 1, "--tickets", h.Tickets, "at least 1")
 	w.positive("--nodes", h.Nodes)
-	w.positive("--connections", h.Connections)
-	w.that(h.Rate >= 0 && !math.IsInf(h.Rate, 0), "--rate", h.Rate, "buyers a second, or 0 for as fast as they are answered")
+	w.that(h.Connections >= 1 && h.Connections <= generator.MaxConnections, "--connections", h.Connections, fmt.Sprintf("1 to %d", generator.MaxConnections))
+	w.that(h.Rate >= 0 && h.Rate <= generator.MaxRate, "--rate", h.Rate, fmt.Sprintf("1 to %d buyers a second, or 0 for as fast as they are answered", generator.MaxRate))
 	h.validate(&w, h.Nodes)
 	w.programs(h.Binaries)
 	return errors.Join(w...)
@@ -50,93 +51,104 @@ func (h *headline) Validate() error {
 
 // Run starts the cluster, sells, and audits, also what an interrupted run sold.
 func (h *headline) Run(ctx context.Context) error {
-	if err := creatable(h.JSON, h.HTML); err != nil {
+	if err := h.prepare(); err != nil {
 		return err
 	}
+	origin := newOutcome(ctx)
 	c, err := testbed.Start(ctx, testbed.Options{Nodes: h.Nodes, Allocators: 1, Ledgers: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: say})
 	if err != nil {
 		return err
 	}
-	result, drain, err := h.sell(ctx, c)
+	r, err := h.sell(ctx, c, origin)
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
 	}
-	if result == nil {
+	if r == nil {
 		return err
 	}
-	err = errors.Join(err, printJSON(result, h.JSON))
-	if h.HTML != "" {
-		outlived, cancel := outliving(ctx)
-		defer cancel()
-		err = errors.Join(err, h.page(outlived, result, drain))
-	}
-	return ended(err, result.Interrupted, result.Faults, result.Unshown)
+	r.finish()
+	return errors.Join(err, h.publish(salePage{published{r}, r.page()}), r.err())
 }
 
 // sell runs the buyers and the faults side by side, and returns what came out,
 // also of a run that was interrupted.
-func (h *headline) sell(ctx context.Context, c *testbed.Site) (*result, *drainWatch, error) {
+func (h *headline) sell(ctx context.Context, c *testbed.Site, origin outcome) (*headlineResult, error) {
 	store, closeStore, err := connect(c.Redis.Addr())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer closeStore()
-	b, err := startBuyers(ctx, &load{
-		Front: c.Front(), Sale: saleID, Keys: filepath.Join(c.Dir, "keys.json"), Out: filepath.Join(c.Dir, "seen.json"),
-		Buyers: h.Buyers, Connections: h.Connections, Rate: h.Rate, Repeat: 10, Patience: 30 * time.Second,
-	})
+	say(fmt.Sprintf("signing %d tokens", h.Buyers))
+	g, err := generator.Start(ctx, filepath.Join(c.Dir, "keys.json"), h.Buyers)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer b.stop()
+	defer func() {
+		if err := g.Stop(); err != nil {
+			say("buyers: " + err.Error())
+		}
+	}()
 	m := newMeter(c)
-	story := newStory(h.faults, c, store, m, h.Tickets)
-	if err := story.open(ctx, adminapi.Definition{ID: saleID, Title: "Headline", Currency: "EUR", Price: 4200, Total: h.Tickets, HoldSeconds: 3600}); err != nil {
-		return nil, nil, err
+	script := newFaultScript(h.faults, c, store, m, h.Tickets)
+	if err := script.open(ctx, adminapi.Definition{ID: benchSale, Title: "Headline", Currency: "EUR", Price: 4200, Total: h.Tickets, HoldSeconds: 3600}); err != nil {
+		return nil, err
 	}
 	say(fmt.Sprintf("%d buyers come for %d tickets", h.Buyers, h.Tickets))
 	if err := settleMemory(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	story.start = time.Now()
-	if err := b.start(); err != nil {
-		return nil, nil, err
-	}
+	script.start = time.Now()
 	if h.begun != nil {
 		h.begun()
 	}
-	drain := drainWatch{start: story.start}
+	drain := drainWatch{start: script.start}
 	var serr error
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var watchers sync.WaitGroup
-	watchers.Go(func() { serr = story.tell(watching) })
-	watchers.Go(func() { story.lag.follow(watching, store) })
-	if h.HTML != "" {
-		watchers.Go(func() { drain.follow(watching, store) })
-	}
-	seen, err := b.finish(h.Buyers)
+	watchers.Go(func() { serr = script.run(watching) })
+	watchers.Go(func() { script.lag.follow(watching, store) })
+	watchers.Go(func() { drain.follow(watching, store) })
+	run, err := h.come(ctx, g, c)
 	interrupted := ctx.Err() != nil
 	cancel()
 	watchers.Wait()
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("buyers: %w", err), serr)
+	if err != nil && !errors.Is(err, generator.ErrStopped) || run.Visits == nil {
+		return nil, errors.Join(fmt.Errorf("buyers: %w", err), serr)
 	}
 	if serr != nil {
 		serr = fmt.Errorf("faults: %w", serr)
 	}
 	if interrupted {
-		story.unshown = nil // it was not given the time
+		script.unshown = nil // it was not given the time
 	}
 	outlived, cancelAudit := outliving(ctx)
 	defer cancelAudit()
-	r, err := h.audit(outlived, c, store, m, seen, story, interrupted)
-	return r, &drain, errors.Join(serr, err)
+	r, err := h.audit(outlived, c, store, m, run, script, interrupted, origin)
+	if r != nil {
+		r.nodes = drain.nodes
+	}
+	return r, errors.Join(serr, err)
+}
+
+// come has all buyers come, with a bar where a person watches. Of a run that ctx ends it returns
+// what was measured by then, and generator.ErrStopped.
+func (h *headline) come(ctx context.Context, g *generator.Process, c *testbed.Site) (generator.Run, error) {
+	progress := func(int64) {}
+	if isatty.IsTerminal(os.Stderr.Fd()) {
+		bar := pb.New(h.Buyers).SetWriter(os.Stderr).Start()
+		defer bar.Finish()
+		progress = func(done int64) { bar.SetCurrent(done) }
+	}
+	return g.Follow(ctx, generator.Order{
+		Addr: c.Front()[len("http://"):], Sale: benchSale, Requests: h.Buyers, Connections: h.Connections, Rate: h.Rate,
+		Timeout: 15 * time.Second, Patience: 30 * time.Second, Repeat: 10,
+	}, progress)
 }
 
 // connect makes a store of the bench's own, for watching and auditing.
 func connect(addr string) (*remotestock.Store, func() error, error) {
-	remotestock.SetLog(zap.NewNop()) // who calls hears of failures as errors
+	remotestock.SetLog(zap.NewNop()) // callers get failures as errors
 	config := remotestock.DefaultConfig(addr)
 	config.Call = 10 * time.Second // an audit reads everything at once
 	client, err := remotestock.Dial(config)
@@ -146,5 +158,5 @@ func connect(addr string) (*remotestock.Store, func() error, error) {
 	return remotestock.New(client, "bench", config, remotestock.Hooks{}, zap.NewNop()), client.Close, nil
 }
 
-// say tells a person what goes on; standard output is for results.
+// say informs a person of what goes on; standard output is for results.
 func say(what string) { fmt.Fprintln(os.Stderr, what) }

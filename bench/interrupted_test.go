@@ -71,10 +71,10 @@ func nothingIsLeft(t *testing.T, folder string) {
 }
 
 func TestInterruptedHeadlineKeepsWhatItMeasured(t *testing.T) {
-	var r result
+	var r headlineResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
 		return &headline{Buyers: 20000, Tickets: 15000, Nodes: 2, Connections: 32, Rate: 500, faults: faults{Kill: 1},
-			JSON: file, HTML: filepath.Join(t.TempDir(), "page.html"), Binaries: binaries, begun: begun}
+			output: output{JSON: file, HTML: filepath.Join(t.TempDir(), "page.html")}, Binaries: binaries, begun: begun}
 	})
 	if r.Sold == 0 || r.Sold >= r.Tickets || r.Answers["201"] < r.Sold || r.Unsold != 0 || r.GaveUp != 0 || r.LedgerSeconds <= 0 || r.Latency.P50 == 0 {
 		t.Errorf("got %+v, want some sold, acknowledged and audited", r)
@@ -83,10 +83,10 @@ func TestInterruptedHeadlineKeepsWhatItMeasured(t *testing.T) {
 
 // Redis is away when the run is interrupted: it comes back for the audit.
 func TestInterruptedWhileRedisIsAway(t *testing.T) {
-	var r result
+	var r headlineResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
 		return &headline{Buyers: 20000, Tickets: 600, Nodes: 2, Connections: 32, Rate: 500, faults: faults{RestartRedis: true, Outage: time.Minute},
-			JSON: file, Binaries: binaries, begun: begun}
+			output: output{JSON: file}, Binaries: binaries, begun: begun}
 	})
 	if r.Sold == 0 || len(r.Events) != 2 {
 		t.Errorf("got %d sold, and the events %v, want some and Redis back", r.Sold, r.Events)
@@ -97,9 +97,9 @@ func TestInterruptedOrdersKeepWhatTheyMeasured(t *testing.T) {
 	var r ordersResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
 		return &orders{Orders: 10000, Clients: 20, For: time.Minute, Hold: time.Minute, Nodes: 2, Ledgers: 2, KillEvery: time.Second,
-			Outage: 10 * time.Second, JSON: file, Binaries: binaries, begun: begun}
+			Outage: 10 * time.Second, output: output{JSON: file}, Binaries: binaries, begun: begun}
 	})
-	if r.Holds == 0 || r.Holds >= 10000 || r.Told["paid"] == 0 || r.LedgerKills == 0 || r.Books.Total == 0 {
+	if r.Holds == 0 || r.Holds >= 10000 || r.Answered["paid"] == 0 || r.LedgerKills == 0 || r.Books.Total == 0 {
 		t.Errorf("got %+v, want some holds, and the books", r)
 	}
 }
@@ -107,7 +107,7 @@ func TestInterruptedOrdersKeepWhatTheyMeasured(t *testing.T) {
 func TestInterruptedSoakKeepsWhatItMeasured(t *testing.T) {
 	var r soakResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
-		return &soak{For: time.Hour, Rate: 100, Clients: 20, Nodes: 2, KillEvery: 500 * time.Millisecond, JSON: file, Binaries: binaries, begun: begun}
+		return &soak{For: time.Hour, Rate: 100, Clients: 20, Nodes: 2, KillEvery: 500 * time.Millisecond, output: output{JSON: file}, Binaries: binaries, begun: begun}
 	})
 	if r.Holds == 0 || r.Kills["node"] == 0 || r.Books.Total == 0 || len(r.Growth) > 0 {
 		t.Errorf("got %+v, want some holds and kills, the books, and nothing said of growth", r)
@@ -117,7 +117,7 @@ func TestInterruptedSoakKeepsWhatItMeasured(t *testing.T) {
 func TestInterruptedConnectionsKeepWhatTheyMeasured(t *testing.T) {
 	var r map[string]any
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
-		return &connections{Count: 200, JSON: file, Binaries: binaries, begun: begun}
+		return &connections{Count: 200, output: output{JSON: file}, Binaries: binaries, begun: begun}
 	})
 	if r["seconds_to_connect"] == nil || r["node_memory_bytes_idle"] != nil || r["sold"] != nil {
 		t.Errorf("got %v, want the time to connect, and nothing that was not measured", r)
@@ -127,7 +127,7 @@ func TestInterruptedConnectionsKeepWhatTheyMeasured(t *testing.T) {
 func TestInterruptedScaleKeepsWhatItMeasured(t *testing.T) {
 	var r scaleResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
-		return &scale{Nodes: []int{1, 2}, PerNode: 16, Total: 32, Purchases: 500, JSON: file, Binaries: binaries, measured: begun}
+		return &scale{Nodes: []int{1, 2}, PerNode: 16, Total: 32, Purchases: 500, output: output{JSON: file}, Binaries: binaries, measured: begun}
 	})
 	if len(r.Rows) != 1 || r.Rows[0].Rate <= 0 {
 		t.Errorf("got %+v, want the one row that was measured", r.Rows)
@@ -137,7 +137,7 @@ func TestInterruptedScaleKeepsWhatItMeasured(t *testing.T) {
 func TestInterruptedRatiosKeepWhatTheyMeasured(t *testing.T) {
 	var r ratiosResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
-		return &ratios{Runs: 1000, Connections: 16, Requests: 1000, Purchases: 300, JSON: file, Binaries: binaries, measured: func(run int) {
+		return &ratios{Runs: 1000, Connections: 16, Requests: 1000, Purchases: 300, output: output{JSON: file}, Binaries: binaries, measured: func(run int) {
 			if run == 1 {
 				begun()
 			}

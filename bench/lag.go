@@ -22,7 +22,7 @@ type lagWatch struct {
 // seconds, and nothing beside what the nodes ask.
 func (w *lagWatch) follow(ctx context.Context, store *remotestock.Store) {
 	for ctx.Err() == nil {
-		if entries, _, now, err := store.Backlog(ctx, saleID); err == nil {
+		if entries, _, now, err := store.Backlog(ctx, benchSale); err == nil {
 			w.saw(entries, now)
 		}
 		sleep(ctx, 20*time.Millisecond)
@@ -54,7 +54,7 @@ func (w *lagWatch) since(hold, late sale.Instant) float64 {
 func awaitLedger(ctx context.Context, store *remotestock.Store) (sale.Instant, error) {
 	limit := time.Now().Add(time.Minute)
 	for {
-		entries, _, now, err := store.Backlog(ctx, saleID)
+		entries, _, now, err := store.Backlog(ctx, benchSale)
 		switch {
 		case err == nil && entries == 0:
 			return now, nil

@@ -34,7 +34,6 @@ type cli struct {
 	Flood       slowClients `cmd:"" help:"Have slow clients of one address take all connections of Nginx that they get, and measure what buyers notice; as root."`
 	Flooded     flooded     `cmd:"" hidden:"" help:"The same, in its network namespace."`
 	Slowly      slowly      `cmd:"" hidden:"" help:"The slow clients, as a process of its own."`
-	Load        load        `cmd:"" hidden:"" help:"The buyers, as a process of its own."`
 	Bare        bare        `cmd:"" hidden:"" help:"A bare fasthttp server that sends one fixed answer."`
 	Serve       serve       `cmd:"" hidden:"" help:"One strategy behind the buyers' routes, as a process of its own."`
 

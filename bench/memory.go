@@ -7,18 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settled is how much memory a measurement may take anew: about four times what
+// settledBytes is how much memory a measurement may take anew: about four times what
 // the busiest one does.
-const settled = 512 << 20
+const settledBytes = 512 << 20
 
 // settleMemory has the machine put real pages behind its free memory. A virtual
 // machine that hands free pages back to its host pays about ten times as much
 // for the first touch of a page as for a later one (14 µs for 1.6, seen here),
-// a third of what an order costs in Redis; so the cost of whoever came first
+// a third of what an order costs in Redis; so the cost of the strategy that came first
 // after an idle moment would be measured. It is done before every measurement,
 // for every contender alike.
 func settleMemory() error {
-	pages, err := unix.Mmap(-1, 0, settled, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+	pages, err := unix.Mmap(-1, 0, settledBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
 	if err != nil {
 		return fmt.Errorf("settling memory: %w", err)
 	}

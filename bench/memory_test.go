@@ -2,9 +2,10 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"testing"
 	"time"
+
+	"onsale/internal/testbed/process"
 )
 
 // PostgreSQL's memory is in the children that serve its connections.
@@ -14,12 +15,11 @@ func TestResidentMemoryCountsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	const size = 64 << 20
-	child := exec.Command("dd", "if=/dev/zero", "bs=64M", "count=1000000", "of=/dev/null")
-	if err := child.Start(); err != nil {
+	child, err := process.StartChild(t.Context(), "dd", process.ChildOptions{}, "dd", "if=/dev/zero", "bs=64M", "count=1000000", "of=/dev/null")
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer child.Wait()
-	defer child.Process.Kill()
+	defer child.Close()
 	for range 500 {
 		time.Sleep(10 * time.Millisecond)
 		with, err := resident(os.Getpid())

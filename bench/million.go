@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/redis/go-redis/v9"
 
 	"onsale/bench/generator"
+	"onsale/bench/judge"
+	"onsale/bench/report"
 	"onsale/internal/adminapi"
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
@@ -27,23 +28,20 @@ type million struct {
 	Connections int           `default:"64" help:"Connections of the buyers who come through the nodes."`
 	Rest        throttle.Rest `default:"3" help:"How long the audits rest after each piece that they read, as of onsale audit --rest."`
 	Nice        int           `default:"19" help:"Priority of the audits' own process, as of nice(1): elsewhere they would run on another machine."`
-	JSON        string        `help:"File for the result." type:"path"`
-	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+	output      `embed:""`
+	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
 	begun func() // called when the first ticket is about to be sold, for tests; may be nil
 }
 
 const millionSale = "million"
 
-// maxSlower is by how much audits may raise the p99 of buyers at half of the capacity.
-const maxSlower = 1.10
+// maxP99Ratio is by how much audits may raise the p99 of buyers at half of the capacity.
+const maxP99Ratio = 1.10
 
 // millionResult is what came out. Orders count tickets too: each is of one.
 type millionResult struct {
-	Command     string `json:"command"`
-	Machine     string `json:"machine"`
-	Commit      string `json:"commit"`
-	Interrupted bool   `json:"interrupted,omitempty"` // the figures are of the phases that were whole by then
+	outcome
 
 	Tickets      int64            `json:"tickets"`
 	Sold         int64            `json:"sold"`
@@ -58,10 +56,6 @@ type millionResult struct {
 	Ended        map[string]int   `json:"ended"`
 	Archived     float64          `json:"archived_seconds,omitempty"`
 	Memory       map[string]int64 `json:"memory_bytes"` // peak of Redis, of the ledger, and of each node
-
-	Missed  []string `json:"missed"`  // bounds, in words
-	Faults  []string `json:"faults"`  // every broken promise, in words
-	Unshown []string `json:"unshown"` // what was asked for and did not come to happen
 }
 
 // noticed is what buyers notice of audits, at half of the capacity.
@@ -96,8 +90,12 @@ func (m *million) Validate() error {
 
 // Run goes through all phases, and prints what it has also where it is interrupted.
 func (m *million) Run(ctx context.Context) error {
-	if err := creatable(m.JSON); err != nil {
+	if err := m.prepare(); err != nil {
 		return err
+	}
+	r := &millionResult{
+		outcome: newOutcome(ctx), Tickets: int64(m.Tickets), Ended: map[string]int{}, Memory: map[string]int64{},
+		SoldBy: "group commit in the bench's process, and the nodes behind Nginx",
 	}
 	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: m.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
@@ -105,10 +103,7 @@ func (m *million) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &millionResult{
-		Command: command(), Machine: machine(), Commit: commit(ctx), Tickets: int64(m.Tickets), Ended: map[string]int{}, Memory: map[string]int64{},
-		Favoured: favour(c.Redis.Pid()) == nil, SoldBy: "group commit in the bench's process, and the nodes behind Nginx",
-	}
+	r.Favoured = favour(c.Redis.Pid()) == nil
 	err = m.on(ctx, c, r)
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
@@ -117,12 +112,7 @@ func (m *million) Run(ctx context.Context) error {
 		r.Unshown, err = nil, nil // it was not given the time
 	}
 	r.judge()
-	r.print()
-	err = errors.Join(err, printJSON(r, m.JSON))
-	if len(r.Missed) > 0 {
-		err = errors.Join(err, fmt.Errorf("beyond the bound: %s", strings.Join(r.Missed, "; ")))
-	}
-	return ended(err, r.Interrupted, r.Faults, r.Unshown)
+	return m.conclude(r, err)
 }
 
 // milestones are the run's parts, in order.
@@ -133,8 +123,8 @@ type milestones struct {
 	store   *remotestock.Store
 	watch   *slowWatch
 	direct  *claims
-	sold    int             // through the group commit, so far
-	acks    []generator.Ack // of everybody
+	sold    int           // through the group commit, so far
+	answers judge.Answers // of everybody
 	result  *millionResult
 }
 
@@ -223,9 +213,6 @@ func (r *millionResult) judge() {
 		if r.Sold != r.Tickets {
 			r.Faults = append(r.Faults, fmt.Sprintf("sold %d of %d", r.Sold, r.Tickets))
 		}
-		if r.Acknowledged > r.Sold {
-			r.Faults = append(r.Faults, fmt.Sprintf("%d orders were acknowledged and %d are there", r.Acknowledged, r.Sold))
-		}
 	}
 	for _, a := range all {
 		for _, f := range a.Faults {
@@ -237,31 +224,26 @@ func (r *millionResult) judge() {
 	}
 }
 
-func (r *millionResult) print() {
-	t := newTable(os.Stderr)
-	t.AppendHeader(table.Row{"phase", "s", "longest Redis call", "longest trivial call, ms", "Redis waited for a core, s"})
+func (r *millionResult) show() report.Sheet {
+	phases := report.Table{Head: []string{"phase", "s", "longest Redis call", "longest trivial call, ms", "Redis waited for a core, s"}}
 	for _, p := range r.Phases {
-		t.AppendRow(table.Row{p.Name, fmt.Sprintf("%.1f", p.Seconds), p.longest(), fmt.Sprintf("%.1f", p.Trivial), fmt.Sprintf("%.1f", p.Waited)})
+		phases.Add(p.Name, fmt.Sprintf("%.1f", p.Seconds), p.longest(), fmt.Sprintf("%.1f", p.Trivial), fmt.Sprintf("%.1f", p.Waited))
 	}
-	t.Render()
-	t = newTable(os.Stderr)
-	t.AppendHeader(table.Row{"what", "figure"})
+	t := report.Table{Head: []string{"what", "figure"}}
+	t.Add("sold", fmt.Sprintf("%d of %d, %d acknowledged", r.Sold, r.Tickets, r.Acknowledged))
 	mib := func(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
 	for _, a := range r.Audits {
-		t.AppendRow(table.Row{fmt.Sprintf("audit of %d orders while selling", a.Orders), fmt.Sprintf("%.1f s, %.1f s of CPU, %s", a.Seconds, a.CPU, mib(a.Memory))})
+		t.Add(fmt.Sprintf("audit of %d orders while selling", a.Orders), fmt.Sprintf("%.1f s, %.1f s of CPU, %s", a.Seconds, a.CPU, mib(a.Memory)))
 	}
 	if b := r.Buyers; b != nil {
-		t.AppendRow(table.Row{fmt.Sprintf("p99 of buyers at %.0f a second, half of the capacity at most", b.Rate), fmt.Sprintf("%.2f ms without audits, %.2f ms with: %.2f × (%.2f … %.2f), want ≤ %.2f",
-			median(b.Without), median(b.With), b.Ratio.Value, b.Ratio.Low, b.Ratio.High, b.Ratio.Bound)})
+		t.Add(fmt.Sprintf("p99 of buyers at %.0f a second, half of the capacity at most", b.Rate), fmt.Sprintf("%.2f ms without audits, %.2f ms with: %.2f × (%.2f … %.2f), want ≤ %.2f",
+			median(b.Without), median(b.With), b.Ratio.Value, b.Ratio.Low, b.Ratio.High, b.Ratio.Bound))
 	}
 	if w := r.Reconciled; w != nil {
-		t.AppendRow(table.Row{fmt.Sprintf("Redis came back without %d orders", w.Lost), fmt.Sprintf("noticed after %.1f s, selling after %.1f s, ledger %s", w.Noticed, w.Selling, mib(w.Memory))})
+		t.Add(fmt.Sprintf("Redis came back without %d orders", w.Lost), fmt.Sprintf("noticed after %.1f s, selling after %.1f s, ledger %s", w.Noticed, w.Selling, mib(w.Memory)))
 	}
-	for name, n := range r.Memory {
-		t.AppendRow(table.Row{"peak memory of " + name, mib(n)})
+	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
+		t.Add("peak memory of "+name, mib(r.Memory[name]))
 	}
-	for _, m := range r.Missed {
-		t.AppendRow(table.Row{"MISSED", m})
-	}
-	t.Render()
+	return r.sheet("A large sale, audited, lost, reconciled and archived", phases, t)
 }

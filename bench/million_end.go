@@ -16,8 +16,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// enders is how many payments and cancels are under way at the same time.
-const enders = 64
+// endingsAtOnce is how many payments and cancels are under way at the same time.
+const endingsAtOnce = 64
 
 // end closes the sale, pays every second order, and cancels the others.
 func (s *milestones) end(ctx context.Context) error {
@@ -28,18 +28,18 @@ func (s *milestones) end(ctx context.Context) error {
 	defer stop(nil)
 	var next, paid, cancelled atomic.Int64
 	var group sync.WaitGroup
-	for range enders {
+	for range endingsAtOnce {
 		group.Go(func() {
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= len(s.acks) {
+				if i >= len(s.answers.Acks) {
 					return
 				}
 				count := &cancelled
 				if i%2 == 0 {
 					count = &paid
 				}
-				if err := s.endOne(ctx, i%2 == 0, s.acks[i]); err != nil {
+				if err := s.endOne(ctx, i%2 == 0, s.answers.Acks[i]); err != nil {
 					stop(err)
 					return
 				}

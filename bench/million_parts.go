@@ -12,16 +12,17 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"onsale/bench/generator"
+	"onsale/bench/judge"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
 
-// through: one of so many tickets is kept for buyers who come through the nodes.
-const through = 4
+// throughNodesShare: one of so many tickets is kept for buyers who come through the nodes.
+const throughNodesShare = 4
 
 // acknowledge notes an order that the group commit was granted.
 func (s *milestones) acknowledge(o sale.Order) {
-	s.acks = append(s.acks, generator.Ack{Buyer: string(o.Buyer), Order: string(o.ID)})
+	s.answers.Acks = append(s.answers.Acks, generator.Ack{Buyer: string(o.Buyer), Order: string(o.ID)})
 	s.result.Acknowledged++
 }
 
@@ -50,8 +51,8 @@ func (s *milestones) sellAudited(ctx context.Context) error {
 // compareBuyers has buyers come through Nginx and the nodes, at half of what they can be
 // served at, with audits and without.
 func (s *milestones) compareBuyers(ctx context.Context) error {
-	trial := s.Tickets / through / 8
-	rest := s.Tickets/through - trial
+	trial := s.Tickets / throughNodesShare / 8
+	rest := s.Tickets/throughNodesShare - trial
 	g, err := generator.Start(ctx, filepath.Join(s.cluster.Dir, "keys.json"), trial+rest)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (s *milestones) compareBuyers(ctx context.Context) error {
 			}
 		}
 	}
-	b.Ratio = ratioOf("p99 of buyers with audits : without", b.With, b.Without, maxSlower, false)
+	b.Ratio = ratioOf("p99 of buyers with audits : without", b.With, b.Without, maxP99Ratio, false)
 	s.result.Buyers = b
 	return nil
 }
@@ -112,7 +113,7 @@ func (s *milestones) turn(ctx context.Context, g *generator.Process, o *generato
 func (s *milestones) come(ctx context.Context, g *generator.Process, o *generator.Order) (generator.Run, error) {
 	run, err := g.Run(ctx, *o)
 	o.First += o.Requests
-	s.acks = append(s.acks, run.Acks...)
+	s.answers = s.answers.And(judge.FromRun(run))
 	s.result.Acknowledged += int64(len(run.Acks))
 	if err == nil && len(run.Acks) == 0 {
 		err = fmt.Errorf("no buyer got an order: answers %v, errors %v", run.Statuses, run.Errors)
@@ -225,7 +226,7 @@ func (s *milestones) sellRest(ctx context.Context) error {
 	if err := s.settled(ctx, millionSale); err != nil {
 		return err
 	}
-	a, err := s.audit(ctx, s.cluster)
+	a, err := s.auditAll(ctx, s.cluster, s.answers)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"onsale/bench/report"
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
 	"onsale/internal/remotestock"
@@ -18,7 +20,7 @@ import (
 )
 
 // orders takes holds through every end that they can have, while ledgers are
-// killed and PostgreSQL is away, and compares what each client was told with
+// killed and PostgreSQL is away, and compares what each client was answered with
 // Redis and with the ledger.
 type orders struct {
 	Orders    int           `default:"10000" help:"Holds made, and then paid, cancelled, left to expire or refunded at random."`
@@ -29,32 +31,26 @@ type orders struct {
 	Ledgers   int           `default:"2" help:"Ledgers; one of them is killed (SIGKILL) again and again, and replaced."`
 	KillEvery time.Duration `default:"3s" help:"Time between kills."`
 	Outage    time.Duration `default:"10s" help:"How long PostgreSQL is stopped, from a third of the run on."`
-	JSON      string        `help:"File for the result." type:"path"`
-	Binaries  string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
-	Keep      string        `help:"Folder to keep data and logs in; without it they are removed." type:"path"`
+	output    `embed:""`
+	Binaries  string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+	Keep      string `help:"Folder to keep data and logs in; without it they are removed." type:"path"`
 
 	begun func() // called when the first client comes, for tests; may be nil
 }
 
 // ordersResult is what came out.
 type ordersResult struct {
-	Command string `json:"command"`
-	Machine string `json:"machine"`
-	Commit  string `json:"commit"`
-
-	Interrupted   bool           `json:"interrupted,omitempty"` // the figures are of the holds made by then, some of them not ended
+	outcome
 	Holds         int            `json:"holds"`
-	Told          map[string]int `json:"told"`            // orders by the last state that their client was told
+	Answered      map[string]int `json:"answered"`        // orders by the last state that their client was answered
 	Reasons       map[string]int `json:"refunds_due"`     // payments that bought nothing, by reason
 	InOutage      int            `json:"holds_in_outage"` // made while PostgreSQL was away
 	LedgerKills   int            `json:"ledger_kills"`
 	Lost          int            `json:"lost"`                     // orders that the ledger does not have, or live ones that Redis does not
-	Contradicted  int            `json:"contradicted"`             // orders whose state is not what the client was told
+	Contradicted  int            `json:"contradicted"`             // orders whose state is not what the client was answered
 	LedgerSeconds float64        `json:"ledger_seconds,omitempty"` // from the last hold's end until the ledger had everything
 	Books         books          `json:"books,omitzero"`
 	Seconds       float64        `json:"seconds"`
-	Faults        []string       `json:"faults"`  // every broken promise, in words
-	Unshown       []string       `json:"unshown"` // what was asked for and did not come to happen
 }
 
 // books are the sale's counters, in Redis.
@@ -80,35 +76,35 @@ func (o *orders) Validate() error {
 	return errors.Join(w...)
 }
 
-// Run starts the cluster, lets the clients loose, and audits, also what was told
+// Run starts the cluster, lets the clients loose, and audits, also what was answered
 // until an interruption.
 func (o *orders) Run(ctx context.Context) error {
-	if err := creatable(o.JSON); err != nil {
+	if err := o.prepare(); err != nil {
 		return err
 	}
+	origin := newOutcome(ctx)
 	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: o.Nodes, Allocators: 1, Ledgers: o.Ledgers, Binaries: o.Binaries, Dir: o.Keep, Progress: say,
 	})
 	if err != nil {
 		return err
 	}
-	r, err := o.run(ctx, c)
+	r, err := o.run(ctx, c, origin)
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
 	}
 	if r == nil {
 		return err
 	}
-	err = errors.Join(err, printJSON(r, o.JSON))
-	return ended(err, r.Interrupted, r.Faults, r.Unshown)
+	return o.conclude(r, err)
 }
 
-func (o *orders) run(ctx context.Context, c *testbed.Site) (*ordersResult, error) {
-	d := adminapi.Definition{ID: saleID, Title: "Orders", Currency: "EUR", Price: 4200, Total: int64(o.Orders), Limit: 4, HoldSeconds: o.Hold.Seconds()}
+func (o *orders) run(ctx context.Context, c *testbed.Site, origin outcome) (*ordersResult, error) {
+	d := adminapi.Definition{ID: benchSale, Title: "Orders", Currency: "EUR", Price: 4200, Total: int64(o.Orders), Limit: 4, HoldSeconds: o.Hold.Seconds()}
 	if err := c.Open(ctx, d); err != nil {
 		return nil, err
 	}
-	crowd, err := newCrowd(c, o.Clients, o.Orders, float64(o.Orders)/o.For.Seconds(), o.Hold)
+	clients, err := newClients(c, o.Clients, o.Orders, float64(o.Orders)/o.For.Seconds(), o.Hold)
 	if err != nil {
 		return nil, err
 	}
@@ -117,27 +113,42 @@ func (o *orders) run(ctx context.Context, c *testbed.Site) (*ordersResult, error
 		o.begun()
 	}
 	begin := time.Now()
-	troubles, end := context.WithCancel(ctx)
+	failures, end := context.WithCancel(ctx)
 	defer end()
-	var trouble sync.WaitGroup
+	var failing sync.WaitGroup
 	var kills int
 	var killErr, outageErr error
-	trouble.Go(func() { kills, killErr = o.killLedgers(troubles, c) })
-	trouble.Go(func() { outageErr = o.stopPostgres(troubles, c, crowd) })
-	crowd.run(ctx, o.Clients)
+	failing.Go(func() { kills, killErr = o.killLedgers(failures, c) })
+	failing.Go(func() { outageErr = o.stopPostgres(failures, c, clients) })
+	clients.run(ctx, o.Clients)
 	interrupted := ctx.Err() != nil
 	end()
-	trouble.Wait()
+	failing.Wait()
 	r := &ordersResult{
-		Command: command(), Machine: machine(), Commit: commit(context.WithoutCancel(ctx)), Interrupted: interrupted, Holds: len(crowd.told), Told: map[string]int{},
-		Reasons: crowd.reasons, InOutage: crowd.inOutage, LedgerKills: kills,
+		outcome: origin, Holds: len(clients.answered), Answered: map[string]int{},
+		Reasons: clients.reasons, InOutage: clients.inOutage, LedgerKills: kills,
 	}
-	err = o.compare(ctx, c, crowd, r)
+	r.Interrupted = interrupted
+	err = o.compare(ctx, c, clients, r)
 	r.Seconds = time.Since(begin).Seconds()
 	if err == nil {
 		o.judge(r)
 	}
 	return r, errors.Join(killErr, outageErr, err)
+}
+
+func (r *ordersResult) show() report.Sheet {
+	t := report.Table{Head: []string{"what", "figure"}}
+	t.Add("holds", fmt.Sprintf("%d in %.1f s, %d of them while PostgreSQL was away", r.Holds, r.Seconds, r.InOutage))
+	for _, state := range slices.Sorted(maps.Keys(r.Answered)) {
+		t.Add("orders "+state, r.Answered[state])
+	}
+	t.Add("refunds due, by reason", fmt.Sprint(r.Reasons))
+	t.Add("ledgers killed", r.LedgerKills)
+	t.Add("orders lost, contradicted", fmt.Sprintf("%d, %d", r.Lost, r.Contradicted))
+	t.Add("ledger done after the last hold", fmt.Sprintf("%.2f s", r.LedgerSeconds))
+	t.Add("stock", fmt.Sprintf("%d in all: %d remaining, %d held, %d paid", r.Books.Total, r.Books.Remaining, r.Books.Held, r.Books.Paid))
+	return r.sheet("Orders, while ledgers and PostgreSQL die", t)
 }
 
 // killLedgers kills one ledger after the other, and starts it again, as a
@@ -159,7 +170,7 @@ func (o *orders) killLedgers(ctx context.Context, c *testbed.Site) (kills int, e
 }
 
 // stopPostgres takes PostgreSQL away for the outage.
-func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *crowd) error {
+func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *clients) error {
 	if o.Outage == 0 {
 		return nil
 	}
@@ -181,9 +192,9 @@ func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *cro
 }
 
 // compare waits until every hold has ended and the ledger is done, and puts
-// what was told beside what is kept. It does not wait for the holds of an
+// what was answered beside what is kept. It does not wait for the holds of an
 // interrupted run: those left to expire may be held yet.
-func (o *orders) compare(ctx context.Context, c *testbed.Site, clients *crowd, r *ordersResult) error {
+func (o *orders) compare(ctx context.Context, c *testbed.Site, clients *clients, r *ordersResult) error {
 	store, closeStore, err := connect(c.Redis.Addr())
 	if err != nil {
 		return err
@@ -204,7 +215,7 @@ func (o *orders) compare(ctx context.Context, c *testbed.Site, clients *crowd, r
 	if !r.Interrupted {
 		r.LedgerSeconds = time.Since(last).Seconds()
 	}
-	a, err := operate.Audit(ctx, c.Stores(), saleID, 0, zap.NewNop())
+	a, err := operate.Audit(ctx, c.Stores(), benchSale, 0, zap.NewNop())
 	if err != nil {
 		return err
 	}
@@ -217,7 +228,7 @@ func (o *orders) compare(ctx context.Context, c *testbed.Site, clients *crowd, r
 func (o *orders) awaitEnds(ctx context.Context, store *remotestock.Store) error {
 	say("all holds are made; waiting for the last to end")
 	for end := time.Now().Add(o.Hold + 30*time.Second); ; {
-		survey, err := store.Survey(ctx, saleID)
+		survey, err := store.Survey(ctx, benchSale)
 		if err == nil && survey.Counters.Held == 0 {
 			return nil
 		}
@@ -233,7 +244,7 @@ func (o *orders) awaitEnds(ctx context.Context, store *remotestock.Store) error 
 // judge lists what breaks a promise, and what the run should have shown and did not.
 func (o *orders) judge(r *ordersResult) {
 	if r.Lost > 0 || r.Contradicted > 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("%d orders were lost and %d contradict what was told, want none", r.Lost, r.Contradicted))
+		r.Faults = append(r.Faults, fmt.Sprintf("%d orders were lost and %d contradict what was answered, want none", r.Lost, r.Contradicted))
 	}
 	if r.Books.Held != 0 && !r.Interrupted || !sale.Counters(r.Books).Conserved() {
 		r.Faults = append(r.Faults, fmt.Sprintf("the books are %+v, want nothing held and the stock conserved", r.Books))
@@ -243,7 +254,7 @@ func (o *orders) judge(r *ordersResult) {
 		return // it was not given the time
 	}
 	for _, state := range []sale.State{sale.StatePaid, sale.StateExpired, sale.StateCancelled, sale.StateRefunded} {
-		if r.Told[string(state)] == 0 {
+		if r.Answered[string(state)] == 0 {
 			r.Unshown = append(r.Unshown, fmt.Sprintf("no order was %s: use more --orders", state))
 		}
 	}

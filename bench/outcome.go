@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"onsale/internal/testbed"
 )
@@ -23,10 +19,10 @@ var (
 )
 
 // ended is the error of a run that ended so, nil for one that was whole and
-// clean. A broken promise and a thing that never came to happen are told apart:
+// clean. A broken promise and a thing that never happened are different errors:
 // the first is this project's fault, the second asks for another command line.
-func ended(err error, interrupted bool, faults, unshown []string) error {
-	errs := []error{err}
+func ended(interrupted bool, faults, unshown []string) error {
+	var errs []error
 	if interrupted {
 		errs = append(errs, errInterrupted)
 	}
@@ -39,57 +35,28 @@ func ended(err error, interrupted bool, faults, unshown []string) error {
 	return errors.Join(errs...)
 }
 
-// afterwards is how long an audit may take once its run is over.
-const afterwards = 2 * time.Minute
+// auditTimeout is how long an audit may take once its run is over.
+const auditTimeout = 2 * time.Minute
 
 // outliving is a context for what has to happen after an interruption too: the
 // audit of what was sold until then.
 func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	return context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
 }
 
-// creatable makes the files that are named, so that a path that can't be
-// written is found before the run and not after it. What a file holds stays.
-func creatable(files ...string) error {
-	var errs []error
-	for _, name := range files {
-		if name == "" {
-			continue
-		}
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
-		if err == nil {
-			err = f.Close()
-		}
-		errs = append(errs, err)
+// childGrace is how long a child process may take to write what it measured, once it is asked to
+// stop: no request waits longer than 15 seconds for its answer.
+const childGrace = 30 * time.Second
+
+// sleep returns after so long, or when ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
-	return errors.Join(errs...)
 }
 
-// printJSON prints a result, and saves it where asked. It prints first: a disk
-// that is full by then takes nothing away.
-func printJSON(result any, file string) error {
-	raw, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return err
-	}
-	raw = append(raw, '\n')
-	_, err = os.Stdout.Write(raw)
-	if file != "" {
-		err = errors.Join(err, os.WriteFile(file, raw, 0o644))
-	}
-	return err
-}
-
-// newTable is a table whose headers stay as they are written: upper case would
-// change units.
-func newTable(to *os.File) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(to)
-	t.Style().Format.Header = text.FormatDefault
-	return t
-}
-
-// wants collects what is wrong with a command line, so that all of it is told at once.
+// wants collects what is wrong with a command line, so that all of it is reported at once.
 type wants []error
 
 // that notes a flag whose value is not what is wanted.

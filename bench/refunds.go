@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"onsale/bench/generator"
+	"onsale/bench/report"
 	"onsale/internal/testbed"
 )
 
@@ -23,8 +20,8 @@ type refunds struct {
 	Rate        float64       `default:"500" help:"Purchases a second, each due on schedule."`
 	Connections int           `default:"64" help:"Connections of the buyers."`
 	Page        int           `default:"100" help:"Refunds on a page, at most 1000."`
-	JSON        string        `help:"File for the result." type:"path"`
-	Binaries    string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+	output      `embed:""`
+	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
 	begun func() // called when the first ticket is about to be sold, for tests; may be nil
 }
@@ -33,11 +30,8 @@ const refundsSale = "refunds"
 
 // refundsResult is what came out.
 type refundsResult struct {
-	Command     string `json:"command"`
-	Machine     string `json:"machine"`
-	Commit      string `json:"commit"`
-	Interrupted bool   `json:"interrupted,omitempty"` // the figures are of the turns that were whole by then
-	Favoured    bool   `json:"redis_has_precedence"`  // over all other processes, so that its calls take their own time
+	outcome
+	Favoured bool `json:"redis_has_precedence"` // over all other processes, so that its calls take their own time
 
 	Payments int       `json:"payments"`
 	Filling  float64   `json:"seconds_to_fill"`
@@ -47,10 +41,6 @@ type refundsResult struct {
 	Ratio    *ratio    `json:"ratio,omitempty"`
 	Walks    []walk    `json:"walks"` // of turns with the operator
 	Turns    *stretch  `json:"turns,omitempty"`
-
-	Missed  []string `json:"missed"`  // bounds, in words
-	Faults  []string `json:"faults"`  // every broken promise, in words
-	Unshown []string `json:"unshown"` // what was asked for and did not come to happen
 }
 
 // walk is what an operator read in one turn, page after page and from the first page again.
@@ -67,7 +57,7 @@ func (f *refunds) Validate() error {
 	w.positive("--payments", f.Payments)
 	w.positive("--pairs", f.Pairs)
 	w.that(f.Turn > 0, "--turn", f.Turn, "more than 0")
-	w.that(f.Rate > 0 && f.Rate <= maxRate, "--rate", f.Rate, fmt.Sprintf("more than 0 purchases a second, and at most %d", maxRate))
+	w.that(f.Rate > 0 && f.Rate <= maxRatePerSecond, "--rate", f.Rate, fmt.Sprintf("more than 0 purchases a second, and at most %d", maxRatePerSecond))
 	w.that(f.Connections >= 1 && f.Connections <= generator.MaxConnections, "--connections", f.Connections, fmt.Sprintf("1 to %d", generator.MaxConnections))
 	w.that(f.Page >= 1 && f.Page <= 1000, "--page", f.Page, "1 to 1000")
 	w.programs(f.Binaries)
@@ -76,16 +66,17 @@ func (f *refunds) Validate() error {
 
 // Run measures, and prints what it has also where it is interrupted.
 func (f *refunds) Run(ctx context.Context) error {
-	if err := creatable(f.JSON); err != nil {
+	if err := f.prepare(); err != nil {
 		return err
 	}
+	r := &refundsResult{outcome: newOutcome(ctx)}
 	c, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: f.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
 	})
 	if err != nil {
 		return err
 	}
-	r := &refundsResult{Command: command(), Machine: machine(), Commit: commit(ctx), Favoured: favour(c.Redis.Pid()) == nil}
+	r.Favoured = favour(c.Redis.Pid()) == nil
 	err = f.on(ctx, c, r)
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
@@ -95,12 +86,7 @@ func (f *refunds) Run(ctx context.Context) error {
 	} else if err == nil {
 		r.judge(f)
 	}
-	r.print()
-	err = errors.Join(err, printJSON(r, f.JSON))
-	if len(r.Missed) > 0 {
-		err = errors.Join(err, fmt.Errorf("beyond the bound: %s", strings.Join(r.Missed, "; ")))
-	}
-	return ended(err, r.Interrupted, r.Faults, r.Unshown)
+	return f.conclude(r, err)
 }
 
 // judge puts the figures beside what they may be.
@@ -120,22 +106,18 @@ func (r *refundsResult) judge(f *refunds) {
 	}
 }
 
-func (r *refundsResult) print() {
-	t := newTable(os.Stderr)
-	t.AppendHeader(table.Row{"what", "figure"})
-	t.AppendRow(table.Row{"payments, all due", fmt.Sprintf("%d in %.0f s", r.Payments, r.Filling)})
+func (r *refundsResult) show() report.Sheet {
+	t := report.Table{Head: []string{"what", "figure"}}
+	t.Add("payments, all due", fmt.Sprintf("%d in %.0f s", r.Payments, r.Filling))
 	if r.Ratio != nil {
-		t.AppendRow(table.Row{"p99 of buyers", fmt.Sprintf("%.2f ms without the operator, %.2f ms with: %.2f × (%.2f … %.2f), want ≤ %.2f",
-			median(r.Without), median(r.With), r.Ratio.Value, r.Ratio.Low, r.Ratio.High, r.Ratio.Bound)})
+		t.Add("p99 of buyers", fmt.Sprintf("%.2f ms without the operator, %.2f ms with: %.2f × (%.2f … %.2f), want ≤ %.2f",
+			median(r.Without), median(r.With), r.Ratio.Value, r.Ratio.Low, r.Ratio.High, r.Ratio.Bound))
 	}
 	for _, w := range r.Walks {
-		t.AppendRow(table.Row{"the operator, a turn", fmt.Sprintf("%d pages in %.1f s, %d whole lists, slowest page %.1f ms", w.Pages, w.Seconds, w.Whole, w.Slowest)})
+		t.Add("the operator, a turn", fmt.Sprintf("%d pages in %.1f s, %d whole lists, slowest page %.1f ms", w.Pages, w.Seconds, w.Whole, w.Slowest))
 	}
 	if r.Turns != nil {
-		t.AppendRow(table.Row{"longest Redis call", r.Turns.longest()})
+		t.Add("longest Redis call", r.Turns.longest())
 	}
-	for _, m := range r.Missed {
-		t.AppendRow(table.Row{"MISSED", m})
-	}
-	t.Render()
+	return r.sheet("An operator who pages through refunds while buyers come", t)
 }

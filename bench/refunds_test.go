@@ -18,7 +18,7 @@ func TestRefundsArePagedWhileBuyersCome(t *testing.T) {
 
 func TestJudgeOfRefunds(t *testing.T) {
 	good := func() refundsResult {
-		return refundsResult{Payments: 9, Walks: []walk{{}, {Whole: 1}}, Ratio: &ratio{Value: 1.1, Bound: maxSlower}}
+		return refundsResult{Payments: 9, Walks: []walk{{}, {Whole: 1}}, Ratio: &ratio{Value: 1.1, Bound: maxP99Ratio}}
 	}
 	f := &refunds{Payments: 9}
 	r := good()

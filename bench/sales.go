@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"onsale/bench/report"
 	"onsale/internal/testbed"
 )
 
@@ -17,21 +20,18 @@ type sales struct {
 	Creators  int           `default:"16" help:"Creations at the same time; each waits until the ledger has recorded its sale."`
 	Rate      float64       `default:"100" help:"Purchases a second while it sells, over all hot sales."`
 	For       time.Duration `default:"20s" help:"How long it idles, and how long it sells, for the measurement."`
-	Settle    time.Duration `default:"25s" help:"How long nothing happens before it idles, so that every sale is cold and has had its turn."`
+	Settle    time.Duration `default:"65s" help:"How long nothing happens before it idles, so that every sale is cold and has had its turn. Nodes look at 100 of them a second: with more than 5,000 sales, raise it."`
 	Openings  int           `default:"5" help:"Sales that are opened then, each timed until every node sells it."`
 	Returns   int           `default:"3" help:"Sold-out cold sales to which a ticket returns, each timed until it is on sale through Nginx."`
 	RedisMost float64       `default:"5" help:"Percent of a core that Redis may take while all sales idle."`
 	NodeMost  float64       `default:"1" help:"The same of a node."`
-	JSON      string        `help:"File for the result." type:"path"`
-	Binaries  string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+	output    `embed:""`
+	Binaries  string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 }
 
 // salesResult is what came out.
 type salesResult struct {
-	Command     string `json:"command"`
-	Machine     string `json:"machine"`
-	Commit      string `json:"commit"`
-	Interrupted bool   `json:"interrupted,omitempty"` // the figures are of what was done by then
+	outcome
 
 	Created       int                `json:"created"`
 	CreateSeconds float64            `json:"create_seconds"`
@@ -45,15 +45,13 @@ type salesResult struct {
 	Answers       map[string]int     `json:"answers"`          // to purchases, by status
 	Opened        []float64          `json:"opened_seconds"`   // from a creation's answer until every node has sold a ticket
 	Returned      []float64          `json:"returned_seconds"` // from a cancellation's answer until the ticket is sold again
-	Faults        []string           `json:"faults"`           // every broken promise, in words
-	Unshown       []string           `json:"unshown"`          // what was asked for and did not come to happen
 }
 
 // What a sale that an operator opens, and a ticket that returns to a sold-out one, may take. P4
 // allows "sold out" to be three seconds old.
 const (
-	openedMost   = 1.0
-	returnedMost = 3.0
+	maxOpenedSeconds   = 1.0
+	maxReturnedSeconds = 3.0
 )
 
 // Validate reports every fault at once, or nil.
@@ -63,7 +61,7 @@ func (s *sales) Validate() error {
 	w.that(s.Hot >= 1 && s.Hot <= s.Sales, "--hot", s.Hot, "at least 1, and at most as many as --sales")
 	w.positive("--nodes", s.Nodes)
 	w.that(s.Creators >= 1 && s.Creators <= 64, "--creators", s.Creators, "1 to 64")
-	w.that(s.Rate > 0 && s.Rate <= maxRate, "--rate", s.Rate, fmt.Sprintf("more than 0 purchases a second, and at most %d", maxRate))
+	w.that(s.Rate > 0 && s.Rate <= maxRatePerSecond, "--rate", s.Rate, fmt.Sprintf("more than 0 purchases a second, and at most %d", maxRatePerSecond))
 	w.that(s.For >= time.Second, "--for", s.For, "at least 1s")
 	w.that(s.Settle >= 0, "--settle", s.Settle, "not less than 0")
 	w.that(s.Openings >= 0, "--openings", s.Openings, "0 or more")
@@ -76,14 +74,15 @@ func (s *sales) Validate() error {
 
 // Run measures, and judges what it measured.
 func (s *sales) Run(ctx context.Context) error {
-	if err := creatable(s.JSON); err != nil {
+	if err := s.prepare(); err != nil {
 		return err
 	}
+	origin := newOutcome(ctx)
 	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 1, Binaries: s.Binaries, Progress: say})
 	if err != nil {
 		return err
 	}
-	m := newMarket(s, c)
+	m := newMarket(s, c, origin)
 	err = m.run(ctx)
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
@@ -94,8 +93,22 @@ func (s *sales) Run(ctx context.Context) error {
 	} else {
 		s.judge(m.result)
 	}
-	err = errors.Join(err, printJSON(m.result, s.JSON))
-	return ended(err, m.result.Interrupted, m.result.Faults, m.result.Unshown)
+	return s.conclude(m.result, err)
+}
+
+func (r *salesResult) show() report.Sheet {
+	t := report.Table{Head: []string{"what", "figure"}}
+	t.Add("sales created", fmt.Sprintf("%d in %.0f s, the slowest in %.2f s", r.Created, r.CreateSeconds, r.Slowest))
+	t.Add("a node that starts among them is ready after", fmt.Sprintf("%.2f s", r.Ready))
+	t.Add("bought", fmt.Sprintf("%d, answers %v", r.Bought, r.Answers))
+	t.Add("new sales sold by every node after, s", fmt.Sprintf("%.2f", r.Opened))
+	t.Add("returned tickets on sale after, s", fmt.Sprintf("%.2f", r.Returned))
+	t.Add("log lines, idle and selling", fmt.Sprintf("%d, %d", r.IdleLog, r.SellingLog))
+	cpu := report.Table{Head: []string{"% of a core", "idle", "selling"}}
+	for _, kind := range slices.Sorted(maps.Keys(r.Idle)) {
+		cpu.Add(kind, fmt.Sprintf("%.1f", r.Idle[kind]), fmt.Sprintf("%.1f", r.Selling[kind]))
+	}
+	return r.sheet("Many sales, of which a few sell", t, cpu)
 }
 
 // judge puts the figures beside what they may be.
@@ -113,10 +126,10 @@ func (s *sales) judge(r *salesResult) {
 		fault(answer == "201", "%d purchases were answered %s", n, answer)
 	}
 	for _, took := range r.Opened {
-		fault(took <= openedMost, "a new sale sold everywhere after %.2f s, more than %.0f s", took, openedMost)
+		fault(took <= maxOpenedSeconds, "a new sale sold everywhere after %.2f s, more than %.0f s", took, maxOpenedSeconds)
 	}
 	for _, took := range r.Returned {
-		fault(took <= returnedMost, "a returned ticket was on sale after %.2f s, more than %.0f s", took, returnedMost)
+		fault(took <= maxReturnedSeconds, "a returned ticket was on sale after %.2f s, more than %.0f s", took, maxReturnedSeconds)
 	}
 	if r.Bought == 0 {
 		r.Unshown = append(r.Unshown, "nothing was bought: use a longer --for, or a higher --rate")

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"onsale/internal/sale"
 	"onsale/internal/testbed"
 )
 
@@ -59,7 +60,10 @@ func (m *market) buyer() string { return "buyer-" + strconv.FormatInt(m.buyers.A
 
 // buy is one purchase of a new buyer at a node.
 func (m *market) buy(ctx context.Context, n *testbed.Member, id string) (status int, d document, err error) {
-	return m.ask(ctx, http.MethodPost, n.Listen, "/v1/sales/"+id+"/orders", m.buyer())
+	buyer := m.buyer()
+	status, d, err = m.ask(ctx, http.MethodPost, n.Listen, "/v1/sales/"+id+"/orders", buyer)
+	m.answered(sale.ID(id), buyer, status, d, err)
+	return status, d, err
 }
 
 func (m *market) ask(ctx context.Context, method, addr, path, buyer string) (status int, d document, err error) {

@@ -4,29 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"net/http"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
-	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
 
 	"onsale/bench/generator"
-	"onsale/internal/adminapi"
-	"onsale/internal/audit"
+	"onsale/bench/report"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
 )
 
 // scale sells the same sale over more and more nodes.
 type scale struct {
-	Nodes     []int  `default:"1,2,5,10,20,50,100" help:"Node counts."`
-	PerNode   int    `default:"16" help:"Connections a node, in the runs with equal connections per node."`
-	Total     int    `default:"256" help:"Connections in all, in the runs with equal connections in all."`
-	Purchases int    `default:"100000" help:"Tickets, and buyers, of each run; a quarter of them warms the nodes up before."`
-	JSON      string `help:"File for the result." type:"path"`
+	Nodes     []int `default:"1,2,5,10,20,50,100" help:"Node counts."`
+	PerNode   int   `default:"16" help:"Connections a node, in the runs with equal connections per node."`
+	Total     int   `default:"256" help:"Connections in all, in the runs with equal connections in all."`
+	Purchases int   `default:"100000" help:"Tickets, and buyers, of each run; a quarter of them warms the nodes up before."`
+	output    `embed:""`
 	Binaries  string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
 	measured func() // called after each row, for tests; may be nil
@@ -55,14 +49,10 @@ type scaleRow struct {
 // scaleResult is the whole outcome. The exponents say how a figure grows with
 // the number of nodes: it is proportional to nodes to their power.
 type scaleResult struct {
-	Command     string `json:"command"`
-	Machine     string `json:"machine"`
-	Commit      string `json:"commit"`
-	Interrupted bool   `json:"interrupted,omitempty"` // the rows are those that were whole by then
+	outcome
 
 	Rows      []scaleRow         `json:"rows"`
 	Exponents map[string]float64 `json:"exponents"` // least squares on logarithms, from 10 nodes on
-	Faults    []string           `json:"faults"`
 }
 
 // Validate reports every fault at once, or nil.
@@ -82,15 +72,15 @@ func (s *scale) Validate() error {
 // Run measures every node count with both kinds of connections, and prints what
 // it has also where it is interrupted.
 func (s *scale) Run(ctx context.Context) error {
-	if err := creatable(s.JSON); err != nil {
+	if err := s.prepare(); err != nil {
 		return err
 	}
+	r := &scaleResult{outcome: newOutcome(ctx), Exponents: map[string]float64{}}
 	binaries, remove, err := built(ctx, s.Binaries)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	r := scaleResult{Command: command(), Machine: machine(), Commit: commit(ctx), Exponents: map[string]float64{}}
 	for _, n := range s.Nodes {
 		var rows []scaleRow
 		rows, err = s.at(ctx, n, binaries)
@@ -104,16 +94,14 @@ func (s *scale) Run(ctx context.Context) error {
 			break
 		}
 	}
-	s.conclude(&r)
+	r.fit()
 	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
 		err = nil // that it was cut off is all that it says
 	}
 	if len(r.Rows)+len(r.Faults) == 0 {
 		return errors.Join(err, ctx.Err())
 	}
-	s.print(r)
-	err = errors.Join(err, printJSON(r, s.JSON))
-	return ended(err, r.Interrupted, r.Faults, nil)
+	return s.conclude(r, err)
 }
 
 // warming names the sale whose figures nobody sees, for its faults.
@@ -163,148 +151,18 @@ func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scal
 	return rows, nil
 }
 
-// sell sells one sale out, to as many buyers as it has tickets.
-func (s *scale) sell(ctx context.Context, c *testbed.Site, g *generator.Process, id sale.ID, tickets int, row *scaleRow) error {
-	if err := c.Open(ctx, adminapi.Definition{ID: string(id), Title: "Scale", Currency: "EUR", Price: 4200, Total: int64(tickets), HoldSeconds: 3600}); err != nil {
-		return err
-	}
-	store, closeStore, err := connect(c.Redis.Addr())
-	if err != nil {
-		return err
-	}
-	defer closeStore()
-	if err := awaitPlan(ctx, store, id); err != nil {
-		return err
-	}
-	m := newMeter(c)
-	series := []string{"onsale_remotestock_claims_total", `onsale_remotestock_calls_total{result="ok",script="deduct"}`, "onsale_remotestock_calls_total"}
-	if row.Idle, err = idling(ctx, c); err != nil {
-		return err
-	}
-	if err := settleMemory(); err != nil {
-		return err
-	}
-	before := m.sum(series...)
-	cpu, err := c.CPU()
-	if err != nil {
-		return err
-	}
-	run, err := g.Run(ctx, generator.Order{
-		Addr: c.Front()[len("http://"):], Sale: string(id), Requests: tickets, Connections: row.Connections, Timeout: 15 * time.Second,
-	})
-	if err != nil {
-		return err
-	}
-	if run.Completed == 0 {
-		return fmt.Errorf("nothing was answered, errors %v", run.Errors)
-	}
-	cpuAfter, err := c.CPU()
-	if err != nil {
-		return err
-	}
-	after := m.sum(series...)
-	row.Claims, row.DeductCalls, row.Calls = after[0]-before[0], after[1]-before[1], after[2]-before[2]
-	row.CallsClaim = float64(row.DeductCalls) / float64(max(1, row.Claims))
-	row.Rate = float64(run.Completed) / run.Seconds
-	row.CPU = map[string]float64{}
-	for kind := range cpuAfter {
-		row.CPU[kind] = (cpuAfter[kind] - cpu[kind]) * 1e6 / float64(run.Completed)
-		row.CPUAll += row.CPU[kind]
-	}
-	row.CPUAbove = row.CPUAll - row.Idle*run.Seconds*1e6/float64(run.Completed)
-	for _, n := range c.Nodes {
-		bytes, err := resident(n.Pid())
-		if err != nil {
-			return err
-		}
-		row.NodeMemory += bytes / int64(len(c.Nodes))
-	}
-	snapshot, err := store.Snapshot(ctx, id)
-	if err != nil {
-		return err
-	}
-	row.Faults = audit.Stock(snapshot)
-	if sold := snapshot.Sold(); sold != int64(tickets) || run.Statuses[http.StatusCreated] != sold {
-		row.Faults = append(row.Faults, fmt.Sprintf("sold %d of %d, answers %v, errors %v", sold, tickets, run.Statuses, run.Errors))
-	}
-	// Every node polls twice a second; what is above that and the claims was for nothing.
-	polls := int64(float64(row.Nodes)*(run.Seconds+2)*2) + int64(row.Nodes)*4
-	if row.Calls > row.Claims+polls {
-		row.Faults = append(row.Faults, fmt.Sprintf("%d script calls, more than %d claims and %d polls", row.Calls, row.Claims, polls))
-	}
-	return nil
-}
-
-// idleFor is how long an idle cluster is watched: some polls and probes of each node.
-const idleFor = 3 * time.Second
-
-// idling is how many seconds of processor time a second the cluster takes by
-// being there.
-func idling(ctx context.Context, c *testbed.Site) (float64, error) {
-	before, err := c.CPU()
-	if err != nil {
-		return 0, err
-	}
-	begin := time.Now()
-	sleep(ctx, idleFor)
-	after, err := c.CPU()
-	if err != nil {
-		return 0, err
-	}
-	var used float64
-	for kind := range after {
-		used += after[kind] - before[kind]
-	}
-	return used / time.Since(begin).Seconds(), nil
-}
-
-// conclude fits the exponents. A figure that is not above zero, as noise makes
-// one of what is above idle, has no logarithm and is left out.
-func (s *scale) conclude(r *scaleResult) {
-	for _, perNode := range []bool{true, false} {
-		kind := map[bool]string{true: "equal per node", false: "equal in all"}[perNode]
-		figures := map[string]func(scaleRow) float64{
-			"cpu per request, " + kind:            func(r scaleRow) float64 { return r.CPUAll },
-			"cpu per request above idle, " + kind: func(r scaleRow) float64 { return r.CPUAbove },
-			"calls per claim, " + kind:            func(r scaleRow) float64 { return r.CallsClaim },
-		}
-		for name, of := range figures {
-			var x, y []float64
-			for _, row := range r.Rows {
-				if row.PerNode == perNode && row.Nodes >= fitted && of(row) > 0 {
-					x, y = append(x, float64(row.Nodes)), append(y, of(row))
-				}
-			}
-			if len(x) > 1 && slices.Min(x) < slices.Max(x) {
-				r.Exponents[name] = exponent(x, y)
-			}
-		}
-	}
-}
-
-// fitted is from how many nodes on a row counts for the exponents.
-const fitted = 10
-
-// exponent is the slope of log y over log x, by least squares.
-func exponent(x, y []float64) float64 {
-	var sx, sy, sxx, sxy float64
-	for i := range x {
-		lx, ly := math.Log(x[i]), math.Log(y[i])
-		sx, sy, sxx, sxy = sx+lx, sy+ly, sxx+lx*lx, sxy+lx*ly
-	}
-	n := float64(len(x))
-	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
-}
-
-func (s *scale) print(r scaleResult) {
-	t := newTable(os.Stderr)
-	t.AppendHeader(table.Row{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "above idle", "idle CPU", "node memory MiB", "faults"})
+func (r *scaleResult) show() report.Sheet {
+	t := report.Table{Head: []string{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "above idle", "idle CPU", "node memory MiB", "faults"}}
 	for _, row := range r.Rows {
-		t.AppendRow(table.Row{row.Nodes, row.Connections, fmt.Sprintf("%.0f", row.Rate), fmt.Sprintf("%.3f", row.CallsClaim), row.Calls,
-			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPUAbove), fmt.Sprintf("%.2f", row.Idle), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), len(row.Faults)})
+		t.Add(row.Nodes, row.Connections, fmt.Sprintf("%.0f", row.Rate), fmt.Sprintf("%.3f", row.CallsClaim), row.Calls,
+			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPUAbove), fmt.Sprintf("%.2f", row.Idle), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), len(row.Faults))
+	}
+	growth := report.Table{Head: []string{"grows with the nodes", "exponent"}}
+	for _, what := range slices.Sorted(maps.Keys(r.Exponents)) {
+		growth.Add(what, fmt.Sprintf("%.2f", r.Exponents[what]))
 	}
 	if len(r.Exponents) == 0 {
-		t.SetCaption("No exponents: they need at least two node counts from %d on.", fitted)
+		growth.Caption = fmt.Sprintf("No exponents: they need at least two node counts from %d on.", fitFromNodes)
 	}
-	t.Render()
+	return r.sheet("The same sale over more and more nodes", t, growth)
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// outcome runs a command with --json and reads what it wrote.
-func outcome(t *testing.T, into any, args ...string) {
+// resultOf runs a command with --json and reads what it wrote.
+func resultOf(t *testing.T, into any, args ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "out.json")
 	if err := run(t.Context(), append(args, "--json", file, "--binaries", binaries)); err != nil {
@@ -26,7 +26,7 @@ func outcome(t *testing.T, into any, args ...string) {
 
 func TestScale(t *testing.T) {
 	var r scaleResult
-	outcome(t, &r, "scale", "--nodes", "1,3", "--purchases", "1500")
+	resultOf(t, &r, "scale", "--nodes", "1,3", "--purchases", "1500")
 	if len(r.Rows) != 4 || len(r.Faults) != 0 {
 		t.Fatalf("got %d rows and the faults %q, want 4 and none", len(r.Rows), r.Faults)
 	}
@@ -49,7 +49,7 @@ func TestExponentIsThatOfAPower(t *testing.T) {
 
 func TestConnectionsAreHeldAndSoldTo(t *testing.T) {
 	var r connectionsResult
-	outcome(t, &r, "connections", "400")
+	resultOf(t, &r, "connections", "400")
 	if r.Sold != 200 || r.Each <= 0 || r.Sources < 3 || r.Statuses["409"] != 200 {
 		t.Errorf("got %+v", r)
 	}
@@ -57,8 +57,8 @@ func TestConnectionsAreHeldAndSoldTo(t *testing.T) {
 
 func TestSoakOutlastsItsKills(t *testing.T) {
 	var r soakResult
-	outcome(t, &r, "soak", "--for", "12s", "--rate", "60", "--nodes", "3", "--kill-every", "2500ms")
-	if len(r.Faults) != 0 || r.Kills["node"] == 0 || r.Kills["ledger"] == 0 || r.Growth["node"] == 0 || r.Told["paid"] == 0 {
+	resultOf(t, &r, "soak", "--for", "12s", "--rate", "60", "--nodes", "3", "--kill-every", "2500ms")
+	if len(r.Faults) != 0 || r.Kills["node"] == 0 || r.Kills["ledger"] == 0 || r.Growth["node"] == 0 || r.Answered["paid"] == 0 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -71,7 +71,7 @@ func TestExponentsLeaveOutWhatHasNoLogarithm(t *testing.T) {
 		{Nodes: 10, CPUAll: 1, CPUAbove: 1, CallsClaim: 1},
 		{Nodes: 10, CPUAll: 1, CPUAbove: 1, CallsClaim: 1},
 	}}
-	(&scale{}).conclude(&r)
+	r.fit()
 	if len(r.Exponents) != 1 || math.Abs(r.Exponents["cpu per request, equal per node"]-1) > 1e-9 {
 		t.Errorf("got %v, want that of the CPU alone, 1", r.Exponents)
 	}

@@ -10,8 +10,8 @@ import (
 	"onsale/internal/token"
 )
 
-// serve is one strategy as a process of its own, so that what it costs can be
-// told from what its stores cost.
+// serve is one strategy as a process of its own, so that its cost is counted
+// apart from what its stores cost.
 type serve struct {
 	Strategy     string `required:"" help:"Name of the strategy, which may be one of the deliberately broken ones."`
 	Listen       string `required:"" help:"host:port."`

@@ -18,16 +18,16 @@ import (
 	"onsale/lua"
 )
 
-// maxCall is how long one command or script may keep Redis from all others.
-const maxCall = 5 * time.Millisecond
+// maxRedisCall is how long one command or script may keep Redis from all others.
+const maxRedisCall = 5 * time.Millisecond
 
-// slowFrom is from where on Redis notes a call; below it a call's time is not known.
-const slowFrom = time.Millisecond
+// slowLogThreshold is from where on Redis notes a call; below it a call's time is not known.
+const slowLogThreshold = time.Millisecond
 
 // slowArgs make a redis-server note slow calls. A rewrite of the log would fall into one
 // turn of buyers and not into the others.
 func slowArgs() []string {
-	return []string{"--auto-aof-rewrite-percentage", "0", "--slowlog-log-slower-than", strconv.FormatInt(slowFrom.Microseconds(), 10), "--slowlog-max-len", "100000"}
+	return []string{"--auto-aof-rewrite-percentage", "0", "--slowlog-log-slower-than", strconv.FormatInt(slowLogThreshold.Microseconds(), 10), "--slowlog-max-len", "100000"}
 }
 
 // slowCall is one kind of call, by script or command.
@@ -100,11 +100,11 @@ func (w *slowWatch) end(ctx context.Context, name string) (p stretch, err error)
 	return p, nil
 }
 
-// trivial are commands whose cost does not depend on how large anything is.
-var trivial = []string{"time", "hlen", "zcard", "xlen", "strlen", "llen", "exists", "hget", "zscore", "setrange", "getrange", "get", "set", "expire", "ping", "incr"}
+// trivialCommands are commands whose cost does not depend on how large anything is.
+var trivialCommands = []string{"time", "hlen", "zcard", "xlen", "strlen", "llen", "exists", "hget", "zscore", "setrange", "getrange", "get", "set", "expire", "ping", "incr"}
 
-// measuring are the bench's own commands.
-var measuring = []string{"slowlog", "info", "config", "copy", "exec", "rename", "client"}
+// benchCommands are the bench's own commands.
+var benchCommands = []string{"slowlog", "info", "config", "copy", "exec", "rename", "client"}
 
 // slowest sums a slow log up by script, or by command: the longest of all, without what the
 // bench asks itself, and the longest of the trivial ones.
@@ -112,10 +112,10 @@ func slowest(log []redis.SlowLog) (all []slowCall, idle float64) {
 	calls := map[string]*slowCall{}
 	for _, entry := range log {
 		name := callName(entry.Args)
-		if slices.Contains(measuring, name) {
+		if slices.Contains(benchCommands, name) {
 			continue
 		}
-		if slices.Contains(trivial, name) {
+		if slices.Contains(trivialCommands, name) {
 			idle = max(idle, entry.Duration.Seconds()*1000)
 			continue
 		}
@@ -125,7 +125,7 @@ func slowest(log []redis.SlowLog) (all []slowCall, idle float64) {
 			calls[name] = c
 		}
 		c.Slow++
-		if entry.Duration > maxCall {
+		if entry.Duration > maxRedisCall {
 			c.Above++
 		}
 		c.Longest = max(c.Longest, float64(entry.Duration.Microseconds())/1000)
@@ -141,8 +141,8 @@ func slowest(log []redis.SlowLog) (all []slowCall, idle float64) {
 var scriptNames = func() map[string]string {
 	names := map[string]string{}
 	for name, source := range map[string]string{
-		"open": lua.Open, "deduct": lua.Deduct, "resolve": lua.Resolve, "expire": lua.Expire, "settle": lua.Settle, "restock": lua.Restock,
-		"close": lua.Close, "change": lua.Change, "draw": lua.Draw, "read": lua.Read, "plan": lua.Plan, "find": lua.Find, "shut": lua.Shut, "page": lua.Page,
+		"open": lua.Open, "deduct": lua.Deduct, "resolve": lua.Resolve, "refill": lua.Refill, "part": lua.Part, "settle": lua.Settle, "restock": lua.Restock,
+		"close": lua.Close, "change": lua.Change, "read": lua.Read, "plan": lua.Plan, "find": lua.Find, "shut": lua.Shut, "page": lua.Page,
 		"forget": lua.Forget, "snapshot": lua.Snapshot, "payments": lua.Payments, "orphan": lua.Orphan, "adopt": lua.Adopt, "rights": lua.Rights, "lease": lua.Lease, "registry": lua.Registry,
 	} {
 		sum := sha1.Sum([]byte(source))
@@ -190,8 +190,8 @@ func waitedForCore(pid int) (float64, error) {
 // in the same time is not their own.
 func (p stretch) missed() (list []string) {
 	for _, c := range p.Slow {
-		if c.Longest-p.Trivial > maxCall.Seconds()*1000 {
-			list = append(list, fmt.Sprintf("%s: %d calls of %s took more than %v, the longest %.1f ms (a trivial one up to %.1f)", p.Name, c.Above, c.Name, maxCall, c.Longest, p.Trivial))
+		if c.Longest-p.Trivial > maxRedisCall.Seconds()*1000 {
+			list = append(list, fmt.Sprintf("%s: %d calls of %s took more than %v, the longest %.1f ms (a trivial one up to %.1f)", p.Name, c.Above, c.Name, maxRedisCall, c.Longest, p.Trivial))
 		}
 	}
 	return list
@@ -206,7 +206,7 @@ func favour(pid int) error {
 // longest is the phase's longest call, in words.
 func (p stretch) longest() string {
 	if len(p.Slow) == 0 {
-		return fmt.Sprintf("less than %v", slowFrom)
+		return fmt.Sprintf("less than %v", slowLogThreshold)
 	}
 	return fmt.Sprintf("%.1f ms, %s", p.Slow[0].Longest, p.Slow[0].Name)
 }

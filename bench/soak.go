@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"onsale/bench/report"
 	"onsale/internal/adminapi"
 	"onsale/internal/testbed"
 )
@@ -19,39 +22,34 @@ type soak struct {
 	Clients   int           `default:"50" help:"Clients at the same time."`
 	Nodes     int           `default:"5" help:"Selling nodes; all but the first are killed in turn, and replaced."`
 	KillEvery time.Duration `default:"15s" help:"Time between kills of a node, a ledger or an allocator."`
-	JSON      string        `help:"File for the result." type:"path"`
-	Binaries  string        `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
+	output    `embed:""`
+	Binaries  string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
 	begun func() // called when the first client comes, for tests; may be nil
 }
 
 // soakResult is what came out.
 type soakResult struct {
-	Command     string `json:"command"`
-	Machine     string `json:"machine"`
-	Commit      string `json:"commit"`
-	Interrupted bool   `json:"interrupted,omitempty"` // the figures are of the holds made by then, some of them not ended
+	outcome
 
-	Seconds float64            `json:"seconds"`
-	Holds   int                `json:"holds"`
-	Kills   map[string]int     `json:"kills"` // by kind of process
-	Told    map[string]int     `json:"told"`
-	Growth  map[string]float64 `json:"growth,omitempty"` // resident memory at the end : after a fifth of the run, of those that were never killed
-	Memory  map[string]int64   `json:"memory_bytes"`
-	Books   books              `json:"books,omitzero"`
-	Faults  []string           `json:"faults"`  // every broken promise, in words
-	Unshown []string           `json:"unshown"` // what was asked for and did not come to happen
+	Seconds  float64            `json:"seconds"`
+	Holds    int                `json:"holds"`
+	Kills    map[string]int     `json:"kills"` // by kind of process
+	Answered map[string]int     `json:"answered"`
+	Growth   map[string]float64 `json:"growth,omitempty"` // resident memory at the end : after a fifth of the run, of those that were never killed
+	Memory   map[string]int64   `json:"memory_bytes"`
+	Books    books              `json:"books,omitzero"`
 }
 
-// maxGrowth is how much a node, an allocator or a ledger may have grown since a
+// maxMemoryGrowth is how much a node, an allocator or a ledger may have grown since a
 // fifth of the run: what they hold does not depend on how many were served.
-const maxGrowth = 1.5
+const maxMemoryGrowth = 1.5
 
 // Validate reports every fault at once, or nil.
 func (s *soak) Validate() error {
 	var w wants
 	w.that(s.For >= 5*time.Second, "--for", s.For, "at least 5s")
-	w.that(s.Rate > 0 && s.Rate <= maxRate, "--rate", s.Rate, fmt.Sprintf("more than 0 holds a second, and at most %d", maxRate))
+	w.that(s.Rate > 0 && s.Rate <= maxRatePerSecond, "--rate", s.Rate, fmt.Sprintf("more than 0 holds a second, and at most %d", maxRatePerSecond))
 	w.positive("--clients", s.Clients)
 	w.that(s.Nodes >= 2, "--nodes", s.Nodes, "at least 2, as the first is never killed")
 	w.that(s.KillEvery > 0, "--kill-every", s.KillEvery, "more than 0")
@@ -59,68 +57,79 @@ func (s *soak) Validate() error {
 	return errors.Join(w...)
 }
 
-// maxRate is more holds a second than one machine sells.
-const maxRate = 1_000_000
+// maxRatePerSecond is more holds a second than one machine sells.
+const maxRatePerSecond = 1_000_000
 
 // Run soaks, and audits at the end, also of a run that was interrupted.
 func (s *soak) Run(ctx context.Context) error {
-	if err := creatable(s.JSON); err != nil {
+	if err := s.prepare(); err != nil {
 		return err
 	}
+	r := &soakResult{outcome: newOutcome(ctx), Answered: map[string]int{}, Kills: map[string]int{}, Growth: map[string]float64{}, Memory: map[string]int64{}}
 	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 2, Binaries: s.Binaries, Progress: say})
 	if err != nil {
 		return err
 	}
-	r, err := s.run(ctx, c)
+	err = s.run(ctx, c, r)
 	if cerr := c.Close(); cerr != nil {
 		say("closing: " + cerr.Error())
 	}
-	if r == nil {
-		return err
+	if r.Holds == 0 {
+		return err // nothing happened
 	}
-	err = errors.Join(err, printJSON(r, s.JSON))
-	return ended(err, r.Interrupted, r.Faults, r.Unshown)
+	return s.conclude(r, err)
 }
 
-func (s *soak) run(ctx context.Context, c *testbed.Site) (*soakResult, error) {
+func (s *soak) run(ctx context.Context, c *testbed.Site, r *soakResult) error {
 	hold := 5 * time.Second
 	holds := max(1, int(s.Rate*s.For.Seconds()))
-	d := adminapi.Definition{ID: saleID, Title: "Soak", Currency: "EUR", Price: 4200, Total: int64(holds), Limit: 4, HoldSeconds: hold.Seconds()}
+	d := adminapi.Definition{ID: benchSale, Title: "Soak", Currency: "EUR", Price: 4200, Total: int64(holds), Limit: 4, HoldSeconds: hold.Seconds()}
 	if err := c.Open(ctx, d); err != nil {
-		return nil, err
+		return err
 	}
-	crowd, err := newCrowd(c, s.Clients, holds, s.Rate, hold)
+	clients, err := newClients(c, s.Clients, holds, s.Rate, hold)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	say(fmt.Sprintf("%d holds in %v", holds, s.For))
-	r := &soakResult{Command: command(), Machine: machine(), Commit: commit(ctx), Told: map[string]int{}, Kills: map[string]int{}, Growth: map[string]float64{}, Memory: map[string]int64{}}
 	if s.begun != nil {
 		s.begun()
 	}
 	begin := time.Now()
-	troubles, end := context.WithCancel(ctx)
+	failures, end := context.WithCancel(ctx)
 	defer end()
-	var trouble sync.WaitGroup
+	var failing sync.WaitGroup
 	var killErr, growErr error
 	var early map[string]int64
-	trouble.Go(func() { killErr = s.kill(troubles, c, r.Kills) })
-	trouble.Go(func() {
-		if sleep(troubles, s.For/5); troubles.Err() == nil {
+	failing.Go(func() { killErr = s.kill(failures, c, r.Kills) })
+	failing.Go(func() {
+		if sleep(failures, s.For/5); failures.Err() == nil {
 			early, growErr = witnesses(c)
 		}
 	})
-	crowd.run(ctx, s.Clients)
+	clients.run(ctx, s.Clients)
 	r.Interrupted = ctx.Err() != nil
 	end()
-	trouble.Wait()
-	r.Seconds, r.Holds = time.Since(begin).Seconds(), len(crowd.told)
+	failing.Wait()
+	r.Seconds, r.Holds = time.Since(begin).Seconds(), len(clients.answered)
 	err = errors.Join(killErr, growErr)
 	if r.Memory, growErr = witnesses(c); growErr != nil {
-		return r, errors.Join(err, growErr)
+		return errors.Join(err, growErr)
 	}
 	s.judge(r, early)
-	return r, errors.Join(err, s.audit(ctx, c, crowd, r))
+	return errors.Join(err, s.audit(ctx, c, clients, r))
+}
+
+func (r *soakResult) show() report.Sheet {
+	t := report.Table{Head: []string{"what", "figure"}}
+	t.Add("holds", fmt.Sprintf("%d in %.0f s, ended %v", r.Holds, r.Seconds, r.Answered))
+	t.Add("killed", fmt.Sprint(r.Kills))
+	t.Add("stock", fmt.Sprintf("%d in all: %d remaining, %d held, %d paid", r.Books.Total, r.Books.Remaining, r.Books.Held, r.Books.Paid))
+	memory := report.Table{Head: []string{"never killed", "memory MiB", "growth since a fifth of the run"}}
+	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
+		memory.Add(name, fmt.Sprintf("%.1f", float64(r.Memory[name])/(1<<20)), fmt.Sprintf("%.2f", r.Growth[name]))
+	}
+	return r.sheet("A site kept busy while its parts die", t, memory)
 }
 
 // judge looks at what has grown, and at what the run should have shown and did not.
@@ -130,7 +139,7 @@ func (s *soak) judge(r *soakResult, early map[string]int64) {
 			continue // it ended before its first fifth was over
 		}
 		r.Growth[name] = float64(bytes) / float64(early[name])
-		if name != "redis" && name != "postgres" && r.Growth[name] > maxGrowth {
+		if name != "redis" && name != "postgres" && r.Growth[name] > maxMemoryGrowth {
 			r.Faults = append(r.Faults, fmt.Sprintf("%s has grown to %.1f times what it was", name, r.Growth[name]))
 		}
 	}
@@ -185,16 +194,16 @@ func (s *soak) kill(ctx context.Context, c *testbed.Site, kills map[string]int) 
 }
 
 // audit waits for the last holds to end, and compares everything.
-func (s *soak) audit(ctx context.Context, c *testbed.Site, crowd *crowd, r *soakResult) error {
-	o := &orders{Hold: crowd.hold}
-	compared := &ordersResult{Told: r.Told, Interrupted: r.Interrupted}
-	if err := o.compare(ctx, c, crowd, compared); err != nil {
+func (s *soak) audit(ctx context.Context, c *testbed.Site, clients *clients, r *soakResult) error {
+	o := &orders{Hold: clients.hold}
+	compared := &ordersResult{Answered: r.Answered, outcome: outcome{Interrupted: r.Interrupted}}
+	if err := o.compare(ctx, c, clients, compared); err != nil {
 		return err
 	}
 	r.Books, r.Interrupted = compared.Books, compared.Interrupted
 	r.Faults = append(r.Faults, compared.Faults...)
 	if compared.Lost > 0 || compared.Contradicted > 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("%d orders were lost and %d contradict what was told", compared.Lost, compared.Contradicted))
+		r.Faults = append(r.Faults, fmt.Sprintf("%d orders were lost and %d contradict what was answered", compared.Lost, compared.Contradicted))
 	}
 	return nil
 }

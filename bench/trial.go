@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"onsale/bench/generator"
+	"onsale/bench/judge"
 	"onsale/bench/report"
-	"onsale/bench/strategy"
 )
 
 // phase is one way to load a strategy.
@@ -21,9 +19,9 @@ type phase struct {
 	name, loop string
 }
 
-// phases are what every repeat measures. The open loops are what buyers feel;
+// comparePhases are what every repeat measures. The open loops are what buyers feel;
 // the closed ones find the capacity, and are labelled so.
-var phases = []phase{
+var comparePhases = []phase{
 	{report.PhaseHit, report.LoopOpen}, {report.PhaseHit, report.LoopClosed},
 	{report.PhaseSoldOut, report.LoopOpen}, {report.PhaseSoldOut, report.LoopClosed},
 	{report.PhaseSpike, report.LoopOpen},
@@ -66,7 +64,7 @@ func (t *trial) warm(ctx context.Context) error {
 			return err
 		}
 		if name == report.PhaseSoldOut {
-			if err := t.sellOut(ctx, id); err != nil {
+			if _, err := t.sellOut(ctx, id); err != nil {
 				return err
 			}
 		}
@@ -86,27 +84,27 @@ func (t *trial) sale(ctx context.Context, total int64) (string, error) {
 	return id, t.contender.open(ctx, id, total)
 }
 
-// first keeps the buyers of a phase apart from the one who sells it out.
-const first = 1
+// firstBuyer keeps the buyers of a phase apart from the one who sells it out.
+const firstBuyer = 1
 
-// again is which share of the requests comes from a buyer who has just asked: every
+// askTwiceEvery is which share of the requests comes from a buyer who has just asked: every
 // tenth, as impatient people do.
-const again = 10
+const askTwiceEvery = 10
 
 // sellOut buys the one ticket of a sale.
-func (t *trial) sellOut(ctx context.Context, id string) error {
+func (t *trial) sellOut(ctx context.Context, id string) (generator.Run, error) {
 	o := t.order(id, 1, 0)
 	o.First, o.Connections, o.Again = 0, 1, 0
 	run, err := t.generator.Run(ctx, o)
 	if err == nil && run.Latencies[generator.ClassSold].Count() != 1 {
 		err = fmt.Errorf("the one ticket of %s was not sold: %v %v", id, run.Statuses, run.Errors)
 	}
-	return err
+	return run, err
 }
 
 func (t *trial) order(id string, requests int, rate float64) generator.Order {
 	return generator.Order{
-		Addr: t.contender.addr, Sale: id, First: first, Requests: requests, Again: again, Connections: t.compare.Connections,
+		Addr: t.contender.addr, Sale: id, First: firstBuyer, Requests: requests, Again: askTwiceEvery, Connections: t.compare.Connections,
 		Rate: rate, Late: time.Second, Timeout: 10 * time.Second,
 	}
 }
@@ -118,16 +116,16 @@ func (t *trial) plan(p phase) (total int64, requests int, rate float64) {
 	case p.loop == report.LoopClosed:
 		requests = int(t.capacity[p.name] * seconds)
 	case p.name == report.PhaseSpike:
-		rate = t.compare.Crowd
+		rate = t.compare.SpikeRate
 	case p.name == report.PhaseSoldOut:
-		rate = t.compare.Crowd
+		rate = t.compare.SpikeRate
 	default:
 		rate = t.compare.Rate
 	}
 	if rate > 0 {
 		requests = int(rate * seconds)
 	}
-	requests = min(max(requests, 200), maxBuyers-first)
+	requests = min(max(requests, 200), compareMaxBuyers-firstBuyer)
 	switch p.name {
 	case report.PhaseHit:
 		total = int64(requests)
@@ -148,10 +146,9 @@ func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []rep
 	if err != nil {
 		return row, nil, err
 	}
-	var before int64
+	var before generator.Run
 	if p.name == report.PhaseSoldOut {
-		before = 1
-		if err := t.sellOut(ctx, id); err != nil {
+		if before, err = t.sellOut(ctx, id); err != nil {
 			return row, nil, err
 		}
 	}
@@ -178,9 +175,11 @@ func (t *trial) run(ctx context.Context, p phase, repeat int) (report.Row, []rep
 	if err != nil {
 		return row, nil, err
 	}
-	v := judgeRun(total, run, orders, before)
-	v.Misdated = misdated(orders, opened, time.Now())
-	fill(&row, run, v)
+	records := judge.FromOrders(total, saleOrders(orders))
+	fill(&row, run, judge.Judge(records, judge.FromRun(before).And(judge.FromRun(run))))
+	if n := judge.Misdated(records.Orders, opened, time.Now()); n > 0 {
+		row.Faults = append(row.Faults, fmt.Sprintf("orders from outside the sale's time: %d", n))
+	}
 	for name := range after {
 		row.CPU[name] = (after[name] - used[name]) * 1e6 / float64(max(1, run.Completed))
 	}
@@ -217,57 +216,6 @@ func fetch(ctx context.Context, url, token, file string) error {
 		_, err := io.Copy(w, answer.Body)
 		return err
 	})
-}
-
-// durability is what an acknowledged order survives.
-func durability(e strategy.Entry) string {
-	switch {
-	case !e.Durable:
-		return "none"
-	case e.Stores.Postgres:
-		return "PostgreSQL, synchronous_commit=on"
-	}
-	return "Redis, appendfsync always"
-}
-
-// fill puts what the generator saw and what the audit says into the row.
-func fill(row *report.Row, run generator.Run, v verdict) {
-	row.Intended, row.Sent, row.Completed, row.Dropped = run.Intended, run.Sent, run.Completed, run.Dropped
-	row.Rate = float64(run.Completed) / run.Seconds
-	row.Classes = map[string]report.Quantiles{}
-	for class, l := range run.Latencies {
-		row.Classes[string(class)] = quantilesOf(l)
-	}
-	row.CPU = map[string]float64{report.Generator: run.CPUSeconds * 1e6 / float64(max(1, run.Completed))}
-	row.GeneratorBusy, row.GeneratorBehind = run.CPUSeconds/run.Seconds, millis(run.Behind)
-	row.Oversold, row.Unsold, row.Duplicates, row.LostAcks, row.FalseSoldOut = v.Oversold, v.Unsold, v.Duplicates, v.LostAcks, v.FalseSoldOut
-	row.Faults = v.faults()
-	for _, kind := range slices.Sorted(maps.Keys(run.Errors)) {
-		row.Faults = append(row.Faults, fmt.Sprintf("%s: %d", kind, run.Errors[kind]))
-	}
-}
-
-func quantilesOf(l *generator.Latency) report.Quantiles {
-	return report.Quantiles{
-		Count: l.Count(), P50: millis(l.Quantile(.5)), P95: millis(l.Quantile(.95)), P99: millis(l.Quantile(.99)),
-		P999: millis(l.Quantile(.999)), Max: millis(l.Max()),
-	}
-}
-
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// shares are the points of a latency curve: denser towards the end, where it matters.
-var shares = []float64{0, .1, .25, .5, .75, .9, .95, .975, .99, .995, .999, .9999, 1}
-
-func curves(row report.Row, run generator.Run) (all []report.Curve) {
-	for _, class := range slices.Sorted(maps.Keys(run.Latencies)) {
-		c := report.Curve{Strategy: row.Strategy, Phase: row.Phase, Loop: row.Loop, Offered: row.Offered, Repeat: row.Repeat, Class: string(class)}
-		for _, q := range shares {
-			c.Points = append(c.Points, report.Point{Quantile: q, Millis: float64(run.Latencies[class].Quantile(q).Microseconds()) / 1000})
-		}
-		all = append(all, c)
-	}
-	return all
 }
 
 // used is the processor time in seconds of each of the contender's processes.

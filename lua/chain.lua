@@ -2,8 +2,8 @@
 --
 -- A sale's events form a chain. Each has the next number (seq) and a link: the
 -- first digits of the SHA-1 of the link before it, the epoch and the payload. The
--- first event follows upon the sale's random life. Anyone who has seen a mark (epoch,
--- seq, link) can tell later whether the sale is still the one that they have seen.
+-- first event follows upon the sale's random life. A process that has seen a mark (epoch,
+-- seq, link) can check later whether the sale is still the same one.
 --
 -- Fields of {sale}: life, epoch, base (the last event before this epoch), seq, link;
 -- ledger (1: the site has a ledger, 0: it has none); read (the last seq that a ledger
@@ -39,5 +39,6 @@ local function end_event(b, fields)
   end
 end
 
--- What the link of an event covers: all its names and values.
+-- What the link of an event covers: all its names and values. Of a batch of holds deduct covers the
+-- ids alone: hashing the rest would cost Redis more than the holds do (ADR 10).
 local function payload(fields) return table.concat(fields, '\n') end

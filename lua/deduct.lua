@@ -1,5 +1,5 @@
--- deduct: the one place where tickets are sold. Decides every claim of a batch,
--- in its order, all or nothing.
+-- deduct: the one place where tickets are sold. Decides each claim of a batch by itself,
+-- in their order; one call writes all that it grants.
 --
 -- ARGV  4 the earliest deadline of the claims, in Redis milliseconds  5 the ids of all
 --       claims, 16 bytes each  6 their quantities, 2 bytes each, then their buyers.
@@ -15,7 +15,7 @@
 --       details: of every k and o the order, of every b and u what is wrong in Redis
 --       hold: for how long new holds are held, in milliseconds from now; 0 where they are paid
 -- keeps P1 remaining >= 0 and the books balance; P2 one live order per buyer;
---       P9 a claim sent again gets its first answer
+--       P9 a claim sent again gets its order as that is now, and nothing more
 
 local b, failure = books()
 failure = failure or unrecorded(b)

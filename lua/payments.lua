@@ -4,7 +4,8 @@
 -- ARGV  4 'state' or 'order'  5 applied, due or settled; or an order id, 16 bytes
 --       6 where the page begins: what next of an earlier reply said, or ''
 --       7 how many payments at most, 1 to 1000; an order's first page has one more
--- reply payments: names and records in turn; next: where the next page begins, or ''
+-- reply payments: names, records and what goes back of each in parts, in turn; next: where
+--       the next page begins, or ''
 --       order: as in events, or '' where there is none
 -- keeps nothing: it writes nothing
 

@@ -1,7 +1,7 @@
 -- plan: replaces the plan by a new generation.
 --
 -- ARGV  4 fencing token of the caller's lease  5 stock generation planned for,
---       then for each node: name, slice, buffer
+--       then for each node: name and record, see share in prelude.lua
 -- reply outcome:
 --       planned   plan is the new generation
 --       fenced    a later token has been here: the caller's lease is over
@@ -12,17 +12,16 @@
 local b, failure = books()
 if not b then return failure end
 local token, stock = tonumber(ARGV[4]), tonumber(ARGV[5])
-if not token or not stock or #ARGV < 8 or (#ARGV - 5) % 3 ~= 0 then
-  return redis.error_reply('BADCALL plan wants token, stock generation and three arguments a node')
+if not token or not stock or #ARGV < 7 or #ARGV % 2 ~= 1 then
+  return redis.error_reply('BADCALL plan wants token, stock generation and two arguments per node')
 end
 local fields = {'stock', int(stock)}
-for i = 6, #ARGV, 3 do
-  local slice, buffer = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  if ARGV[i] == '' or not slice or not buffer or slice < 0 or buffer < 0 then
+for i = 6, #ARGV, 2 do
+  if ARGV[i] == '' or not is_share(ARGV[i + 1]) then
     return redis.error_reply('BADCALL the share of ' .. ARGV[i] .. ' is malformed')
   end
   fields[#fields + 1] = 'a:' .. ARGV[i]
-  fields[#fields + 1] = int(slice) .. ' ' .. int(buffer)
+  fields[#fields + 1] = ARGV[i + 1]
 end
 
 local outcome = 'planned'

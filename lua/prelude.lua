@@ -4,8 +4,8 @@
 -- KEYS   1 {sale}            hash: definition, counters (total remaining held paid),
 --                            generations (stock plan), fence, closed, and the
 --                            sale's chain, see chain.lua
---        2 {sale}:plan       hash: a:<node> = "slice buffer", c:<node> = tickets
---                            claimed under this plan, stock = what it was planned for
+--        2 {sale}:plan       hash: a:<node> = the node's record, see share; c:<node> =
+--                            tickets claimed under this plan, stock = what it was planned for
 --        3 {sale}:buyers     hash: buyer -> live order, see order.lua
 --        4 {sale}:orders     hash: order id -> buyer, or the ended order
 --        5 {sale}:deadlines  zset: the ids of holds of one deadline, by deadline
@@ -22,7 +22,8 @@
 --        that it has seen, "epoch seq link", or ''
 -- reply  names and values in turn. Every script answers its caller's next
 --        questions before they are asked: now, remaining, stock, plan, epoch, seq,
---        link, and slice and buffer where the plan is newer than the caller's
+--        link, and share and claimed if the plan is newer than the caller's: the node's
+--        record in the plan and the tickets that it has claimed
 -- errors NOSALE   no such sale          LAYOUT  written by another version
 --        BROKEN   a record contradicts itself; nothing was written
 --        BADCALL  malformed arguments; nothing was written
@@ -172,10 +173,14 @@ local function unrecorded(b)
   return nil
 end
 
+-- A node's record in the plan is "slice buffer", then names and values of further fields,
+-- which scripts carry on and do not read: see shareLine in package sale.
+local function is_share(record) return string.match(record .. ' ', '^%d+ %d+ ') ~= nil end
+
 -- A node's slice, buffer and claims from the plan's two fields of it. A plan is
 -- a hint: a field that is missing or can't be read is nothing, and no failure.
-local function share(allotted, claims)
-  local slice, buffer = string.match(allotted or '', '^(%d+) (%d+)$')
+local function share(record, claims)
+  local slice, buffer = string.match((record or '') .. ' ', '^(%d+) (%d+) ')
   -- Named first: where nothing matches, the embedded Redis's match is no value
   -- at all, which tonumber refuses, and not nil.
   local claimed = string.match(claims or '', '^%d+$')
@@ -186,18 +191,17 @@ end
 local function own_share()
   local kept = redis.call('HMGET', KEYS[2], 'a:' .. NODE, 'c:' .. NODE)
   local slice, buffer, claimed = share(kept[1], kept[2])
-  return {slice = slice, buffer = buffer, claimed = claimed}
+  return {record = kept[1] or '', slice = slice, buffer = buffer, claimed = claimed}
 end
 
--- The opening of every reply. The allotment is what the node may still claim: a
--- node restarted under its name gets what is left of its slice, then of its buffer.
+-- The opening of every reply.
 local function header(b, own)
   local reply = {'now', now, 'remaining', b.remaining, 'stock', b.stock, 'plan', b.plan,
     'epoch', b.epoch, 'seq', b.seq, 'link', b.link}
   if b.plan > KNOWN then
     own = own or own_share()
-    reply[15], reply[16] = 'slice', math.max(0, own.slice - own.claimed)
-    reply[17], reply[18] = 'buffer', math.max(0, own.buffer - math.max(0, own.claimed - own.slice))
+    reply[15], reply[16] = 'share', own.record
+    reply[17], reply[18] = 'claimed', own.claimed
   end
   return reply
 end

@@ -4,7 +4,7 @@
 -- ARGV  1 a node, or '*' for everybody's shares, also of a sale that is shut
 --       4 ... the fields of {sale} that are wanted
 -- reply sale: names and values in turn, of those that are there; and for '*' planned:
---       the stock generation of the plan; shares: for each node its name, slice, buffer
+--       the stock generation of the plan; shares: for each node its name, its record
 --       and the tickets claimed; lost: why the sale is shut, or ''
 -- keeps nothing: it writes nothing but what the prelude does
 
@@ -32,8 +32,8 @@ for i = 1, #plan, 2 do
   local node = string.match(plan[i], '^a:(.+)$')
   if node then
     local n = #shares
-    shares[n + 1] = node
-    shares[n + 2], shares[n + 3], shares[n + 4] = share(plan[i + 1], claimed[node])
+    local _, _, tickets = share(plan[i + 1], claimed[node])
+    shares[n + 1], shares[n + 2], shares[n + 3] = node, plan[i + 1], tickets
   end
 end
 return answer(reply, 'planned', stock, 'shares', shares, 'lost', b.lost)

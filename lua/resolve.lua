@@ -2,17 +2,18 @@
 --
 -- ARGV  4 order id, 16 bytes, or '' where it is no id of ours; then
 --       cancel, the buyer who asks
---       pay, order as the provider names it, payment, message, amount, currency
+--       pay, payment, its record: state, reason and time are not read
 --       refund
 -- reply outcome; order: as in events, or ''; payment and record: '' where there is none;
 --       payments, next: the first of the order's payments after a refund, as in payments.lua
 --       done      this call made the transition
 --       due       pay: it came too late, twice or as another amount, or for an order
---                 that is not here, and was recorded as a refund that is due
+--                 that is not here, and was recorded as a refund that is due; or as
+--                 settled where all of it had gone back in parts
 --       already   an earlier call did the same
 --       refused   the order is in a state that has no such transition
 --       differs   pay: the payment or the message came before with another content
---       unknown   no such order, or another buyer's: the caller can't tell which
+--       unknown   no such order, or another buyer's: the caller can't know which
 -- keeps P7: an ended order never comes back to life; and no payment is taken twice
 --       or forgotten. A hold is paid as long as it is held: its deadline has passed
 --       only once expire has ended it, so that the two can't both win.
@@ -20,13 +21,13 @@
 local b, failure = books()
 if not b then return failure end
 local id, verb = ARGV[4], ARGV[5]
-local arguments = {cancel = 6, pay = 10, refund = 5}
+local arguments = {cancel = 6, pay = 7, refund = 5}
 if #ARGV ~= arguments[verb] or (#id ~= 16 and not (id == '' and verb == 'pay')) then
-  return redis.error_reply('BADCALL resolve wants an order, then cancel and buyer, pay and five words, or refund')
+  return redis.error_reply('BADCALL resolve wants an order, then cancel and buyer, pay, payment and record, or refund')
 end
-if verb == 'pay' and not (string.match(ARGV[6], '^%S+$') and string.match(ARGV[7], '^%S+$')
-    and string.match(ARGV[8], '^%S+$') and string.match(ARGV[9], '^%d+$') and string.match(ARGV[10], '^%u+$')) then
-  return redis.error_reply('BADCALL resolve wants an order, a payment, a message, an amount and a currency to pay')
+local new = verb == 'pay' and read_payment(ARGV[7])
+if verb == 'pay' and not (string.match(ARGV[6], '^%S+$') and new and new.of == '') then
+  return redis.error_reply('BADCALL resolve wants a payment and the record of a whole one to pay')
 end
 
 -- Every key is read before the first write.
@@ -62,7 +63,7 @@ local function refund()
   if t.state ~= 'p' then return 'refused' end
   local p, news = read_payment(record), nil
   if p then
-    record = payment_as(p, 'due', 'refunded')
+    record = payment_with(p, {state = is_gone(refunded(payment), p.amount) and 'settled' or 'due', reason = 'refunded'})
     news = {'payment:' .. payment, record}
   end
   release(b, {t}, 'p', 'r', news)
@@ -82,18 +83,19 @@ local function obstacle(amount, currency)
 end
 
 local function pay()
-  local order, payment, message, amount, currency = unpack(ARGV, 6, 10)
+  local payment, message = ARGV[6], new.message
   local before = redis.call('HMGET', PAYMENTS, 'p:' .. payment, 'm:' .. message)
   if before[1] or before[2] then
     local p = read_payment(before[1])
-    local same = p and p.order == order and p.amount == amount and p.currency == currency
-      and (not before[2] or before[2] == payment)
+    local same = same_payment(p, new) and (not before[2] or before[2] == payment)
     return same and 'already' or 'differs', before[1] and payment, before[1]
   end
 
-  local reason = obstacle(amount, currency)
+  local reason, state = obstacle(new.amount, new.currency), 'due'
+  -- The provider may report that it has returned a payment before it reports the payment.
+  if is_gone(refunded(payment), new.amount) then reason, state = reason == '-' and 'returned' or reason, 'settled' end
   if reason ~= '-' then
-    local due = payment_record('due', reason, amount, currency, int(now), order, message)
+    local due = payment_with(new, {state = state, reason = reason, at = int(now)})
     local fields = {'payment:' .. payment, due}
     although_full()
     begin_event(b, payload(fields), {})
@@ -101,13 +103,13 @@ local function pay()
     end_event(b, fields)
     return 'due', payment, due
   end
-  local record = payment_record('applied', '-', amount, currency, int(now), order, message)
+  local record = payment_with(new, {state = 'applied', reason = '-', at = int(now)})
   t.text = terms_as(t, 'p')
   local fields = {'orders', t.buyer .. '\n' .. t.id .. t.text, 'payment:' .. payment, record}
   local alone = drop_deadline(b, t)
   although_full()
   begin_event(b, payload(fields), {'held', int(b.held - t.quantity), 'paid', int(b.paid + t.quantity), 'dead', int(b.dead)})
-  add_payment(payment, record, true, 'm:' .. message, payment, 'o:' .. order, payment)
+  add_payment(payment, record, true, 'm:' .. message, payment, 'o:' .. new.order, payment)
   write('HSET', KEYS[3], t.buyer, t.id .. t.text)
   if alone then write('ZREM', KEYS[5], t.id) end
   end_event(b, fields)

@@ -21,7 +21,7 @@ if not p then
 elseif p.state == 'settled' then
   outcome = 'already'
 elseif p.state == 'due' then
-  outcome, record = 'done', payment_as(p, 'settled', p.reason)
+  outcome, record = 'done', payment_with(p, {state = 'settled'})
   local fields = {'payment:' .. ARGV[4], record}
   although_full()
   begin_event(b, payload(fields), {})

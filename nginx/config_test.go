@@ -39,7 +39,7 @@ func TestRunsWithoutPrivileges(t *testing.T) {
 	}
 }
 
-func TestBeforeTheAllocatorBuyersHearThatNobodySells(t *testing.T) {
+func TestBeforeTheAllocatorBuyersGetNoNodeAnswered(t *testing.T) {
 	t.Parallel()
 	e := start(t, site{})
 	wantProblem(t, e.buy(t, "demo"), http.StatusBadGateway, "node-unreachable", "1")
@@ -56,7 +56,7 @@ func TestHealthIsNginxsOwn(t *testing.T) {
 	wantHeader(t, a, "Server", "nginx")
 }
 
-func TestNodesHearWhoAsksAndUnderWhichName(t *testing.T) {
+func TestNodesGetTheClientsAddressAndTheRequestsHost(t *testing.T) {
 	t.Parallel()
 	var got http.Header
 	n := startNode(t, func(w http.ResponseWriter, r *http.Request) {

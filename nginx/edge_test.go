@@ -160,7 +160,7 @@ func (e *edge) do(t *testing.T, method, path, body string, headers ...string) an
 		t.Fatal(err)
 	}
 	// A reload closes idle connections, now and then just as a request is sent down one.
-	// HTTP clients send it again if they know that they may; this tells Go's.
+	// HTTP clients send it again if they know that they may; this header permits it to Go's.
 	req.Header["Idempotency-Key"] = nil
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")

@@ -77,7 +77,7 @@ func TestNginxSpeaksInProblemDocuments(t *testing.T) {
 	}
 }
 
-// Reads and cancels were told of a purchase that may have gone through.
+// Reads and cancels got the answer that a purchase may have gone through.
 func TestWhatANodeMayHaveDoneFitsTheRequest(t *testing.T) {
 	t.Parallel()
 	e := start(t, site{})

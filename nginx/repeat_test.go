@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A holder who repeats his purchase is told by a node what he has, also while sold out is kept
+// A holder who repeats a purchase gets the order from a node, also while Nginx keeps sold out
 // for everybody else.
 func TestARepeatedPurchaseReachesANodeWhileSoldOutIsKept(t *testing.T) {
 	t.Parallel()

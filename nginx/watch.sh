@@ -20,13 +20,13 @@ seen=
 said=
 while :; do
 	sleep "${INTERVAL:-0.2}" &
-	wait $! # unlike sleep alone, ends at once when we are told to stop
+	wait $! # unlike sleep alone, ends at once on SIGTERM
 	now=$(fingerprint)
 	if [ "$now" = "$seen" ]; then
 		continue
 	fi
 	# The file is replaced whole, so what is read here is never half of it. A failure is
-	# tried again, because Nginx may be starting, but told once a change.
+	# tried again, because Nginx may be starting, but printed once per change.
 	if out=$({ "$@" -t -q && "$@" -s reload; } 2>&1); then
 		seen=$now said=
 	elif [ "$now" != "$said" ]; then

@@ -83,7 +83,7 @@ func TestWatcherReloadsOnChange(t *testing.T) {
 	eventually(t, "the new node sells", sold)
 
 	e.replace(t, "server nonsense weight=;")
-	eventually(t, "the fault is told", func() bool { return strings.Contains(said.String(), "cannot reload") })
+	eventually(t, "the fault is reported", func() bool { return strings.Contains(said.String(), "cannot reload") })
 	if !sold() {
 		t.Error("a broken file stopped the sale, want the old nodes kept")
 	}
@@ -91,6 +91,6 @@ func TestWatcherReloadsOnChange(t *testing.T) {
 	e.replace(t, servers(again))
 	eventually(t, "the mended file is used", func() bool { return sold() && again.Requests.Load() > 0 })
 	if got := strings.Count(said.String(), "cannot reload"); got != 1 {
-		t.Errorf("the fault was told %d times, want once:\n%s", got, said)
+		t.Errorf("the fault was reported %d times, want once:\n%s", got, said)
 	}
 }

@@ -2,14 +2,16 @@ package generator
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
+	"time"
 )
 
 // answer is what is read of an answer.
 type answer struct {
 	status int
 	class  Class
-	order  string // of a sold ticket
+	order  string // of a sold ticket, or of another number of them
 	fault  string // why the class is error
 	closes bool   // the server closes the connection after it
 }
@@ -27,8 +29,19 @@ const (
 	errTooLong   = "too long"
 	errUnasked   = "unasked" // bytes that no request asked for
 	errNoOrder   = "no order"
-	errQuantity  = "wrong quantity" // an order of another number of tickets than were asked for
+	errQuantity  = WrongQuantity
 )
+
+// WrongQuantity is the kind of error of an order of another number of tickets than were asked for.
+const WrongQuantity = "wrong quantity"
+
+// Malformed is how many answers of a run no client could use: they named no order, or were no whole HTTP answer.
+func (r Run) Malformed() (n int64) {
+	for _, kind := range []string{errNoOrder, errMalformed, errChunked, errNoLength, errTooLong, errUnasked} {
+		n += r.Errors[kind]
+	}
+	return n
+}
 
 // maxAnswer bounds an answer with its headers. The longest real ones have one
 // kilobyte.
@@ -44,7 +57,59 @@ var (
 	orderMember      = []byte(`"id":"`)
 	quantityMember   = []byte(`"quantity":`)
 	soldOutMember    = []byte(`"code":"sold-out"`)
+	codeMember       = []byte(`"code":"`)
+	retryAfter       = []byte("\r\nRetry-After: ")
+	onsaleRetried    = []byte("\r\nOnsale-Retried: ")
 )
+
+// Answer is one answer, for clients that have connections of their own.
+type Answer struct {
+	Status int
+	Class  Class
+	Order  string // of a sold ticket, or of another number of them
+	Fault  string // the kind of error, if that is the class
+}
+
+// ReadAnswer reads what has come of one answer to a purchase. whole is false if more has to come.
+func ReadAnswer(b []byte) (_ Answer, whole bool, err error) {
+	a, whole, fault := parse(b)
+	if fault != "" {
+		err = errors.New(fault)
+	}
+	return Answer{a.status, a.class, a.order, a.fault}, whole, err
+}
+
+// details are what a patient buyer reads of an answer besides.
+type details struct {
+	code    string        // of a problem, or codeNone
+	retried bool          // Nginx needed a second try
+	wait    time.Duration // before the request is sent again
+}
+
+const (
+	codeUnknown = "outcome-unknown" // the request may have made an order
+	codeNone    = "no-json"         // the answer is no document
+)
+
+// detailsOf reads a whole answer once more.
+func detailsOf(b []byte) (d details) {
+	head := bytes.Index(b, headerEnd)
+	headers, body := b[:head+len(lineEnd)], b[head+len(headerEnd):]
+	d.retried = bytes.Contains(headers, onsaleRetried)
+	if _, after, ok := bytes.Cut(headers, retryAfter); ok {
+		value, _, _ := bytes.Cut(after, lineEnd)
+		if seconds, err := strconv.Atoi(string(value)); err == nil {
+			d.wait = time.Duration(seconds) * time.Second
+		}
+	}
+	if !bytes.HasPrefix(body, []byte("{")) {
+		d.code = codeNone
+	} else if _, after, ok := bytes.Cut(body, codeMember); ok {
+		code, _, _ := bytes.Cut(after, []byte(`"`))
+		d.code = string(code)
+	}
+	return d
+}
 
 // parse reads what has come of one answer. whole is false where more has to come. A
 // fault makes the connection useless: where the next answer would begin is unknown.
@@ -108,12 +173,12 @@ func classify(status int, body []byte) answer {
 		_, after, _ := bytes.Cut(body, orderMember)
 		id, _, ok := bytes.Cut(after, []byte(`"`))
 		if !ok || len(id) == 0 {
-			// Sold, but nobody could tell what: no audit could find it again.
+			// Sold, but nobody knows what: no audit could find it again.
 			a.class, a.fault = ClassError, errNoOrder
 			return a
 		}
 		if !ofOneTicket(body) {
-			a.class, a.fault = ClassError, errQuantity
+			a.class, a.fault, a.order = ClassError, errQuantity, string(id)
 			return a
 		}
 		a.class, a.order = ClassSold, string(id)

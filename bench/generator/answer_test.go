@@ -15,10 +15,10 @@ func TestAnswersAreSorted(t *testing.T) {
 	}{
 		"sold":                   {201, `{"id":"o-1","quantity":1,"sale":"s"}`, answer{class: ClassSold, order: "o-1"}},
 		"replayed":               {200, `{"sale":"s","id":"o-1","quantity":1}`, answer{class: ClassSold, order: "o-1"}},
-		"sold two of one":        {201, `{"id":"o-1","quantity":2}`, answer{class: ClassError, fault: errQuantity}},
-		"sold eleven of one":     {201, `{"id":"o-1","quantity":11}`, answer{class: ClassError, fault: errQuantity}},
-		"sold without quantity":  {201, `{"id":"o-1"}`, answer{class: ClassError, fault: errQuantity}},
-		"quantity cut off":       {201, `{"id":"o-1","quantity":1`, answer{class: ClassError, fault: errQuantity}},
+		"sold two of one":        {201, `{"id":"o-1","quantity":2}`, answer{class: ClassError, fault: errQuantity, order: "o-1"}},
+		"sold eleven of one":     {201, `{"id":"o-1","quantity":11}`, answer{class: ClassError, fault: errQuantity, order: "o-1"}},
+		"sold without quantity":  {201, `{"id":"o-1"}`, answer{class: ClassError, fault: errQuantity, order: "o-1"}},
+		"quantity cut off":       {201, `{"id":"o-1","quantity":1`, answer{class: ClassError, fault: errQuantity, order: "o-1"}},
 		"sold without an order":  {201, `{"sale_id":"s"}`, answer{class: ClassError, fault: errNoOrder}},
 		"sold with an empty one": {201, `{"id":""}`, answer{class: ClassError, fault: errNoOrder}},
 		"sold, the id cut off":   {201, `{"id":"o-`, answer{class: ClassError, fault: errNoOrder}},
@@ -58,7 +58,7 @@ func TestPartOfAnAnswerWaitsForTheRest(t *testing.T) {
 	}
 }
 
-func TestFaultyAnswersAreTold(t *testing.T) {
+func TestFaultyAnswersAreNamed(t *testing.T) {
 	for name, c := range map[string]struct{ answer, want string }{
 		"chunked":             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", errChunked},
 		"no length":           {"HTTP/1.1 200 OK\r\n\r\n", errNoLength},

@@ -16,6 +16,7 @@ const (
 	broken     state = iota // it could not be made, and is tried again after a pause
 	connecting              // the server has not taken it yet
 	free                    // it can send
+	held                    // a patient buyer is on it, and rests
 	asked                   // its request is under way
 	states
 )
@@ -29,7 +30,7 @@ type conn struct {
 	since   time.Duration // when it came into its state
 	used    bool          // it has sent a request since it was made
 	request request       // while asked
-	heard   []byte        // what has come of an answer that came in parts
+	partial []byte        // what has come of an answer that came in parts
 }
 
 // target is the server's address as the kernel wants it.
@@ -71,7 +72,7 @@ func (t target) dial() (fd int, done bool, err error) {
 	return fd, true, nil
 }
 
-// kind is the word for a connection's error.
+// kind is the kind of a connection's error.
 func kind(err error) string {
 	switch {
 	case errors.Is(err, unix.ECONNREFUSED):

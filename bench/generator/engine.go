@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patrolEvery is how often connections are looked over for what no event tells: a
-// timeout, a pause that is over, a stop that was asked for. It is how imprecise those
-// are.
+// patrolEvery is how often connections are looked over for what no event reports: a
+// timeout, a pause or a rest that is over, a stop that was asked for. It is how imprecise
+// those are.
 const patrolEvery = 10 * time.Millisecond
 
 // pause is the time before a connection that could not be made is tried again, so that
@@ -23,34 +23,44 @@ type engine struct {
 	order    Order
 	tokens   []string // by buyer
 	stopped  func() bool
+	progress func(done int64) // called now and then; nil: nobody follows the run
 	target   target
-	template template
+	template template // a purchase
+	mine     template // the question for a buyer's order
 
 	poll     *poll
 	conns    []conn
 	free     []*conn // that can send, the longest free first, so that all are used alike
+	room     []*conn // free's memory, to begin anew in when nothing is free, as it mostly is
 	in       [states]int
 	schedule *schedule
 	tally    *tally
+	visits   *visits // nil: buyers are not patient
 
 	start    time.Time
 	sends    bool          // it is past opening its first connections
 	patrolAt time.Duration // the next time
+	reportAt time.Duration // the next time that progress is called
 	stood    time.Duration // when a connection was last seen to stand
 
 	out, read []byte // buffers of one request and of one read
 }
 
 // send makes a run. stopped is asked a hundred times a second, and ends it early with
-// what was measured so far and errStopped.
-func send(o Order, tokens []string, stopped func() bool) (Run, error) {
+// what was measured so far and ErrStopped; patient buyers still get the answers to the requests
+// that are under way. progress, if set, is called with how many requests or buyers are done.
+func send(o Order, tokens []string, stopped func() bool, progress func(done int64)) (Run, error) {
 	e, err := newEngine(o, tokens, stopped)
 	if err != nil {
 		return Run{}, err
 	}
 	defer e.close()
+	e.progress = progress
 	return e.run()
 }
+
+// progressEvery is the time between two calls of progress.
+const progressEvery = 50 * time.Millisecond
 
 func newEngine(o Order, tokens []string, stopped func() bool) (*engine, error) {
 	if err := o.Validate(); err != nil {
@@ -68,8 +78,8 @@ func newEngine(o Order, tokens []string, stopped func() bool) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{
-		order: o, tokens: tokens, stopped: stopped, target: to, template: newTemplate(o.Sale),
-		poll: p, conns: make([]conn, o.Connections), read: make([]byte, 16<<10),
+		order: o, tokens: tokens, stopped: stopped, target: to, template: newTemplate(o.Sale), mine: newMine(o.Sale),
+		poll: p, conns: make([]conn, o.Connections), room: make([]*conn, 0, o.Connections), read: make([]byte, 16<<10),
 		in: [states]int{broken: o.Connections},
 	}
 	for i := range e.conns {
@@ -78,8 +88,8 @@ func newEngine(o Order, tokens []string, stopped func() bool) (*engine, error) {
 	return e, nil
 }
 
-// errStopped: the run was stopped and is not whole.
-var errStopped = errors.New("stopped")
+// ErrStopped: the run was stopped and is not whole.
+var ErrStopped = errors.New("stopped")
 
 func (e *engine) run() (Run, error) {
 	if err := e.open(); err != nil {
@@ -97,8 +107,11 @@ func (e *engine) run() (Run, error) {
 	r := e.tally.finish()
 	r.Intended, r.Sent, r.Dropped = e.schedule.due(e.now()), e.schedule.sent, e.schedule.dropped
 	r.Behind, r.CPUSeconds = e.schedule.behind, (after - cpu).Seconds()
-	if err == nil && !e.finished() {
-		err = errStopped
+	if e.visits != nil {
+		e.visits.finish(&r, e.now())
+	}
+	if err == nil && (!e.finished() || e.visits != nil && e.visits.cut) {
+		err = ErrStopped
 	}
 	return r, errors.Join(err, cpuErr)
 }
@@ -116,7 +129,7 @@ func (e *engine) open() error {
 		}
 	}
 	if e.stopped() {
-		return errStopped
+		return ErrStopped
 	}
 	if e.in[free] == 0 {
 		return fmt.Errorf("no connection to %s: %v", e.order.Addr, e.tally.run.Errors)
@@ -127,8 +140,9 @@ func (e *engine) open() error {
 // begin starts the clock, and forgets what opening the connections came to. sends:
 // requests are sent from now on.
 func (e *engine) begin(at time.Time, sends bool) {
-	e.start, e.sends, e.patrolAt, e.stood, e.poll.armed = at, sends, 0, 0, 0
+	e.start, e.sends, e.patrolAt, e.reportAt, e.stood, e.poll.armed = at, sends, 0, 0, 0, 0
 	e.schedule, e.tally = newSchedule(e.order), newTally(at)
+	e.visits = newVisits(e.order, e.tally)
 	for i := range e.conns {
 		e.conns[i].since = 0
 	}
@@ -136,10 +150,21 @@ func (e *engine) begin(at time.Time, sends bool) {
 
 func (e *engine) now() time.Duration { return time.Since(e.start) }
 
-// finished reports whether every request is sent or dropped, and answered or lost.
-func (e *engine) finished() bool { return e.schedule.done() && e.in[asked] == 0 }
+// finished reports whether every request is sent or dropped, and answered or lost, and every
+// patient buyer has left.
+func (e *engine) finished() bool { return e.schedule.done() && e.underWay() == 0 }
 
-func (e *engine) over() bool { return e.finished() || e.stopped() }
+// underWay is how many requests are, or patient buyers' visits.
+func (e *engine) underWay() int {
+	if e.visits != nil {
+		return e.visits.under
+	}
+	return e.in[asked]
+}
+
+func (e *engine) over() bool {
+	return e.finished() || e.stopped() && (e.visits == nil || e.windUp())
+}
 
 // turn sends what is due, waits until something happens, and deals with it.
 func (e *engine) turn() error {
@@ -179,20 +204,30 @@ func (e *engine) send() {
 		if !ok {
 			return
 		}
-		e.enter(c, asked, now)
-		c.used, c.request = true, request{e.order.buyer(n), intended, now}
-		e.out = e.template.appendTo(e.out[:0], e.tokens[c.request.buyer])
-		// It fits the socket's empty buffer, unless the server reads nothing.
-		if sent, err := unix.Write(c.fd, e.out); err != nil {
-			e.lose(c, kind(err), now)
-		} else if sent < len(e.out) {
-			e.lose(c, errCut, now)
+		if e.visits != nil {
+			e.visits.come(e.visit(c), n, e.order.buyer(n), intended, now)
+			e.ready(c, now)
+			continue
 		}
+		e.ask(c, e.template, request{e.order.buyer(n), intended, now})
 	}
 }
 
-// patrol deals with what no event tells, as of a time before the last look at events.
-// So an answer that came while this thread slept is heard first, and no server is
+// ask sends a request.
+func (e *engine) ask(c *conn, t template, r request) {
+	e.enter(c, asked, r.sent)
+	c.used, c.request = true, r
+	e.out = t.appendTo(e.out[:0], e.tokens[r.buyer])
+	// It fits the socket's empty buffer, unless the server reads nothing.
+	if sent, err := unix.Write(c.fd, e.out); err != nil {
+		e.lose(c, kind(err), r.sent)
+	} else if sent < len(e.out) {
+		e.lose(c, errCut, r.sent)
+	}
+}
+
+// patrol deals with what no event reports, as of a time before the last look at events.
+// So an answer that came while this thread slept is read first, and no server is
 // blamed for the sleep.
 func (e *engine) patrol(at time.Duration) {
 	// Before any is given up, for the same reason.
@@ -208,13 +243,20 @@ func (e *engine) patrol(at time.Duration) {
 		case c.state == broken && e.sends && inState >= pause:
 			e.connect(c, e.now())
 		}
+		if e.visits != nil && e.sends {
+			e.attend(c, at)
+		}
+	}
+	if e.progress != nil && e.sends && at >= e.reportAt {
+		e.reportAt = at + progressEvery
+		e.progress(e.schedule.sent + e.schedule.dropped - int64(e.underWay()))
 	}
 	if !e.sends || len(e.free) > 0 {
 		return
 	}
 	e.schedule.expire(at)
 	// Nothing is ever too late in a closed loop, so a dead server has to end it.
-	if !e.order.open() && at-e.stood >= e.order.Timeout {
+	if !e.order.open() && !e.order.patient() && at-e.stood >= e.order.Timeout {
 		e.schedule.drop(e.order.Requests - e.schedule.next)
 	}
 }
@@ -230,6 +272,9 @@ func (e *engine) enter(c *conn, s state, now time.Duration) {
 		}
 	}
 	if s == free {
+		if len(e.free) == 0 {
+			e.free = e.room
+		}
 		e.free = append(e.free, c)
 	}
 	e.in[c.state]--

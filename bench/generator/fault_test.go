@@ -10,7 +10,7 @@ import (
 
 // every sends answer for each so many requests, and the good one for all others.
 func every(n int64, faulty, good script) script {
-	return func(v visit) bool {
+	return func(v attempt) bool {
 		if v.number%n == 0 {
 			return faulty(v)
 		}
@@ -21,9 +21,9 @@ func every(n int64, faulty, good script) script {
 // Each fault costs the request that it hit, by name, and no other: the connection is
 // replaced.
 func TestFaultsCostOneRequest(t *testing.T) {
-	hangUp := func(v visit) bool { return false }
+	hangUp := func(v attempt) bool { return false }
 	send := func(answer string, stays bool) script {
-		return func(v visit) bool {
+		return func(v attempt) bool {
 			_, err := v.Write([]byte(answer))
 			return err == nil && stays
 		}
@@ -33,7 +33,7 @@ func TestFaultsCostOneRequest(t *testing.T) {
 		kind   string
 	}{
 		"closed before any byte": {hangUp, errClosed},
-		"reset": {func(v visit) bool {
+		"reset": {func(v attempt) bool {
 			_ = v.Conn.(*net.TCPConn).SetLinger(0)
 			return false
 		}, errReset},
@@ -72,7 +72,7 @@ func TestStatusThatNoBuyerShouldGetIsAnError(t *testing.T) {
 }
 
 func TestAnswerInPiecesIsOneAnswer(t *testing.T) {
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		for i := range replySold {
 			if _, err := v.Write(replySold[i : i+1]); err != nil {
 				return false
@@ -88,7 +88,7 @@ func TestAnswerInPiecesIsOneAnswer(t *testing.T) {
 
 func TestServerThatClosesEachConnection(t *testing.T) {
 	last := render(201, `{"id":"o","quantity":1}`, "Connection: close\r\n")
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		_, _ = v.Write(last)
 		return false
 	})
@@ -107,7 +107,7 @@ func TestServerThatClosesEachConnection(t *testing.T) {
 }
 
 func TestServerThatNeverAnswers(t *testing.T) {
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		<-v.server.ended
 		return false
 	})
@@ -122,9 +122,9 @@ func TestServerThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// A generator that sleeps past the timeout while the answers lie there must hear them
+// A generator that sleeps past the timeout while the answers lie there must read them
 // before it gives anything up.
-func TestAnswersThatCameWhileItSleptAreHeard(t *testing.T) {
+func TestAnswersThatCameWhileItSleptAreRead(t *testing.T) {
 	s := startServer(t, always(replySold))
 	o := closed(s, 200, 4)
 	o.Timeout = 200 * time.Millisecond
@@ -135,7 +135,7 @@ func TestAnswersThatCameWhileItSleptAreHeard(t *testing.T) {
 			time.Sleep(2 * o.Timeout)
 		}
 		return false
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			gone := make(chan struct{})
-			s := startServer(t, func(v visit) bool {
+			s := startServer(t, func(v attempt) bool {
 				if v.number > 1 {
 					return always(replySold)(v)
 				}
@@ -165,7 +165,7 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 				_, _ = v.Write([]byte(c.farewell))
 				return false
 			})
-			// A single connection. Its first answer is heard before the farewell is said, and
+			// A single connection. Its first answer is read before the farewell is said, and
 			// the second request is due long after.
 			o := open(s, 2, 1, 2)
 			said := false
@@ -194,7 +194,7 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 }
 
 // dying answers nineteen requests, and dies of the twentieth.
-func dying(v visit) bool {
+func dying(v attempt) bool {
 	switch {
 	case v.number == 20:
 		v.server.die()

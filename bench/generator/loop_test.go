@@ -16,7 +16,7 @@ func TestClosedLoopAsksForEveryBuyerOnce(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	sold := []Ack{}
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		seen[v.token]++
@@ -44,16 +44,16 @@ func TestClosedLoopAsksForEveryBuyerOnce(t *testing.T) {
 	if diff := cmp.Diff(sold, r.Acks); diff != "" {
 		t.Errorf("acks (-want +got):\n%s", diff)
 	}
-	var told int64
+	var refused int64
 	for _, at := range r.SoldOut {
-		told += at.Buyers
+		refused += at.Buyers
 		if at.Sent < before.UnixMilli() || at.Received < at.Sent || at.Received > after.UnixMilli() {
 			t.Errorf("sold out between %v and %v: got sent %d, received %d", before.UnixMilli(), after.UnixMilli(), at.Sent, at.Received)
 		}
 	}
-	if told != requests-tickets || r.Latencies[ClassSoldOut].Count() != told || r.Latencies[ClassSold].Count() != tickets {
-		t.Errorf("got %d told that all are sold, with %d latencies, and %d sold, want %d and %d",
-			told, r.Latencies[ClassSoldOut].Count(), r.Latencies[ClassSold].Count(), requests-tickets, tickets)
+	if refused != requests-tickets || r.Latencies[ClassSoldOut].Count() != refused || r.Latencies[ClassSold].Count() != tickets {
+		t.Errorf("got %d refused as sold out, with %d latencies, and %d sold, want %d and %d",
+			refused, r.Latencies[ClassSoldOut].Count(), r.Latencies[ClassSold].Count(), requests-tickets, tickets)
 	}
 	for i := range requests {
 		if n := seen[Buyer(first+i)]; n != 1 {
@@ -159,14 +159,14 @@ func TestTimelineKeepsTenthsApart(t *testing.T) {
 	}
 }
 
-// Requests that were due while the server stalled must be told as slow, though the
+// Requests that were due while the server stalled must count as slow, though the
 // server answered each of them at once when it got it. A closed loop hides them: it
-// did not ask while the server stalled. That is why the two are told apart.
+// did not ask while the server stalled. That is why the two are labelled.
 func TestOpenLoopOmitsNoStall(t *testing.T) {
 	const stall = 300 * time.Millisecond
 	stalling := func() script {
 		var mu sync.Mutex // the whole server stalls, not one connection
-		return func(v visit) bool {
+		return func(v attempt) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			if v.number == 100 {
@@ -205,7 +205,7 @@ func TestOpenLoopOmitsNoStall(t *testing.T) {
 
 func TestOpenLoopDropsWhatFindsNoConnection(t *testing.T) {
 	var mu sync.Mutex
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		time.Sleep(5 * time.Millisecond) // a fifth of what is asked of it
@@ -235,7 +235,7 @@ func TestGeneratorThatIsBehindSaysSo(t *testing.T) {
 			time.Sleep(80 * time.Millisecond)
 		}
 		return false
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,9 +246,9 @@ func TestGeneratorThatIsBehindSaysSo(t *testing.T) {
 
 func TestStoppedRunSaysWhatWasMeasured(t *testing.T) {
 	s := startServer(t, always(replySold))
-	r, err := send(open(s, 1_000_000, 4, 1000), tokens(1_000_000), func() bool { return s.asked.Load() >= 20 })
-	if !errors.Is(err, errStopped) {
-		t.Errorf("got %v, want %v", err, errStopped)
+	r, err := send(open(s, 1_000_000, 4, 1000), tokens(1_000_000), func() bool { return s.asked.Load() >= 20 }, nil)
+	if !errors.Is(err, ErrStopped) {
+		t.Errorf("got %v, want %v", err, ErrStopped)
 	}
 	if r.Sent < 20 || r.Intended < r.Sent || r.Intended >= 1_000_000 || r.Completed > r.Sent || len(r.Acks) != int(r.Completed) {
 		t.Errorf("got %d intended, %d sent, %d completed, %d acks", r.Intended, r.Sent, r.Completed, len(r.Acks))
@@ -267,7 +267,7 @@ func TestRunThatCanNotBeginIsRefused(t *testing.T) {
 		"no such protocol": {Addr: "127.0.0.1:xyz", Sale: "s", Requests: 5, Connections: 1, Timeout: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := send(o, tokens(5), never); err == nil {
+			if _, err := send(o, tokens(5), never, nil); err == nil {
 				t.Error("got no error")
 			}
 		})

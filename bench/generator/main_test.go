@@ -43,17 +43,18 @@ type server struct {
 	conns []net.Conn
 }
 
-// visit is a request that has come.
-type visit struct {
+// attempt is a request that has come.
+type attempt struct {
 	net.Conn
 	server *server
 	number int64 // from 1, in order of arrival
 	token  string
+	mine   bool // it asks for the buyer's order
 }
 
 // script answers a request, and reports whether the connection stays open. It may wait
 // for the server's ended.
-type script func(visit) bool
+type script func(attempt) bool
 
 func startServer(t *testing.T, answer script) *server {
 	t.Helper()
@@ -95,12 +96,13 @@ func (s *server) serve(conn net.Conn, answer script) {
 			return
 		}
 		body, err := io.ReadAll(r.Body)
-		if err != nil || string(body) != `{"quantity":1}` || r.URL.Path != "/v1/sales/s/orders" {
+		mine := r.Method == http.MethodGet && r.URL.Path == "/v1/sales/s/orders/mine"
+		if err != nil || !mine && (string(body) != `{"quantity":1}` || r.URL.Path != "/v1/sales/s/orders") {
 			_, _ = conn.Write(reply500)
 			return
 		}
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !answer(visit{conn, s, s.asked.Add(1), token}) {
+		if !answer(attempt{conn, s, s.asked.Add(1), token, mine}) {
 			return
 		}
 	}
@@ -137,7 +139,7 @@ var (
 
 // always sends the same answer.
 func always(answer []byte) script {
-	return func(v visit) bool {
+	return func(v attempt) bool {
 		_, err := v.Write(answer)
 		return err == nil
 	}
@@ -169,7 +171,7 @@ func tokens(n int) []string {
 // mustSend makes a run, and checks what is true of every whole one.
 func mustSend(t *testing.T, o Order) Run {
 	t.Helper()
-	r, err := send(o, tokens(o.First+o.Requests), never)
+	r, err := send(o, tokens(o.First+o.Requests), never, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

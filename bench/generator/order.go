@@ -28,11 +28,19 @@ type Order struct {
 	// Late is how long after its time a request of an open loop may still be sent.
 	// What finds no connection until then is dropped and counted. Longer shows the
 	// whole wait of an overloaded server; shorter bounds how long a run outlasts its
-	// schedule. A closed loop has no use for it.
+	// schedule. A closed loop has no use for it, nor have patient buyers, who all come.
 	Late time.Duration
 	// Timeout makes a slower answer an error, and its connection is replaced. Longer
 	// waits for what no buyer would; shorter turns a stall into errors.
 	Timeout time.Duration
+	// Patience makes buyers patient: each keeps its connection and sends its request again until it
+	// has an order or there truly is none for it, or until it has tried for so long. Longer outlasts
+	// more failures of the server; shorter ends a run sooner whose server stays away. 0: a request
+	// each, and whatever it is answered counts.
+	Patience time.Duration
+	// Repeat: one patient buyer in so many sends its purchase again once it has an order, and must be
+	// answered with the same one. More of them find more of what is forgotten, and are more load. 0: none.
+	Repeat int
 }
 
 // buyer is who sends the request of that number.
@@ -46,12 +54,15 @@ func (o Order) buyer(request int) int {
 // open reports whether requests are sent on schedule.
 func (o Order) open() bool { return o.Rate > 0 }
 
+// patient reports whether buyers try again.
+func (o Order) patient() bool { return o.Patience > 0 }
+
 // MaxConnections is the most that one run may have. It leaves a server's address some of the 28,000 ports that Linux has
 // for connections to it, for those that are being closed.
 const MaxConnections = 20_000
 
-// maxRate is more than one thread can send.
-const maxRate = 1_000_000
+// MaxRate is how many requests a second a run may be asked for: more than one thread can send.
+const MaxRate = 1_000_000
 
 // Validate reports every fault at once, or returns nil.
 func (o Order) Validate() error {
@@ -68,9 +79,12 @@ func (o Order) Validate() error {
 	check(o.Requests > 0, "requests %d: want at least 1", o.Requests)
 	check(o.Again == 0 || o.Again > 1, "again %d: want 0, or 2 and more", o.Again)
 	check(o.Connections > 0 && o.Connections <= MaxConnections, "connections %d: want 1 to %d", o.Connections, MaxConnections)
-	check(o.Rate >= 0 && o.Rate <= maxRate, "rate %v: want 0 to %d a second", o.Rate, maxRate)
-	check(!o.open() || o.Late > 0, "late %v: want more than 0 in an open loop", o.Late)
+	check(o.Rate >= 0 && o.Rate <= MaxRate, "rate %v: want 0 to %d a second", o.Rate, MaxRate)
+	check(!o.open() || o.patient() || o.Late > 0, "late %v: want more than 0 in an open loop", o.Late)
 	check(o.Timeout > 0, "timeout %v: want more than 0", o.Timeout)
+	check(o.Patience >= 0, "patience %v: want at least 0", o.Patience)
+	check(o.Repeat == 0 || o.Repeat > 0 && o.patient(), "repeat %d: want 0, or 1 and more of patient buyers", o.Repeat)
+	check(o.Again == 0 || !o.patient(), "again %d: want 0 of patient buyers, who have repeat", o.Again)
 	return errors.Join(faults...)
 }
 

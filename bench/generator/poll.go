@@ -30,7 +30,7 @@ func newPoll(connections int) (*poll, error) {
 		return nil, errors.Join(fmt.Errorf("timer: %w", err), unix.Close(epoll))
 	}
 	p := &poll{epoll: epoll, timer: timer, events: make([]unix.EpollEvent, connections+1)}
-	// Edge-triggered: each expiry is told once, and the timer need not be read.
+	// Edge-triggered: each expiry is reported once, and the timer need not be read.
 	if err := p.add(timer, timerIndex, unix.EPOLLIN|unix.EPOLLET); err != nil {
 		return nil, errors.Join(err, p.close())
 	}

@@ -5,30 +5,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
+
+	"onsale/internal/testbed/process"
 )
 
 // Process is the generator, seen from the program that started it. It makes one run at
 // a time.
 type Process struct {
-	cmd     *exec.Cmd
+	child   *process.Child
 	replies *json.Decoder
 	number  int64 // of the last run
 
 	mu    sync.Mutex // a stop may be written while Run returns
-	in    io.WriteCloser
 	calls *json.Encoder
-
-	stop func() error
 }
 
-// grace is how long a process that was told to stop may take for it. It looks a
+// grace is how long a process that is asked to stop may take for it. It looks a
 // hundred times a second, and then has to write down what it measured.
 const grace = 10 * time.Second
 
@@ -36,25 +31,13 @@ const grace = 10 * time.Second
 // Command, and returns once it has signed a token for each of so many buyers. Where
 // ctx ends before, the process is killed; later Run has a ctx of its own.
 func Start(ctx context.Context, keys string, buyers int) (*Process, error) {
-	self, err := os.Executable()
+	// Its ctx is not ours: Ctrl-C reaches the parent alone, which then stops the run and still
+	// gets what it measured.
+	child, err := process.StartSelf(context.WithoutCancel(ctx), "generator", process.ChildOptions{}, "generate", "--keys", keys, "--buyers", strconv.Itoa(buyers))
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "generate", "--keys", keys, "--buyers", strconv.Itoa(buyers))
-	cmd.Stderr = os.Stderr
-	// A group of its own: Ctrl-C reaches the parent alone, which then stops the run
-	// and still gets what it measured.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &Process{cmd: cmd, replies: json.NewDecoder(out), in: in, calls: json.NewEncoder(in)}
-	p.stop = sync.OnceValue(p.end)
+	p := &Process{child: child, replies: json.NewDecoder(child.Out), calls: json.NewEncoder(child.In)}
 	release := context.AfterFunc(ctx, p.kill)
 	var first reply
 	err = p.replies.Decode(&first)
@@ -69,19 +52,28 @@ func Start(ctx context.Context, keys string, buyers int) (*Process, error) {
 
 // Run has the generator make a run. A ctx that ends before the run does stops it: what
 // was measured so far is returned, with an error that wraps the ctx's.
-func (p *Process) Run(ctx context.Context, o Order) (Run, error) {
+func (p *Process) Run(ctx context.Context, o Order) (Run, error) { return p.Follow(ctx, o, nil) }
+
+// Follow is Run, and calls progress, if set, some times a second with how many requests, or
+// patient buyers, are done.
+func (p *Process) Follow(ctx context.Context, o Order, progress func(done int64)) (Run, error) {
 	if err := errors.Join(o.Validate(), ctx.Err()); err != nil {
 		return Run{}, err
 	}
 	p.number++
 	number := p.number
-	if err := p.call(call{number, &o}); err != nil {
+	if err := p.call(call{number, &o, progress != nil}); err != nil {
 		return Run{}, fmt.Errorf("the generator takes no order: %w", err)
 	}
 	answered := make(chan struct{})
-	release := context.AfterFunc(ctx, func() { p.halt(number, answered) })
+	release := context.AfterFunc(ctx, func() { p.halt(number, o, answered) })
 	var a reply
 	err := p.replies.Decode(&a)
+	for err == nil && a.Done != nil {
+		progress(*a.Done)
+		a = reply{}
+		err = p.replies.Decode(&a)
+	}
 	close(answered)
 	release()
 	switch {
@@ -90,20 +82,28 @@ func (p *Process) Run(ctx context.Context, o Order) (Run, error) {
 	case a.Run == nil:
 		return Run{}, errors.New("the generator sent no run")
 	case a.Stopped:
-		return *a.Run, fmt.Errorf("after %d of %d requests: %w", a.Run.Sent, o.Requests, errors.Join(errStopped, ctx.Err()))
+		return *a.Run, fmt.Errorf("after %d of %d requests: %w", a.Run.Sent, o.Requests, errors.Join(ErrStopped, ctx.Err()))
 	case a.Error != "":
 		return *a.Run, errors.New(a.Error)
 	}
 	return *a.Run, nil
 }
 
-// halt tells the process to stop a run, and kills it if it does not.
-func (p *Process) halt(number int64, answered <-chan struct{}) {
+// stopLimit is how long a stopped run may take: patient buyers are answered first what is under way.
+func stopLimit(o Order) time.Duration {
+	if o.patient() {
+		return o.Timeout + grace
+	}
+	return grace
+}
+
+// halt asks the process to stop a run, and kills it if it does not.
+func (p *Process) halt(number int64, o Order, answered <-chan struct{}) {
 	// A pipe that can't be written has no reader, so the answer fails too.
 	_ = p.call(call{Number: number})
 	select {
 	case <-answered:
-	case <-time.After(grace):
+	case <-time.After(stopLimit(o)):
 		p.kill()
 	}
 }
@@ -114,22 +114,12 @@ func (p *Process) call(c call) error {
 	return p.calls.Encode(c)
 }
 
-// kill ends the process; Stop tells how it ended.
-func (p *Process) kill() { _ = p.cmd.Process.Kill() }
+// kill ends the process; Stop returns how it ended.
+func (p *Process) kill() { _ = p.child.Kill() }
 
 // Pid is the process's id.
-func (p *Process) Pid() int { return p.cmd.Process.Pid }
+func (p *Process) Pid() int { return p.child.Pid() }
 
 // Stop ends the process and waits for it. It may be called twice, but not during Run:
 // end its ctx instead.
-func (p *Process) Stop() error { return p.stop() }
-
-func (p *Process) end() error {
-	overdue := time.AfterFunc(grace, p.kill)
-	defer overdue.Stop()
-	closing := p.in.Close()
-	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("generator: %w", errors.Join(err, closing))
-	}
-	return nil
-}
+func (p *Process) Stop() error { return errors.Join(p.child.Finish(grace), p.child.Close()) }

@@ -51,8 +51,8 @@ func subject(token string) string {
 	return claims.Subject
 }
 
-// sellToAll tells every buyer an order that bears the token's name.
-func sellToAll(v visit) bool {
+// sellToAll answers every buyer with an order that bears the token's name.
+func sellToAll(v attempt) bool {
 	return always(render(201, `{"id":"of-`+subject(v.token)+`","quantity":1}`))(v)
 }
 
@@ -74,7 +74,7 @@ func TestProcessMakesRunsOneAfterTheOther(t *testing.T) {
 		for _, a := range r.Acks {
 			buyers[a.Buyer] = true
 			if a.Order != "of-"+a.Buyer {
-				t.Errorf("%s: got %q, want the order that its token was told", a.Buyer, a.Order)
+				t.Errorf("%s: got %q, want the order that its token was answered", a.Buyer, a.Order)
 			}
 		}
 		if len(buyers) != o.Requests || !buyers[Buyer(o.First)] || !buyers[Buyer(o.First+o.Requests-1)] {
@@ -87,7 +87,7 @@ func TestEveryTenthRequestIsABuyersSecond(t *testing.T) {
 	s := startServer(t, sellToAll)
 	o := closed(s, 100, 4)
 	o.First, o.Again = 7, 10
-	r, err := send(o, tokens(o.First+o.Requests), never)
+	r, err := send(o, tokens(o.First+o.Requests), never, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestContextThatEndsStopsTheRunOnly(t *testing.T) {
 	p := startProcess(t, 5000)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		if v.number == 20 {
 			cancel()
 		}
@@ -153,7 +153,7 @@ func TestProcessThatDiesIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		p.kill()
 		return false
 	})
@@ -218,14 +218,14 @@ func (s *session) next(t *testing.T) reply {
 
 func TestInputThatEndsStopsTheRun(t *testing.T) {
 	session := startSession(t, 5000)
-	s := startServer(t, func(v visit) bool {
+	s := startServer(t, func(v attempt) bool {
 		if v.number == 20 {
 			session.in.Close()
 		}
 		return always(replySold)(v)
 	})
 	o := open(s, 5000, 4, 500)
-	session.call(t, call{1, &o})
+	session.call(t, call{Number: 1, Order: &o})
 	a := session.next(t)
 	if !a.Stopped || a.Error != "" || a.Run.Sent < 20 || a.Run.Sent >= 5000 {
 		t.Errorf("got %+v, want a stopped run", a)
@@ -241,7 +241,7 @@ func TestStopThatComesTooLateStopsNothing(t *testing.T) {
 	s := startServer(t, always(replySold))
 	o := closed(s, 10, 2)
 	for number := int64(1); number <= 3; number++ {
-		session.call(t, call{number, &o})
+		session.call(t, call{Number: number, Order: &o})
 		if a := session.next(t); a.Stopped || a.Run.Completed != 10 {
 			t.Errorf("run %d: got %+v, want it whole", number, a)
 		}

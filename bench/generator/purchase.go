@@ -1,6 +1,6 @@
 package generator
 
-// template is a purchase in a sale without its token. Three copies make a request of
+// template is a request about a sale without its token. Three copies make a request of
 // it, which is so cheap beside sending it that nothing is rendered beforehand.
 type template struct{ before, after string }
 
@@ -8,6 +8,14 @@ func newTemplate(sale string) template {
 	return template{
 		"POST /v1/sales/" + sale + "/orders HTTP/1.1\r\nHost: onsale\r\nAuthorization: Bearer ",
 		"\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n" + `{"quantity":1}`,
+	}
+}
+
+// newMine is the question for the token's order in a sale.
+func newMine(sale string) template {
+	return template{
+		"GET /v1/sales/" + sale + "/orders/mine HTTP/1.1\r\nHost: onsale\r\nAuthorization: Bearer ",
+		"\r\n\r\n",
 	}
 }
 

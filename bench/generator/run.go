@@ -4,15 +4,16 @@ import "time"
 
 // Run is what came of an order.
 type Run struct {
-	Intended  int64   // requests that were due: all of them, unless the run was stopped
+	Intended  int64   // requests, or patient buyers, that were due: all of them, unless the run was stopped
 	Sent      int64   // each either has an answer or is an error
 	Completed int64   // answers that came whole, whatever their status
 	Dropped   int64   // requests that found no connection in time, and have no latency
 	Seconds   float64 // from the time of the first request to the last answer or error
 
 	// Latencies by class of the answer: in an open loop from the time at which the
-	// request was due, in a closed loop from its sending. A class without answers is
-	// missing, and a nil Latency is an empty one.
+	// request was due, in a closed loop from its sending. Of a patient buyer the answer that
+	// decided counts, from when the buyer was due. A class without answers is missing, and a
+	// nil Latency is an empty one.
 	Latencies map[Class]*Latency
 	Statuses  map[int]int64
 	Acks      []Ack
@@ -27,6 +28,26 @@ type Run struct {
 	Behind     time.Duration
 	CPUSeconds float64 // of the whole generator's process, in this run
 	Timeline   []Second
+
+	Visits *Visits `json:",omitempty"` // of patient buyers; nil: they were not
+}
+
+// Visits are what came of patient buyers besides.
+type Visits struct {
+	Answers     map[string]int64 // by status and code, such as "409 sold-out"
+	Lost        int64            // requests without a whole answer; their buyers sent them again
+	Doubled     []string         // buyers whose repeated purchase named another order
+	Forgotten   []string         // buyers whose order was not found again
+	GaveUp      []string         // buyers whose patience ended without a decision: each may have an order
+	Interrupted []string         // buyers whom a stop kept from a decision: each may have an order
+	Unavailable []Unavailable    // every 503
+	Latency     *Latency         // of all answers, from the sending of their request
+}
+
+// Unavailable is a 503, and when it was received, in Unix milliseconds.
+type Unavailable struct {
+	Code     string `json:"code"`
+	Received int64  `json:"received"`
 }
 
 // Class sorts answers by what they mean to a buyer.
@@ -41,7 +62,7 @@ const (
 	ClassError   Class = "error"    // no whole answer, or one that no buyer should get
 )
 
-// Ack is an order that a buyer was told of.
+// Ack is an order that a buyer was granted.
 type Ack struct {
 	Buyer string `json:"buyer"`
 	Order string `json:"order"`

@@ -21,6 +21,9 @@ type schedule struct {
 
 func newSchedule(o Order) *schedule {
 	s := &schedule{requests: o.Requests, late: o.Late}
+	if o.patient() {
+		s.late = math.MaxInt64
+	}
 	if o.open() {
 		s.gap = float64(time.Second) / o.Rate
 	}
@@ -47,7 +50,7 @@ func (s *schedule) due(now time.Duration) int64 {
 // take gives the next request that is due to a connection that has been free since
 // then, with the time from which its latency counts. It drops what was too late before
 // the connection was free. What is late only because the generator slept is sent all
-// the same, and told as being behind: the server is not to blame for it.
+// the same, and counted as being behind: the server is not to blame for it.
 func (s *schedule) take(now, freeSince time.Duration) (request int, intended time.Duration, ok bool) {
 	if s.gap == 0 {
 		if s.done() {

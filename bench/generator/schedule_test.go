@@ -46,7 +46,7 @@ func TestScheduleKeepsItsRate(t *testing.T) {
 	}
 }
 
-func TestScheduleTellsWhoIsLate(t *testing.T) {
+func TestScheduleKnowsWhoIsLate(t *testing.T) {
 	t.Run("the generator, where a connection was free", func(t *testing.T) {
 		s := perMilli(2, 10*ms)
 		s.want(t, 20*ms, 0, 0, 0)
@@ -107,7 +107,7 @@ func TestClosedScheduleIsAlwaysDueAndNeverLate(t *testing.T) {
 	}
 }
 
-func TestOrderTellsAllFaultsAtOnce(t *testing.T) {
+func TestOrderReportsAllFaultsAtOnce(t *testing.T) {
 	good := Order{Addr: "127.0.0.1:80", Sale: "s", Requests: 1, Connections: 1, Timeout: time.Second}
 	if err := good.Validate(); err != nil {
 		t.Errorf("got %v, want no fault", err)
@@ -117,7 +117,7 @@ func TestOrderTellsAllFaultsAtOnce(t *testing.T) {
 	if !ok || len(joined.Unwrap()) != 7 {
 		t.Errorf("got %v, want 7 faults", err)
 	}
-	good.Rate = maxRate + 1
+	good.Rate = MaxRate + 1
 	good.Late = time.Second
 	if good.Validate() == nil {
 		t.Error("a rate that nobody can send: got no fault")

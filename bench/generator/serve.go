@@ -41,13 +41,16 @@ func (c *Command) Run() error {
 type call struct {
 	Number int64  // of the run, rising
 	Order  *Order // nil: that run is to stop
+	Follow bool   `json:",omitempty"` // its progress is wanted
 }
 
-// reply is one line from the process. The first has Ready, each other one a run.
+// reply is one line from the process. The first has Ready, each other one a run, or how many of its
+// requests or buyers are done so far.
 type reply struct {
 	Ready   bool   `json:",omitempty"`
+	Done    *int64 `json:",omitempty"`
 	Run     *Run   `json:",omitempty"`
-	Stopped bool   `json:",omitempty"` // the run is not whole because it was told to stop
+	Stopped bool   `json:",omitempty"` // the run is not whole because it was asked to stop
 	Error   string `json:",omitempty"`
 }
 
@@ -73,10 +76,22 @@ func Serve(in io.Reader, out io.Writer, tokens []string) error {
 		return err
 	}
 	for c := range orders {
-		r, err := send(*c.Order, tokens, func() bool { return stop.Load() >= c.Number })
+		var progress func(int64)
+		var unwritten error
+		if c.Follow {
+			progress = func(done int64) {
+				if unwritten == nil {
+					unwritten = replies.Encode(reply{Done: &done})
+				}
+			}
+		}
+		r, err := send(*c.Order, tokens, func() bool { return unwritten != nil || stop.Load() >= c.Number }, progress)
+		if unwritten != nil {
+			return unwritten
+		}
 		a := reply{Run: &r}
 		switch {
-		case errors.Is(err, errStopped):
+		case errors.Is(err, ErrStopped):
 			a.Stopped = true
 		case err != nil:
 			a.Error = err.Error()

@@ -15,7 +15,7 @@ func (e *engine) connect(c *conn, now time.Duration) {
 		if !done {
 			events = unix.EPOLLOUT
 		}
-		c.fd, c.used, c.heard = fd, false, c.heard[:0]
+		c.fd, c.used, c.partial = fd, false, c.partial[:0]
 		err = e.poll.add(fd, c.index, events)
 	}
 	switch {
@@ -24,7 +24,7 @@ func (e *engine) connect(c *conn, now time.Duration) {
 		e.tally.fault(kind(err))
 		e.enter(c, broken, now)
 	case done:
-		e.enter(c, free, now)
+		e.ready(c, now)
 	default:
 		e.enter(c, connecting, now)
 	}
@@ -44,7 +44,11 @@ func (e *engine) hangUp(c *conn) {
 func (e *engine) lose(c *conn, kind string, now time.Duration) {
 	switch c.state {
 	case asked:
-		e.tally.lost(c.request, kind, now)
+		if e.visits != nil {
+			e.visits.lost(e.visit(c), kind, now)
+		} else {
+			e.tally.lost(c.request, kind, now)
+		}
 	case connecting:
 		e.tally.fault(kind)
 	}
@@ -60,7 +64,7 @@ func (e *engine) replace(c *conn, now time.Duration) {
 	e.connect(c, now)
 }
 
-// happened deals with what epoll told of a connection.
+// happened deals with what epoll reports of a connection.
 func (e *engine) happened(c *conn) {
 	if c.state == connecting {
 		e.connected(c)
@@ -72,19 +76,19 @@ func (e *engine) happened(c *conn) {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 	case err != nil:
 		e.lose(c, kind(err), now)
-	case n == 0 && len(c.heard) > 0:
+	case n == 0 && len(c.partial) > 0:
 		e.lose(c, errCut, now)
 	case n == 0:
-		e.lose(c, errClosed, now) // of a free connection this is no error: servers do
-	case c.state == free:
+		e.lose(c, errClosed, now) // of a connection without a request this is no error: servers do
+	case c.state != asked:
 		e.tally.fault(errUnasked)
 		e.replace(c, now)
 	default:
-		e.hear(c, e.read[:n], now)
+		e.receive(c, e.read[:n], now)
 	}
 }
 
-// connected learns whether a connection was made.
+// connected finds out whether a connection was made.
 func (e *engine) connected(c *conn) {
 	now := e.now()
 	errno, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -98,28 +102,32 @@ func (e *engine) connected(c *conn) {
 		e.lose(c, kind(err), now)
 		return
 	}
-	e.enter(c, free, now)
+	e.ready(c, now)
 }
 
-// hear takes the bytes of an answer.
-func (e *engine) hear(c *conn, b []byte, now time.Duration) {
-	if len(c.heard) > 0 {
-		c.heard = append(c.heard, b...)
-		b = c.heard
+// receive takes the bytes of an answer.
+func (e *engine) receive(c *conn, b []byte, now time.Duration) {
+	if len(c.partial) > 0 {
+		c.partial = append(c.partial, b...)
+		b = c.partial
 	}
 	a, whole, fault := parse(b)
 	switch {
 	case fault != "":
 		e.lose(c, fault, now)
-	case !whole && len(c.heard) == 0:
-		c.heard = append(c.heard, b...)
+	case !whole && len(c.partial) == 0:
+		c.partial = append(c.partial, b...)
 	case whole:
-		c.heard = c.heard[:0]
-		e.tally.answered(c.request, a, now)
+		c.partial = c.partial[:0]
+		if e.visits != nil {
+			e.visits.answered(e.visit(c), c.request, a, detailsOf(b), now)
+		} else {
+			e.tally.answered(c.request, a, now)
+		}
 		if a.closes {
 			e.replace(c, now)
 		} else {
-			e.enter(c, free, now)
+			e.ready(c, now)
 		}
 	}
 }

@@ -22,7 +22,7 @@ const (
 	smallSize    = 7.5
 )
 
-// The palette is Okabe and Ito's, which colour-blind people can tell apart, without its
+// The palette is Okabe and Ito's, which colour-blind people can distinguish, without its
 // yellow, which vanishes on white. Source: https://jfly.uni-koeln.de/color/
 var palette = []color.RGBA{
 	{0x00, 0x72, 0xb2, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff}, {0xcc, 0x79, 0xa7, 0xff},

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// units tell benchstat which way is better. Without them it takes more to be worse.
+// units say which way is better, for benchstat. Without them it takes more to be worse.
 const units = "Unit req/s better=higher\n"
 
 // WriteBench writes the report in Go's benchmark format, a line for each repeat, so that
@@ -51,7 +51,7 @@ func (r *Report) WriteBench(w io.Writer) error {
 	return err
 }
 
-// benchmark is the row's name: the phase, then a key for everything that tells rows apart.
+// benchmark is the row's name: the phase, then a key for everything that distinguishes rows.
 func benchmark(r Row, cores int) string {
 	name := "Benchmark" + camel(r.Phase) + "/strategy=" + word(r.Strategy) + "/loop=" + word(r.Loop)
 	if r.Loop == LoopOpen {

@@ -12,7 +12,10 @@ import (
 //go:embed page.html
 var pageText string
 
-var page = template.Must(template.New("page").Parse(pageText))
+//go:embed style.html
+var styleText string // the head of every page, as the template "style"
+
+var page = template.Must(template.Must(template.New("page").Parse(pageText)).Parse(styleText))
 
 // WriteHTML writes one page with everything on it: tables, pictures, and how it was
 // measured. It refers to nothing outside itself, so it opens offline and can be sent
@@ -35,6 +38,7 @@ func (r *Report) WriteHTML(w io.Writer, peer string) error {
 type content struct {
 	Title      string
 	Origin     string
+	Audit      string
 	Groups     []tableContent
 	Strategies [][2]string // name and title
 	Pictures   []pictureContent
@@ -65,7 +69,7 @@ type pictureContent struct {
 }
 
 func (r *Report) content(peer string) content {
-	c := content{Title: plain(cmp.Or(r.Title, "Ways to sell, compared")), Origin: r.origin(), Setting: r.setting()}
+	c := content{Title: plain(cmp.Or(r.Title, "Ways to sell, compared")), Origin: r.origin(), Audit: r.audit(), Setting: r.setting()}
 	titles := map[string]string{}
 	for _, row := range r.Rows {
 		titles[row.Strategy] = row.Title

@@ -89,7 +89,7 @@ func (r *Report) footnote(g Group) string {
 }
 
 // index is a strategy's place among all of the report's, so that it has the same colour
-// in each picture, whoever is missing there.
+// in each picture, also of strategies that are missing there.
 func (r *Report) index(strategy string) int {
 	names := map[string]bool{}
 	for _, row := range r.Rows {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 )
 
 // The phases of a comparison. Others are shown too, after these.
@@ -35,20 +34,13 @@ const Generator = "generator"
 
 // Report is the outcome of one comparison.
 type Report struct {
-	Title    string            `json:"title,omitempty"` // of the page; empty: a comparison
-	Command  string            `json:"command"`
-	Machine  string            `json:"machine"`
-	Commit   string            `json:"commit"`
-	Started  time.Time         `json:"started"`
-	Versions map[string]string `json:"versions"` // by program: redis, postgres, nginx, go, kernel
-	Cores    int               `json:"cores"`
-	CPUModel string            `json:"cpu_model"`
-	Kernel   string            `json:"kernel"`
-	Rows     []Row             `json:"rows"`
-	Curves   []Curve           `json:"curves"`
-	Stock    []Series          `json:"stock"`
-	Marks    []Mark            `json:"marks"`
-	Notes    []string          `json:"notes"`
+	Title string `json:"title,omitempty"` // of the page; empty: a comparison
+	Header
+	Rows   []Row    `json:"rows"`
+	Curves []Curve  `json:"curves"`
+	Stock  []Series `json:"stock"`
+	Marks  []Mark   `json:"marks"`
+	Notes  []string `json:"notes"`
 }
 
 // Row is one run of one strategy in one phase.

@@ -37,7 +37,7 @@ func TestWhatIsWrittenIsLoadedAgain(t *testing.T) {
 	})
 }
 
-// Reports are kept: whoever renames a key loses the old ones.
+// Reports are kept: renaming a key loses the old ones.
 func TestKeysAreStable(t *testing.T) {
 	var b bytes.Buffer
 	if err := sample().WriteJSON(&b); err != nil {

@@ -48,9 +48,11 @@ func curve(strategy string, p50 float64) report.Curve {
 // sample is a small comparison with something of everything.
 func sample() *report.Report {
 	r := &report.Report{
-		Command: "go run ./bench compare", Machine: "2 cores, linux/amd64, go1.26", Commit: "0123456789ab",
-		Started: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), Versions: map[string]string{"redis": "7.0.15", "go": "go1.26", "postgres": "15.8"},
-		Cores: 2, CPUModel: "Example CPU", Kernel: "6.1.0",
+		Header: report.Header{
+			Command: "go run ./bench compare", Machine: "2 cores, linux/amd64, go1.26", Commit: "0123456789ab",
+			Started: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), Versions: map[string]string{"redis": "7.0.15", "go": "go1.26", "postgres": "15.8"},
+			Cores: 2, CPUModel: "Example CPU", Kernel: "6.1.0",
+		},
 		Notes: []string{"Redis: appendfsync always.", "PostgreSQL: synchronous_commit on."},
 		Marks: []report.Mark{{Seconds: 1.5, What: "killed n002"}, {Seconds: 1.6, What: "redis away"}, {Seconds: 3.2, What: "redis back"}},
 	}

@@ -24,12 +24,13 @@ func (r *Report) WriteTables(w io.Writer, peer string) error {
 	for _, g := range r.Groups() {
 		fmt.Fprintf(&b, "%s\n%s\n%s\n\n", g.Heading(), g.table(peer, color), g.ranking())
 	}
+	if audit := r.audit(); audit != "" {
+		fmt.Fprintf(&b, "%s\n", audit)
+	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "%s\n", plain(note))
 	}
-	for _, pair := range r.setting() {
-		fmt.Fprintf(&b, "%s: %s\n", pair[0], pair[1])
-	}
+	r.write(&b)
 	_, err := w.Write(b.Bytes())
 	return err
 }

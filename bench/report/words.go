@@ -126,6 +126,41 @@ func (g Group) ranking() string {
 		decisive(g.Phase), unserved*100)
 }
 
+// promise is one that an audit counts the breaches of.
+type promise struct {
+	count int64
+	what  string
+}
+
+func (r Row) promises() []promise {
+	return []promise{
+		{r.Oversold, "oversold"}, {r.Unsold, "unsold"}, {r.Duplicates, "duplicate orders"},
+		{r.LostAcks, "lost acknowledgements"}, {r.FalseSoldOut, "false “sold out”"},
+	}
+}
+
+// audit is what the audits of all rows found, in one line; empty without rows.
+func (r *Report) audit() string {
+	var sums []promise
+	for i, row := range r.Rows {
+		if i == 0 {
+			sums = row.promises()
+			continue
+		}
+		for j, p := range row.promises() {
+			sums[j].count += p.count
+		}
+	}
+	var parts []string
+	for _, p := range sums {
+		parts = append(parts, p.what+" "+thousands(p.count))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Audit: " + strings.Join(parts, ", ") + "."
+}
+
 // remarks are what a reader must know of a row: first what makes it INVALID.
 func (s Summary) remarks() []string {
 	var all []string
@@ -138,13 +173,7 @@ func (s Summary) remarks() []string {
 		add(true, "INVALID: %s", s.Faults[0])
 		add(len(s.Faults) > 1, "faults in all: %d", len(s.Faults))
 	}
-	for _, n := range []struct {
-		count int64
-		what  string
-	}{
-		{s.Oversold, "oversold"}, {s.Unsold, "unsold"}, {s.Duplicates, "duplicate orders"},
-		{s.LostAcks, "lost acknowledgements"}, {s.FalseSoldOut, "false “sold out”"},
-	} {
+	for _, n := range s.Row.promises() {
 		add(n.count > 0, "%s %s", thousands(n.count), n.what)
 	}
 	add(s.GeneratorBusy >= Saturated, "generator saturated")
@@ -155,37 +184,4 @@ func (s Summary) remarks() []string {
 	add(len(s.Elsewhere) > 0 && !s.Invalid(), "INVALID in: %s", strings.Join(s.Elsewhere, "; "))
 	add(len(s.Lacks) > 0, "lacks: %s", strings.Join(s.Lacks, "; "))
 	return all
-}
-
-// origin is where the figures come from, in one line.
-func (r *Report) origin() string {
-	parts := []string{r.Machine, "commit " + r.Commit}
-	if !r.Started.IsZero() {
-		parts = append(parts, r.Started.UTC().Format("2006-01-02"))
-	}
-	return plain(strings.Join(parts, ", "))
-}
-
-// setting lists what the run took place on, as pairs of a name and a value.
-func (r *Report) setting() [][2]string {
-	all := [][2]string{{"command", r.Command}, {"commit", r.Commit}, {"machine", r.Machine}}
-	if r.Cores > 0 {
-		all = append(all, [2]string{"cores", strconv.Itoa(r.Cores)})
-	}
-	all = append(all, [2]string{"cpu", r.CPUModel}, [2]string{"kernel", r.Kernel})
-	if !r.Started.IsZero() {
-		all = append(all, [2]string{"started", r.Started.UTC().Format("2006-01-02 15:04:05 MST")})
-	}
-	for _, program := range sortedKeys(r.Versions) {
-		if program != "kernel" || r.Kernel == "" { // said once
-			all = append(all, [2]string{program, r.Versions[program]})
-		}
-	}
-	kept := all[:0]
-	for _, pair := range all {
-		if pair[1] != "" {
-			kept = append(kept, [2]string{plain(pair[0]), plain(pair[1])})
-		}
-	}
-	return kept
 }

@@ -28,11 +28,11 @@ func TestAnswers(t *testing.T) {
 		{Replayed, nil, 200, "", ""},
 		{SoldOut, nil, 409, "sold-out", ""},
 		{Conflict, nil, 503, "busy", ""},
-		{Undecided, nil, 503, "outcome-unknown", "the strategy answered undecided"},
-		{Undecided, wrapped(sale.ErrUnavailable), 503, "store-unavailable", `it "broke": the stock store is unavailable`},
-		{Undecided, wrapped(sale.ErrUnknown), 503, "outcome-unknown", `it "broke": the outcome is unknown`},
-		{Undecided, wrapped(errors.New("a fault")), 503, "outcome-unknown", `it "broke": a fault`},
-		{Undecided, wrapped(sale.ErrNoSale), 404, "sale-unknown", `it "broke": no such sale`},
+		{NoOutcome, nil, 503, "outcome-unknown", "the strategy answered none"},
+		{NoOutcome, wrapped(sale.ErrUnavailable), 503, "store-unavailable", `it "broke": the stock store is unavailable`},
+		{NoOutcome, wrapped(sale.ErrUnknown), 503, "outcome-unknown", `it "broke": the outcome is unknown`},
+		{NoOutcome, wrapped(errors.New("a fault")), 503, "outcome-unknown", `it "broke": a fault`},
+		{NoOutcome, wrapped(sale.ErrNoSale), 404, "sale-unknown", `it "broke": no such sale`},
 		{SoldOut, wrapped(sale.ErrUnavailable), 503, "store-unavailable", `it "broke": the stock store is unavailable`},
 	} {
 		t.Run(fmt.Sprintf("%v %v is %d %s", c.outcome, c.err, c.status, c.code), func(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 // proves with them that it finds what it claims to look for. They are never compared.
 var Broken = []Entry{
 	broken("oversells", "sells on where nothing is left", breaks{oversells: true}),
-	broken("loses-acks", "tells buyers of orders that it keeps no record of", breaks{losesAcks: true}),
+	broken("loses-acks", "answers buyers with orders that it keeps no record of", breaks{losesAcks: true}),
 	broken("early-sold-out", "says sold out while tickets are left", breaks{earlySoldOut: true}),
 	broken("sells-to-ghosts", "gives tickets to buyers who never came", breaks{ghosts: true}),
-	broken("hides-orders", "tells a buyer sold out who has the last ticket", breaks{hides: true}),
+	broken("hides-orders", "answers sold out to the buyer who has the last ticket", breaks{hides: true}),
 	broken("forgets-buyers", "sells to a buyer who asks again", breaks{forgets: true}),
 	broken("dates-back", "says sold out early, and hides it by the times of its orders", breaks{earlySoldOut: true, datesBack: true}),
 	broken("falls", "ends its process after some requests, and", breaks{falls: true}),
@@ -82,7 +82,7 @@ func (m *memory) Buy(_ context.Context, name, buyer string) (Outcome, string, er
 	defer m.mu.Unlock()
 	c := m.sales[name]
 	if c == nil {
-		return Undecided, "", sale.ErrNoSale
+		return NoOutcome, "", sale.ErrNoSale
 	}
 	if m.asked++; m.breaks.falls && m.asked > 30*often {
 		os.Exit(3)

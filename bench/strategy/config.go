@@ -31,7 +31,7 @@ type Config struct {
 	PostgresPool int
 	// Attempts is how often postgres-version tries before it gives up. Raising it
 	// keeps buyers waiting and loads PostgreSQL with statements that lose;
-	// lowering it tells buyers to come back while tickets are left.
+	// lowering it sends buyers away while tickets are left.
 	Attempts int
 }
 

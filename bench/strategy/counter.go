@@ -17,7 +17,7 @@ var counterEntry = Entry{
 		"record follows (XADD). A read before it spares buyers the writes where they can't help them.",
 	Durable: true,
 	Lacks: []string{
-		"one step: a process or connection that dies between the commands loses the ticket, and its buyer is told busy for good",
+		"one step: a process or connection that dies between the commands loses the ticket, and its buyer is answered busy for good",
 		"a stock that can be read while it sells: it is below 0 while losers undo their DECR",
 		"a record before the verdict: sold out may be said a moment before the last order is recorded",
 	},
@@ -41,27 +41,27 @@ const pending = "-"
 
 // Buy implements Strategy.
 func (c counter) Buy(ctx context.Context, name, buyer string) (Outcome, string, error) {
-	if o, order, err := c.look(ctx, name, buyer); o != Undecided || err != nil {
+	if o, order, err := c.look(ctx, name, buyer); o != NoOutcome || err != nil {
 		return o, order, err
 	}
 	stock, buyers, orders := keys(name)
 	mine, err := c.client.HSetNX(ctx, buyers, buyer, pending).Result()
 	if err != nil {
-		return Undecided, "", asked("slot", err)
+		return NoOutcome, "", asked("slot", err)
 	}
 	if !mine {
 		o, order, err := c.look(ctx, name, buyer)
-		if o == Undecided && err == nil {
+		if o == NoOutcome && err == nil {
 			o = Conflict // the other request has just given the slot up
 		}
 		return o, order, err
 	}
 	// An order is dated by when its ticket was taken: from then on it is not in the
-	// stock, and what others are told rests on that, not on its record.
+	// stock, and what others are answered rests on that, not on its record.
 	p := c.client.Pipeline()
 	left, taken := p.Decr(ctx, stock), p.Time(ctx)
 	if _, err := p.Exec(ctx); err != nil {
-		return Undecided, "", asked("decr", err)
+		return NoOutcome, "", asked("decr", err)
 	}
 	if left.Val() < 0 {
 		_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -70,7 +70,7 @@ func (c counter) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 			return nil
 		})
 		if err != nil {
-			return Undecided, "", asked("repair", err)
+			return NoOutcome, "", asked("repair", err)
 		}
 		return SoldOut, "", nil
 	}
@@ -81,23 +81,23 @@ func (c counter) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 		return nil
 	})
 	if err != nil {
-		return Undecided, "", fmt.Errorf("record: %w: %w", sale.ErrUnknown, err) // either of the two may have run
+		return NoOutcome, "", fmt.Errorf("record: %w: %w", sale.ErrUnknown, err) // either of the two may have run
 	}
 	return Sold, id, nil
 }
 
-// look reads stock and slot. The stock comes first: whoever counted it down to 0
+// look reads stock and slot. The stock comes first: the request that counted it down to 0
 // had its slot before, so that a buyer's own order is never taken for sold out.
 func (c counter) look(ctx context.Context, name, buyer string) (Outcome, string, error) {
 	stock, buyers, _ := keys(name)
 	p := c.client.Pipeline()
 	left, slot := p.Get(ctx, stock), p.HGet(ctx, buyers, buyer)
 	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return Undecided, "", asked("look", err)
+		return NoOutcome, "", asked("look", err)
 	}
 	n, err := left.Int64()
 	if err != nil {
-		return Undecided, "", asked("look", err)
+		return NoOutcome, "", asked("look", err)
 	}
 	switch order := slot.Val(); {
 	case order == pending:
@@ -107,5 +107,5 @@ func (c counter) look(ctx context.Context, name, buyer string) (Outcome, string,
 	case n <= 0:
 		return SoldOut, "", nil
 	}
-	return Undecided, "", nil
+	return NoOutcome, "", nil
 }

@@ -43,11 +43,11 @@ WHERE s.sale = $1`
 
 // Buy implements Strategy.
 func (d decrement) Buy(ctx context.Context, name, buyer string) (Outcome, string, error) {
-	// The pool's own QueryRow would not tell a wait for a connection, after which
+	// The pool's own QueryRow would not distinguish a wait for a connection, after which
 	// nothing was sold, from one for an answer.
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
-		return Undecided, "", read("connection", err)
+		return NoOutcome, "", read("connection", err)
 	}
 	id := newID()
 	var s stand
@@ -57,9 +57,9 @@ func (d decrement) Buy(ctx context.Context, name, buyer string) (Outcome, string
 	switch {
 	case duplicate(err): // the buyer's other request was faster
 	case errors.Is(err, pgx.ErrNoRows):
-		return Undecided, "", read("take", err)
+		return NoOutcome, "", read("take", err)
 	case err != nil:
-		return Undecided, "", wrote("take", err)
+		return NoOutcome, "", wrote("take", err)
 	case made:
 		return Sold, id.String(), nil
 	default:
@@ -68,9 +68,9 @@ func (d decrement) Buy(ctx context.Context, name, buyer string) (Outcome, string
 		}
 	}
 	// Somebody changed the row while this statement waited for it: the last ticket
-	// went, perhaps to this very buyer's other request. A new snapshot tells.
+	// went, perhaps to this very buyer's other request. A new snapshot shows it.
 	if s, err = d.look(ctx, name, buyer); err != nil {
-		return Undecided, "", err
+		return NoOutcome, "", err
 	}
 	if o, order, decided := s.decide(); decided {
 		return o, order, nil

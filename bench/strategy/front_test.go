@@ -120,7 +120,7 @@ func (x site) buy(name string) purchase {
 		a, err := x.order(ctx, name, buyer)
 		switch {
 		case err != nil:
-			return Undecided, "", err
+			return NoOutcome, "", err
 		case a.status == http.StatusCreated:
 			return Sold, a.ID, nil
 		case a.status == http.StatusOK:
@@ -130,7 +130,7 @@ func (x site) buy(name string) purchase {
 		case a.status == http.StatusServiceUnavailable:
 			return Conflict, "", nil
 		}
-		return Undecided, "", fmt.Errorf("got %+v", a)
+		return NoOutcome, "", fmt.Errorf("got %+v", a)
 	}
 }
 

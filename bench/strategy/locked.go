@@ -8,7 +8,7 @@ var lockedEntry = Entry{
 	About: "The process counts its own stock and asks Redis, by the script of redis-lua, only while that lasts. One lock guards " +
 		"the count and is held across the call, so a process has one call under way at a time.",
 	Durable: true,
-	Lacks:   []string{"the order again after the end: once the count is at 0, a buyer who asks again is told sold out"},
+	Lacks:   []string{"the order again after the end: once the count is at 0, a buyer who asks again is answered sold out"},
 	Stores:  Stores{Redis: true},
 	Make: func(ctx context.Context, c Config) (Strategy, error) {
 		s, err := newStore(ctx, c)
@@ -25,7 +25,7 @@ var lockedEntry = Entry{
 // each server, the total in Redis, and a channel of one slot as the lock.
 type locked struct {
 	script
-	counts chan map[string]int64 // the local stock by sale; whoever receives it has the lock
+	counts chan map[string]int64 // the local stock by sale; receiving it is taking the lock
 }
 
 // Buy implements Strategy.
@@ -41,7 +41,7 @@ func (l locked) Buy(ctx context.Context, name, buyer string) (Outcome, string, e
 	if !known {
 		var err error
 		if count, err = l.Remaining(ctx, name); err != nil {
-			return Undecided, "", err
+			return NoOutcome, "", err
 		}
 		counts[name] = count
 	}

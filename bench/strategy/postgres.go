@@ -120,7 +120,7 @@ func (s stand) decide() (o Outcome, order string, decided bool) {
 	case s.stock <= 0:
 		return SoldOut, "", true
 	}
-	return Undecided, "", false
+	return NoOutcome, "", false
 }
 
 // look reads the stand without waiting for anybody's lock.

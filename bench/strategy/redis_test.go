@@ -87,7 +87,7 @@ func TestScriptThatFailsHasWrittenNothing(t *testing.T) {
 	if err := client.Set(t.Context(), stream, "no stream", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if o, _, err := s.Buy(t.Context(), name, "buyer"); o != Undecided || !errors.Is(err, sale.ErrUnavailable) {
+	if o, _, err := s.Buy(t.Context(), name, "buyer"); o != NoOutcome || !errors.Is(err, sale.ErrUnavailable) {
 		t.Errorf("got %v, %v, want %v", o, err, sale.ErrUnavailable)
 	}
 	wantRemaining(t, s, name, 2)
@@ -147,7 +147,7 @@ func TestCounter(t *testing.T) {
 		if err := c.client.Set(t.Context(), stream, "no stream", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if o, order, err := c.Buy(t.Context(), name, "buyer"); o != Undecided || order != "" || !errors.Is(err, sale.ErrUnknown) {
+		if o, order, err := c.Buy(t.Context(), name, "buyer"); o != NoOutcome || order != "" || !errors.Is(err, sale.ErrUnknown) {
 			t.Errorf("got %v, %q, %v, want %v", o, order, err, sale.ErrUnknown)
 		}
 		wantRemaining(t, s, name, 0)
@@ -155,7 +155,7 @@ func TestCounter(t *testing.T) {
 }
 
 func TestLocked(t *testing.T) {
-	t.Run("whoever never gets the lock is told busy", func(t *testing.T) {
+	t.Run("a buyer who never gets the lock is answered busy", func(t *testing.T) {
 		s, name := opened(t, "locked-call", 1)
 		l := s.(locked)
 		counts := <-l.counts

@@ -25,7 +25,7 @@ var rowLockEntry = Entry{
 	},
 }
 
-// rowLock sells one ticket after the other: whoever has the sale's row keeps it
+// rowLock sells one ticket after the other: the transaction that has the sale's row keeps it
 // until the commit is on disk.
 type rowLock struct{ *postgres }
 
@@ -33,24 +33,24 @@ type rowLock struct{ *postgres }
 func (r rowLock) Buy(ctx context.Context, name, buyer string) (Outcome, string, error) {
 	s, err := r.look(ctx, name, buyer)
 	if err != nil {
-		return Undecided, "", err
+		return NoOutcome, "", err
 	}
 	if o, order, decided := s.decide(); decided {
 		return o, order, nil
 	}
 	conn, err := r.pool.Acquire(ctx)
 	if err != nil {
-		return Undecided, "", read("connection", err)
+		return NoOutcome, "", read("connection", err)
 	}
 	// A connection that is still in a transaction, after an error, is not reused:
 	// the pool closes it, and PostgreSQL rolls back.
 	defer conn.Release()
 	if s, err = lock(ctx, conn, name, buyer); err != nil {
-		return Undecided, "", read("lock", err)
+		return NoOutcome, "", read("lock", err)
 	}
 	if o, order, decided := s.decide(); decided {
 		if _, err := conn.Exec(ctx, "rollback"); err != nil {
-			return Undecided, "", read("rollback", err)
+			return NoOutcome, "", read("rollback", err)
 		}
 		return o, order, nil
 	}
@@ -60,7 +60,7 @@ func (r rowLock) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 	b.Queue(`INSERT INTO strategy.orders (id, sale, buyer) VALUES ($1, $2, $3)`, id, name, []byte(buyer))
 	b.Queue("commit")
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
-		return Undecided, "", wrote("commit", err)
+		return NoOutcome, "", wrote("commit", err)
 	}
 	return Sold, id.String(), nil
 }

@@ -42,7 +42,7 @@ func (s script) Buy(ctx context.Context, name, buyer string) (Outcome, string, e
 	stock, buyers, orders := keys(name)
 	reply, err := buy.Run(ctx, s.client, []string{stock, buyers, orders}, buyer, newID().String()).Slice()
 	if err != nil {
-		return Undecided, "", sent("buy", err)
+		return NoOutcome, "", sent("buy", err)
 	}
 	if len(reply) == 2 {
 		order, _ := reply[1].(string)
@@ -50,8 +50,8 @@ func (s script) Buy(ctx context.Context, name, buyer string) (Outcome, string, e
 			return o, order, nil
 		}
 		if reply[0] == "no-sale" {
-			return Undecided, "", fmt.Errorf("buy: %w", sale.ErrNoSale)
+			return NoOutcome, "", fmt.Errorf("buy: %w", sale.ErrNoSale)
 		}
 	}
-	return Undecided, "", fmt.Errorf("buy: %w: the script answered %v", sale.ErrUnknown, reply)
+	return NoOutcome, "", fmt.Errorf("buy: %w: the script answered %v", sale.ErrUnknown, reply)
 }

@@ -16,7 +16,7 @@ type Strategy interface {
 	// sale.ErrConflict where it was.
 	Open(ctx context.Context, name string, total int64) error
 	// Buy sells one ticket to the buyer, or says why not. The order's id is set
-	// for Sold and Replayed; the outcome is Undecided with every error.
+	// for Sold and Replayed; the outcome is NoOutcome with every error.
 	Buy(ctx context.Context, name, buyer string) (Outcome, string, error)
 	// Orders are all that it sold, as its own store has them afterwards, in no
 	// order that one could rely on.
@@ -31,22 +31,22 @@ type Strategy interface {
 type Order struct {
 	ID    string    `json:"id"`
 	Buyer string    `json:"buyer"`
-	At    time.Time `json:"at"` // by the store's clock, before the buyer was told
+	At    time.Time `json:"at"` // by the store's clock, before the buyer was answered
 }
 
-// Outcome is what a buyer is told.
+// Outcome is what a buyer is answered.
 type Outcome uint8
 
 // The outcomes of a purchase.
 const (
-	Undecided Outcome = iota // beside an error; never an answer
+	NoOutcome Outcome = iota // beside an error; never an answer
 	Sold                     // a new order
 	Replayed                 // the buyer's order again
 	SoldOut                  // no ticket is left
 	Conflict                 // others were faster, as often as was tried; nothing was sold, and tickets may be left
 )
 
-var outcomeNames = [...]string{"undecided", "sold", "replayed", "sold-out", "conflict"}
+var outcomeNames = [...]string{"none", "sold", "replayed", "sold-out", "conflict"}
 
 // String is the outcome's stable name.
 func (o Outcome) String() string {
@@ -64,12 +64,12 @@ type Entry struct {
 	Name  string // as commands and files spell it
 	Title string // as a table's reader wants it
 	About string // how it sells, in a sentence or two
-	// Durable: an order that the buyer was told of survives kill -9 of everything.
+	// Durable: an order that the buyer was granted survives kill -9 of everything.
 	Durable bool
 	// Lacks are the parts of the common duty that it does not do.
 	Lacks  []string
 	Stores Stores
-	// Make connects to the stores; whoever calls it closes the strategy.
+	// Make connects to the stores; its caller closes the strategy.
 	Make func(context.Context, Config) (Strategy, error)
 }
 

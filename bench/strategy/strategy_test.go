@@ -47,7 +47,7 @@ func TestEntriesSayWhatTheReportNeeds(t *testing.T) {
 
 func TestOutcomesHaveNames(t *testing.T) {
 	for o, want := range map[Outcome]string{
-		Undecided: "undecided", Sold: "sold", Replayed: "replayed", SoldOut: "sold-out", Conflict: "conflict", 5: "invalid", 255: "invalid",
+		NoOutcome: "none", Sold: "sold", Replayed: "replayed", SoldOut: "sold-out", Conflict: "conflict", 5: "invalid", 255: "invalid",
 	} {
 		if got := o.String(); got != want {
 			t.Errorf("outcome %d: got %s, want %s", o, got, want)
@@ -102,7 +102,7 @@ func TestNamesAreOpenedOnce(t *testing.T) {
 
 			unknown := newName()
 			o, order, err := s.Buy(t.Context(), unknown, "buyer")
-			if o != Undecided || order != "" || !errors.Is(err, sale.ErrNoSale) {
+			if o != NoOutcome || order != "" || !errors.Is(err, sale.ErrNoSale) {
 				t.Errorf("unknown sale: got %v, %q, %v, want %v", o, order, err, sale.ErrNoSale)
 			}
 			if _, err := s.Remaining(t.Context(), unknown); !errors.Is(err, sale.ErrNoSale) {
@@ -162,8 +162,8 @@ func wantOwner(t *testing.T, s Strategy, name, id, buyer string) (owned int) {
 	return owned
 }
 
-// Killed and restarted stores know of every order that a buyer was told of, and
-// while they are away nobody is told sold out.
+// Killed and restarted stores know of every order that a buyer was granted, and
+// while they are away nobody is answered sold out.
 func TestStoresThatAreKilled(t *testing.T) {
 	dir := t.TempDir()
 	redis, err := process.StartRedis(t.Context(), dir)
@@ -203,7 +203,7 @@ func killed(t *testing.T, e Entry, c Config, kill func() error, restart func(con
 	limit, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	o, order, err := s.Buy(limit, name, "second")
-	if o != Undecided || order != "" || !errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, sale.ErrUnknown) {
+	if o != NoOutcome || order != "" || !errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, sale.ErrUnknown) {
 		t.Errorf("away: got %v, %q, %v, want an error", o, order, err)
 	}
 	if err := restart(t.Context()); err != nil {

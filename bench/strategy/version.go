@@ -6,9 +6,9 @@ var versionEntry = Entry{
 	Name:  "postgres-version",
 	Title: "PostgreSQL, optimistic by version",
 	About: "Stock and version are read without a lock; the update, with the order in the same statement, counts only " +
-		"if nobody changed the version meanwhile. Whoever loses reads again, a bounded number of times.",
+		"if nobody changed the version meanwhile. The loser reads again, a bounded number of times.",
 	Durable: true,
-	Lacks:   []string{"a verdict for everybody: a buyer who loses every attempt is told to come back though tickets are left"},
+	Lacks:   []string{"a verdict for everybody: a buyer who loses every attempt is answered busy though tickets are left"},
 	Stores:  Stores{Postgres: true},
 	Make: func(ctx context.Context, c Config) (Strategy, error) {
 		p, err := newPostgres(ctx, c)
@@ -40,14 +40,14 @@ func (v version) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 	for range v.attempts {
 		s, err := v.look(ctx, name, buyer)
 		if err != nil {
-			return Undecided, "", err
+			return NoOutcome, "", err
 		}
 		if o, order, decided := s.decide(); decided {
 			return o, order, nil
 		}
 		conn, err := v.pool.Acquire(ctx)
 		if err != nil {
-			return Undecided, "", read("connection", err)
+			return NoOutcome, "", read("connection", err)
 		}
 		done, err := conn.Exec(ctx, takeVersionSQL, name, s.version, id, []byte(buyer))
 		conn.Release()
@@ -55,7 +55,7 @@ func (v version) Buy(ctx context.Context, name, buyer string) (Outcome, string, 
 		// have changed the version.
 		switch {
 		case err != nil:
-			return Undecided, "", wrote("take", err)
+			return NoOutcome, "", wrote("take", err)
 		case done.RowsAffected() == 1:
 			return Sold, id.String(), nil
 		}

@@ -197,7 +197,7 @@ func spelled(arg0 string) string {
 	return arg0
 }
 
-// storeFlags are what audit has to be told to find this site's stores.
+// storeFlags are the flags with which audit finds this site's stores.
 func storeFlags(at operate.StoreFlags) string {
 	flags := " --redis-addr " + strings.Join(at.Redis.Addrs, ",")
 	if at.Database.URL != "" {
@@ -206,7 +206,7 @@ func storeFlags(at operate.StoreFlags) string {
 	return flags
 }
 
-// payFlags are what pay has to be told to find this site.
+// payFlags are the flags with which pay finds this site.
 func (d *dev) payFlags(front string) (flags string) {
 	if front != defaultFront {
 		flags += " --front " + front
@@ -217,7 +217,7 @@ func (d *dev) payFlags(front string) (flags string) {
 	return flags
 }
 
-// keysFlag is what token has to be told to find the same keys.
+// keysFlag is the flag with which token finds the same keys.
 func (d *dev) keysFlag() string {
 	if d.Keys == defaultKeys() {
 		return ""

@@ -19,7 +19,7 @@ import (
 
 func TestDevSellsInOneProcess(t *testing.T) {
 	testDev(t, "without a ledger: orders live\nin that memory only", []string{"a01", "n001", "n002", "n003"}, []string{
-		`demo\W+redis\W+300\W+0\W+298\W+2\W+300\W+6\W+4`, `FAULTS\W+0`,
+		`demo\W+redis\W+300\W+0\W+298\W+2\W+300\W+8\W+4`, `FAULTS\W+0`,
 	})
 }
 
@@ -27,7 +27,7 @@ func TestDevSellsInOneProcess(t *testing.T) {
 // in between, the audit says.
 func TestDevSellsWithRealProcesses(t *testing.T) {
 	testDev(t, "Real processes, all on this machine.", []string{"a01", "l01", "n001", "n002", "n003"}, []string{
-		`demo\W+redis\W+300\W+0\W+298\W+2\W+300\W+6\W+4`, `demo\W+ledger\W+300\W+\d`, `demo\W+flight\W+\d`, `FAULTS\W+0`,
+		`demo\W+redis\W+300\W+0\W+298\W+2\W+300\W+8\W+4`, `demo\W+ledger\W+300\W+\d`, `demo\W+flight\W+\d`, `FAULTS\W+0`,
 	}, "--real")
 }
 

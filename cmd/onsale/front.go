@@ -117,8 +117,8 @@ func (f *front) serve(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// known is who may answer: the selling nodes, or where there are none all of
-// them, because a node's own 503 says more than our 502.
+// known is the nodes that may answer: the selling ones, or all if there are none,
+// because a node's own 503 is more precise than our 502.
 func (f *front) known() sale.View {
 	view := f.view()
 	if selling := view.Selling(); len(selling) > 0 {
@@ -133,11 +133,11 @@ func unreachable(ctx *fasthttp.RequestCtx) {
 	ctx.SetContentType("application/problem+json")
 	ctx.Response.Header.Set("Retry-After", "1")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
-	ctx.SetBody(append(problem.NodeUnreachable.Document(undecided(ctx)), '}'))
+	ctx.SetBody(append(problem.NodeUnreachable.Document(unknownOutcome(ctx)), '}'))
 }
 
-// undecided is what a call may have done that nobody answered.
-func undecided(ctx *fasthttp.RequestCtx) string {
+// unknownOutcome is what a call that got no answer may have done.
+func unknownOutcome(ctx *fasthttp.RequestCtx) string {
 	switch {
 	case ctx.IsPost() && string(ctx.Path()) == buyerapi.WebhookPath:
 		return "The payment may have been recorded all the same: send the message again after Retry-After, a payment counts once."

@@ -19,8 +19,8 @@ import (
 // commands are what the tool does, each in the file of its name.
 type commands struct {
 	Dev       dev         `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
-	Token     token       `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one a line."`
-	Pay       pay         `cmd:"" help:"Play the payment provider: tell the site that an order was paid."`
+	Token     token       `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one per line."`
+	Pay       pay         `cmd:"" help:"Play the payment provider: report to the site that an order was paid."`
 	Audit     audit       `cmd:"" help:"Compare Redis and the ledger, of one sale or of all, to the ticket."`
 	Archive   archive     `cmd:"" help:"Take sales out of Redis that are over; the ledger keeps them."`
 	Reconcile reconciling `cmd:"" help:"Put a sale together again that has lost data: in Redis, in its stream, or in the ledger."`

@@ -17,7 +17,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// pay plays the payment provider: it tells the site that an order was paid.
+// pay plays the payment provider: it reports to the site that an order was paid, or that
+// money of a payment went back.
 type pay struct {
 	Order    string        `arg:"" help:"The order's id."`
 	Sale     string        `default:"demo" help:"The order's sale."`
@@ -25,6 +26,8 @@ type pay struct {
 	Amount   int64         `default:"-1" help:"Amount in the minor unit in place of the price; a wrong one is refused, as a refund that is due."`
 	Currency string        `help:"Currency in place of the sale's."`
 	Payment  string        `help:"The payment's id; without it each run is a new payment."`
+	Refund   string        `xor:"part" help:"Report a refund of the payment, by this id: with --amount, of a part of it."`
+	Dispute  string        `xor:"part" help:"Report that the buyer's bank took the payment back, by this id: with --amount, a part of it."`
 	Front    string        `default:"http://127.0.0.1:8080" help:"Where buyers arrive."`
 	Secrets  string        `default:"${secrets}" type:"path" help:"File with the provider's secret that dev saved."`
 	Wait     time.Duration `default:"30s" help:"How long to try, both for the price and for the payment."`
@@ -42,11 +45,14 @@ func (p *pay) Validate() error {
 	if p.Quantity < 1 || p.Quantity > sale.MaxLimit {
 		faults = append(faults, fmt.Errorf("--quantity %d: want 1 to %d", p.Quantity, sale.MaxLimit))
 	}
+	if p.Refund+p.Dispute != "" && p.Payment == "" {
+		faults = append(faults, errors.New("--refund and --dispute: name the payment with --payment"))
+	}
 	return errors.Join(faults...)
 }
 
 // Run pays, and prints what the site answered. A payment that did not pay the
-// order is an error.
+// order is an error, and so is a refund or dispute that was not recorded.
 func (p *pay) Run(ctx context.Context, c *console) error {
 	secrets, err := payment.LoadSecrets(p.Secrets)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,7 +68,7 @@ func (p *pay) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	d := payment.Data{
-		Payment: sale.PaymentID(p.Payment), Sale: sale.ID(p.Sale), Order: sale.OrderID(p.Order), Amount: p.Amount, Currency: p.Currency,
+		Payment: sale.PaymentID(p.Payment), Refund: sale.PaymentID(p.Refund), Dispute: sale.PaymentID(p.Dispute), Sale: sale.ID(p.Sale), Order: sale.OrderID(p.Order), Amount: p.Amount, Currency: p.Currency,
 	}
 	if err := p.price(ctx, c, &d); err != nil {
 		return err
@@ -75,14 +81,18 @@ func (p *pay) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	var answer struct{ Outcome, Code string }
-	if err := json.Unmarshal(a.Body, &answer); err != nil || answer.Outcome != buyerapi.Paid.String() {
+	want := buyerapi.Paid
+	if p.Refund+p.Dispute != "" {
+		want = buyerapi.Recorded
+	}
+	if err := json.Unmarshal(a.Body, &answer); err != nil || answer.Outcome != want.String() {
 		return fmt.Errorf("payment %s: the site answers %d %s%s", a.Payment, a.Status, answer.Outcome, answer.Code)
 	}
 	return nil
 }
 
 // price asks the site for what was not said: the order's amount and currency.
-// A site that is away or in trouble is asked again, until ctx ends.
+// A site that is away or fails is asked again, until ctx ends.
 func (p *pay) price(ctx context.Context, c *console, d *payment.Data) error {
 	if d.Amount >= 0 && d.Currency != "" {
 		return nil
@@ -150,7 +160,7 @@ func (p *pay) ask(ctx context.Context, address string, d *payment.Data) (again b
 	return false, nil
 }
 
-// newPayer makes the provider of a site, which tells the console of its retries.
+// newPayer makes the provider of a site, which reports its retries on the console.
 func newPayer(secret payment.Secret, front string, c *console) (*payment.Payer, error) {
 	config := payment.DefaultConfig()
 	config.URL = strings.TrimSuffix(front, "/") + buyerapi.WebhookPath

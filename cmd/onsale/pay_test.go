@@ -41,53 +41,6 @@ func idOf(t *testing.T, order string) string {
 	return o.ID
 }
 
-// testProvider posts an order to the provider that the greeting names, as curl does.
-func testProvider(t *testing.T, client *http.Client, greeting, order string) {
-	found := regexp.MustCompile(`(?m)^ +curl -s -d @order.json (\S+)$`).FindStringSubmatch(greeting)
-	if found == nil {
-		t.Fatalf("got no provider in:\n%s", greeting)
-	}
-	post := func(t *testing.T, body string) (int, string) {
-		t.Helper()
-		answer, err := client.Post(found[1], "application/x-www-form-urlencoded", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(text)
-	}
-	t.Run("pays an order", func(t *testing.T) {
-		status, text := post(t, order)
-		if got := readReceipt(t, text); status != http.StatusOK || got.Outcome != "paid" || got.Order.State != "paid" || got.Order.ID != idOf(t, order) {
-			t.Errorf("got %d %s, want 200, and order %s paid", status, text, idOf(t, order))
-		}
-	})
-	t.Run("pays an order twice, and the money is due back", func(t *testing.T) {
-		status, text := post(t, order)
-		if got := readReceipt(t, text); status != http.StatusOK || got.Outcome != "refund-due" || got.Reason != "doubled" {
-			t.Errorf("got %d %s, want 200, refund-due, doubled", status, text)
-		}
-	})
-	t.Run("pays an order that nobody knows, and the money is due back", func(t *testing.T) {
-		status, text := post(t, strings.Replace(order, idOf(t, order), "01890000-0000-7000-8000-000000000000", 1))
-		if got := readReceipt(t, text); status != http.StatusOK || got.Outcome != "refund-due" || got.Reason != "orphan" || got.Order.ID != "" {
-			t.Errorf("got %d %s, want 200, refund-due, orphan, and no order", status, text)
-		}
-	})
-	t.Run("refuses what is no order", func(t *testing.T) {
-		if status, text := post(t, "order"); status != http.StatusBadRequest {
-			t.Errorf("got %d %s, want 400", status, text)
-		}
-		if status, text := post(t, "{}"); status != http.StatusUnprocessableEntity {
-			t.Errorf("got %d %s, want 422", status, text)
-		}
-	})
-}
-
 // testPay runs the pay command that the greeting names.
 func testPay(t *testing.T, greeting, order string) {
 	found := regexp.MustCompile(`(?m)^ +go run ./cmd/onsale pay ("\$\(.*order.json\)") --front (\S+) --secrets (".*")$`).FindStringSubmatch(greeting)
@@ -144,6 +97,26 @@ func testPay(t *testing.T, greeting, order string) {
 		if got := readReceipt(t, out); got.Outcome != "refund-due" || got.Reason != "doubled" {
 			t.Errorf("got %s, want refund-due, doubled", out)
 		}
+	})
+	t.Run("reports a refund, which is recorded once", func(t *testing.T) {
+		for range 2 {
+			out, err := pay(t, "--payment", "pay_once", "--refund", "re_1", "--amount", "100")
+			if got := readReceipt(t, out); err != nil || got.Outcome != "recorded" || got.Reason != "returned" || got.Order.State != "paid" {
+				t.Errorf("got %v and %s, want it recorded, and the order paid", err, out)
+			}
+		}
+		out, err := pay(t, "--payment", "pay_once", "--refund", "re_1", "--amount", "101")
+		wantError(t, out, err, "409", "payment-conflict")
+	})
+	t.Run("reports a dispute", func(t *testing.T) {
+		out, err := pay(t, "--payment", "pay_once", "--dispute", "di_1", "--amount", "4100")
+		if got := readReceipt(t, out); err != nil || got.Outcome != "recorded" || got.Reason != "disputed" {
+			t.Errorf("got %v and %s, want it recorded", err, out)
+		}
+	})
+	t.Run("wants the payment that was refunded", func(t *testing.T) {
+		out, err := pay(t, "--refund", "re_2")
+		wantError(t, out, err, "--payment")
 	})
 	t.Run("of a sale that is not there says so", func(t *testing.T) {
 		out, err := pay(t, "--sale", "another")
@@ -219,9 +192,9 @@ func TestPayOfAFreeOrderSendsNothing(t *testing.T) {
 	}
 }
 
-// pay gave up at once where the site was in trouble for a moment, and when its time was up
-// it told nothing of what it had been answered.
-func TestPayWaitsForASiteInTrouble(t *testing.T) {
+// pay gave up at once if the site failed for a moment, and when its time was up
+// it did not report what the site had answered.
+func TestPayRetriesWhileTheSiteFails(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := payment.NewSecret().Save(secret); err != nil {
 		t.Fatal(err)
@@ -230,11 +203,11 @@ func TestPayWaitsForASiteInTrouble(t *testing.T) {
 	begin := func(prices, payments int64) string {
 		var asked, paid atomic.Int64
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			count, trouble, good := &asked, prices, `{"price":4200,"currency":"EUR"}`
+			count, failures, good := &asked, prices, `{"price":4200,"currency":"EUR"}`
 			if r.Method == http.MethodPost {
-				count, trouble, good = &paid, payments, `{"outcome":"paid"}`
+				count, failures, good = &paid, payments, `{"outcome":"paid"}`
 			}
-			if count.Add(1) <= trouble {
+			if count.Add(1) <= failures {
 				http.Error(w, "store-unavailable", http.StatusServiceUnavailable)
 				return
 			}
@@ -254,40 +227,4 @@ func TestPayWaitsForASiteInTrouble(t *testing.T) {
 			t.Errorf("%s: got %v, want the last answer in it", name, err)
 		}
 	}
-}
-
-func TestTheProvidersSecret(t *testing.T) {
-	file := secretsBeside(keysIn(t))
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	first, err := keepSecret(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Run("outlives the site", func(t *testing.T) {
-		if again, err := keepSecret(file); err != nil || again.Reveal() != first.Reveal() {
-			t.Errorf("got %v and another secret than before, want the same", err)
-		}
-	})
-	t.Run("is its owner's alone", func(t *testing.T) {
-		info, err := os.Stat(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := info.Mode().Perm(); got != 0o600 {
-			t.Errorf("got mode %o, want 600", got)
-		}
-	})
-	t.Run("that can't be read is an error, and stays", func(t *testing.T) {
-		if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := keepSecret(file); err == nil || !strings.Contains(err.Error(), file) {
-			t.Errorf("got error %v, want one that names %s", err, file)
-		}
-		if raw, err := os.ReadFile(file); err != nil || string(raw) != "secret" {
-			t.Errorf("got %q, %v, want the file untouched", raw, err)
-		}
-	})
 }

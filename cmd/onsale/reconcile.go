@@ -31,7 +31,7 @@ type reconciling struct {
 	Stores       operate.StoreFlags `embed:""`
 }
 
-// Run prints the plan, carries it out unless told otherwise, and audits the sale.
+// Run prints the plan, carries it out unless this is a dry run, and audits the sale.
 func (r *reconciling) Run(ctx context.Context, c *console) error {
 	id, err := sale.ParseID(r.Sale)
 	if err != nil {
@@ -49,7 +49,7 @@ func (r *reconciling) Run(ctx context.Context, c *console) error {
 	}
 	plan, err := operate.Reconcile(ctx, r.Stores, r.Operators, id, o, c.say, c.log)
 	whole := errors.Is(err, ledger.ErrWhole)
-	if err == nil || errors.Is(err, ledger.ErrUndecided) {
+	if err == nil || errors.Is(err, ledger.ErrDecisionNeeded) {
 		if perr := r.print(c, plan); perr != nil {
 			return perr
 		}

@@ -99,28 +99,39 @@ func done(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: the change was made, and the sale can't be shown: %v. Sent again it changes nothing", sale.ErrUnknown, err)
+	return fmt.Errorf("%w, and the sale can't be shown: %w: %v", errDone, sale.ErrUnknown, err)
 }
 
-// list shows every sale. One that can't be read is named with its error among
+// list shows a page of the sales, by id. One that can't be read is named with its problem among
 // the others: they are wanted most when something is wrong.
 func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
+	page, err := pageWanted(r)
+	if err != nil {
+		return err
+	}
 	ids, err := h.stock.Sales(r.Context())
 	if err != nil {
 		return err
 	}
+	ids = slices.DeleteFunc(ids, func(id sale.ID) bool { return page.after != "" && string(id) <= page.after })
 	slices.Sort(ids)
+	next := ""
+	if len(ids) > page.limit {
+		ids = ids[:page.limit]
+		next = string(ids[page.limit-1])
+	}
 	sales := make([]any, 0, len(ids))
 	for _, id := range ids {
 		v, err := h.stock.Survey(r.Context(), id)
 		if err != nil {
 			h.log.Warn("can't list a sale", zap.String("sale", string(id)), zap.Error(err))
-			sales = append(sales, Unreadable{ID: string(id), Error: err.Error()})
+			p := classify(err)
+			sales = append(sales, Unreadable{ID: string(id), Code: p.Code, Detail: detail(p, err)})
 			continue
 		}
 		sales = append(sales, newStatus(v))
 	}
-	h.write(w, http.StatusOK, "application/json", map[string]any{"sales": sales})
+	h.paged(w, r, "sales", sales, next)
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 )
 
-// status is what the API says of survey(id).
+// status is what the API says of rush(id).
 func status(id string) map[string]any {
 	share := func(node, claimed string) map[string]any {
 		return map[string]any{"node": node, "slice": json.Number("30"), "buffer": json.Number("15"), "claimed": json.Number(claimed)}
@@ -22,146 +25,30 @@ func status(id string) map[string]any {
 	return map[string]any{
 		"id": id, "title": "Concert", "kind": "ticket", "price": json.Number("4950"), "currency": "EUR", "total": json.Number("100"),
 		"opens_at": "2042-05-01T12:00:00Z", "closes_at": "2042-05-01T13:00:00Z",
-		"limit": json.Number("4"), "hold_seconds": json.Number("1.5"), "closed": false,
-		"remaining": json.Number("60"), "held": json.Number("30"), "paid": json.Number("10"), "redis_time": "2042-05-01T12:00:01Z",
-		"stock_generation": json.Number("3"), "plan_generation": json.Number("7"), "recorded": true, "plan": []any{share("n1", "2"), share("n2", "1")},
+		"limit": json.Number("4"), "hold_seconds": json.Number("90.5"), "closed": false,
+		"remaining": json.Number("68"), "held": json.Number("30"), "paid": json.Number("2"), "redis_time": "2042-05-01T12:01:00Z",
+		"stock_generation": json.Number(strconv.FormatInt(int64(noon.Add(time.Minute)), 10)), "plan_generation": json.Number("7"), "recorded": true, "plan": []any{share("n1", "2"), share("n2", "1")},
 	}
 }
 
 func TestASaleIsShown(t *testing.T) {
-	a := ask(t, serve(t, &stock{}, nil), "GET", "/admin/v1/sales/s", "")
+	a := ask(t, serve(t, with(rush("s")), nil), "GET", "/admin/v1/sales/s", "")
 	if diff := cmp.Diff(status("s"), a.document); a.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
 	}
 }
 
 func TestAVoucherIsShownWithItsWorthAndItsTerms(t *testing.T) {
-	v := survey("s")
-	v.Sale.Kind, v.Sale.FaceValue, v.Sale.Rules = sale.Voucher, 10_000, "Once.\n<Только> раз"
-	v.Sale.Subtitle = "Für <zwei>"
-	want := status("s")
-	want["kind"], want["face_value"], want["rules"] = "voucher", json.Number("10000"), v.Sale.Rules
-	want["subtitle"] = v.Sale.Subtitle
-	a := ask(t, serve(t, &stock{survey: func(sale.ID) (sale.Survey, error) { return v, nil }}, nil), "GET", "/admin/v1/sales/s", "")
-	if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
+	d := concert("s")
+	d.Kind, d.FaceValue, d.Rules, d.Subtitle = sale.Voucher, 10_000, "Once.\n<Только> раз", "Für <zwei>"
+	a := ask(t, serve(t, with(open(d)), nil), "GET", "/admin/v1/sales/s", "")
+	got := map[string]any{}
+	for _, member := range []string{"kind", "face_value", "rules", "subtitle"} {
+		got[member] = a.document[member]
+	}
+	want := map[string]any{"kind": "voucher", "face_value": json.Number("10000"), "rules": d.Rules, "subtitle": d.Subtitle}
+	if diff := cmp.Diff(want, got); a.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
-	}
-}
-
-func TestASaleIsCreatedWithDefaults(t *testing.T) {
-	var got sale.Sale
-	s := &stock{open: func(d sale.Sale) (bool, error) { got = d; return true, nil }}
-	a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", `{"id":"s","title":"Concert","currency":"EUR","total":100}`)
-	if a.StatusCode != http.StatusCreated || a.Header.Get("Location") != "/admin/v1/sales/s" {
-		t.Errorf("got %s and Location %q, want 201 and the sale's address", a.Status, a.Header.Get("Location"))
-	}
-	want := sale.Sale{ID: "s", Title: "Concert", Kind: sale.Ticket, Currency: "EUR", Total: 100, Limit: 1, Lapses: 3, HoldFor: 10 * time.Minute}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("definition (-want +got):\n%s", diff)
-	}
-}
-
-func TestASaleIsCreatedAsWritten(t *testing.T) {
-	var got sale.Sale
-	s := &stock{open: func(d sale.Sale) (bool, error) { got = d; return false, nil }}
-	a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", `{"id":"s","title":"Concert","kind":"voucher","price":4950,"currency":"EUR","total":100,
-		"subtitle":"Für <zwei>","face_value":10000,"rules":"Once.\n<Только> раз","opens_at":"2042-05-01T14:00:00+02:00","closes_at":"2042-05-01T13:00:00Z",
-		"limit":4,"lapses":5,"hold_seconds":1.5,"closed":true}`)
-	if a.StatusCode != http.StatusOK {
-		t.Errorf("got %s, want 200 for a sale that exists", a.Status)
-	}
-	want := survey("s").Sale
-	want.Kind, want.FaceValue, want.Rules, want.Closed = sale.Voucher, 10_000, "Once.\n<Только> раз", true
-	want.Subtitle, want.Lapses = "Für <zwei>", 5
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("definition (-want +got):\n%s", diff)
-	}
-}
-
-func TestADefinitionIsRefusedWithEveryFault(t *testing.T) {
-	s := &stock{}
-	server := serve(t, s, nil)
-	a := ask(t, server, "POST", "/admin/v1/sales", `{"id":"No!","title":"","kind":"x","price":-1,"currency":"euro","face_value":-1,
-		"subtitle":"`+strings.Repeat("x", sale.MaxTitleLength+1)+`","rules":"`+strings.Repeat("x", sale.MaxRulesLength+1)+`","total":-1,"opens_at":"2042-05-01T12:00:00Z","closes_at":"2042-05-01T11:00:00Z","limit":-1,"hold_seconds":0.1}`)
-	wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-	for _, fault := range []string{"sale id", "title: want 1", "subtitle", "kind", "price", "face value", "rules", "currency", "total", "limit", "hold_seconds", "closes must be after opens"} {
-		if !strings.Contains(a.document["detail"].(string), fault) {
-			t.Errorf("got %q, want the fault of %s in it", a.document["detail"], fault)
-		}
-	}
-	for _, body := range []string{
-		"", "x", "[]", "null", "{}", `"s"`, `{"id":"s"}{}`, `{"id":1}`, `{"id":"s","colour":"red"}`, `{"id":"s","title":"t","currency":"EUR","total":1e300}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1.5}`, `{"id":"s","title":"t","currency":"EUR","total":"1"}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"hold_seconds":1e300}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"hold_seconds":-1e300}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"opens_at":"tomorrow"}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"opens_at":"1969-12-31T23:59:59Z"}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"closes_at":"9999-12-31T23:59:59-01:00"}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"kind":"voucher"}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"kind":"voucher","face_value":0.5}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"face_value":1}`,
-		`{"id":"s","title":"t","currency":"EUR","total":1,"rules":["once"]}`,
-	} {
-		wantProblem(t, ask(t, server, "POST", "/admin/v1/sales", body), http.StatusUnprocessableEntity, "invalid-request")
-	}
-	if len(s.calls) != 0 {
-		t.Errorf("got calls %q, want none", s.calls)
-	}
-}
-
-// A sale whose total was forgotten opened, and was sold out at once.
-func TestATotalIsNeverGuessed(t *testing.T) {
-	for name, body := range map[string]string{
-		"left out": `{"id":"s","title":"t","currency":"EUR"}`, "null": `{"id":"s","title":"t","currency":"EUR","total":null}`,
-	} {
-		s := &stock{}
-		a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", body)
-		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-		if detail := a.document["detail"].(string); !strings.Contains(detail, "total is missing") || len(s.calls) != 0 {
-			t.Errorf("%s: got %q and calls %q, want that the total is missing, and no call", name, detail, s.calls)
-		}
-	}
-	t.Run("and 0 is one", func(t *testing.T) {
-		a := ask(t, serve(t, &stock{}, nil), "POST", "/admin/v1/sales", `{"id":"s","title":"t","currency":"EUR","total":0}`)
-		if a.StatusCode != http.StatusCreated {
-			t.Errorf("got %s %s, want 201", a.Status, a.text)
-		}
-	})
-}
-
-// A limit or a hold time of 0 became the default, and null became whatever the zero is.
-func TestWhatIsWrittenNeverBecomesADefault(t *testing.T) {
-	s := &stock{}
-	server := serve(t, s, nil)
-	for member, says := range map[string]string{
-		`"limit":0`: "limit 0: want 1", `"limit":-1`: "limit -1: want 1", `"limit":null`: "limit: null", `"limit":1.5`: "limit: want a whole number",
-		`"limit":1001`: "limit 1001: want 1", `"limit":"2"`: "limit: want a whole number", `"limit":1e300`: "limit: want a whole number",
-		`"lapses":0`: "lapses 0: want 1 to 255", `"lapses":256`: "lapses 256: want 1 to 255",
-		`"hold_seconds":0`: "hold_seconds 0: want 1", `"hold_seconds":-600`: "hold_seconds -600: want 1", `"hold_seconds":null`: "hold_seconds: null",
-		`"hold_seconds":0.0001`: "hold_seconds 0.0001: want 1", `"hold_seconds":1e300`: "want 1 to 2592000", `"hold_seconds":"10"`: "hold_seconds: want a number",
-		`"kind":""`: "kind", `"kind":null`: "kind: null", `"title":null`: "title: null", `"subtitle":null`: "subtitle: null", `"rules":null`: "rules: null",
-		`"price":null`: "price: null", `"price":-1`: "price -1", `"currency":null`: "currency: null", `"id":null`: "id: null",
-		`"kind":"voucher","face_value":0`: "a voucher needs one", `"face_value":null`: "face_value: null", `"closed":null`: "closed: null", `"closed":0`: "closed: want true or false",
-		`"opens_at":null`: "opens_at: null", `"opens_at":"1970-01-01T00:00:00Z"`: "opens_at: want a time after 1970", `"opens_at":0`: "opens_at: want a time",
-		`"closes_at":null`: "closes_at: null", `"closes_at":"1970-01-01T00:00:00Z"`: "closes_at: want a time after 1970", `"closes_at":""`: "closes_at: want a time",
-		`"closes_at":"1970-01-01T00:00:00.0004Z"`: "closes_at: want a time after 1970",
-	} {
-		definition := map[string]any{"id": "s", "title": "t", "currency": "EUR", "total": 1}
-		if err := json.Unmarshal([]byte("{"+member+"}"), &definition); err != nil {
-			t.Fatal(err)
-		}
-		body, err := json.Marshal(definition)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := ask(t, server, "POST", "/admin/v1/sales", string(body))
-		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-		if detail := a.document["detail"].(string); !strings.Contains(detail, says) {
-			t.Errorf("%s: got %q, want %q in it", member, detail, says)
-		}
-	}
-	if len(s.calls) != 0 {
-		t.Errorf("got calls %q, want none", s.calls)
 	}
 }
 
@@ -183,25 +70,56 @@ func TestABodyIsBounded(t *testing.T) {
 
 // One broken sale took the whole list away.
 func TestAListShowsTheOthersWhereOneSaleIsBroken(t *testing.T) {
-	s := &stock{
-		sales: func() ([]sale.ID, error) { return []sale.ID{"c", "a", "b"}, nil },
-		survey: func(id sale.ID) (sale.Survey, error) {
-			if id == "b" {
-				return sale.Survey{}, fmt.Errorf("survey: BROKEN books: %w", sale.ErrUnavailable)
-			}
-			return survey(id), nil
-		},
-	}
+	s := with(rush("c"), rush("a"), rush("b")).failing("survey b", fmt.Errorf("survey: BROKEN books: %w", sale.ErrUnavailable))
 	a := ask(t, serve(t, s, nil), "GET", "/admin/v1/sales", "")
-	broken := map[string]any{"id": "b", "error": "survey: BROKEN books: the stock store is unavailable"}
+	broken := map[string]any{"id": "b", "code": "store-unavailable",
+		"detail": "Redis could not be asked, or refused: nothing was done. Try again in a moment; /readyz and the log of this program say what is wrong."}
 	want := map[string]any{"sales": []any{status("a"), broken, status("c")}}
 	if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
 	}
 }
 
+// The list of 5,000 sales was one answer, and made as many calls of Redis.
+func TestSalesAreListedInPages(t *testing.T) {
+	var all []*model.Sale
+	var want []string
+	for i := range 250 {
+		all = append(all, rush(sale.ID(fmt.Sprintf("sale-%03d", 249-i))))
+		want = append(want, fmt.Sprintf("sale-%03d", i))
+	}
+	s := with(all...)
+	server := serve(t, s, nil)
+	for _, test := range []struct {
+		query string
+		pages []int
+	}{{"", []int{100, 100, 50}}, {"limit=125", []int{125, 125}}, {"limit=1000", []int{250}}} {
+		var got []string
+		var pages []int
+		for path := "/admin/v1/sales?" + test.query; path != ""; {
+			surveys := len(s.calls)
+			a := ask(t, server, "GET", path, "")
+			list, ok := a.document["sales"].([]any)
+			if !ok {
+				t.Fatalf("%s: got %s %s", path, a.Status, a.text)
+			}
+			for _, one := range list {
+				got = append(got, one.(map[string]any)["id"].(string))
+			}
+			if pages = append(pages, len(list)); len(s.calls)-surveys > len(list)+1 {
+				t.Errorf("%s: got %d calls for %d sales", path, len(s.calls)-surveys, len(list))
+			}
+			path, _ = strings.CutSuffix(strings.TrimPrefix(a.Header.Get("Link"), "<"), `>; rel="next"`)
+		}
+		if !slices.Equal(got, want) || !slices.Equal(pages, test.pages) {
+			t.Errorf("%q: got %d sales in pages of %v, want all in order in pages of %v", test.query, len(got), pages, test.pages)
+		}
+	}
+	wantProblem(t, ask(t, server, "GET", "/admin/v1/sales?limit=0", ""), http.StatusUnprocessableEntity, "invalid-request")
+}
+
 func TestAnEmptyListIsAList(t *testing.T) {
-	server := serve(t, &stock{sales: func() ([]sale.ID, error) { return nil, nil }}, nil)
+	server := serve(t, &stock{}, nil)
 	if diff := cmp.Diff(map[string]any{"sales": []any{}}, ask(t, server, "GET", "/admin/v1/sales", "").document); diff != "" {
 		t.Errorf("sales (-want +got):\n%s", diff)
 	}
@@ -211,11 +129,13 @@ func TestAnEmptyListIsAList(t *testing.T) {
 }
 
 func TestASaleIsClosedAndReopened(t *testing.T) {
-	s := &stock{}
+	s := with(rush("s"))
 	server := serve(t, s, nil)
 	for _, word := range []string{"close", "reopen"} {
 		a := ask(t, server, "POST", "/admin/v1/sales/s/"+word, "")
-		if diff := cmp.Diff(status("s"), a.document); a.StatusCode != http.StatusOK || diff != "" {
+		want := status("s")
+		want["closed"] = word == "close"
+		if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
 			t.Errorf("%s: got %s (-want +got):\n%s", word, a.Status, diff)
 		}
 	}
@@ -226,26 +146,23 @@ func TestASaleIsClosedAndReopened(t *testing.T) {
 }
 
 func TestRestocking(t *testing.T) {
-	type change struct {
-		ID    sale.ID
-		Delta int64
-		Key   string
-	}
-	var got []change
-	s := &stock{restock: func(id sale.ID, delta int64, key string) (int64, error) {
-		got = append(got, change{id, delta, key})
-		return 100, nil
-	}}
+	d := concert("s")
+	d.Total = 0
+	s := with(open(d))
 	server := serve(t, s, nil)
 	longest := strings.Repeat("k", 64)
-	for _, c := range []change{{"s", 5, "a"}, {"s", -5, "7f:b/c"}, {"s", sale.MaxTotal, longest}} {
-		a := ask(t, server, "POST", "/admin/v1/sales/s/restock", fmt.Sprintf(`{"delta":%d}`, c.Delta), "Idempotency-Key", c.Key)
-		if diff := cmp.Diff(status("s"), a.document); a.StatusCode != http.StatusOK || diff != "" {
-			t.Errorf("%v: got %s (-want +got):\n%s", c, a.Status, diff)
+	for _, c := range []struct {
+		delta, total int64
+		key          string
+	}{{5, 5, "a"}, {-5, 0, "7f:b/c"}, {sale.MaxTotal, sale.MaxTotal, longest}} {
+		a := ask(t, server, "POST", "/admin/v1/sales/s/restock", fmt.Sprintf(`{"delta":%d}`, c.delta), "Idempotency-Key", c.key)
+		if total := fmt.Sprint(a.document["total"]); a.StatusCode != http.StatusOK || total != fmt.Sprint(c.total) {
+			t.Errorf("%v: got %s with a total of %s", c, a.Status, total)
 		}
 	}
-	if diff := cmp.Diff([]change{{"s", 5, "a"}, {"s", -5, "7f:b/c"}, {"s", sale.MaxTotal, longest}}, got); diff != "" {
-		t.Errorf("calls (-want +got):\n%s", diff)
+	restocks := map[string]int64{"a": 5, "7f:b/c": -5, longest: sale.MaxTotal}
+	if diff := cmp.Diff(restocks, s.sales["s"].Records().Restocks); diff != "" {
+		t.Errorf("restocks (-want +got):\n%s", diff)
 	}
 	for name, c := range map[string]struct {
 		body, key string
@@ -273,8 +190,8 @@ func TestRestocking(t *testing.T) {
 			}
 		}
 	}
-	if len(got) != 3 {
-		t.Errorf("got %d calls, want 3", len(got))
+	if len(s.calls) != 3 {
+		t.Errorf("got calls %q, want 3", s.calls)
 	}
 }
 
@@ -293,7 +210,7 @@ func TestNodesAreListed(t *testing.T) {
 	}
 }
 
-func TestFailuresAreToldApart(t *testing.T) {
+func TestFailuresAreDistinguished(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
 		status int
@@ -309,17 +226,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		"a fencing error": {sale.ErrFenced, http.StatusInternalServerError, "internal"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := serve(t, &stock{
-				open:      func(sale.Sale) (bool, error) { return false, c.err },
-				restock:   func(sale.ID, int64, string) (int64, error) { return 0, c.err },
-				setClosed: func(sale.ID, bool) error { return c.err },
-				sales:     func() ([]sale.ID, error) { return nil, c.err },
-				survey:    func(sale.ID) (sale.Survey, error) { return sale.Survey{}, c.err },
-				order:     func(sale.ID, sale.OrderID) (sale.Order, error) { return sale.Order{}, c.err },
-				refund:    func(sale.ID, sale.OrderID) (sale.Refund, error) { return sale.Refund{}, c.err },
-				payments:  func(sale.ID) ([]sale.Payment, error) { return nil, c.err },
-				settle:    func(sale.ID, sale.PaymentID) (sale.Payment, error) { return sale.Payment{}, c.err },
-			}, nil)
+			server := serve(t, with(rush("s")).failing("", c.err), nil)
 			for _, request := range []struct{ method, path, body string }{
 				{"POST", "/admin/v1/sales", `{"id":"s","title":"t","currency":"EUR","total":1}`},
 				{"GET", "/admin/v1/sales", ""}, {"GET", "/admin/v1/sales/s", ""},
@@ -329,8 +236,9 @@ func TestFailuresAreToldApart(t *testing.T) {
 			} {
 				a := ask(t, server, request.method, request.path, request.body, "Idempotency-Key", "k")
 				wantProblem(t, a, c.status, c.code)
-				if a.document["detail"] != c.err.Error() {
-					t.Errorf("got detail %v, want %v", a.document["detail"], c.err)
+				// What is wrong with Redis or this program is for its log.
+				if said := a.document["detail"] == c.err.Error(); said != (c.status < http.StatusInternalServerError) {
+					t.Errorf("got detail %v of %v", a.document["detail"], c.err)
 				}
 			}
 		})

@@ -74,13 +74,15 @@ func plain(err error) string {
 	return "the body is not JSON: it ends too early"
 }
 
-// nothing refuses what a call would not heed: anyone who asks for {"amount":300} back must not
-// give back everything. No body is needed, and an empty object is none.
-func nothing(r *http.Request) error {
+// nothing refuses what a call would not heed: no body is needed, and an empty object is none.
+func nothing(r *http.Request) error { return decodeIfAny(r, &struct{}{}) }
+
+// decodeIfAny is decode for a call that needs no body.
+func decodeIfAny(r *http.Request, v any) error {
 	body, err := read(r)
 	if err != nil || len(body) == 0 {
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return decode(r, &struct{}{})
+	return decode(r, v)
 }

@@ -76,10 +76,11 @@ type Status struct {
 	Plan []Share `json:"plan"`
 }
 
-// Unreadable stands in a list for a sale that can't be read.
+// Unreadable stands in a list for a sale that can't be read: its id, and the problem.
 type Unreadable struct {
-	ID    string `json:"id"`
-	Error string `json:"error"`
+	ID     string `json:"id"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
 }
 
 // Share is one node's line of the plan.
@@ -114,19 +115,23 @@ type Order struct {
 
 // Payment is a payment as an operator sees it.
 type Payment struct {
-	ID       string    `json:"id"`
-	Order    string    `json:"order"`
-	Amount   int64     `json:"amount"`
-	Currency string    `json:"currency"`
-	State    string    `json:"state"`            // applied, due or settled
-	Reason   string    `json:"reason,omitempty"` // why it is due: late, doubled, amount, refunded or orphan
+	ID       string `json:"id"`
+	Order    string `json:"order"`
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+	State    string `json:"state"` // applied, due or settled
+	// Reason is why it is due: late, doubled, amount, refunded or orphan; of a part, partial,
+	// returned or disputed.
+	Reason   string    `json:"reason,omitempty"`
 	At       time.Time `json:"at"`
+	Of       string    `json:"of,omitempty"`       // the payment that this is a part of
+	Refunded int64     `json:"refunded,omitempty"` // how much of it goes back in parts, or has
 }
 
 func newOrder(id sale.ID, o sale.Order, payments sale.PaymentPage) Order {
 	d := Order{
 		ID: string(o.ID), Sale: string(id), Buyer: string(o.Buyer), Quantity: o.Quantity, State: string(o.State),
-		CreatedAt: o.Created.Time(), Payments: newPayments(payments.Payments),
+		CreatedAt: o.Created.Time(), Payments: newPayments(payments),
 	}
 	if !o.Free() {
 		t := o.Expires.Time()
@@ -138,18 +143,18 @@ func newOrder(id sale.ID, o sale.Order, payments sale.PaymentPage) Order {
 	return d
 }
 
-func newPayments(payments []sale.Payment) []Payment {
+func newPayments(page sale.PaymentPage) []Payment {
 	list := []Payment{}
-	for _, p := range payments {
-		list = append(list, newPayment(p))
+	for _, p := range page.Payments {
+		list = append(list, newPayment(p, page.Refunded[p.ID]))
 	}
 	return list
 }
 
-func newPayment(p sale.Payment) Payment {
+func newPayment(p sale.Payment, refunded int64) Payment {
 	return Payment{
 		ID: string(p.ID), Order: string(p.Order), Amount: p.Amount, Currency: p.Currency,
-		State: string(p.State), Reason: string(p.Reason), At: p.At.Time(),
+		State: string(p.State), Reason: string(p.Reason), At: p.At.Time(), Of: string(p.Of), Refunded: refunded,
 	}
 }
 

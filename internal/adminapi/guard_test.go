@@ -20,7 +20,7 @@ var routes = []struct{ method, path string }{
 }
 
 func TestNothingIsDoneWithoutTheToken(t *testing.T) {
-	s := &stock{}
+	s := with(rush("s"))
 	server := serve(t, s, nil)
 	for _, authorization := range []string{
 		"", token, "Bearer", "Bearer ", "Bearer x", "Bearer " + token + "x", "Bearer " + token[1:], "Bearer " + strings.ToUpper(token),

@@ -33,6 +33,7 @@ type Stock interface {
 	// the page before named, and at most so many.
 	OrderPayments(ctx context.Context, id sale.ID, order sale.OrderID, after string, limit int) (sale.Order, sale.PaymentPage, error)
 	Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Refund, error)
+	RefundPart(ctx context.Context, id sale.ID, order sale.OrderID, part sale.PaymentID, amount int64) (sale.Refund, error)
 	Payments(ctx context.Context, id sale.ID, state sale.PaymentState, after string, limit int) (sale.PaymentPage, error)
 	Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) (sale.Payment, error)
 	Orphans(ctx context.Context, state sale.PaymentState, after string, limit int) (sale.OrphanPage, error)
@@ -92,7 +93,7 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	mux.Handle("/admin/v1/", h.guard(notFound))
 }
 
-// call serves one route, or returns what is wrong for guard to tell.
+// call serves one route, or returns what is wrong for guard to report.
 type call func(http.ResponseWriter, *http.Request) error
 
 // guard checks the token and turns errors into problem documents.

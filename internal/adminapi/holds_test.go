@@ -45,7 +45,7 @@ func TestWhatANodeRemembersIsRead(t *testing.T) {
 	want := adminapi.Holds{
 		Node: "n001", Sale: "s", Seen: sale.Mark{Epoch: 2, Seq: 9_007_199_254_740_991, Link: "0123456789ab"},
 		Holds: []reconcile.Hold{
-			{Order: paidOrder(anOrder), Mark: sale.Mark{Epoch: 1, Seq: 7, Link: "ba9876543210"}, Life: "life", Node: "n001"},
+			{Order: orderOf(rush("s"), anOrder), Mark: sale.Mark{Epoch: 1, Seq: 7, Link: "ba9876543210"}, Life: "life", Node: "n001"},
 			{Order: sale.Order{ID: "o", Buyer: "\"<bob>\n€", Quantity: 1, State: sale.StateHeld, Created: noon, Expires: noon.Add(time.Minute)}},
 		},
 	}

@@ -15,8 +15,8 @@ type Orphan struct {
 	Payment
 }
 
-func newOrphan(o sale.Orphan) Orphan {
-	return Orphan{Sale: string(o.Sale), Payment: newPayment(o.Payment)}
+func newOrphan(o sale.Orphan, refunded int64) Orphan {
+	return Orphan{Sale: string(o.Sale), Payment: newPayment(o.Payment, refunded)}
 }
 
 // orphans lists the payments for sales that nobody knows and that are due to go back.
@@ -30,19 +30,18 @@ func (h *Handler) orphans(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var orphans sale.OrphanPage
-	err = h.rest.read(r.Context(), func() (err error) {
-		orphans, err = h.stock.Orphans(r.Context(), state, page.after, page.limit)
-		return err
+	list := []Orphan{}
+	next, err := h.rest.list(r.Context(), page, func(after string, limit int) (count int, next string, err error) {
+		orphans, err := h.stock.Orphans(r.Context(), state, after, limit)
+		for _, o := range orphans.Orphans {
+			list = append(list, newOrphan(o, orphans.Refunded[o.ID]))
+		}
+		return len(orphans.Orphans), orphans.Next, err
 	})
 	if err != nil {
 		return err
 	}
-	list := []Orphan{}
-	for _, o := range orphans.Orphans {
-		list = append(list, newOrphan(o))
-	}
-	h.paged(w, r, "orphans", list, orphans.Next)
+	h.paged(w, r, "orphans", list, next)
 	return nil
 }
 
@@ -57,7 +56,7 @@ func (h *Handler) settleOrphan(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h.log.Info("orphan settled", zap.String("sale", string(o.Sale)), zap.String("payment", string(payment)))
-	h.write(w, http.StatusOK, "application/json", newOrphan(o))
+	h.write(w, http.StatusOK, "application/json", newOrphan(o, 0))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package adminapi_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -11,8 +12,8 @@ import (
 
 // orphan is a payment for a sale that nobody knows.
 func orphan(id sale.PaymentID, state sale.PaymentState) sale.Orphan {
-	p := payments()[2]
-	p.ID, p.State, p.Reason = id, state, sale.ReasonOrphan
+	p := rush("s").Payments(sale.PaymentDue)[1] // of another order
+	p.ID, p.Order, p.State, p.Reason = id, anOrder, state, sale.ReasonOrphan
 	return sale.Orphan{Sale: "gone", Payment: p}
 }
 
@@ -23,9 +24,7 @@ func orphanDocument(id, state string) map[string]any {
 }
 
 func TestPaymentsForSalesThatNobodyKnowsAreListed(t *testing.T) {
-	s := &stock{orphans: func() ([]sale.Orphan, error) {
-		return []sale.Orphan{orphan("pay/1", sale.PaymentDue), orphan("pay/2", sale.PaymentSettled), orphan("pay/3", sale.PaymentDue)}, nil
-	}}
+	s := &stock{orphans: []sale.Orphan{orphan("pay/1", sale.PaymentDue), orphan("pay/2", sale.PaymentSettled), orphan("pay/3", sale.PaymentDue)}}
 	server := serve(t, s, nil)
 	for query, want := range map[string][]any{
 		"":               {orphanDocument("pay/1", "due"), orphanDocument("pay/3", "due")},
@@ -39,12 +38,12 @@ func TestPaymentsForSalesThatNobodyKnowsAreListed(t *testing.T) {
 		}
 	}
 	wantProblem(t, ask(t, server, "GET", "/admin/v1/orphans?state=lost", ""), http.StatusUnprocessableEntity, "invalid-request")
-	s.orphans = func() ([]sale.Orphan, error) { return nil, sale.ErrUnavailable }
+	s.failing("orphans", sale.ErrUnavailable)
 	wantProblem(t, ask(t, server, "GET", "/admin/v1/orphans", ""), http.StatusServiceUnavailable, "store-unavailable")
 }
 
 func TestAPaymentForASaleThatNobodyKnowsIsSettled(t *testing.T) {
-	s := &stock{settleOrphan: func(id sale.PaymentID) (sale.Orphan, error) { return orphan(id, sale.PaymentSettled), nil }}
+	s := &stock{orphans: []sale.Orphan{orphan("pay/1", sale.PaymentDue)}}
 	server, logged := serveLogged(t, s)
 	a := ask(t, server, "POST", "/admin/v1/orphans/pay%2F1", `{"state":"settled"}`)
 	if diff := cmp.Diff(orphanDocument("pay/1", "settled"), a.document); a.StatusCode != http.StatusOK || diff != "" {
@@ -63,16 +62,15 @@ func TestAPaymentForASaleThatNobodyKnowsIsSettled(t *testing.T) {
 	if len(s.calls) != 1 {
 		t.Errorf("got calls %q, want one", s.calls)
 	}
-	s.settleOrphan = nil
 	wantProblem(t, ask(t, server, "POST", "/admin/v1/orphans/pay_1", `{"state":"settled"}`), http.StatusNotFound, "payment-unknown")
 }
 
 // A payment for an order that no record has is due like any other.
 func TestAPaymentForAnUnknownOrderIsListedAsARefund(t *testing.T) {
-	s := &stock{payments: func(sale.ID) ([]sale.Payment, error) {
-		return []sale.Payment{orphan("pay/1", sale.PaymentDue).Payment}, nil
-	}}
-	a := ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/s/refunds", "")
+	m := open(concert("s"))
+	m.Now = noon.Add(time.Minute)
+	pay(m, "pay/1", anOrder, 9900)
+	a := ask(t, serve(t, with(m), nil), "GET", "/admin/v1/sales/s/refunds", "")
 	want := map[string]any{"refunds": []any{paymentDocument("pay/1", string(anOrder), "due", "orphan")}}
 	if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)

@@ -10,7 +10,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// pageSize is how many payments an answer has if the request does not say.
+// pageSize is how many entries a list has if the request does not say.
 const pageSize = 100
 
 // page is the part of a list that a request asks for.

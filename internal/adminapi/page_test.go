@@ -5,18 +5,20 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 )
 
-// many are payments that are due, more than one page of them, all but the last for anOrder.
-func many(n int) []sale.Payment {
-	all := make([]sale.Payment, n)
-	for i := range all {
-		all[i] = payments()[2]
-		all[i].ID = sale.PaymentID(fmt.Sprintf("pay/%04d", i))
+// many is a sale with so many payments that are due, all for anOrder, which is held.
+func many(n int) *model.Sale {
+	m := open(concert("s"))
+	hold(m, anOrder, "alice", 2)
+	for i := range n {
+		pay(m, sale.PaymentID(fmt.Sprintf("pay/%04d", i)), anOrder, 1)
 	}
-	return all
+	return m
 }
 
 // ids follows a list from page to page, and returns the ids of what is on it.
@@ -45,15 +47,10 @@ func ids(t *testing.T, path, list string, s *stock) (all []string, pages int) {
 
 // TestAListHasPages: it was one answer of all payments of the sale.
 func TestAListHasPages(t *testing.T) {
-	all := many(250)
-	s := &stock{
-		payments: func(sale.ID) ([]sale.Payment, error) { return append([]sale.Payment{}, all...), nil },
-		orphans: func() (orphans []sale.Orphan, _ error) {
-			for _, p := range all {
-				orphans = append(orphans, sale.Orphan{Sale: "gone", Payment: p})
-			}
-			return orphans, nil
-		},
+	s := with(many(250))
+	all := s.sales["s"].Payments(sale.PaymentDue)
+	for _, p := range all {
+		s.orphans = append(s.orphans, sale.Orphan{Sale: "gone", Payment: p})
 	}
 	for path, c := range map[string]struct {
 		list  string
@@ -98,10 +95,11 @@ func TestAListHasPages(t *testing.T) {
 	}
 }
 
-// TestAChangeThatWasMadeIsNotCalledUnavailable: the sale was closed, could not be read
-// back, and the operator was told that the store was unavailable: nothing done.
+// TestAChangeThatWasMadeIsNotCalledUnavailable: the sale was closed and could not be read
+// back, and the operator got "store unavailable", which means that nothing was done.
 func TestAChangeThatWasMadeIsNotCalledUnavailable(t *testing.T) {
-	s := &stock{survey: func(sale.ID) (sale.Survey, error) { return sale.Survey{}, fmt.Errorf("read: %w", sale.ErrUnavailable) }}
+	s := with(open(sale.Sale{ID: "s", Title: "t", Kind: sale.Ticket, Currency: "EUR", Total: 1, Limit: 1, Lapses: 3, HoldFor: 10 * time.Minute}))
+	s.failing("survey", fmt.Errorf("read: %w", sale.ErrUnavailable))
 	server := serve(t, s, nil)
 	for path, body := range map[string]string{
 		"/admin/v1/sales": `{"id":"s","title":"t","currency":"EUR","total":1}`, "/admin/v1/sales/s/close": "", "/admin/v1/sales/s/reopen": "",
@@ -109,7 +107,7 @@ func TestAChangeThatWasMadeIsNotCalledUnavailable(t *testing.T) {
 	} {
 		a := ask(t, server, "POST", path, body, "Idempotency-Key", "k")
 		wantProblem(t, a, http.StatusServiceUnavailable, "outcome-unknown")
-		if detail := a.document["detail"].(string); !strings.Contains(detail, "the change was made") || !strings.Contains(detail, "again") {
+		if detail := a.document["detail"].(string); !strings.Contains(detail, "The change was made") || !strings.Contains(detail, "again") {
 			t.Errorf("%s: got %q, want that the change was made, and that it may be sent again", path, detail)
 		}
 	}

@@ -2,15 +2,16 @@ package adminapi_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 	"regexp"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"onsale/internal/sale"
 )
 
 // goWords are what only a reader of our sources would understand.
@@ -19,16 +20,7 @@ var goWords = regexp.MustCompile(`json:|Go (struct|value)|unmarshal|strconv|inva
 // TestNoAnswerSpeaksGo sends bodies, paths and queries that are wrong in generated ways. Operators
 // got "json: cannot unmarshal string into Go struct field .delta of type int64", and the like.
 func TestNoAnswerSpeaksGo(t *testing.T) {
-	server := serve(t, &stock{
-		open:    func(s sale.Sale) (bool, error) { return true, nil },
-		restock: func(sale.ID, int64, string) (int64, error) { return 1, nil },
-		survey:  func(id sale.ID) (sale.Survey, error) { return survey(id), nil },
-		refund: func(sale.ID, sale.OrderID) (sale.Refund, error) {
-			return sale.Refund{Receipt: sale.Receipt{Order: paidOrder("x")}}, nil
-		},
-		setClosed: func(sale.ID, bool) error { return nil },
-		payments:  func(sale.ID) ([]sale.Payment, error) { return payments(), nil },
-	}, nil)
+	server := serve(t, with(rush("s")), nil)
 	calls := []string{
 		"POST /admin/v1/sales", "POST /admin/v1/sales/s/restock", "POST /admin/v1/sales/s/close",
 		"POST /admin/v1/sales/s/orders/x/refund", "POST /admin/v1/sales/s/refunds/pay_1",
@@ -71,7 +63,7 @@ func TestNoAnswerSpeaksGo(t *testing.T) {
 }
 
 func TestADecodingErrorSaysWhatToMend(t *testing.T) {
-	server := serve(t, &stock{}, nil)
+	server := serve(t, with(rush("s")), nil)
 	for body, want := range map[string]string{
 		`{"delta":"x"}`:        "delta: want a whole number",
 		`{"delta":null}`:       "delta: null is no value",
@@ -91,5 +83,25 @@ func TestADecodingErrorSaysWhatToMend(t *testing.T) {
 	a := ask(t, server, "POST", "/admin/v1/sales", `{"title":"`+strings.Repeat("t", 1<<20)+`"}`)
 	if detail, _ := a.document["detail"].(string); a.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(detail, "shorten it") {
 		t.Errorf("a large body: got %s %q, want 413 with the limit", a.Status, detail)
+	}
+}
+
+// Details of a 503 had texts of Go's network code, such as "dial tcp 10.0.0.1:6379: connect: connection refused".
+func TestDetailsKeepTheNetworksTextsForTheLog(t *testing.T) {
+	network := errors.New("dial tcp 127.0.0.1:6379: connect: connection refused")
+	for name, c := range map[string]struct {
+		err  error
+		code string
+		want string
+	}{
+		"Redis away":    {fmt.Errorf("refund: %w: %w", sale.ErrUnavailable, network), "store-unavailable", "nothing was done"},
+		"a lost answer": {fmt.Errorf("refund: %w: %w", sale.ErrUnknown, network), "outcome-unknown", "may have been made"},
+		"a bug":         {fmt.Errorf("refund: %w", network), "internal", "log"},
+	} {
+		s := &stock{before: func(string, *model.Sale) error { return c.err }}
+		a := ask(t, serve(t, s, nil), "POST", theOrder+"/refund", "")
+		if text := fmt.Sprint(a.document["detail"]); a.document["code"] != c.code || !strings.Contains(text, c.want) || strings.Contains(text, "dial") {
+			t.Errorf("%s: got %v, want %s with %q and without the network's text", name, a.document, c.code, c.want)
+		}
 	}
 }

@@ -20,6 +20,25 @@ var (
 	errMethod = errors.New("method not allowed")
 )
 
+// errDone: the change was made.
+var errDone = errors.New("the change was made")
+
+// detail is what the operator can do. What the network or a fault of this program said is for the
+// log.
+func detail(p problem.Problem, cause error) string {
+	switch {
+	case errors.Is(cause, errDone):
+		return "The change was made, and the sale can't be shown now. Sent again it changes nothing."
+	case p.Code == problem.StoreUnavailable.Code:
+		return "Redis could not be asked, or refused: nothing was done. Try again in a moment; /readyz and the log of this program say what is wrong."
+	case p.Code == problem.OutcomeUnknown.Code:
+		return "Redis's answer was lost, and the change may have been made. Send the request again: it changes nothing twice."
+	case p.Code == problem.Internal.Code:
+		return p.Detail
+	}
+	return cause.Error()
+}
+
 func classify(err error) problem.Problem {
 	var large *http.MaxBytesError
 	switch {
@@ -53,7 +72,7 @@ func (h *Handler) problem(w http.ResponseWriter, p problem.Problem, cause error)
 	if p.Status >= http.StatusInternalServerError {
 		h.log.Warn("admin request failed", zap.String("code", p.Code), zap.Error(cause))
 	}
-	if err := p.Write(w, cause.Error()); err != nil {
+	if err := p.Write(w, detail(p, cause)); err != nil {
 		h.log.Debug("admin client went away", zap.Error(err))
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 )
 
 const creating = `{"id":"s","title":"Concert","currency":"EUR","total":100}`
@@ -36,15 +37,19 @@ func direct(t *testing.T, s *stock, body string) *httptest.ResponseRecorder {
 	return w
 }
 
-// unrecorded is a survey of a sale that the ledger has not recorded yet.
-func unrecorded(id sale.ID) sale.Survey {
-	v := survey(id)
-	v.Recorded = false
-	return v
+// looks has a stock count the surveys of a sale that nobody records, and do something at each.
+func looks(look func(n int64, m *model.Sale) error) (*stock, *atomic.Int64) {
+	var n atomic.Int64
+	return &stock{unrecorded: true, before: func(call string, m *model.Sale) error {
+		if !strings.HasPrefix(call, "survey") {
+			return nil
+		}
+		return look(n.Add(1), m)
+	}}, &n
 }
 
 func TestACreationSaysWhereTheLedgerHasNotRecordedIt(t *testing.T) {
-	s := &stock{wait: time.Nanosecond, survey: func(id sale.ID) (sale.Survey, error) { return unrecorded(id), nil }}
+	s := &stock{wait: time.Nanosecond, unrecorded: true}
 	server, logged := serveLogged(t, s)
 	a := ask(t, server, "POST", "/admin/v1/sales", creating)
 	if a.StatusCode != http.StatusCreated || a.document["recorded"] != false {
@@ -59,13 +64,12 @@ func TestACreationSaysWhereTheLedgerHasNotRecordedIt(t *testing.T) {
 }
 
 func TestACreationWaitsForTheLedger(t *testing.T) {
-	var asked atomic.Int64
-	s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
-		if asked.Add(1) < 3 {
-			return unrecorded(id), nil
+	s, asked := looks(func(n int64, m *model.Sale) error {
+		if n < 3 {
+			return nil
 		}
-		return survey(id), nil
-	}}
+		return m.Forget(m.Chain())
+	})
 	a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", creating)
 	if a.StatusCode != http.StatusCreated || a.document["recorded"] != true || a.Header.Get("Warning") != "" {
 		t.Errorf("got %s %s, want 201, recorded and no warning", a.Status, a.text)
@@ -79,25 +83,23 @@ func TestACreationWaitsForTheLedger(t *testing.T) {
 // opened and recorded a moment later.
 func TestACreationLooksAgainAtASlowRedis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked atomic.Int64
-		s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
-			if asked.Add(1) < 3 {
-				return sale.Survey{}, errors.Join(sale.ErrUnknown, errors.New("i/o timeout"))
+		slow := errors.Join(sale.ErrUnknown, errors.New("i/o timeout"))
+		s, _ := looks(func(n int64, m *model.Sale) error {
+			if n < 3 {
+				return slow
 			}
-			return survey(id), nil
-		}}
+			return m.Forget(m.Chain())
+		})
 		if got := direct(t, s, creating); got.Code != http.StatusCreated {
 			t.Errorf("got %d %s, want 201", got.Code, got.Body)
 		}
 		for _, answer := range []error{sale.NoSale("read"), sale.Lost("read", errors.New("LOST"))} {
-			s.survey = func(sale.ID) (sale.Survey, error) { return sale.Survey{}, answer }
+			s.failing("survey", answer)
 			if begun := time.Now(); direct(t, s, creating).Code == http.StatusCreated || time.Since(begun) > 0 {
-				t.Errorf("%v: waited %v, want it told at once", answer, time.Since(begun))
+				t.Errorf("%v: waited %v, want it reported at once", answer, time.Since(begun))
 			}
 		}
-		s.survey = func(sale.ID) (sale.Survey, error) {
-			return sale.Survey{}, errors.Join(sale.ErrUnknown, errors.New("i/o timeout"))
-		}
+		s.failing("survey", slow)
 		begun := time.Now()
 		if got := direct(t, s, creating); got.Code != http.StatusServiceUnavailable || time.Since(begun) < 5*time.Second {
 			t.Errorf("got %d after %v of a Redis that stays away, want 503 after 5s", got.Code, time.Since(begun))
@@ -108,7 +110,7 @@ func TestACreationLooksAgainAtASlowRedis(t *testing.T) {
 // The wait is five seconds, and no more.
 func TestACreationWaitsFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stock{survey: func(id sale.ID) (sale.Survey, error) { return unrecorded(id), nil }}
+		s := &stock{unrecorded: true}
 		begun := time.Now()
 		if got := direct(t, s, creating); got.Code != http.StatusCreated {
 			t.Errorf("got %d %s, want 201", got.Code, got.Body)
@@ -123,14 +125,12 @@ func TestACreationWaitsFiveSeconds(t *testing.T) {
 // sold was sold once more.
 func TestASaleIsNeverOpenedTwice(t *testing.T) {
 	t.Run("where the ledger finds that it knows another of that id", func(t *testing.T) {
-		var asked atomic.Int64
-		s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
-			v := unrecorded(id)
-			if asked.Add(1) > 2 {
-				v.Lost = "the ledger knows another sale of this id"
+		s, _ := looks(func(n int64, m *model.Sale) error {
+			if n > 2 {
+				m.Shut("the ledger knows another sale of this id")
 			}
-			return v, nil
-		}}
+			return nil
+		})
 		a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", creating)
 		wantProblem(t, a, http.StatusConflict, "conflict")
 		for _, want := range []string{"opened before", "the ledger knows another sale of this id", "onsale reconcile s"} {
@@ -140,22 +140,19 @@ func TestASaleIsNeverOpenedTwice(t *testing.T) {
 		}
 	})
 	t.Run("where it is shut already", func(t *testing.T) {
-		s := &stock{open: func(sale.Sale) (bool, error) { return false, sale.Lost("open", errLost) }}
+		s := with(open(concert("s")))
+		s.sales["s"].Shut(errLost.Error())
 		a := ask(t, serve(t, s, nil), "POST", "/admin/v1/sales", creating)
 		wantProblem(t, a, http.StatusServiceUnavailable, "sale-lost")
 	})
 }
 
 func TestASaleThatLostDataIsShownWithTheReason(t *testing.T) {
-	s := &stock{survey: func(id sale.ID) (sale.Survey, error) {
-		v := survey(id)
-		v.Lost = "event 7 was seen, the last is 3"
-		return v, nil
-	}}
+	s := with(rush("s"))
+	s.sales["s"].Shut("event 7 was seen, the last is 3")
 	a := ask(t, serve(t, s, nil), "GET", "/admin/v1/sales/s", "")
 	if a.StatusCode != http.StatusOK || a.document["lost"] != "event 7 was seen, the last is 3" {
 		t.Errorf("got %s %s, want 200 and why it is lost", a.Status, a.text)
 	}
-	s.setClosed = func(sale.ID, bool) error { return sale.Lost("close", errLost) }
 	wantProblem(t, ask(t, serve(t, s, nil), "POST", "/admin/v1/sales/s/close", ""), http.StatusServiceUnavailable, "sale-lost")
 }

@@ -5,15 +5,19 @@ import (
 	"time"
 )
 
-// listRest is for how long no list is read after a page of one, in multiples of the time that the
-// page took Redis. Raised, a client that pages through a long list waits longer; lowered, buyers of a sale
-// that sells wait for Redis behind the pages.
+// listRest is for how long no list is read after a piece of one, in multiples of the time that the
+// piece took Redis. Raised, a client that pages through a long list waits longer; lowered, buyers of a sale
+// that sells wait for Redis behind the lists.
 const listRest = 9
 
-// rest has the pages of lists wait for each other, and for buyers in between. All lists of a process
+// pieceLimit is how many entries of a list one call of Redis reads: a page is read in such pieces, with
+// rests in between. Raised, a buyer waits longer for the call of an operator's page; lowered, a page takes more calls.
+const pieceLimit = 50
+
+// rest has the pieces of lists wait for each other, and for buyers in between. All lists of a process
 // share one.
 type rest struct {
-	turn chan time.Time // one element: when the next page may be read
+	turn chan time.Time // one element: when the next piece may be read
 }
 
 func newRest() rest {
@@ -22,9 +26,25 @@ func newRest() rest {
 	return r
 }
 
-// read calls page once its turn has come. It returns ctx's error if ctx ends before that, and
-// otherwise page's.
-func (r rest) read(ctx context.Context, page func() error) error {
+// list reads a page in pieces. piece reads at most limit entries from a place on, and returns how many
+// these were and where the next ones begin, or "". list returns where the next page begins.
+func (r rest) list(ctx context.Context, page page, piece func(after string, limit int) (count int, next string, err error)) (string, error) {
+	for next, left := page.after, page.limit; ; {
+		count := 0
+		err := r.read(ctx, func() (err error) {
+			count, next, err = piece(next, min(left, pieceLimit))
+			return err
+		})
+		left -= count
+		if err != nil || next == "" || left <= 0 {
+			return next, err
+		}
+	}
+}
+
+// read calls piece once its turn has come. It returns ctx's error if ctx ends before that, and
+// otherwise piece's.
+func (r rest) read(ctx context.Context, piece func() error) error {
 	var free time.Time
 	select {
 	case free = <-r.turn:
@@ -40,7 +60,7 @@ func (r rest) read(ctx context.Context, page func() error) error {
 		return ctx.Err()
 	}
 	begun := time.Now()
-	err := page()
+	err := piece()
 	if err != nil { // nobody waits for a store that is away
 		r.turn <- time.Time{}
 		return err

@@ -11,11 +11,11 @@ import (
 var linked = map[string][]string{
 	"node":      {"github.com/valyala/fasthttp", "github.com/hashicorp/memberlist", "onsale/internal/buyerapi", "onsale/internal/checkout"},
 	"allocator": {"github.com/hashicorp/memberlist", "onsale/internal/rebalance", "onsale/internal/upstream"},
-	"ledger":    {"github.com/jackc/pgx/v5", "github.com/pressly/goose/v3", "onsale/internal/ledger"},
+	"ledger":    {"github.com/jackc/pgx/v5", "github.com/pressly/goose/v3", "onsale/internal/ledger", "onsale/internal/ledger/postgres"},
 }
 
 // nowhere is for development and tests alone.
-var nowhere = []string{"github.com/alicebob/miniredis/v2", "github.com/yuin/gopher-lua", "onsale/internal/testbed", "onsale/internal/operate", "onsale/internal/sale/model"}
+var nowhere = []string{"github.com/alicebob/miniredis/v2", "github.com/yuin/gopher-lua", "onsale/internal/testbed", "onsale/internal/operate", "onsale/internal/sale/model", "onsale/internal/ledger/ledgertest"}
 
 // Node, allocator and ledger each linked an embedded Redis, a Lua interpreter, a PostgreSQL
 // client and its migrations.
@@ -25,12 +25,7 @@ func TestEachProgramLinksOnlyWhatItNeeds(t *testing.T) {
 		watched = append(watched, paths...)
 	}
 	for program, needs := range linked {
-		list := exec.Command("go", "list", "-deps", module+"cmd/"+program)
-		out, err := list.Output()
-		if err != nil {
-			t.Fatalf("%v: %v", list, err)
-		}
-		deps := strings.Fields(string(out))
+		deps := deps(t, "cmd/"+program)
 		for _, need := range needs {
 			if !slices.Contains(deps, need) {
 				t.Errorf("%s does not link %s: name here what it needs", program, need)
@@ -42,4 +37,24 @@ func TestEachProgramLinksOnlyWhatItNeeds(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a stream means is package ledger's, how it is stored package postgres's.
+func TestTheLedgersPolicyKnowsNoDatabase(t *testing.T) {
+	for _, path := range deps(t, "internal/ledger") {
+		if strings.HasPrefix(path, "github.com/jackc/") || strings.HasPrefix(path, "github.com/pressly/") || path == "database/sql" {
+			t.Errorf("internal/ledger links %s: that is for internal/ledger/postgres", path)
+		}
+	}
+}
+
+// deps are all packages that one of this module links.
+func deps(t *testing.T, path string) []string {
+	t.Helper()
+	list := exec.Command("go", "list", "-deps", module+path)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", list, err)
+	}
+	return strings.Fields(string(out))
 }

@@ -28,6 +28,7 @@ var (
 		"internal/rebalance":   {"internal/temperature"},
 		"internal/audit":       nil,
 		"internal/reconcile":   nil,
+		"internal/ledger":      {"internal/reconcile", "internal/temperature"},
 		"internal/payment":     nil,
 		"internal/throttle":    nil,
 		"internal/temperature": nil,
@@ -40,6 +41,8 @@ var (
 	servers = "internal/testbed/process"
 	// flood plays the strangers whom servers have to stand. Any test may use it.
 	strangers = "internal/testbed/flood"
+	// fixtures are what tests of the ledger and of its store share.
+	fixtures = "internal/ledger/ledgertest"
 	// Who holds a lease declares an interface for it; its tests may use the real one.
 	holders = "internal/lease"
 	// model is what tests make fakes of, and compare the scripts with. No program does.
@@ -57,11 +60,12 @@ var fences = []struct {
 	{"github.com/valyala/fasthttp", []string{"internal/buyerapi", "internal/app/node", "cmd", "bench"}, false},
 	{"github.com/redis/go-redis", []string{"lua", "internal/remotestock", "internal/lease", "internal/app", "internal/operate", "internal/testbed/process", "bench"}, true},
 	{"github.com/hashicorp/memberlist", []string{"internal/membership"}, false},
-	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, false},
-	{"github.com/jackc/pgx", []string{"internal/ledger", "bench"}, true},
+	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, true},
+	{"github.com/jackc/pgx", []string{"internal/ledger/postgres", "bench"}, true},
+	{"github.com/pressly/goose", []string{"internal/ledger/postgres"}, false},
 }
 
-// pkg is one package as go list tells of it.
+// pkg is one package as go list reports it.
 type pkg struct {
 	ImportPath                         string
 	Imports, TestImports, XTestImports []string
@@ -111,6 +115,7 @@ func breaches(p pkg) []string {
 
 // allowed reports whether the folder may import the path.
 func allowed(from, path string, test bool) bool {
+	test = test || from == fixtures
 	to, ours := strings.CutPrefix(path, module)
 	if !ours {
 		return library(from, path, test)
@@ -118,7 +123,7 @@ func allowed(from, path string, test bool) bool {
 	switch {
 	case inside(from, to), test && inside(to, from): // what is below another room is of it
 		return true
-	case inside(from, programs...), test && (to == servers || to == strangers || to == holders || to == model || to == problems):
+	case inside(from, programs...), test && (to == servers || to == strangers || to == holders || to == model || to == problems || to == fixtures):
 		return true
 	case from == vocabulary, inside(from, embedded...):
 		return false
@@ -177,6 +182,13 @@ func TestWrongDirectionsAreFound(t *testing.T) {
 		{"internal/rebalance", "onsale/internal/lease", true, true},
 		{"internal/ledger", "onsale/internal/lease", false, false},
 		{"internal/ledger", "onsale/internal/lease", true, true},
+		{"internal/ledger", "onsale/internal/ledger/postgres", false, false},
+		{"internal/ledger", "onsale/internal/ledger/postgres", true, true},
+		{"internal/ledger/postgres", "onsale/internal/ledger", false, true},
+		{"internal/ledger/postgres", "onsale/internal/remotestock", false, false},
+		{"internal/ledger/postgres", "onsale/internal/ledger/ledgertest", false, false},
+		{"internal/ledger/postgres", "onsale/internal/ledger/ledgertest", true, true},
+		{"internal/ledger/ledgertest", "onsale/internal/testbed/process", false, true},
 		{"internal/remotestock", "onsale/internal/testbed/process", true, true},
 		{"internal/remotestock", "onsale/internal/testbed/process", false, false},
 		{"internal/buyerapi", "onsale/internal/checkout", false, true},
@@ -208,7 +220,11 @@ func TestWrongDirectionsAreFound(t *testing.T) {
 		{"internal/app/node", "github.com/hashicorp/memberlist", false, false},
 		{"internal/checkout", "github.com/prometheus/client_golang/prometheus", false, false},
 		{"internal/testbed", "github.com/prometheus/procfs", false, true},
-		{"internal/ledger", "github.com/jackc/pgx/v5/pgxpool", false, true},
+		{"internal/ledger", "github.com/jackc/pgx/v5/pgxpool", false, false},
+		{"internal/ledger", "github.com/jackc/pgx/v5/pgxpool", true, true},
+		{"internal/ledger", "github.com/pressly/goose/v3", true, false},
+		{"internal/ledger/ledgertest", "github.com/jackc/pgx/v5", false, true},
+		{"internal/ledger/postgres", "github.com/jackc/pgx/v5/pgxpool", false, true},
 		{"cmd/ledger", "github.com/jackc/pgx/v5", false, false},
 	} {
 		if got := allowed(c.from, c.path, c.test); got != c.want {

@@ -35,7 +35,7 @@ func CheckFiles(pool, connections int) error {
 	return nil
 }
 
-// Places is how many buyers' connections a node takes: as many as it is told, or as the limit of open files leaves.
+// Places is how many buyers' connections a node takes: the configured number, or what the limit of open files leaves.
 func Places(pool, connections int) (int, error) {
 	if connections > 0 {
 		return connections, CheckFiles(pool, connections)

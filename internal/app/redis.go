@@ -7,12 +7,16 @@ import (
 
 // Looked reports how Redis is configured, how full it is, and whether its clock was set.
 func Looked(m *telemetry.Metrics) func(remotestock.Condition) {
-	meters := m.NewRedis()
+	unsafe := m.FlagBy("onsale_remotestock_unsafe_setting", "1 while a master has this setting so that it may lose what it acknowledged.", "setting")
+	used := m.Gauge("onsale_remotestock_memory_used_ratio", "Share of maxmemory that the fullest master uses; 0 without a limit.")
+	full := m.Flag("onsale_remotestock_memory_full", "1 while Redis's memory is full and new holds are refused.")
+	step := m.Gauge("onsale_remotestock_clock_step_seconds", "By how much Redis's clock was set since this program knows it; 0 while it goes on as it did.")
 	return func(c remotestock.Condition) {
 		for _, setting := range remotestock.Settings {
-			meters.Unsafe(string(setting), c.Faults[setting] != "")
+			unsafe(string(setting), c.Faults[setting] != "")
 		}
-		meters.Memory(c.Used, c.Memory == remotestock.MemoryFull)
-		meters.Stepped(c.Step)
+		used(c.Used)
+		full(c.Memory == remotestock.MemoryFull)
+		step(c.Step.Seconds())
 	}
 }

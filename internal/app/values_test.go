@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,16 +24,8 @@ var goWords = regexp.MustCompile(`64 bit|strconv|time: |missing unit|parse "|Par
 // TestNoFlagSpeaksGo gives each program's flags values that suit none of them. Operators got
 // "expected a valid 64 bit int", "time: missing unit in duration", and the like.
 func TestNoFlagSpeaksGo(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name, content string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	keys := file("keys", `{"keys":[{"kty":"oct","kid":"a","alg":"HS256","k":"`+strings.Repeat("A", 43)+`"}]}`)
-	token, broken := file("token", strings.Repeat("t", 32)), file("broken", `{"keys":[{"kty":"oct","k":"!!"}]`)
+	keys, token := secrets(t)
+	broken := file(t, "broken", `{"keys":[{"kty":"oct","k":"!!"}]`)
 	bad := []string{"x", "-1", "9999999999999999999999", "1:2:3", "1.5", "99999999h", "host:port", "127.0.0.1:99999", "1/2", broken}
 	for _, p := range []struct {
 		name     string
@@ -40,14 +33,14 @@ func TestNoFlagSpeaksGo(t *testing.T) {
 		required []string
 		run      func(...string) error
 	}{
-		{"node", reflect.TypeFor[node.Config](), []string{"--token-keys=" + keys}, program(t, func(c node.Config) error { _, err := node.New(c, zap.NewNop()); return err })},
-		{"allocator", reflect.TypeFor[allocator.Config](), []string{"--admin-token-file=" + token}, program(t, func(c allocator.Config) error { _, err := allocator.New(c, zap.NewNop()); return err })},
+		{"node", reflect.TypeFor[node.Config](), append(onLoopback, "--token-keys="+keys), program(t, func(c node.Config) error { _, err := node.New(c, zap.NewNop()); return err })},
+		{"allocator", reflect.TypeFor[allocator.Config](), append(onLoopback[:1:1], "--admin-token-file="+token), program(t, func(c allocator.Config) error { _, err := allocator.New(c, zap.NewNop()); return err })},
 		{"ledger", reflect.TypeFor[ledger.Config](), []string{"--database-url=postgres://onsale@127.0.0.1/onsale"}, program(t, func(c ledger.Config) error { _, err := ledger.New(t.Context(), c, zap.NewNop()); return err })},
 	} {
 		refused := 0
 		for _, flag := range flagsOf(p.config, "") {
 			for _, value := range bad {
-				err := p.run(append(p.required, "--"+flag.name+"="+value)...)
+				err := p.run(append(slices.Clone(p.required), "--"+flag.name+"="+value)...)
 				if err == nil {
 					continue
 				}
@@ -66,6 +59,26 @@ func TestNoFlagSpeaksGo(t *testing.T) {
 			t.Errorf("%s: got %d errors, want far more", p.name, refused)
 		}
 	}
+}
+
+// onLoopback are the flags with which a node may run without a key for its gossip; the first is
+// also an allocator's.
+var onLoopback = []string{"--gossip-bind=127.0.0.1:7946", "--listen=127.0.0.1:8081"}
+
+// secrets are the files that programs need.
+func secrets(t *testing.T) (keys, token string) {
+	t.Helper()
+	keys = file(t, "keys", `{"keys":[{"kty":"oct","kid":"k","alg":"HS256","k":"c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBtb3JlLi4"}]}`)
+	return keys, file(t, "token", strings.Repeat("t", 32))
+}
+
+func file(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // program is a command line that only wires, with Redis where nobody listens.

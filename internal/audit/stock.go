@@ -28,6 +28,7 @@ func Stock(s sale.Snapshot) []string {
 	f.deadlines(s)
 	f.payments(s)
 	f.lists(s)
+	f.parts(s)
 	f.stream(s)
 	return f.sorted()
 }
@@ -138,9 +139,36 @@ func (f *faults) lists(s sale.Snapshot) {
 	}
 }
 
-// stream: what it says last of an order or a payment is what Redis holds, and
-// no order came back to life on the way. One that begins with the sale's opening
-// has lost nothing, so it must tell of everything.
+// parts: what Redis says of what goes back of each payment in parts adds up, and no payment
+// that is due has nothing left.
+func (f *faults) parts(s sale.Snapshot) {
+	if s.Parts == nil {
+		return
+	}
+	counted := s.Records.Refunded()
+	for id, parts := range counted {
+		if s.Parts[id] != parts {
+			f.add("of payment %s %d goes back in parts, and is kept as %d", id, parts, s.Parts[id])
+		}
+		if p := s.Payments[id]; p.State == sale.PaymentDue && p.Gone(parts) {
+			f.add("payment %s is due, and all of it goes back in parts", id)
+		}
+	}
+	for id, parts := range s.Parts {
+		if _, known := counted[id]; !known {
+			f.add("of payment %s %d is kept to go back in parts, and there are none", id, parts)
+		}
+	}
+	for id, p := range s.Payments {
+		if p.Of != "" && p.State == sale.PaymentApplied {
+			f.add("payment %s is a part of %s, and applied", id, p.Of)
+		}
+	}
+}
+
+// stream: its last event of an order or a payment is what Redis holds, and
+// no order came back to life on the way. A stream that begins with the sale's opening
+// has lost nothing, so it must hold every event.
 func (f *faults) stream(s sale.Snapshot) {
 	streamed := sale.NewRecords()
 	for _, e := range s.Stream {

@@ -8,9 +8,16 @@ import (
 	"onsale/internal/buyerapi"
 )
 
+// Allocations of one request, fasthttp's included. Raised, a rush of buyers with tokens costs
+// more of the processor and of the collector.
+const (
+	purchaseBudget = 3 // the token, and the order's id, as bytes and as text
+	orderBudget    = 1 // the token
+)
+
 // A sale sells out once, and says so to a million buyers.
 func TestSoldOutAllocatesNothing(t *testing.T) {
-	server, request := buyerapi.NewServer(soldOut().open(t).handler, time.Minute), crowd(t)
+	server, request := buyerapi.NewServer(soldOut().open(t).handler, time.Minute), purchaseRequest(t)
 	answers := func(n int) float64 {
 		return testing.AllocsPerRun(5, func() { ask(t, server, request, n) })
 	}
@@ -21,13 +28,35 @@ func TestSoldOutAllocatesNothing(t *testing.T) {
 	}
 }
 
+// The purchase path's budget: what one allocation more costs, every buyer with a token pays.
+// Verifier and Redis are not among it.
+func TestAPurchaseKeepsItsAllocationBudget(t *testing.T) {
+	server := buyerapi.NewServer(selling(t).handler, time.Minute)
+	for name, c := range map[string]struct {
+		request string
+		budget  float64
+	}{
+		"a purchase": {string(purchaseRequest(t)), purchaseBudget},
+		"an order":   {raw("GET", "/v1/sales/s/orders/mine", "", bearer(token(t, "alice"))), orderBudget},
+	} {
+		answers := func(n int) float64 {
+			return testing.AllocsPerRun(5, func() { ask(t, server, []byte(c.request), n) })
+		}
+		if each := (answers(1100) - answers(100)) / 1000; each > c.budget+allocationSlack {
+			t.Errorf("%s: got %.2f allocations, want at most %v", name, each, c.budget)
+		} else {
+			t.Logf("%s: %.2f allocations", name, each)
+		}
+	}
+}
+
 // The benchmarks compare with a server that sends the same bytes.
 func TestTheBareServerSendsTheSameBytes(t *testing.T) {
 	var ours, theirs bytes.Buffer
-	if err := buyerapi.NewServer(soldOut().open(t).handler, time.Minute).ServeConn(&wire{request: crowd(t), n: 1, answers: &ours}); err != nil {
+	if err := buyerapi.NewServer(soldOut().open(t).handler, time.Minute).ServeConn(&wire{request: purchaseRequest(t), n: 1, answers: &ours}); err != nil {
 		t.Fatal(err)
 	}
-	if err := bare().ServeConn(&wire{request: crowd(t), n: 1, answers: &theirs}); err != nil {
+	if err := bare().ServeConn(&wire{request: purchaseRequest(t), n: 1, answers: &theirs}); err != nil {
 		t.Fatal(err)
 	}
 	if ours.Len() == 0 || ours.Len() != theirs.Len() {

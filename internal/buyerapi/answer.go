@@ -8,7 +8,7 @@ import (
 )
 
 // Answer is one of the closed set of answers to a buyer: a problem's code, or
-// one of the three good ones. It is what metrics count.
+// one of the few that are no problems. It is what metrics count.
 type Answer uint8
 
 // Every answer that the API gives.
@@ -36,6 +36,7 @@ const (
 	QuantityLimit                  // 422
 	Paid                           // 200: a payment paid its order
 	RefundDue                      // 200: a payment bought nothing and has to go back
+	Recorded                       // 200: money that went back
 	Ignored                        // 200: a message that is no payment
 	WebhookMalformed               // 400
 	WebhookSignature               // 401
@@ -48,8 +49,8 @@ const (
 	OutcomeUnknown                 // 503
 )
 
-// problems are what each answer says; see asked.go for details that depend on the request. The
-// good answers have no more than a code and a status.
+// problems are the problem of each answer; see asked.go for details that depend on the request. The
+// others have no more than a code and a status.
 var problems = [...]problem.Problem{
 	OK:               {Code: "ok", Status: 200},
 	Created:          {Code: "created", Status: 201},
@@ -83,6 +84,7 @@ var problems = [...]problem.Problem{
 	OutcomeUnknown:   problem.OutcomeUnknown,
 	Paid:             {Code: "paid", Status: 200},
 	RefundDue:        {Code: "refund-due", Status: 200},
+	Recorded:         {Code: "recorded", Status: 200},
 	Ignored:          {Code: "ignored", Status: 200},
 }
 
@@ -108,9 +110,9 @@ var documents = func() (docs [Answers][]byte) {
 var alreadyPaid = problem.AlreadyOrdered.Document(
 	"You have paid for an order of another quantity in this sale, and a paid order can't be cancelled here. One buyer has one order in a sale.")
 
-// outcomes is the table from the checkout's words to the API's.
+// outcomes is the table from the checkout's outcomes to the API's answers.
 var outcomes = [sale.Outcomes]Answer{
-	sale.Undecided:      OutcomeUnknown,
+	sale.NoOutcome:      OutcomeUnknown,
 	sale.Held:           Created,
 	sale.Replayed:       Replayed,
 	sale.AlreadyOrdered: AlreadyOrdered,
@@ -134,14 +136,14 @@ var (
 	location     = []byte("Location")
 )
 
-// refuse writes a problem document. members are the text of JSON members that
+// writeProblem writes a problem document. members are the text of JSON members that
 // follow the standard ones, each with its leading comma.
-func refuse(ctx *fasthttp.RequestCtx, a Answer, members ...string) Answer {
-	return refuseWith(ctx, a, documentFor(ctx, a), members...)
+func writeProblem(ctx *fasthttp.RequestCtx, a Answer, members ...string) Answer {
+	return writeDocument(ctx, a, documentFor(ctx, a), members...)
 }
 
-// refuseWith is refuse with another of the answer's documents.
-func refuseWith(ctx *fasthttp.RequestCtx, a Answer, document []byte, members ...string) Answer {
+// writeDocument is writeProblem with another of the answer's documents.
+func writeDocument(ctx *fasthttp.RequestCtx, a Answer, document []byte, members ...string) Answer {
 	p := &problems[a]
 	ctx.SetStatusCode(p.Status)
 	h := &ctx.Response.Header

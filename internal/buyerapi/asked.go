@@ -18,7 +18,7 @@ const (
 // understood, too.
 func whatIsAsked(ctx *fasthttp.RequestCtx) asked {
 	switch {
-	case borrow(ctx.URI().PathOriginal()) == WebhookPath:
+	case unsafeString(ctx.URI().PathOriginal()) == WebhookPath:
 		return toPay
 	case ctx.IsPost():
 		return toOrder
@@ -43,7 +43,7 @@ var otherDetails = map[Answer][asks]string{
 	},
 	StoreUnavailable: {
 		toRead:   "Nothing could be read, and this says nothing about the stock or your order. Ask again in a moment.",
-		toCancel: "Nothing was cancelled. Try again in a moment.",
+		toCancel: "Nothing was cancelled, but by an earlier try if this answer carries Onsale-Retried. Try again in a moment.",
 		toPay:    "The payment was not recorded. Send the message again: a payment counts once.",
 	},
 	OutcomeUnknown: {

@@ -8,14 +8,14 @@ import (
 	"onsale/internal/sale"
 )
 
-// Reads, cancels and webhooks were told that nothing was ordered, and who had paid was told to
-// cancel.
+// The detail for reads, cancels and webhooks was "nothing was ordered", and buyers who had paid
+// were advised to cancel.
 func TestAProblemsDetailFitsWhatWasAsked(t *testing.T) {
 	t.Parallel()
 	fails := func(err error) *site {
 		return &site{
 			remote:  decides(sale.Decision{}, err),
-			secrets: hears(nil).secrets,
+			secrets: payable().secrets,
 			orders: orders{
 				order: func(sale.OrderID) (sale.Order, error) { return sale.Order{}, err },
 				mine:  func(sale.Buyer) (sale.Order, error) { return sale.Order{}, err },
@@ -36,7 +36,7 @@ func TestAProblemsDetailFitsWhatWasAsked(t *testing.T) {
 	mine := func(a address) answer { return a.ask(t, "GET", "/v1/sales/s/orders/mine", "", alice) }
 	cancel := func(a address) answer { return a.ask(t, "DELETE", theOrder, "", alice) }
 	buy := func(a address) answer { return a.buy(t) }
-	pays := func(a address) answer { return a.tell(t, signed(ours, paying)) }
+	pays := func(a address) answer { return a.post(t, signed(ours, paying)) }
 	for name, c := range map[string]struct {
 		site *site
 		call func(address) answer
@@ -44,10 +44,10 @@ func TestAProblemsDetailFitsWhatWasAsked(t *testing.T) {
 		says string
 		not  string
 	}{
-		"a purchase without Redis":          {fails(sale.ErrUnavailable), buy, buyerapi.StoreUnavailable, "Nothing was ordered", ""},
+		"a purchase without Redis":          {fails(sale.ErrUnavailable), buy, buyerapi.StoreUnavailable, "Nothing was ordered, but by an earlier try if this answer carries Onsale-Retried", ""},
 		"an order without Redis":            {fails(sale.ErrUnavailable), get, buyerapi.StoreUnavailable, "Nothing could be read", "ordered"},
 		"mine without Redis":                {fails(sale.ErrUnavailable), mine, buyerapi.StoreUnavailable, "Nothing could be read", "ordered"},
-		"a cancel without Redis":            {fails(sale.ErrUnavailable), cancel, buyerapi.StoreUnavailable, "Nothing was cancelled", "ordered"},
+		"a cancel without Redis":            {fails(sale.ErrUnavailable), cancel, buyerapi.StoreUnavailable, "Nothing was cancelled, but by an earlier try if this answer carries Onsale-Retried", "ordered"},
 		"a payment without Redis":           {fails(sale.ErrUnavailable), pays, buyerapi.StoreUnavailable, "The payment was not recorded", "stock"},
 		"a sale before Redis has answered":  {&site{away: true}, func(a address) answer { return a.ask(t, "GET", "/v1/sales/s", "") }, buyerapi.StoreUnavailable, "Nothing could be read", "ordered"},
 		"a purchase whose answer was lost":  {fails(sale.ErrUnknown), buy, buyerapi.OutcomeUnknown, "You may have an order", "cancelled"},
@@ -55,7 +55,7 @@ func TestAProblemsDetailFitsWhatWasAsked(t *testing.T) {
 		"a purchase beside a held order":    {ordered(sale.StateHeld), buy, buyerapi.AlreadyOrdered, "Cancel it first", "paid"},
 		"a purchase beside a paid order":    {ordered(sale.StatePaid), buy, buyerapi.AlreadyOrdered, "You have paid", "Cancel it first"},
 		"a payment to a node that has none": {&site{}, pays, buyerapi.NotFound, "takes no payments", "/v1/sales/"},
-		"a large payment":                   {fails(nil), func(a address) answer { return a.tell(t, message{body: strings.Repeat("x", 9000)}) }, buyerapi.BodyTooLarge, "8 KB", "quantity"},
+		"a large payment":                   {fails(nil), func(a address) answer { return a.post(t, message{body: strings.Repeat("x", 9000)}) }, buyerapi.BodyTooLarge, "8 KB", "quantity"},
 		"a large purchase":                  {fails(nil), func(a address) answer { return a.ask(t, "POST", "/v1/sales/s/orders", strings.Repeat("x", 9000)) }, buyerapi.BodyTooLarge, "quantity", ""},
 		"a cancel of a part":                {fails(nil), func(a address) answer { return a.ask(t, "DELETE", theOrder, `{"quantity":1}`, alice) }, buyerapi.InvalidRequest, "nothing was cancelled", "quantity"},
 		"a cancel with a large body":        {fails(nil), func(a address) answer { return a.ask(t, "DELETE", theOrder, strings.Repeat("x", 9000)) }, buyerapi.BodyTooLarge, "Send no body", "quantity"},

@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/sale"
 )
 
 // wire is a connection that asks n times and reads every answer, for nothing:
@@ -36,8 +37,8 @@ func (w *wire) SetDeadline(time.Time) error      { return nil }
 func (w *wire) SetReadDeadline(time.Time) error  { return nil }
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
-// crowd is a buyer's request as Nginx passes it on.
-func crowd(t testing.TB) []byte {
+// purchaseRequest is a buyer's request as Nginx passes it on.
+func purchaseRequest(t testing.TB) []byte {
 	return []byte("POST /v1/sales/s/orders HTTP/1.1\r\nHost: onsale_nodes\r\nX-Request-Id: 5b0f4a7a0c6a4d0f9d5d1c4ddc8a4a44\r\n" +
 		"Content-Length: 14\r\nContent-Type: application/json\r\nAuthorization: Bearer " + token(t, "alice") + "\r\n\r\n" + `{"quantity":1}`)
 }
@@ -51,14 +52,34 @@ func ask(t testing.TB, s *fasthttp.Server, request []byte, n int) {
 }
 
 func BenchmarkSoldOut(b *testing.B) {
-	server, request := buyerapi.NewServer(soldOut().open(b).handler, time.Minute), crowd(b)
+	server, request := buyerapi.NewServer(soldOut().open(b).handler, time.Minute), purchaseRequest(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	ask(b, server, request, b.N)
+}
+
+// selling is a site that sells to everybody, with a Redis of functions.
+func selling(t testing.TB) *site {
+	s := &site{poll: time.Hour, remote: func(c sale.Claim) (sale.Decision, error) {
+		return sale.Decision{Outcome: sale.Held, Order: orderOf(c)}, nil
+	}}
+	s.store.read = func(id sale.ID) (sale.Sale, sale.Reading, error) { return definition(id), planned(1 << 40), nil }
+	s.orders.mine = func(buyer sale.Buyer) (sale.Order, error) {
+		return orderOf(sale.Claim{Order: anOrder, Buyer: buyer, Quantity: 1}), nil
+	}
+	return s.open(t)
+}
+
+// BenchmarkPurchase is a purchase on a node, without the kernel, Redis and the signature.
+func BenchmarkPurchase(b *testing.B) {
+	server, request := buyerapi.NewServer(selling(b).handler, time.Minute), purchaseRequest(b)
 	b.ReportAllocs()
 	b.ResetTimer()
 	ask(b, server, request, b.N)
 }
 
 func BenchmarkBare(b *testing.B) {
-	server, request := bare(), crowd(b)
+	server, request := bare(), purchaseRequest(b)
 	b.ReportAllocs()
 	b.ResetTimer()
 	ask(b, server, request, b.N)
@@ -70,7 +91,7 @@ func BenchmarkBare(b *testing.B) {
 // the kernel between it and a client, as buyers do.
 func BenchmarkSoldOutOverBare(b *testing.B) {
 	site := soldOut().open(b)
-	request := crowd(b)
+	request := purchaseRequest(b)
 	server := func() (ours, theirs func(int)) {
 		s, t := buyerapi.NewServer(site.handler, time.Minute), bare()
 		return func(n int) { ask(b, s, request, n) }, func(n int) { ask(b, t, request, n) }

@@ -2,6 +2,6 @@ package buyerapi
 
 // These are for tests.
 var (
-	DecodeOrder = decodeOrder
-	Refuse      = refuse
+	DecodeOrder  = decodeOrder
+	WriteProblem = writeProblem
 )

@@ -13,32 +13,43 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
-	"onsale/internal/checkout"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
 
 // Sales is where the handler finds what is on sale here.
 type Sales interface {
-	// Desk returns the desk of a sale that this node knows. The id is only
+	// Seller returns the seller of a sale that this node knows. The id is only
 	// valid during the call: it shares the request's memory.
-	Desk(sale.ID) (*checkout.Desk, bool)
-	// Ready reports whether the node knows every sale that there is.
+	Seller(sale.ID) (Seller, bool)
+	// Unread reports whether there is a sale of which this node knows nothing else, because it could not be read.
+	Unread(sale.ID) bool
+	// Ready reports whether the node knows every other sale that there is.
 	Ready() bool
-	// Now is Redis time, or false before Redis has told it.
+	// Now is Redis time, or false before a first reading of it.
 	Now() (sale.Instant, bool)
+	// Orphan records a payment, or a part of one that went back, for a sale that nobody knows.
+	Orphan(id sale.ID, p sale.Payment) (sale.Receipt, error)
 }
 
-// Orders is how the handler reads, cancels and pays orders in Redis. Each call bounds its own
-// time. A request is never its context: fasthttp cancels those at the beginning of a
-// shutdown, so what is under way then would end unanswered.
-type Orders interface {
-	Order(ctx context.Context, id sale.ID, order sale.OrderID) (sale.Order, error)
-	OrderOf(ctx context.Context, id sale.ID, buyer sale.Buyer) (sale.Order, error)
-	Cancel(ctx context.Context, id sale.ID, known sale.Generation, order sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error)
-	Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error)
-	// Orphan records a payment for a sale that nobody knows.
-	Orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error)
+// Seller sells one sale, and does what its buyers and payment providers ask for. Its errors
+// are those of package sale. No call has a request's context, which fasthttp ends at the
+// beginning of a shutdown: what is under way then is finished.
+type Seller interface {
+	// Sale is the definition, which must not be changed. After a call that returned an order,
+	// its price is that of the order.
+	Sale() *sale.Sale
+	// Now is the sale's Redis time, or false before a first reading of it.
+	Now() (now sale.Instant, ok bool)
+	// Show returns what anybody may see: the sale's phase and its stock.
+	Show() (sale.Phase, sale.Reading, error)
+	// Precheck returns the sale's phase, by which most purchases are refused without a token.
+	Precheck() (sale.Phase, error)
+	Buy(ctx context.Context, buyer sale.Buyer, quantity int) (sale.Decision, error)
+	Find(order sale.OrderID, buyer sale.Buyer) (sale.Order, error)
+	FindLive(buyer sale.Buyer) (sale.Order, error)
+	Cancel(order sale.OrderID, buyer sale.Buyer) (sale.Order, error)
+	Pay(p sale.Payment) (sale.Receipt, error)
 }
 
 // Hooks are called once a request; nil fields are not called.
@@ -49,6 +60,8 @@ type Hooks struct {
 	// Orphan counts payments for orders or sales that are in no record, so that the money
 	// has to go back.
 	Orphan func()
+	// Disputed counts parts of payments that the buyers' banks took back.
+	Disputed func()
 }
 
 // Verifier says who sends a request.
@@ -61,7 +74,6 @@ type Verifier interface {
 // Handler answers buyers. Its Serve method is a fasthttp.RequestHandler.
 type Handler struct {
 	sales    Sales
-	orders   Orders
 	verifier Verifier
 	secrets  payment.Secrets
 	hooks    Hooks
@@ -72,8 +84,8 @@ type Handler struct {
 
 // New makes a handler. secrets are those that payment providers sign with; where
 // there are none, there is no webhook.
-func New(sales Sales, orders Orders, verifier Verifier, secrets payment.Secrets, hooks Hooks, log *zap.Logger) *Handler {
-	return &Handler{sales: sales, orders: orders, verifier: verifier, secrets: secrets, hooks: hooks, log: log, lookups: make(chan struct{}, repeats)}
+func New(sales Sales, verifier Verifier, secrets payment.Secrets, hooks Hooks, log *zap.Logger) *Handler {
+	return &Handler{sales: sales, verifier: verifier, secrets: secrets, hooks: hooks, log: log, lookups: make(chan struct{}, repeats)}
 }
 
 // Drain has every answer from now on close its connection, so that Nginx takes
@@ -97,76 +109,73 @@ func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
 // route takes the path as it was sent. Ids need no escapes, so every address
 // has one spelling, and none that Nginx and a node could read differently.
 func (h *Handler) route(ctx *fasthttp.RequestCtx) Answer {
-	path := borrow(ctx.URI().PathOriginal())
+	path := unsafeString(ctx.URI().PathOriginal())
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok {
 		if path == WebhookPath {
-			return h.hear(ctx)
+			return h.webhook(ctx)
 		}
-		return refuse(ctx, NotFound)
+		return writeProblem(ctx, NotFound)
 	}
 	id, rest, deeper := strings.Cut(rest, "/")
-	desk, ok := h.sales.Desk(sale.ID(id))
+	seller, ok := h.sales.Seller(sale.ID(id))
 	if !ok {
-		return h.unknown(ctx)
+		return h.unknown(ctx, sale.ID(id))
 	}
 	if !deeper {
 		if !reads(ctx) {
 			return notAllowed(ctx, "GET, HEAD")
 		}
-		return h.show(ctx, desk)
+		return h.show(ctx, seller)
 	}
 	if rest == "orders" {
 		if !ctx.IsPost() {
 			return notAllowed(ctx, "POST")
 		}
-		return h.buy(ctx, desk)
+		return h.buy(ctx, seller)
 	}
 	order, ok := strings.CutPrefix(rest, "orders/")
 	switch {
 	case !ok || order == "" || strings.Contains(order, "/"):
-		return refuse(ctx, NotFound)
+		return writeProblem(ctx, NotFound)
 	case reads(ctx):
-		return h.find(ctx, desk, order)
+		return h.find(ctx, seller, order)
 	case order == "mine":
 		return notAllowed(ctx, "GET, HEAD")
 	case ctx.IsDelete():
-		return h.cancel(ctx, desk, order)
+		return h.cancel(ctx, seller, order)
 	}
 	return notAllowed(ctx, "GET, HEAD, DELETE")
 }
 
-// unknown says that there is no such sale only where this node would know: one
+// unknown says that there is no such sale only if this node would know: one
 // that has not reached Redis knows no sale, and a new one may be among them.
-func (h *Handler) unknown(ctx *fasthttp.RequestCtx) Answer {
-	if !h.sales.Ready() {
-		return refuse(ctx, StoreUnavailable)
+func (h *Handler) unknown(ctx *fasthttp.RequestCtx, id sale.ID) Answer {
+	if !h.sales.Ready() || h.sales.Unread(id) {
+		return writeProblem(ctx, StoreUnavailable)
 	}
-	return refuse(ctx, SaleUnknown)
+	return writeProblem(ctx, SaleUnknown)
 }
 
 // show describes the sale to anybody.
-func (h *Handler) show(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
-	if err := desk.Fresh(); err != nil {
-		return refuse(ctx, StoreUnavailable)
-	}
-	now, ok := desk.Now()
-	if !ok {
-		return refuse(ctx, StoreUnavailable)
-	}
-	body, err := json.Marshal(newSaleDocument(desk.Sale(), desk.Precheck(), now, desk.Remaining()))
+func (h *Handler) show(ctx *fasthttp.RequestCtx, seller Seller) Answer {
+	phase, reading, err := seller.Show()
 	if err != nil {
-		panic(err) // numbers, texts and times of this era always have a JSON form
+		return writeProblem(ctx, StoreUnavailable)
 	}
-	return good(ctx, OK, body)
+	body, err := json.Marshal(newSaleDocument(seller.Sale(), phase, reading.At, reading.Remaining))
+	if err != nil {
+		panic(err) // numbers, texts and times of these years always have a JSON form
+	}
+	return writeAnswer(ctx, OK, body)
 }
 
-// good writes an answer that is no problem. It keeps the body.
-func good(ctx *fasthttp.RequestCtx, a Answer, body []byte) Answer {
+// writeAnswer writes an answer that is no problem. It copies the body.
+func writeAnswer(ctx *fasthttp.RequestCtx, a Answer, body []byte) Answer {
 	ctx.SetStatusCode(a.Status())
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.Response.Header.SetCanonical(cacheControl, noStore)
-	ctx.Response.SetBodyRaw(body)
+	ctx.Response.SetBody(body)
 	return a
 }
 
@@ -176,9 +185,9 @@ func reads(ctx *fasthttp.RequestCtx) bool { return ctx.IsGet() || ctx.IsHead() }
 
 func notAllowed(ctx *fasthttp.RequestCtx, allow string) Answer {
 	ctx.Response.Header.Set("Allow", allow)
-	return refuse(ctx, MethodNotAllowed)
+	return writeProblem(ctx, MethodNotAllowed)
 }
 
-// borrow is the bytes as a string, uncopied: sold out is answered a million
+// unsafeString is the bytes as a string, uncopied: sold out is answered a million
 // times for each ticket. Nothing may keep it past the request.
-func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

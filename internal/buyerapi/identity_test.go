@@ -2,6 +2,7 @@ package buyerapi_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ type tokens struct{}
 
 const tokenPrefix = "token-of-"
 
-// token is a good token of a buyer.
+// token is a valid token of a buyer.
 func token(_ testing.TB, buyer string) string { return tokenPrefix + buyer }
 
 // Verify implements buyerapi.Verifier.
@@ -30,22 +31,23 @@ func (tokens) Verify(token string, now time.Time) (sale.Buyer, error) {
 func TestTheAuthorizationHeader(t *testing.T) {
 	t.Parallel()
 	a := (&site{}).serve(t)
-	good := token(t, "alice")
-	for _, header := range []string{"Bearer " + good, "bearer " + good, "BEARER  " + good + " "} {
+	valid := token(t, "alice")
+	for i, scheme := range []string{"Bearer ", "bearer ", "BEARER  "} {
+		header := scheme + token(t, fmt.Sprint("buyer", i)) + strings.Repeat(" ", i)
 		if got := a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, "Authorization: "+header); got.StatusCode != 201 {
 			t.Errorf("%.20s…: got %s, want 201", header, got.Status)
 		}
 	}
 	for _, header := range []string{
-		"X-Token: " + good, "Cookie: token=" + good, "Authorization: " + good, "Authorization: Basic " + good, "Authorization: Bearer",
-		"Authorization: Bearer" + good, "Authorization:", "Authorization: Bearer x\r\nAuthorization: Bearer " + good,
+		"X-Token: " + valid, "Cookie: token=" + valid, "Authorization: " + valid, "Authorization: Basic " + valid, "Authorization: Bearer",
+		"Authorization: Bearer" + valid, "Authorization:", "Authorization: Bearer x\r\nAuthorization: Bearer " + valid,
 	} {
 		wantProblem(t, a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, header), buyerapi.Unauthorized)
 	}
-	wantProblem(t, a.ask(t, "POST", "/v1/sales/s/orders?access_token="+good, `{"quantity":1}`), buyerapi.Unauthorized)
+	wantProblem(t, a.ask(t, "POST", "/v1/sales/s/orders?access_token="+valid, `{"quantity":1}`), buyerapi.Unauthorized)
 }
 
-func TestARefusedTokenIsToldWhatIsWrong(t *testing.T) {
+func TestARefusalNamesWhatIsWrongWithAToken(t *testing.T) {
 	t.Parallel()
 	got := (&site{}).serve(t).ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, bearer("another"))
 	wantProblem(t, got, buyerapi.Unauthorized)

@@ -94,29 +94,22 @@ type saleDocument struct {
 	OpensAt    time.Time  `json:"opens_at"`
 	ClosesAt   *time.Time `json:"closes_at,omitempty"`
 	ServerTime time.Time  `json:"server_time"`
-	State      string     `json:"state"`     // scheduled, on-sale, sold-out or closed
+	State      sale.Phase `json:"state"`     // never unknown
 	Remaining  int64      `json:"remaining"` // approximate: at most a poll old
 }
 
-func newSaleDocument(s *sale.Sale, state sale.Outcome, now sale.Instant, remaining int64) saleDocument {
+func newSaleDocument(s *sale.Sale, phase sale.Phase, now sale.Instant, remaining int64) saleDocument {
 	d := saleDocument{
 		ID: s.ID, Title: s.Title, Subtitle: s.Subtitle, Kind: s.Kind, Price: s.Price, Currency: s.Currency,
 		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit, Lapses: s.Lapses,
-		OpensAt: s.Opens.Time(), ServerTime: now.Time(), Remaining: remaining,
+		OpensAt: s.Opens.Time(), ServerTime: now.Time(), State: phase, Remaining: remaining,
 	}
 	if s.Closes != 0 {
 		t := s.Closes.Time()
 		d.ClosesAt = &t
 	}
-	switch state {
-	case sale.NotOpen:
-		d.State = "scheduled"
-	case sale.Closed:
-		d.State = "closed"
-	case sale.SoldOut:
-		d.State, d.Remaining = "sold-out", 0
-	default:
-		d.State = "on-sale"
+	if phase == sale.PhaseSoldOut {
+		d.Remaining = 0
 	}
 	return d
 }

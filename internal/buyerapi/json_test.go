@@ -59,7 +59,7 @@ func TestOnlyAnOrderOrders(t *testing.T) {
 	}
 }
 
-// Four kilobytes of brackets once took seconds to refuse.
+// Four kilobytes of brackets once took seconds to reject.
 func TestANestedBodyIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
@@ -98,7 +98,7 @@ func FuzzDecodeOrder(f *testing.F) {
 		if quantity < 1 {
 			t.Errorf("%q: got quantity %d, want at least 1", body, quantity)
 		}
-		// Whoever else reads it must read the same.
+		// Every other reader must read the same.
 		var members map[string]json.Number
 		if err := json.Unmarshal(body, &members); err != nil || len(members) != 1 || members["quantity"].String() != fmt.Sprint(quantity) {
 			t.Errorf("%q: got %d, but encoding/json reads %v, %v", body, quantity, members, err)

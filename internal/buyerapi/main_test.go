@@ -1,8 +1,8 @@
 package buyerapi_test
 
 import (
+	"cmp"
 	"context"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,139 +23,16 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
-// noon is the Redis time of every reading, years away from this machine's
-// clock: what looks at the wrong one is caught by every test.
-var noon = sale.Instant(time.Date(2042, 5, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
+// sales is the catalog as the API wants it.
+type sales struct{ *checkout.Catalog }
 
-// store is a Redis of functions. Those left nil answer that all is well: one
-// sale "s" with plenty of stock, and a plan of ten tickets for this node.
-type store struct {
-	sales func() ([]sale.ID, error)
-	read  func(sale.ID) (sale.Sale, sale.Reading, error)
-	draw  func(quantity int) (sale.Grant, error)
-}
+func (s sales) Seller(id sale.ID) (buyerapi.Seller, bool) { return s.Catalog.Seller(id) }
 
-func (s *store) Sales(context.Context) ([]sale.ID, error) {
-	if s.sales == nil {
-		return []sale.ID{"s"}, nil
-	}
-	return s.sales()
-}
-
-func (s *store) Read(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Reading, error) {
-	if s.read == nil {
-		return definition(id), planned(10), nil
-	}
-	return s.read(id)
-}
-
-func (s *store) ReadAll(ctx context.Context, asks []sale.Ask) []sale.Answer {
-	answers := make([]sale.Answer, len(asks))
-	for i, a := range asks {
-		answers[i].Sale, answers[i].Reading, answers[i].Err = s.Read(ctx, a.ID, a.Known)
-	}
-	return answers
-}
-
-func (*store) Glances(_ context.Context, ids []sale.ID) ([]sale.Glance, []error) {
-	return make([]sale.Glance, len(ids)), make([]error, len(ids))
-}
-
-func (*store) News(context.Context, int64) ([]sale.ID, int64, bool, error) { return nil, 0, false, nil }
-
-func (*store) Heat(context.Context, []sale.ID) error { return nil }
-
-func (s *store) Draw(_ context.Context, _ sale.ID, _ sale.Generation, quantity, _, _ int) (sale.Grant, error) {
-	if s.draw == nil {
-		return sale.Grant{Reading: reading(1000), Tickets: int64(quantity)}, nil
-	}
-	return s.draw(quantity)
-}
-
-func (s *store) Expire(_ context.Context, id sale.ID, known sale.Generation, _ int) (int, bool, sale.Reading, error) {
-	_, r, err := s.Read(context.Background(), id, known)
-	return 0, false, r, err
-}
-
-func (*store) Missing(context.Context, sale.ID, []sale.OrderID) ([]sale.OrderID, error) {
-	return nil, nil
-}
-
-func (*store) Shut(context.Context, sale.ID, string) error { return nil }
-
-func (*store) Unfit() error { return nil }
-
-func (*store) Refuses(sale.ID) error { return nil }
-
-// remote decides claims as its function says; nil holds every one.
-type remote func(sale.Claim) (sale.Decision, error)
-
-func (r remote) Decide(c sale.Claim) (sale.Decision, error) {
-	if r == nil {
-		return sale.Decision{Outcome: sale.Held, Order: orderOf(c)}, nil
-	}
-	return r(c)
-}
-
-func (r remote) Wait() {}
-
-// pays is how a store takes a payment.
-type pays func(sale.ID, sale.Generation, sale.Payment) (sale.Receipt, sale.Reading, error)
-
-// orders are records of functions; those left nil know none.
-type orders struct {
-	order  func(sale.OrderID) (sale.Order, error)
-	mine   func(sale.Buyer) (sale.Order, error)
-	cancel func(sale.OrderID, sale.Buyer) (sale.Order, sale.Reading, error)
-	pay    pays
-	orphan func(sale.ID, sale.Payment) (sale.Receipt, error)
-	calls  atomic.Int64
-}
-
-func (o *orders) Order(_ context.Context, _ sale.ID, id sale.OrderID) (sale.Order, error) {
-	o.calls.Add(1)
-	if o.order == nil {
-		return sale.Order{}, sale.ErrNoOrder
-	}
-	return o.order(id)
-}
-
-func (o *orders) OrderOf(_ context.Context, _ sale.ID, buyer sale.Buyer) (sale.Order, error) {
-	o.calls.Add(1)
-	if o.mine == nil {
-		return sale.Order{}, sale.ErrNoOrder
-	}
-	return o.mine(buyer)
-}
-
-func (o *orders) Cancel(_ context.Context, _ sale.ID, _ sale.Generation, id sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error) {
-	o.calls.Add(1)
-	if o.cancel == nil {
-		return sale.Order{}, sale.Reading{}, sale.ErrNoOrder
-	}
-	return o.cancel(id, buyer)
-}
-
-func (o *orders) Pay(_ context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
-	o.calls.Add(1)
-	if o.pay == nil {
-		return sale.Receipt{}, sale.Reading{}, sale.ErrNoOrder
-	}
-	return o.pay(id, known, p)
-}
-
-func (o *orders) Orphan(_ context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
-	o.calls.Add(1)
-	if o.orphan == nil {
-		return sale.Receipt{}, sale.ErrUnavailable
-	}
-	return o.orphan(id, p)
-}
-
-// site is a node's buyer API over a running shop. Its zero value is on sale.
+// site is a node's buyer API over a running catalog. Its zero value is on sale.
 type site struct {
+	redis   redis
 	store   store
-	remote  remote
+	remote  remote // by default its Redis's
 	orders  orders
 	hooks   buyerapi.Hooks
 	secrets payment.Secrets // by default none
@@ -163,11 +40,12 @@ type site struct {
 	log     *zap.Logger     // by default nobody's
 	poll    time.Duration   // by default short
 
-	shop    *checkout.Shop
+	calls   checkout.Orders // by default orders
+	catalog *checkout.Catalog
 	handler *buyerapi.Handler
 }
 
-// open runs the site's shop until the test ends. Unless Redis is away, it has
+// open runs the site's catalog until the test ends. Unless Redis is away, it has
 // polled once.
 func (s *site) open(t testing.TB) *site {
 	t.Helper()
@@ -178,17 +56,23 @@ func (s *site) open(t testing.TB) *site {
 		s.store.sales = func() ([]sale.ID, error) { return nil, sale.ErrUnavailable }
 	}
 	ready := make(chan bool, 16) // more changes than a test makes
-	remotes := func(sale.ID, *checkout.Desk) checkout.Remote { return s.remote }
+	s.store.redis, s.orders.redis = &s.redis, &s.redis
+	remotes := func(id sale.ID, _ *checkout.Seller) checkout.Remote {
+		if s.remote != nil {
+			return s.remote
+		}
+		return s.redis.decides(id)
+	}
 	config := checkout.DefaultConfig()
 	config.Poll = 50 * time.Millisecond // so that a busy machine does not outlast a sold-out lease
 	if s.poll != 0 {
 		config.Poll = s.poll
 	}
-	s.shop = checkout.NewShop(&s.store, remotes, func() (own, all int) { return 1, 1 }, config,
+	s.catalog = checkout.NewCatalog(&s.store, cmp.Or[checkout.Orders](s.calls, &s.orders), remotes, func() (own, all int) { return 1, 1 }, config,
 		checkout.Hooks{Ready: func(r bool) { ready <- r }}, zap.NewNop())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.shop.Run(ctx) }()
+	go func() { ended <- s.catalog.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -198,7 +82,7 @@ func (s *site) open(t testing.TB) *site {
 	if !s.away {
 		<-ready
 	}
-	s.handler = buyerapi.New(s.shop, &s.orders, tokens{}, s.secrets, s.hooks, s.log)
+	s.handler = buyerapi.New(sales{s.catalog}, tokens{}, s.secrets, s.hooks, s.log)
 	return s
 }
 

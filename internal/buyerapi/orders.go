@@ -2,73 +2,67 @@ package buyerapi
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
-	"onsale/internal/checkout"
 	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
 // find shows one order to its owner. "mine" is the live one.
-func (h *Handler) find(ctx *fasthttp.RequestCtx, desk *checkout.Desk, which string) Answer {
-	buyer, a := h.identify(ctx, desk)
+func (h *Handler) find(ctx *fasthttp.RequestCtx, seller Seller, which string) Answer {
+	buyer, a := h.identify(ctx, seller)
 	if a != OK {
 		return a
 	}
 	var o sale.Order
 	var err error
 	if which == "mine" {
-		o, err = h.orders.OrderOf(context.Background(), desk.Sale().ID, buyer)
-	} else if id, ok := orderID(which); !ok {
-		err = sale.ErrNoOrder
-	} else if o, err = h.orders.Order(context.Background(), desk.Sale().ID, id); err == nil && o.Buyer != buyer {
+		o, err = seller.FindLive(buyer)
+	} else if id, ok := orderID(which); ok {
+		o, err = seller.Find(id, buyer)
+	} else {
 		err = sale.ErrNoOrder
 	}
 	switch {
 	case errors.Is(err, sale.ErrNoOrder):
-		return refuse(ctx, OrderUnknown)
+		return writeProblem(ctx, OrderUnknown)
 	case err != nil:
 		// A read changes nothing, so its failure leaves nothing unknown.
-		return refuse(ctx, StoreUnavailable)
+		return writeProblem(ctx, StoreUnavailable)
 	}
-	return showOrder(ctx, OK, desk, o)
+	return showOrder(ctx, OK, seller, o)
 }
 
 // cancel ends a hold of its owner; the stock returns with the same script.
-func (h *Handler) cancel(ctx *fasthttp.RequestCtx, desk *checkout.Desk, which string) Answer {
-	buyer, a := h.identify(ctx, desk)
+func (h *Handler) cancel(ctx *fasthttp.RequestCtx, seller Seller, which string) Answer {
+	buyer, a := h.identify(ctx, seller)
 	if a != OK {
 		return a
 	}
 	id, ok := orderID(which)
 	if !ok {
-		return refuse(ctx, OrderUnknown)
+		return writeProblem(ctx, OrderUnknown)
 	}
 	// A cancel of one ticket of two, say, must not become one of both.
 	if body := bytes.TrimSpace(ctx.PostBody()); len(body) > 0 && string(body) != "{}" {
-		return refuse(ctx, InvalidRequest)
+		return writeProblem(ctx, InvalidRequest)
 	}
-	o, reading, err := h.orders.Cancel(context.Background(), desk.Sale().ID, desk.Generation(), id, buyer)
-	if reading.At != 0 {
-		desk.Observe(reading)
-	}
+	o, err := seller.Cancel(id, buyer)
 	if err != nil {
-		return failed(ctx, desk, err)
+		return failed(ctx, seller, err)
 	}
-	return showOrder(ctx, OK, desk, o)
+	return showOrder(ctx, OK, seller, o)
 }
 
 // identify returns the token's buyer and OK, or what it has answered instead.
-func (h *Handler) identify(ctx *fasthttp.RequestCtx, desk *checkout.Desk) (sale.Buyer, Answer) {
-	// Redis time, like everything else. Without it no token is good or bad.
-	now, ok := desk.Now()
+func (h *Handler) identify(ctx *fasthttp.RequestCtx, seller Seller) (sale.Buyer, Answer) {
+	// Redis time, like everything else. Without it no token can be verified.
+	now, ok := seller.Now()
 	if !ok {
-		return "", refuse(ctx, StoreUnavailable)
+		return "", writeProblem(ctx, StoreUnavailable)
 	}
 	scheme, token, found := strings.Cut(string(ctx.Request.Header.Peek("Authorization")), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
@@ -83,24 +77,27 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, desk *checkout.Desk) (sale.
 
 func unauthorized(ctx *fasthttp.RequestCtx, members ...string) Answer {
 	ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="onsale"`)
-	return refuse(ctx, Unauthorized, members...)
+	return writeProblem(ctx, Unauthorized, members...)
 }
 
-// orderID accepts the one form that orders have, so that guesses don't reach Redis.
+// orderID accepts the one form that orders have, the canonical text of a UUID of version 7, so
+// that guesses don't reach Redis. The id is a copy: s shares the request's memory.
 func orderID(s string) (sale.OrderID, bool) {
-	if len(s) != 36 {
+	const form = "xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx" // x: a digit
+	if len(s) != len(form) {
 		return "", false
 	}
-	id, err := uuid.Parse(s)
-	canonical := id.String()
-	return sale.OrderID(canonical), err == nil && id.Version() == 7 && canonical == s
+	for i := range len(form) {
+		digit := '0' <= s[i] && s[i] <= '9' || 'a' <= s[i] && s[i] <= 'f'
+		if form[i] == 'x' && !digit || form[i] != 'x' && s[i] != form[i] {
+			return "", false
+		}
+	}
+	return sale.OrderID(strings.Clone(s)), true
 }
 
-// showOrder writes an order as its owner sees it. Whoever must pay is never told that it costs
-// nothing, nor the other way round.
-func showOrder(ctx *fasthttp.RequestCtx, a Answer, desk *checkout.Desk, o sale.Order) Answer {
-	if err := desk.Priced(o); err != nil {
-		return unsure(ctx, desk)
-	}
-	return good(ctx, a, appendOrder(make([]byte, 0, 256), desk.Sale(), o))
+// showOrder writes an order as its owner sees it.
+func showOrder(ctx *fasthttp.RequestCtx, a Answer, seller Seller, o sale.Order) Answer {
+	var space [320]byte
+	return writeAnswer(ctx, a, appendOrder(space[:0], seller.Sale(), o))
 }

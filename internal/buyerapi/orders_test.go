@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,39 +16,9 @@ import (
 
 const theOrder = "/v1/sales/s/orders/" + string(anOrder)
 
-// kept are orders that know one order, of alice.
-func kept(state sale.State) orders {
-	o := sale.Order{ID: anOrder, Buyer: "alice", Quantity: 2, State: state, Created: noon, Expires: noon.Add(time.Minute)}
-	return orders{
-		order: func(id sale.OrderID) (sale.Order, error) {
-			if id != anOrder {
-				return sale.Order{}, sale.ErrNoOrder
-			}
-			return o, nil
-		},
-		mine: func(buyer sale.Buyer) (sale.Order, error) {
-			if buyer != o.Buyer {
-				return sale.Order{}, sale.ErrNoOrder
-			}
-			return o, nil
-		},
-		cancel: func(id sale.OrderID, buyer sale.Buyer) (sale.Order, sale.Reading, error) {
-			switch {
-			case id != anOrder || buyer != o.Buyer:
-				return sale.Order{}, reading(1000), sale.ErrNoOrder
-			case state == sale.StatePaid:
-				return o, reading(1000), sale.Conflict("order is paid")
-			}
-			cancelled := o
-			cancelled.State = sale.StateCancelled
-			return cancelled, reading(1000), nil
-		},
-	}
-}
-
 func TestABuyerSeesTheOrder(t *testing.T) {
 	t.Parallel()
-	a := (&site{orders: kept(sale.StateHeld)}).serve(t)
+	a := keeping(sale.StateHeld).serve(t)
 	want := map[string]any{
 		"id": string(anOrder), "sale": "s", "state": "held", "quantity": json.Number("2"), "amount": json.Number("9900"),
 		"currency": "EUR", "created_at": "2042-05-01T12:00:00Z", "expires_at": "2042-05-01T12:01:00Z",
@@ -70,7 +39,7 @@ func TestABuyerSeesTheOrder(t *testing.T) {
 
 func TestAnothersOrderLooksLikeNone(t *testing.T) {
 	t.Parallel()
-	a := (&site{orders: kept(sale.StateHeld)}).serve(t)
+	a := keeping(sale.StateHeld).serve(t)
 	const none = "/v1/sales/s/orders/01890a5d-ac96-774b-bcce-b302099a8058"
 	for _, method := range []string{"GET", "DELETE"} {
 		t.Run(method, func(t *testing.T) {
@@ -90,7 +59,7 @@ func TestAnothersOrderLooksLikeNone(t *testing.T) {
 
 func TestNoOrderIsReadOrCancelledWithoutAToken(t *testing.T) {
 	t.Parallel()
-	s := &site{orders: kept(sale.StateHeld)}
+	s := keeping(sale.StateHeld)
 	a := s.serve(t)
 	for _, call := range [][2]string{{"GET", theOrder}, {"HEAD", theOrder}, {"GET", "/v1/sales/s/orders/mine"}, {"DELETE", theOrder}} {
 		got := a.ask(t, call[0], call[1], "")
@@ -108,13 +77,14 @@ func TestNoOrderIsReadOrCancelledWithoutAToken(t *testing.T) {
 
 func TestOrderIDsOfOddFormNeverReachRedis(t *testing.T) {
 	t.Parallel()
-	s := &site{orders: kept(sale.StateHeld)}
+	s := keeping(sale.StateHeld)
 	a := s.serve(t)
 	for _, id := range []string{
 		"1", "x", strings.Repeat("a", 36), strings.Repeat("a", 4000), "..", "mine2", "Mine",
 		strings.ToUpper(string(anOrder)), "{" + string(anOrder) + "}", "urn:uuid:" + string(anOrder),
 		strings.ReplaceAll(string(anOrder), "-", ""), "01890a5d-ac96-474b-bcce-b302099a8057", // a UUIDv4
 		"00000000-0000-0000-0000-000000000000", "01890a5d-ac96-774b-bcce-b302099a805%37", string(anOrder) + "%00",
+		string(anOrder)[:23] + "a" + string(anOrder)[24:], string(anOrder)[:35] + "g",
 	} {
 		for _, method := range []string{"GET", "DELETE"} {
 			wantProblem(t, a.ask(t, method, "/v1/sales/s/orders/"+id, "", bearer(token(t, "alice"))), buyerapi.OrderUnknown)
@@ -148,7 +118,7 @@ func TestCancelling(t *testing.T) {
 	t.Parallel()
 	t.Run("ends the hold", func(t *testing.T) {
 		t.Parallel()
-		a := (&site{orders: kept(sale.StateHeld)}).serve(t).ask(t, "DELETE", theOrder, "", bearer(token(t, "alice")))
+		a := keeping(sale.StateHeld).serve(t).ask(t, "DELETE", theOrder, "", bearer(token(t, "alice")))
 		if got := a.document(t)["state"]; a.StatusCode != http.StatusOK || got != "cancelled" {
 			t.Errorf("got %s, state %v, want 200, cancelled", a.Status, got)
 		}
@@ -156,7 +126,7 @@ func TestCancelling(t *testing.T) {
 	})
 	t.Run("does not end a paid order", func(t *testing.T) {
 		t.Parallel()
-		a := (&site{orders: kept(sale.StatePaid)}).serve(t).ask(t, "DELETE", theOrder, "", bearer(token(t, "alice")))
+		a := keeping(sale.StatePaid).serve(t).ask(t, "DELETE", theOrder, "", bearer(token(t, "alice")))
 		if got, want := wantProblem(t, a, buyerapi.NotCancellable)["reason"], "order is paid"; got != want {
 			t.Errorf("got reason %v, want %v", got, want)
 		}
@@ -199,7 +169,9 @@ func TestACancelledHoldEndsTheSoldOutLease(t *testing.T) {
 			return sale.Order{ID: anOrder, Buyer: "alice", Quantity: 1, State: sale.StateCancelled}, returned(), nil
 		}},
 	}
-	s.store.draw = func(q int) (sale.Grant, error) { return sale.Grant{Reading: returned(), Tickets: int64(q)}, nil }
+	s.store.refill = func(q int) (sale.Grant, error) {
+		return sale.Grant{Reading: returned(), Result: sale.Granted, Tickets: int64(q)}, nil
+	}
 	a := s.serve(t)
 	wantProblem(t, a.buy(t), buyerapi.SoldOut)
 	a.ask(t, "DELETE", theOrder, "", bearer(token(t, "alice")))

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/buyerapi"
-	"onsale/internal/checkout"
 	"onsale/internal/sale"
 )
 
@@ -47,14 +46,14 @@ func wantNoticed(t *testing.T, id sale.ID, orphans *atomic.Int64, logged *observ
 func TestAPaymentForAnUnknownOrderIsRecorded(t *testing.T) {
 	t.Parallel()
 	var taken atomic.Int64
-	s := hears(func(_ sale.ID, _ sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
+	s := paidBy(func(_ sale.ID, _ sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
 		p.State, p.Reason, p.At = sale.PaymentDue, sale.ReasonOrphan, noon
 		return sale.Receipt{Payment: p, Replayed: taken.Add(1) > 1}, reading(1000), nil
 	})
 	orphans, logged := watched(s)
 	a := s.serve(t)
 	for i, replayed := range []string{"", "true"} {
-		got := a.tell(t, signed(ours, paying))
+		got := a.post(t, signed(ours, paying))
 		if diff := cmp.Diff(orphanReceipt("2042-05-01T12:00:00Z"), got.document(t)); got.StatusCode != http.StatusOK || diff != "" {
 			t.Errorf("message %d: got %s, receipt (-want +got):\n%s", i, got.Status, diff)
 		}
@@ -67,7 +66,7 @@ func TestAPaymentForAnUnknownOrderIsRecorded(t *testing.T) {
 func TestAPaymentForAnUnknownSaleIsRecorded(t *testing.T) {
 	t.Parallel()
 	kept := make(chan sale.Orphan, 2)
-	s := hears(nil)
+	s := paidBy(nil)
 	s.orders.orphan = func(id sale.ID, p sale.Payment) (sale.Receipt, error) {
 		kept <- sale.Orphan{Sale: id, Payment: p}
 		p.State, p.Reason = sale.PaymentDue, sale.ReasonOrphan
@@ -76,7 +75,7 @@ func TestAPaymentForAnUnknownSaleIsRecorded(t *testing.T) {
 	orphans, logged := watched(s)
 	a := s.serve(t)
 	for i, replayed := range []string{"", "true"} {
-		got := a.tell(t, signed(ours, elsewhere))
+		got := a.post(t, signed(ours, elsewhere))
 		d := got.document(t)
 		at, _ := d["received_at"].(string)
 		if diff := cmp.Diff(orphanReceipt(at), d); got.StatusCode != http.StatusOK || diff != "" {
@@ -112,26 +111,26 @@ func TestAPaymentForAnUnknownSaleFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := hears(nil)
+			s := paidBy(nil)
 			s.orders.orphan = func(sale.ID, sale.Payment) (sale.Receipt, error) { return sale.Receipt{}, c.err }
 			orphans, logged := watched(s)
-			wantProblem(t, s.serve(t).tell(t, signed(ours, elsewhere)), c.want)
+			wantProblem(t, s.serve(t).post(t, signed(ours, elsewhere)), c.want)
 			wantNoticed(t, "t", orphans, logged, 0)
 		})
 	}
-	t.Run("where the node has lost sight of Redis", func(t *testing.T) {
+	t.Run("if the node has lost its connection to Redis", func(t *testing.T) {
 		t.Parallel()
-		s := hears(nil)
-		s.handler = buyerapi.New(stale{}, &s.orders, nil, s.secrets, buyerapi.Hooks{}, zap.NewNop())
-		if status, code := s.heard(signed(ours, elsewhere)); status != http.StatusServiceUnavailable || code != "store-unavailable" {
+		s := paidBy(nil)
+		s.handler = buyerapi.New(stale{}, nil, s.secrets, buyerapi.Hooks{}, zap.NewNop())
+		if status, code := s.deliver(signed(ours, elsewhere)); status != http.StatusServiceUnavailable || code != "store-unavailable" {
 			t.Errorf("got %d %s, want 503 store-unavailable", status, code)
 		}
 		s.wantUnasked(t)
 	})
 	t.Run("where nobody has signed it", func(t *testing.T) {
 		t.Parallel()
-		s := hears(nil)
-		wantProblem(t, s.serve(t).tell(t, signed(foreign, elsewhere)), buyerapi.WebhookSignature)
+		s := paidBy(nil)
+		wantProblem(t, s.serve(t).post(t, signed(foreign, elsewhere)), buyerapi.WebhookSignature)
 		s.wantUnasked(t)
 	})
 }
@@ -140,6 +139,36 @@ func TestAPaymentForAnUnknownSaleFails(t *testing.T) {
 // must read again before it denies a sale.
 type stale struct{}
 
-func (stale) Desk(sale.ID) (*checkout.Desk, bool) { return nil, false }
-func (stale) Ready() bool                         { return false }
-func (stale) Now() (sale.Instant, bool)           { return noon, true }
+func (stale) Seller(sale.ID) (buyerapi.Seller, bool) { return nil, false }
+func (stale) Ready() bool                            { return false }
+func (stale) Unread(sale.ID) bool                    { return false }
+func (stale) Now() (sale.Instant, bool)              { return noon, true }
+func (stale) Orphan(sale.ID, sale.Payment) (sale.Receipt, error) {
+	return sale.Receipt{}, sale.ErrUnknown
+}
+
+// A node that started while a sale could not be read answered that there is no such sale.
+func TestASaleThatCannotBeReadIsUnavailable(t *testing.T) {
+	t.Parallel()
+	s := paidBy(nil)
+	s.store.sales = func() ([]sale.ID, error) { return []sale.ID{"s", "t"}, nil }
+	s.store.read = func(id sale.ID) (sale.Sale, sale.Reading, error) {
+		if id != "s" {
+			return sale.Sale{}, sale.Reading{}, sale.Lost("read", errors.New("a test"))
+		}
+		d, r := s.redis.look(id)
+		return d, r, nil
+	}
+	s.orders.orphan = func(sale.ID, sale.Payment) (sale.Receipt, error) {
+		t.Error("a payment for it became an orphan")
+		return sale.Receipt{}, nil
+	}
+	a := s.serve(t)
+	wantProblem(t, a.post(t, signed(ours, elsewhere)), buyerapi.StoreUnavailable)
+	for path, want := range map[string]buyerapi.Answer{
+		"/v1/sales/t": buyerapi.StoreUnavailable, "/v1/sales/t/orders/mine": buyerapi.StoreUnavailable,
+		"/v1/sales/none": buyerapi.SaleUnknown,
+	} {
+		wantProblem(t, a.ask(t, "GET", path, ""), want)
+	}
+}

@@ -22,7 +22,7 @@ type listener struct {
 func (l listener) Accept() (net.Conn, error) { return l.accept() }
 
 // fasthttp's Serve ended, and with it the node.
-func TestACrowdOfConnectionsDoesNotEndTheServer(t *testing.T) {
+func TestTooManyConnectionsDoNotEndTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		want, _ := net.Pipe()
 		full := []error{syscall.EMFILE, syscall.ENFILE, syscall.EMFILE}

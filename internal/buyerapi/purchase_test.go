@@ -32,10 +32,10 @@ func reads(change func(*sale.Sale, *sale.Reading)) store {
 	}}
 }
 
-// dry is a store without a plan, whose draws say the same.
+// dry is a store without a plan, whose refills say the same.
 func dry(g sale.Grant, err error) store {
 	s := reads(func(_ *sale.Sale, r *sale.Reading) { r.Allotment = sale.Allotment{} })
-	s.draw = func(int) (sale.Grant, error) { return g, err }
+	s.refill = func(int) (sale.Grant, error) { return g, err }
 	return s
 }
 
@@ -62,11 +62,11 @@ func TestAPurchase(t *testing.T) {
 		"is refused to who let too many holds lapse": {site: &site{remote: decides(sale.Decision{Outcome: sale.HoldLimit}, nil)},
 			want: buyerapi.HoldLimit},
 		"is busy when Redis saw it too late": {site: &site{remote: decides(sale.Decision{Outcome: sale.Late}, nil)}, want: buyerapi.Busy},
-		"is busy when a dry node gets nothing in time": {site: &site{store: dry(sale.Grant{Reading: reading(1000)}, nil)},
+		"is busy when a dry node gets nothing in time": {site: &site{store: dry(sale.Grant{Reading: reading(1000), Result: sale.Granted}, nil)},
 			want: buyerapi.Busy},
-		"finds the store unavailable when a draw fails": {site: &site{store: dry(sale.Grant{}, sale.ErrUnavailable)},
+		"finds the store unavailable when a refill fails": {site: &site{store: dry(sale.Grant{}, sale.ErrUnavailable)},
 			want: buyerapi.StoreUnavailable},
-		"finds the store unavailable when nobody knows whether a draw ran": {site: &site{store: dry(sale.Grant{}, sale.ErrUnknown)},
+		"finds the store unavailable when nobody knows whether a refill ran": {site: &site{store: dry(sale.Grant{}, sale.ErrUnknown)},
 			want: buyerapi.StoreUnavailable},
 		"finds the store unavailable when Redis lost the sale": {
 			site: &site{remote: decides(sale.Decision{}, fmt.Errorf("%w (%w)", sale.ErrNoSale, sale.ErrUnavailable))}, want: buyerapi.StoreUnavailable},

@@ -1,12 +1,10 @@
 package buyerapi
 
 import (
-	"context"
 	"errors"
 
 	"github.com/valyala/fasthttp"
 
-	"onsale/internal/checkout"
 	"onsale/internal/sale"
 )
 
@@ -26,29 +24,29 @@ func short(o sale.Outcome) bool { return o == sale.SoldOut || o == sale.NotEnoug
 
 // former answers a repeated purchase for which too little stock is left: with the buyer's
 // order if there is one, otherwise with the refusal. The token has been verified.
-func (h *Handler) former(ctx *fasthttp.RequestCtx, desk *checkout.Desk, buyer sale.Buyer, quantity int, refusal sale.Decision) Answer {
+func (h *Handler) former(ctx *fasthttp.RequestCtx, seller Seller, buyer sale.Buyer, quantity int, refusal sale.Decision) Answer {
 	select {
 	case h.lookups <- struct{}{}:
 		defer func() { <-h.lookups }()
 	default:
-		return unsure(ctx, desk)
+		return unsure(ctx, seller)
 	}
-	o, err := h.orders.OrderOf(context.Background(), desk.Sale().ID, buyer)
+	o, err := seller.FindLive(buyer)
 	switch {
 	case errors.Is(err, sale.ErrNoOrder):
-		a := refused(ctx, desk, refusal)
+		a := writeRefusal(ctx, seller, refusal)
 		// The look-up took time, and the sold-out lease may have ended meanwhile.
 		ctx.Response.Header.Del("X-Accel-Expires")
 		return a
 	case err != nil:
-		return unsure(ctx, desk)
+		return unsure(ctx, seller)
 	case o.Quantity != quantity:
-		return refused(ctx, desk, sale.Decision{Outcome: sale.AlreadyOrdered, Order: o})
+		return writeRefusal(ctx, seller, sale.Decision{Outcome: sale.AlreadyOrdered, Order: o})
 	}
-	return ordered(ctx, desk, Replayed, o)
+	return ordered(ctx, seller, Replayed, o)
 }
 
 // unsure is for a buyer of whom nobody knows whether he has an order.
-func unsure(ctx *fasthttp.RequestCtx, desk *checkout.Desk) Answer {
-	return refuse(ctx, OutcomeUnknown, mineOf, string(desk.Sale().ID), mineOfEnd)
+func unsure(ctx *fasthttp.RequestCtx, seller Seller) Answer {
+	return writeProblem(ctx, OutcomeUnknown, mineOf, string(seller.Sale().ID), mineOfEnd)
 }

@@ -14,7 +14,7 @@ import (
 
 const repeatKey = "Idempotency-Key: 7f3a"
 
-// A holder who repeated his purchase was told that the sale is sold out.
+// A holder who repeated his purchase got "sold out".
 func TestAHolderWhoRepeatsHisPurchaseOnASoldOutSaleGetsHisOrder(t *testing.T) {
 	t.Parallel()
 	his := sale.Order{ID: anOrder, Buyer: "alice", Quantity: 1, State: sale.StatePaid}
@@ -46,7 +46,7 @@ func TestAHolderWhoRepeatsHisPurchaseOnASoldOutSaleGetsHisOrder(t *testing.T) {
 		"where a few are left":                        {owns(redis(sale.NotEnough)), one, []string{alice, key}, buyerapi.Replayed, 1},
 		"and not another quantity":                    {owns(soldOut()), two, []string{alice, key}, buyerapi.AlreadyOrdered, 1},
 		"and nobody else does":                        {owns(soldOut()), one, []string{bob, key}, buyerapi.SoldOut, 1},
-		"and doesn't hear sold out without Redis":     {away(soldOut()), one, []string{alice, key}, buyerapi.OutcomeUnknown, 1},
+		"and does not get sold out without Redis":     {away(soldOut()), one, []string{alice, key}, buyerapi.OutcomeUnknown, 1},
 		"and costs Redis nothing without a key":       {owns(soldOut()), one, []string{alice}, buyerapi.SoldOut, 0},
 		"and costs Redis nothing without a token":     {owns(soldOut()), one, []string{key}, buyerapi.Unauthorized, 0},
 		"and costs Redis nothing above the limit":     {owns(soldOut()), `{"quantity":99}`, []string{alice, key}, buyerapi.QuantityLimit, 0},
@@ -78,10 +78,10 @@ func TestAHolderWhoRepeatsHisPurchaseOnASoldOutSaleGetsHisOrder(t *testing.T) {
 	}
 }
 
-// A crowd that sends a key with every purchase must not become a crowd at Redis.
+// Many buyers that send a key with every purchase must not become as many calls of Redis.
 func TestFewRepeatedPurchasesAreLookedUpAtOnce(t *testing.T) {
 	t.Parallel()
-	const places, crowd = 16, 40
+	const places, buyers = 16, 40
 	let := make(chan struct{})
 	s := soldOut()
 	s.orders.mine = func(sale.Buyer) (sale.Order, error) {
@@ -90,14 +90,14 @@ func TestFewRepeatedPurchasesAreLookedUpAtOnce(t *testing.T) {
 	}
 	a := s.serve(t)
 	alice := bearer(token(t, "alice"))
-	codes := make(chan any, crowd)
+	codes := make(chan any, buyers)
 	var group sync.WaitGroup
-	for range crowd {
+	for range buyers {
 		group.Go(func() {
 			codes <- a.ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, alice, repeatKey).document(t)["code"]
 		})
 	}
-	for range crowd - places { // those without a place are answered while the others wait
+	for range buyers - places { // those without a place are answered while the others wait
 		if got := <-codes; got != buyerapi.OutcomeUnknown.String() {
 			t.Errorf("got %v while all places are taken, want outcome-unknown", got)
 		}

@@ -48,11 +48,11 @@ func NewServer(h *Handler, idle time.Duration) *fasthttp.Server {
 }
 
 // Door counts the buyers' connections and lets in as many as there are places. Where the process has no file descriptor left
-// for a buyer it waits: some come free. fasthttp takes the error for the listener's end, and so a crowd of
+// for a buyer it waits: some come free. fasthttp takes the error for the listener's end, and so too many
 // connections would end the node.
 //
-// Its connections are patient too: fasthttp sets three deadlines a request, a
-// twentieth of what a sold-out answer costs, and here one is only moved once it
+// Its connections are patient too: fasthttp sets three deadlines per request, which is a
+// twentieth of what a sold-out answer costs. Here a deadline is only moved once it
 // is a second behind. So a timeout may come up to a second early.
 type Door struct {
 	most  int
@@ -65,7 +65,7 @@ type Door struct {
 func NewDoor(most int) *Door { return &Door{most: most, away: make(chan struct{}, 1)} }
 
 // shortFor is how long after the last buyer who found no place the door counts as short. Raised, a node stays out of the
-// upstream longer than it has to; lowered, it comes and goes while a crowd pushes.
+// upstream longer than it has to; lowered, it comes and goes during a rush.
 const shortFor = 2 * time.Second
 
 // Short reports whether buyers found no place, or no file descriptor, a moment ago.
@@ -103,9 +103,10 @@ type patient struct {
 	door *Door
 }
 
-// full is what a connection gets for which there is no place. Nginx asks another node.
+// full is what a connection gets for which there is no place. Nginx passes it on: an answer of a
+// node is not retried.
 var full = func() []byte {
-	body := append(problem.Busy.Document("Too many connections. Nothing was ordered; try again in a moment."), '}')
+	body := append(problem.Busy.Document("Too many connections. Nothing was done, but by an earlier try if Nginx adds Onsale-Retried: then ask for your order first. Try again in a moment."), '}')
 	return append([]byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"+
 		"Connection: close\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
 }()
@@ -120,10 +121,10 @@ func (p patient) Accept() (net.Conn, error) {
 			return &conn{Conn: c, door: d}, nil
 		case err == nil:
 			d.open.Add(-1)
+			d.turnAway()                                                  // before the client knows
 			_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)) // its buffer is empty, so this waits for nobody
 			_, _ = c.Write(full)
 			_ = c.Close()
-			d.turnAway()
 			continue
 		case !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE):
 			return nil, err
@@ -157,7 +158,7 @@ func (h *Handler) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &network) && network.Timeout():
 		a = RequestTimeout
 	}
-	refuse(ctx, a)
+	writeProblem(ctx, a)
 	ctx.SetConnectionClose()
 	if h.hooks.Answered != nil {
 		h.hooks.Answered(a)

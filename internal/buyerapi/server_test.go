@@ -20,7 +20,7 @@ import (
 func TestEveryProblemIsADocument(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	var good []string
+	var successes []string
 	for i := range buyerapi.Answers {
 		a := buyerapi.Answer(i)
 		if seen[a.String()] || a.String() == "" {
@@ -28,11 +28,11 @@ func TestEveryProblemIsADocument(t *testing.T) {
 		}
 		seen[a.String()] = true
 		if a.Status() < http.StatusBadRequest {
-			good = append(good, a.String())
+			successes = append(successes, a.String())
 			continue
 		}
 		var ctx fasthttp.RequestCtx
-		if got := buyerapi.Refuse(&ctx, a, `,"extra":`, `1`); got != a {
+		if got := buyerapi.WriteProblem(&ctx, a, `,"extra":`, `1`); got != a {
 			t.Errorf("got %v, want %v", got, a)
 		}
 		raw := ctx.Response.String()
@@ -46,7 +46,7 @@ func TestEveryProblemIsADocument(t *testing.T) {
 		}
 		wantProblem(t, answer{r, raw, body}, a)
 	}
-	if diff := cmp.Diff([]string{"ok", "created", "replayed", "paid", "refund-due", "ignored"}, good); diff != "" {
+	if diff := cmp.Diff([]string{"ok", "created", "replayed", "paid", "refund-due", "recorded", "ignored"}, successes); diff != "" {
 		t.Errorf("answers that are no problems (-want +got):\n%s", diff)
 	}
 }
@@ -78,7 +78,7 @@ func TestABodyIsBounded(t *testing.T) {
 		wantProblem(t, a.dial(t).send(t, "POST", request), buyerapi.BodyTooLarge)
 	})
 	t.Run("and sent in chunks it orders", func(t *testing.T) {
-		request := raw("POST", "/v1/sales/s/orders", "", alice, "Transfer-Encoding: chunked") + "e\r\n{\"quantity\":2}\r\n0\r\n\r\n"
+		request := raw("POST", "/v1/sales/s/orders", "", bearer(token(t, "bob")), "Transfer-Encoding: chunked") + "e\r\n{\"quantity\":2}\r\n0\r\n\r\n"
 		if got := a.dial(t).send(t, "POST", request); got.StatusCode != http.StatusCreated {
 			t.Errorf("got %s %s, want 201", got.Status, got.body)
 		}
@@ -143,7 +143,7 @@ func TestWhatIsNoHTTPIsABadRequest(t *testing.T) {
 func TestNobodyFillsTheLog(t *testing.T) {
 	t.Parallel()
 	core, logged := observer.New(zap.DebugLevel)
-	h := buyerapi.New(nil, nil, nil, nil, buyerapi.Hooks{}, zap.New(core))
+	h := buyerapi.New(nil, nil, nil, buyerapi.Hooks{}, zap.New(core))
 	buyerapi.NewServer(h, time.Minute).Logger.Printf("a connection from %s broke", "afar")
 	if got := logged.FilterField(zap.String("said", "a connection from afar broke")).All(); len(got) != 1 || got[0].Level != zap.DebugLevel {
 		t.Errorf("got %v, want one line, and that for debugging", logged.All())
@@ -168,7 +168,7 @@ func TestASlowRequestTimesOut(t *testing.T) {
 
 func TestADrainingNodeEndsItsConnections(t *testing.T) {
 	t.Parallel()
-	s := &site{orders: kept("held")}
+	s := keeping("held")
 	a := s.serve(t)
 	alice := bearer(token(t, "alice"))
 	requests := map[string]string{

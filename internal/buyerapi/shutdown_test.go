@@ -13,7 +13,7 @@ import (
 
 // slow are orders whose calls last until they are let go, or their context ends.
 type slow struct {
-	orders
+	*orders
 	called chan struct{}
 	let    chan struct{}
 }
@@ -60,10 +60,10 @@ func TestAShutdownFinishesTheCallsUnderWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &site{}
-			s.open(t)
-			calls := &slow{orders: kept(sale.StateHeld), called: make(chan struct{}, 1), let: make(chan struct{})}
-			server := buyerapi.NewServer(buyerapi.New(s.shop, calls, tokens{}, nil, buyerapi.Hooks{}, s.log), time.Minute)
+			s := keeping(sale.StateHeld)
+			calls := &slow{orders: &s.orders, called: make(chan struct{}, 1), let: make(chan struct{})}
+			s.calls = calls
+			server := buyerapi.NewServer(s.open(t).handler, time.Minute)
 			c := listen(t, server).dial(t)
 			answered := make(chan answer, 1)
 			go func() { answered <- c.send(t, call[0], raw(call[0], call[1], "", bearer(token(t, "alice")))) }()

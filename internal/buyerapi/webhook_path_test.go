@@ -11,7 +11,7 @@ import (
 
 func TestWithoutSecretsThereIsNoWebhook(t *testing.T) {
 	t.Parallel()
-	s := &site{orders: orders{pay: receives(sale.PaymentApplied, "", false, sale.StatePaid)}}
+	s := keeping(sale.StateHeld)
 	a := s.serve(t)
 	for _, method := range []string{"POST", "GET", "PUT"} {
 		m := signed(ours, paying)
@@ -22,7 +22,7 @@ func TestWithoutSecretsThereIsNoWebhook(t *testing.T) {
 
 func TestTheWebhookOnlyTakesPosts(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := payable()
 	a := s.serve(t)
 	for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "post", "BREW"} {
 		m := signed(ours, paying)
@@ -39,7 +39,7 @@ func TestTheWebhookOnlyTakesPosts(t *testing.T) {
 
 func TestTheWebhookHasOneSpelling(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := payable()
 	a := s.serve(t)
 	m := signed(ours, paying)
 	for _, target := range []string{
@@ -78,19 +78,19 @@ func TestTheWebhooksAnswersHaveTheirStatus(t *testing.T) {
 // A header has one value, and its name no case.
 func TestTheHeadersOfAMessage(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := payable()
 	a := s.serve(t)
 	m := signed(ours, paying)
 	forged := signed(foreign, paying)
 	forged.signature += "\r\nwebhook-signature: " + m.signature
-	wantProblem(t, a.tell(t, forged), buyerapi.WebhookSignature)
+	wantProblem(t, a.post(t, forged), buyerapi.WebhookSignature)
 	s.wantUnasked(t)
 	var capitals []string
 	for _, line := range m.header() {
 		name, value, _ := strings.Cut(line, ":")
 		capitals = append(capitals, strings.ToUpper(name)+":"+value)
 	}
-	// No buyer's token counts here, good or bad.
+	// No buyer's token counts here, valid or not.
 	for _, header := range [][]string{m.header(), capitals, append(m.header(), bearer("x"))} {
 		if got := a.ask(t, "POST", buyerapi.WebhookPath, paying, header...); got.StatusCode != http.StatusOK {
 			t.Errorf("%q: got %s %s, want 200", header, got.Status, got.body)
@@ -99,14 +99,14 @@ func TestTheHeadersOfAMessage(t *testing.T) {
 	wantProblem(t, a.ask(t, "POST", buyerapi.WebhookPath, paying, bearer(token(t, "alice"))), buyerapi.WebhookMalformed)
 }
 
-// Without Redis time no message is old or new, and none good or bad.
-func TestBeforeRedisHasToldTheTimeNoMessageIsJudged(t *testing.T) {
+// Without Redis time no message can be verified.
+func TestBeforeRedisTimeIsKnownNoMessageIsJudged(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := payable()
 	s.away = true
 	a := s.serve(t)
 	for _, m := range []message{signed(ours, paying), signed(foreign, paying), {body: paying}, signed(ours, `{"type":"x"}`)} {
-		wantProblem(t, a.tell(t, m), buyerapi.StoreUnavailable)
+		wantProblem(t, a.post(t, m), buyerapi.StoreUnavailable)
 	}
 	s.wantUnasked(t)
 }

@@ -16,21 +16,13 @@ import (
 
 	"onsale/internal/buyerapi"
 	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 )
 
-// receives takes each payment for two tickets in the same way.
-func receives(state sale.PaymentState, reason sale.Reason, replayed bool, order sale.State) pays {
-	return func(_ sale.ID, _ sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
-		p.State, p.Reason, p.At = state, reason, noon.Add(1500*time.Millisecond)
-		o := sale.Order{ID: p.Order, Buyer: "alice", Quantity: 2, State: order, Created: noon, Expires: noon.Add(time.Minute)}
-		return sale.Receipt{Order: o, Payment: p, Replayed: replayed}, reading(1000), nil
-	}
-}
-
-// receipt is the document that tells what the store of [receives] did.
+// receipt is the document of what became of pay_1, at noon.
 func receipt(outcome, reason string, order sale.State) map[string]any {
 	d := map[string]any{
-		"outcome": outcome, "payment": "pay_1", "received_at": "2042-05-01T12:00:01.5Z",
+		"outcome": outcome, "payment": "pay_1", "received_at": "2042-05-01T12:00:00Z",
 		"order": map[string]any{
 			"id": string(anOrder), "sale": "s", "state": string(order), "quantity": json.Number("2"), "amount": json.Number("9900"),
 			"currency": "EUR", "created_at": "2042-05-01T12:00:00Z", "expires_at": "2042-05-01T12:01:00Z",
@@ -50,13 +42,12 @@ func TestAPaymentPaysItsOrder(t *testing.T) {
 		Payment sale.Payment
 	}
 	asked := make(chan call, 1)
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
-	pay := s.orders.pay
+	s := payable()
 	s.orders.pay = func(id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
 		asked <- call{id, known, p}
-		return pay(id, known, p)
+		return s.orders.take(id, known, p)
 	}
-	got := s.serve(t).tell(t, signed(ours, paying))
+	got := s.serve(t).post(t, signed(ours, paying))
 	if diff := cmp.Diff(receipt("paid", "", sale.StatePaid), got.document(t)); got.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s, receipt (-want +got):\n%s", got.Status, diff)
 	}
@@ -80,9 +71,9 @@ func TestAPaymentPaysItsOrder(t *testing.T) {
 	}
 }
 
-func TestAPaymentToldAgainIsReplayed(t *testing.T) {
+func TestAPaymentReportedAgainIsReplayed(t *testing.T) {
 	t.Parallel()
-	got := hears(receives(sale.PaymentApplied, "", true, sale.StatePaid)).serve(t).tell(t, signed(ours, paying))
+	got := payable().with(func(m *model.Sale) { payFor(m, "pay_1", 9900) }).serve(t).post(t, signed(ours, paying))
 	if diff := cmp.Diff(receipt("paid", "", sale.StatePaid), got.document(t)); got.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s, receipt (-want +got):\n%s", got.Status, diff)
 	}
@@ -90,62 +81,79 @@ func TestAPaymentToldAgainIsReplayed(t *testing.T) {
 	wantPrivate(t, got, buyerapi.Paid)
 }
 
-// A provider that had no good answer would tell of such money for days.
+// A provider that was refused would send such a message for days.
 func TestMoneyThatBuysNothingIsDueToGoBack(t *testing.T) {
 	t.Parallel()
+	refund := func(m *model.Sale) { _, err := m.Refund(anOrder); must(err) }
 	for name, c := range map[string]struct {
-		state  sale.PaymentState
+		order  sale.State // before
+		change func(*model.Sale)
+		body   string // of the message; empty: paying
 		reason sale.Reason
-		order  sale.State
+		is     sale.State // of the order, afterwards
+		known  bool       // the message came before
 	}{
-		"it came after the hold had expired":   {sale.PaymentDue, sale.ReasonLate, sale.StateExpired},
-		"it came after the hold was cancelled": {sale.PaymentDue, sale.ReasonLate, sale.StateCancelled},
-		"another payment had paid":             {sale.PaymentDue, sale.ReasonDoubled, sale.StatePaid},
-		"it is not what the order costs":       {sale.PaymentDue, sale.ReasonAmount, sale.StateHeld},
-		"the order was refunded since":         {sale.PaymentDue, sale.ReasonRefunded, sale.StateRefunded},
-		"the money has gone back already":      {sale.PaymentSettled, sale.ReasonLate, sale.StateExpired},
+		"it came after the hold had expired":   {order: sale.StateExpired, reason: sale.ReasonLate, is: sale.StateExpired},
+		"it came after the hold was cancelled": {order: sale.StateCancelled, reason: sale.ReasonLate, is: sale.StateCancelled},
+		"another payment had paid":             {order: sale.StatePaid, reason: sale.ReasonDoubled, is: sale.StatePaid},
+		"it is not what the order costs":       {order: sale.StateHeld, body: strings.Replace(paying, "9900", "1", 1), reason: sale.ReasonAmount, is: sale.StateHeld},
+		"the order was refunded since": {order: sale.StateHeld, change: func(m *model.Sale) {
+			payFor(m, "pay_1", 9900)
+			refund(m)
+		}, reason: sale.ReasonRefunded, is: sale.StateRefunded, known: true},
+		"the money has gone back already": {order: sale.StateExpired, change: func(m *model.Sale) {
+			payFor(m, "pay_1", 9900)
+			_, err := m.Settle("pay_1")
+			must(err)
+		}, reason: sale.ReasonLate, is: sale.StateExpired, known: true},
 	} {
-		for _, replayed := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, replayed %v", name, replayed), func(t *testing.T) {
-				t.Parallel()
-				core, logged := observer.New(zap.InfoLevel)
-				s := hears(receives(c.state, c.reason, replayed, c.order))
-				s.log = zap.New(core)
-				got := s.serve(t).tell(t, signed(ours, paying))
-				if diff := cmp.Diff(receipt("refund-due", string(c.reason), c.order), got.document(t)); got.StatusCode != http.StatusOK || diff != "" {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			core, logged := observer.New(zap.InfoLevel)
+			s := keeping(c.order)
+			s.secrets, s.log = payable().secrets, zap.New(core)
+			if c.change != nil {
+				s.with(c.change)
+			}
+			a, lines, body := s.serve(t), 0, paying
+			if c.body != "" {
+				body = c.body
+			}
+			for _, replayed := range []bool{c.known, true} {
+				got := a.post(t, signed(ours, body))
+				if diff := cmp.Diff(receipt("refund-due", string(c.reason), c.is), got.document(t)); got.StatusCode != http.StatusOK || diff != "" {
 					t.Errorf("got %s, receipt (-want +got):\n%s", got.Status, diff)
 				}
 				wantPrivate(t, got, buyerapi.RefundDue)
-				lines, want := logged.FilterMessage("a refund is due").FilterField(zap.String("reason", string(c.reason))).Len(), 1
-				header := ""
-				if replayed {
-					header, want = "true", 0 // once is enough for the log
+				header := "true"
+				if !replayed { // once is enough for the log
+					header, lines = "", 1
 				}
 				wantHeader(t, got, "Idempotent-Replayed", header)
-				if lines != want {
-					t.Errorf("got %d lines logged of it, want %d", lines, want)
+				if n := logged.FilterMessage("a refund is due").FilterField(zap.String("reason", string(c.reason))).Len(); n != lines {
+					t.Errorf("got %d lines logged of it, want %d", n, lines)
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
 func TestAMessageOfAnotherTypeIsIgnored(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := payable()
 	a := s.serve(t)
 	for _, body := range []string{
 		`{"type":"payment.failed","data":{"payment":"pay_1"}}`, `{"type":"payment.succeeded.test"}`, `{"type":"Payment.Succeeded"}`,
-		strings.Replace(paying, "payment.succeeded", "payment.refunded", 1), `{"type":"x","data":{"sale":"another"}}`,
+		strings.Replace(paying, "payment.succeeded", "payment.captured", 1), `{"type":"x","data":{"sale":"another"}}`,
 	} {
-		got := a.tell(t, signed(ours, body))
+		got := a.post(t, signed(ours, body))
 		if diff := cmp.Diff(map[string]any{"outcome": "ignored"}, got.document(t)); got.StatusCode != http.StatusOK || diff != "" {
 			t.Errorf("%s: got %s (-want +got):\n%s", body, got.Status, diff)
 		}
 		wantHeader(t, got, "Cache-Control", "no-store")
 		wantPrivate(t, got, buyerapi.Ignored)
-		// Whoever has no secret learns nothing by the type either.
-		wantProblem(t, a.tell(t, signed(foreign, body)), buyerapi.WebhookSignature)
+		// A sender without a secret learns nothing by the type either.
+		wantProblem(t, a.post(t, signed(foreign, body)), buyerapi.WebhookSignature)
 	}
 	s.wantUnasked(t)
 }
@@ -157,7 +165,7 @@ func TestAPaymentFails(t *testing.T) {
 		want   buyerapi.Answer
 		reason any
 	}{
-		"told before and otherwise":       {sale.Conflict("told before"), buyerapi.PaymentConflict, "told before"},
+		"came before and otherwise":       {sale.Conflict("came before"), buyerapi.PaymentConflict, "came before"},
 		"while the store is unavailable":  {fmt.Errorf("resolve: %w", sale.ErrUnavailable), buyerapi.StoreUnavailable, nil},
 		"while the sale is shut":          {sale.Lost("resolve", errors.New("LOST")), buyerapi.StoreUnavailable, nil},
 		"where the store lost the sale":   {fmt.Errorf("%w (%w)", sale.ErrNoSale, sale.ErrUnavailable), buyerapi.StoreUnavailable, nil},
@@ -166,10 +174,10 @@ func TestAPaymentFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := hears(func(sale.ID, sale.Generation, sale.Payment) (sale.Receipt, sale.Reading, error) {
+			s := paidBy(func(sale.ID, sale.Generation, sale.Payment) (sale.Receipt, sale.Reading, error) {
 				return sale.Receipt{}, sale.Reading{}, c.err
 			})
-			got := s.serve(t).tell(t, signed(ours, paying))
+			got := s.serve(t).post(t, signed(ours, paying))
 			if reason := wantProblem(t, got, c.want)["reason"]; reason != c.reason {
 				t.Errorf("got reason %v, want %v", reason, c.reason)
 			}
@@ -182,7 +190,7 @@ func TestAPaymentFails(t *testing.T) {
 }
 
 // The script that takes a payment says what is left, so the node knows at once.
-func TestAPaymentTellsTheNodeOfTheStock(t *testing.T) {
+func TestAPaymentsReplyUpdatesTheNodesStock(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		err  error
@@ -194,21 +202,20 @@ func TestAPaymentTellsTheNodeOfTheStock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var gone atomic.Bool
-			s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+			s := payable()
 			s.store.read = func(id sale.ID) (sale.Sale, sale.Reading, error) {
 				if gone.Load() {
-					return sale.Sale{}, sale.Reading{}, sale.ErrUnavailable // so that no poll tells it
+					return sale.Sale{}, sale.Reading{}, sale.ErrUnavailable // so that no poll brings it
 				}
 				return definition(id), planned(10), nil
 			}
-			pay := s.orders.pay
 			s.orders.pay = func(id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
 				gone.Store(true)
-				receipt, _, _ := pay(id, known, p)
+				receipt, _, _ := s.orders.take(id, known, p)
 				return receipt, reading(0), c.err
 			}
 			a := s.serve(t)
-			if got := a.tell(t, signed(ours, paying)); got.StatusCode != c.want.Status() {
+			if got := a.post(t, signed(ours, paying)); got.StatusCode != c.want.Status() {
 				t.Fatalf("got %s %s, want %v", got.Status, got.body, c.want)
 			}
 			wantProblem(t, a.buy(t), buyerapi.SoldOut)
@@ -219,12 +226,7 @@ func TestAPaymentTellsTheNodeOfTheStock(t *testing.T) {
 func TestAMessageIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	var answers [buyerapi.Answers]atomic.Int64
-	s := hears(func(id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
-		if p.Amount == 1 {
-			return receives(sale.PaymentDue, sale.ReasonAmount, false, sale.StateHeld)(id, known, p)
-		}
-		return receives(sale.PaymentApplied, "", false, sale.StatePaid)(id, known, p)
-	})
+	s := payable()
 	s.hooks = buyerapi.Hooks{
 		Answered: func(a buyerapi.Answer) { answers[a].Add(1) },
 		Bought: func(a buyerapi.Answer, _ time.Duration) {
@@ -232,10 +234,11 @@ func TestAMessageIsCountedOnce(t *testing.T) {
 		},
 	}
 	a := s.serve(t)
-	a.tell(t, signed(ours, paying))
-	a.tell(t, signed(ours, strings.Replace(paying, "9900", "1", 1)))
-	a.tell(t, signed(foreign, paying))
-	a.tell(t, signed(ours, `{"type":"x"}`))
+	a.post(t, signed(ours, paying))
+	once := strings.Replace(paying, "pay_1", "pay_2", 1)
+	a.post(t, signedAs("msg_2", ours, once)) // the order is paid
+	a.post(t, signed(foreign, paying))
+	a.post(t, signed(ours, `{"type":"x"}`))
 	got := map[string]int64{}
 	for i := range answers {
 		if n := answers[i].Load(); n > 0 {

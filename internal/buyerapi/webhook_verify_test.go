@@ -29,9 +29,18 @@ type message struct{ id, timestamp, signature, body string }
 func signed(secret payment.Secret, body string) message { return signedAt(secret, noon, body) }
 
 func signedAt(secret payment.Secret, at sale.Instant, body string) message {
+	return signedBy("msg_1", secret, at, body)
+}
+
+// signedAs is a message under another id.
+func signedAs(id sale.MessageID, secret payment.Secret, body string) message {
+	return signedBy(id, secret, noon, body)
+}
+
+func signedBy(id sale.MessageID, secret payment.Secret, at sale.Instant, body string) message {
 	return message{
-		id: "msg_1", timestamp: strconv.FormatInt(at.Time().Unix(), 10),
-		signature: payment.Sign(secret, "msg_1", at.Time(), []byte(body)), body: body,
+		id: string(id), timestamp: strconv.FormatInt(at.Time().Unix(), 10),
+		signature: payment.Sign(secret, id, at.Time(), []byte(body)), body: body,
 	}
 }
 
@@ -44,14 +53,14 @@ func (m message) header() (lines []string) {
 	return lines
 }
 
-// tell sends a message as a provider does.
-func (a address) tell(t testing.TB, m message, header ...string) answer {
+// post sends a message as a provider does.
+func (a address) post(t testing.TB, m message, header ...string) answer {
 	t.Helper()
 	return a.ask(t, http.MethodPost, buyerapi.WebhookPath, m.body, append(m.header(), header...)...)
 }
 
-// hears is a site that has secrets, and a store that takes payments like this.
-func hears(p pays) *site {
+// paidBy is a site that has secrets, and a store that takes payments like this.
+func paidBy(p pays) *site {
 	return &site{orders: orders{pay: p}, secrets: payment.Secrets{ours, former}}
 }
 
@@ -66,7 +75,7 @@ func (s *site) wantUnasked(t testing.TB) {
 func TestAMessageThatIsNotBelievedNeverReachesTheStore(t *testing.T) {
 	t.Parallel()
 	cheap := strings.Replace(paying, "9900", "1", 1)
-	good := signed(ours, paying)
+	valid := signed(ours, paying)
 	for name, c := range map[string]struct {
 		change func(*message)
 		want   buyerapi.Answer
@@ -107,10 +116,10 @@ func TestAMessageThatIsNotBelievedNeverReachesTheStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
-			m := good
+			s := payable()
+			m := valid
 			c.change(&m)
-			got := s.serve(t).tell(t, m)
+			got := s.serve(t).post(t, m)
 			d := wantProblem(t, got, c.want)
 			if reason, ok := d["reason"].(string); (c.want != buyerapi.HeaderTooLarge && c.want != buyerapi.BodyTooLarge) && (!ok || reason == "") {
 				t.Errorf("got %s, want a reason", got.body)
@@ -125,8 +134,8 @@ func TestAMessageThatIsNotBelievedNeverReachesTheStore(t *testing.T) {
 	}
 }
 
-// heard gives the handler a message without a server between them.
-func (s *site) heard(m message) (status int, code string) {
+// deliver gives the handler a message without a server between them.
+func (s *site) deliver(m message) (status int, code string) {
 	var ctx fasthttp.RequestCtx
 	ctx.Request.Header.SetMethod(http.MethodPost)
 	ctx.Request.SetRequestURI(buyerapi.WebhookPath)
@@ -144,40 +153,40 @@ func (s *site) heard(m message) (status int, code string) {
 // Whatever is cut off or changed, wherever, nobody is paid.
 func TestNoPartOfAMessageCanBeCutOrChanged(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid)).open(t)
-	good := signed(ours, paying)
+	s := payable().open(t)
+	valid := signed(ours, paying)
 	refused := func(what string, m message, codes ...string) {
 		t.Helper()
-		status, code := s.heard(m)
+		status, code := s.deliver(m)
 		if status < 400 || status >= 500 || !strings.Contains(strings.Join(codes, " "), code) || code == "" {
 			t.Errorf("%s: got %d %q, want a refusal of %q", what, status, code, codes)
 		}
 	}
-	for i := range good.signature {
-		m := good
-		m.signature = good.signature[:i]
+	for i := range valid.signature {
+		m := valid
+		m.signature = valid.signature[:i]
 		refused(fmt.Sprintf("a signature cut at %d", i), m, "webhook-malformed")
-		m.signature = good.signature[:i] + string(good.signature[i]^1) + good.signature[i+1:]
+		m.signature = valid.signature[:i] + string(valid.signature[i]^1) + valid.signature[i+1:]
 		refused(fmt.Sprintf("a signature changed at %d", i), m, "webhook-malformed", "webhook-signature")
 	}
-	for i := range good.body {
-		m := good
-		m.body = good.body[:i]
+	for i := range valid.body {
+		m := valid
+		m.body = valid.body[:i]
 		refused(fmt.Sprintf("a body cut at %d", i), m, "webhook-signature")
-		m.body = good.body[:i] + string(good.body[i]^1) + good.body[i+1:]
+		m.body = valid.body[:i] + string(valid.body[i]^1) + valid.body[i+1:]
 		refused(fmt.Sprintf("a body changed at %d", i), m, "webhook-signature")
 	}
 	m := signed(ours, strings.Repeat(" ", payment.MaxBody+1))
 	refused("a body longer than a message may be", m, "body-too-large")
 	s.wantUnasked(t)
-	if status, code := s.heard(good); status != http.StatusOK {
+	if status, code := s.deliver(valid); status != http.StatusOK {
 		t.Errorf("got %d %q of the message as it was, want 200", status, code)
 	}
 }
 
-func TestASignedMessageThatTellsOfNoPaymentIsRefused(t *testing.T) {
+func TestASignedMessageWithoutAPaymentIsRefused(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := payable()
 	a := s.serve(t)
 	with := func(old, changed string) string { return strings.Replace(paying, old, changed, 1) }
 	for name, body := range map[string]string{
@@ -203,7 +212,7 @@ func TestASignedMessageThatTellsOfNoPaymentIsRefused(t *testing.T) {
 		"something behind it":   paying + "{}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := a.tell(t, signed(ours, body))
+			got := a.post(t, signed(ours, body))
 			if reason, ok := wantProblem(t, got, buyerapi.InvalidPayment)["reason"].(string); !ok || reason == "" {
 				t.Errorf("got %s, want a reason", got.body)
 			}
@@ -214,7 +223,7 @@ func TestASignedMessageThatTellsOfNoPaymentIsRefused(t *testing.T) {
 
 func TestBothSecretsOfARotationPay(t *testing.T) {
 	t.Parallel()
-	s := hears(receives(sale.PaymentApplied, "", false, sale.StatePaid))
+	s := payable()
 	a := s.serve(t)
 	both := signed(foreign, paying)
 	both.signature += " v1a,unknown " + signed(former, paying).signature
@@ -224,7 +233,7 @@ func TestBothSecretsOfARotationPay(t *testing.T) {
 		"one of a fast clock":    signedAt(ours, noon.Add(payment.Tolerance), paying),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := a.tell(t, m); got.StatusCode != http.StatusOK {
+			if got := a.post(t, m); got.StatusCode != http.StatusOK {
 				t.Errorf("got %s %s, want 200", got.Status, got.body)
 			}
 		})
@@ -232,7 +241,7 @@ func TestBothSecretsOfARotationPay(t *testing.T) {
 	t.Run("and a dropped one does not", func(t *testing.T) {
 		t.Parallel()
 		s := &site{secrets: payment.Secrets{ours}}
-		wantProblem(t, s.serve(t).tell(t, signed(former, paying)), buyerapi.WebhookSignature)
+		wantProblem(t, s.serve(t).post(t, signed(former, paying)), buyerapi.WebhookSignature)
 		s.wantUnasked(t)
 	})
 }

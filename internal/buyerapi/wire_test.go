@@ -48,8 +48,8 @@ func (s *site) serve(t testing.TB) address {
 // connection is a buyer's, kept open for one request after the other.
 type connection struct {
 	net.Conn
-	heard *bytes.Buffer // every byte received
-	in    *bufio.Reader
+	received *bytes.Buffer // every byte received
+	in       *bufio.Reader
 }
 
 func (a address) dial(t testing.TB) *connection {
@@ -62,8 +62,8 @@ func (a address) dial(t testing.TB) *connection {
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	heard := &bytes.Buffer{}
-	return &connection{c, heard, bufio.NewReader(io.TeeReader(c, heard))}
+	received := &bytes.Buffer{}
+	return &connection{c, received, bufio.NewReader(io.TeeReader(c, received))}
 }
 
 // answer is what came back.
@@ -76,7 +76,7 @@ type answer struct {
 // send writes the bytes and reads one answer to a request with this method.
 func (c *connection) send(t testing.TB, method, raw string) answer {
 	t.Helper()
-	c.heard.Reset()
+	c.received.Reset()
 	// Who is refused early may find the connection closed before all is written.
 	_, werr := io.WriteString(c, raw)
 	r, err := http.ReadResponse(c.in, &http.Request{Method: method})
@@ -87,7 +87,7 @@ func (c *connection) send(t testing.TB, method, raw string) answer {
 	if err != nil {
 		t.Fatalf("the body of %s %v ends early: %v", method, r.Status, err)
 	}
-	return answer{r, c.heard.String(), body}
+	return answer{r, c.received.String(), body}
 }
 
 // repeat sends the request n times and reads as many equal answers.

@@ -12,14 +12,14 @@ import (
 	"onsale/internal/sale"
 )
 
-// TestLocalStockAfterEveryOutcome is the design's table: what a claim's local
+// TestLocalStockAfterEveryOutcome is docs/architecture.md's table: what a claim's local
 // stock becomes, row by row.
 func TestLocalStockAfterEveryOutcome(t *testing.T) {
 	const had, quantity = 10, 3
 	unknown := fmt.Errorf("deduct: %w: connection lost", sale.ErrUnknown)
 	for _, test := range []struct {
 		name   string
-		answer func(d *checkout.Desk, c sale.Claim) (sale.Decision, error)
+		answer func(d *checkout.Seller, c sale.Claim) (sale.Decision, error)
 		left   int64
 	}{
 		{"held consumes", is(sale.Held, own), had - quantity},
@@ -42,7 +42,7 @@ func TestLocalStockAfterEveryOutcome(t *testing.T) {
 				r := &remote{}
 				s := start(t, &store{}, r, checkout.Hooks{})
 				defer s.ends(t)
-				d := s.desk(t)
+				d := s.seller(t)
 				wantLevel(t, d, had)
 				var want sale.Decision
 				var wantErr error
@@ -68,8 +68,8 @@ func another(c sale.Claim) sale.Order {
 	return order(c)
 }
 
-func is(o sale.Outcome, of func(sale.Claim) sale.Order) func(*checkout.Desk, sale.Claim) (sale.Decision, error) {
-	return func(_ *checkout.Desk, c sale.Claim) (sale.Decision, error) {
+func is(o sale.Outcome, of func(sale.Claim) sale.Order) func(*checkout.Seller, sale.Claim) (sale.Decision, error) {
+	return func(_ *checkout.Seller, c sale.Claim) (sale.Decision, error) {
 		d := sale.Decision{Outcome: o}
 		if of != nil {
 			d.Order = of(c)
@@ -78,12 +78,12 @@ func is(o sale.Outcome, of func(sale.Claim) sale.Order) func(*checkout.Desk, sal
 	}
 }
 
-func fails(err error) func(*checkout.Desk, sale.Claim) (sale.Decision, error) {
-	return func(*checkout.Desk, sale.Claim) (sale.Decision, error) { return sale.Decision{}, err }
+func fails(err error) func(*checkout.Seller, sale.Claim) (sale.Decision, error) {
+	return func(*checkout.Seller, sale.Claim) (sale.Decision, error) { return sale.Decision{}, err }
 }
 
 // soldOut is what the group commit does: the reading first, then the answers.
-func soldOut(d *checkout.Desk, _ sale.Claim) (sale.Decision, error) {
+func soldOut(d *checkout.Seller, _ sale.Claim) (sale.Decision, error) {
 	d.Observe(reading(1, 0))
 	return sale.Decision{Outcome: sale.SoldOut}, nil
 }
@@ -95,7 +95,7 @@ func TestClaimIsMadeOnceWithADeadlineInRedisTime(t *testing.T) {
 		defer s.ends(t)
 		time.Sleep(100 * time.Millisecond)
 		for range 2 {
-			if _, err := s.desk(t).Buy(t.Context(), "ann", 2); err != nil {
+			if _, err := s.seller(t).Buy(t.Context(), "ann", 2); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -114,34 +114,34 @@ func TestSoldOutIsSaidWithoutAskingRedis(t *testing.T) {
 		st, r := &store{}, &remote{}
 		s := start(t, st, r, checkout.Hooks{})
 		defer s.ends(t)
-		d := s.desk(t)
+		d := s.seller(t)
 		d.Observe(reading(1, 0))
-		if got := d.Precheck(); got != sale.SoldOut {
-			t.Errorf("precheck: got %v, want sold-out", got)
+		if got, err := d.Precheck(); err != nil || got != sale.PhaseSoldOut {
+			t.Errorf("precheck: got %v, %v, want sold-out", got, err)
 		}
 		got, err := d.Buy(t.Context(), "ann", 1)
 		if err != nil || got.Outcome != sale.SoldOut {
 			t.Errorf("got %v, %v, want sold-out", got.Outcome, err)
 		}
-		if len(r.claims) != 0 || st.count("draw s") != 0 || st.count("expire s") != 0 {
+		if len(r.claims) != 0 || st.count("refill s") != 0 || st.count("expire s") != 0 {
 			t.Errorf("got %d claims and the calls %v, want no call of Redis", len(r.claims), st.calls)
 		}
 	})
 }
 
-// TestWindowFollowsRedisTime: the bubble's wall clock says the year 2000, far
+// TestWindowFollowsRedisTime: the bubble's wall clock is in the year 2000, far
 // outside every window here; only Redis time may count.
 func TestWindowFollowsRedisTime(t *testing.T) {
 	for _, test := range []struct {
 		name          string
 		opens, closes sale.Instant
 		closed        bool
-		now, later    sale.Outcome
+		now, later    sale.Phase
 	}{
-		{"opens by Redis time alone", noon + 300, 0, false, sale.NotOpen, sale.Undecided},
-		{"closes by Redis time alone", 0, noon + 300, false, sale.Undecided, sale.Closed},
-		{"closed by the operator inside the window", 0, 0, true, sale.Closed, sale.Closed},
-		{"is open for ever", 0, 0, false, sale.Undecided, sale.Undecided},
+		{"opens by Redis time alone", noon + 300, 0, false, sale.PhaseScheduled, sale.PhaseOnSale},
+		{"closes by Redis time alone", 0, noon + 300, false, sale.PhaseOnSale, sale.PhaseClosed},
+		{"closed by the operator inside the window", 0, 0, true, sale.PhaseClosed, sale.PhaseClosed},
+		{"is open for ever", 0, 0, false, sale.PhaseOnSale, sale.PhaseOnSale},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -153,16 +153,9 @@ func TestWindowFollowsRedisTime(t *testing.T) {
 				r := &remote{}
 				s := start(t, st, r, checkout.Hooks{})
 				defer s.ends(t)
-				for _, want := range []sale.Outcome{test.now, test.later} {
-					if got := s.desk(t).Precheck(); got != want {
-						t.Errorf("precheck: got %v, want %v", got, want)
-					}
-					bought, err := s.desk(t).Buy(t.Context(), "ann", 1)
-					if want == sale.Undecided {
-						want = sale.Held
-					}
-					if err != nil || bought.Outcome != want {
-						t.Errorf("buy: got %v, %v, want %v", bought.Outcome, err, want)
+				for _, want := range []sale.Phase{test.now, test.later} {
+					if got, err := s.seller(t).Precheck(); err != nil || got != want {
+						t.Errorf("precheck: got %v, %v, want %v", got, err, want)
 					}
 					time.Sleep(300 * time.Millisecond)
 				}
@@ -171,34 +164,25 @@ func TestWindowFollowsRedisTime(t *testing.T) {
 	}
 }
 
-// TestDrawThatFailsSoldNothing: a draw reserves nothing, so a buyer whose draw
+// TestRefillThatFailsSoldNothing: a refill reserves nothing, so a buyer whose refill
 // timed out has no order to look for, whatever became of the call.
-func TestDrawThatFailsSoldNothing(t *testing.T) {
-	lost := fmt.Errorf("draw: %w: i/o timeout", sale.ErrUnknown)
-	for name, st := range map[string]*store{
-		"draw": {draw: func(context.Context, sale.ID, sale.Generation, int, int, int) (sale.Grant, error) {
+func TestRefillThatFailsSoldNothing(t *testing.T) {
+	lost := fmt.Errorf("refill: %w: i/o timeout", sale.ErrUnknown)
+	synctest.Test(t, func(t *testing.T) {
+		st := &store{read: dry, refill: func(context.Context, sale.ID, sale.Generation, int, int, int, int) (sale.Grant, error) {
 			return sale.Grant{}, lost
-		}},
-		"expire": {expire: func(context.Context, sale.ID, sale.Generation, int) (int, bool, sale.Reading, error) {
-			return 0, false, sale.Reading{}, lost
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				st.read = dry
-				r := &remote{}
-				s := start(t, st, r, checkout.Hooks{})
-				defer s.ends(t)
-				_, err := s.desk(t).Buy(t.Context(), "ann", 1)
-				if !errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown) {
-					t.Errorf("got %v, want ErrUnavailable and not ErrUnknown", err)
-				}
-				if len(r.claims) != 0 {
-					t.Errorf("got %d claims, want none", len(r.claims))
-				}
-			})
-		})
-	}
+		}}
+		r := &remote{}
+		s := start(t, st, r, checkout.Hooks{})
+		defer s.ends(t)
+		_, err := s.seller(t).Buy(t.Context(), "ann", 1)
+		if !errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown) {
+			t.Errorf("got %v, want ErrUnavailable and not ErrUnknown", err)
+		}
+		if len(r.claims) != 0 {
+			t.Errorf("got %d claims, want none", len(r.claims))
+		}
+	})
 }
 
 // dry reads a sale whose plan leaves this node nothing.
@@ -206,57 +190,50 @@ func dry(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Read
 	return definition(id), planned(0, 0), nil
 }
 
-func TestDryNodeEndsOverdueHoldsAndThenDraws(t *testing.T) {
+func TestDryNodeRefillsInOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var quantity, own, all, limit int
 		var known sale.Generation
 		st := &store{
 			read: dry,
-			expire: func(_ context.Context, _ sale.ID, _ sale.Generation, n int) (int, bool, sale.Reading, error) {
-				limit = n
-				return 1, false, reading(2, 5), nil
-			},
-			draw: func(_ context.Context, _ sale.ID, k sale.Generation, q, o, a int) (sale.Grant, error) {
-				known, quantity, own, all = k, q, o, a
-				return sale.Grant{Reading: reading(2, 5), Tickets: 5}, nil
+			refill: func(_ context.Context, _ sale.ID, k sale.Generation, n, q, o, a int) (sale.Grant, error) {
+				known, limit, quantity, own, all = k, n, q, o, a
+				return sale.Grant{Reading: reading(2, 5), Result: sale.Granted, Tickets: 5}, nil
 			},
 		}
 		s := start(t, st, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
 		st.calls = nil
-		got, err := s.desk(t).Buy(t.Context(), "ann", 3)
+		got, err := s.seller(t).Buy(t.Context(), "ann", 3)
 		if err != nil || got.Outcome != sale.Held {
 			t.Fatalf("got %v, %v, want held", got.Outcome, err)
 		}
-		if want := fmt.Sprint([]string{"expire s", "draw s"}); fmt.Sprint(st.calls) != want {
+		if want := fmt.Sprint([]string{"refill s"}); fmt.Sprint(st.calls) != want {
 			t.Errorf("got the calls %v, want %v", st.calls, want)
 		}
 		if known != 1 || quantity != 3 || own != 2 || all != 7 || limit != checkout.DefaultConfig().Expire {
 			t.Errorf("got known %d, quantity %d, weights %d of %d, limit %d", known, quantity, own, all, limit)
 		}
-		if got := s.desk(t).Remaining(); got != 5 {
-			t.Errorf("got remaining %d, want the draw's 5", got)
+		if got := s.seller(t).Remaining(); got != 5 {
+			t.Errorf("got remaining %d, want the refill's 5", got)
 		}
-		wantLevel(t, s.desk(t), 2)
+		wantLevel(t, s.seller(t), 2)
 	})
 }
 
-func TestDryNodeOfASoldOutSaleDoesNotDraw(t *testing.T) {
+func TestDryNodeOfASoldOutSaleIsSoldOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := &store{read: dry, expire: func(context.Context, sale.ID, sale.Generation, int) (int, bool, sale.Reading, error) {
-			return 0, false, reading(1, 0), nil
+		st := &store{read: dry, refill: func(context.Context, sale.ID, sale.Generation, int, int, int, int) (sale.Grant, error) {
+			return sale.Grant{Reading: reading(1, 0), Result: sale.GrantSoldOut}, nil
 		}}
 		s := start(t, st, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
-		got, err := s.desk(t).Buy(t.Context(), "ann", 1)
+		got, err := s.seller(t).Buy(t.Context(), "ann", 1)
 		if err != nil || got.Outcome != sale.SoldOut {
 			t.Errorf("got %v, %v, want sold-out", got.Outcome, err)
 		}
-		if n := st.count("draw s"); n != 0 {
-			t.Errorf("got %d draws, want none", n)
-		}
-		if !s.desk(t).Local().SoldOut() || s.desk(t).Remaining() != 0 {
-			t.Error("got no lease, want what expire read to start one")
+		if !s.seller(t).Local().SoldOut() || s.seller(t).Remaining() != 0 {
+			t.Error("got no lease, want what the refill read to start one")
 		}
 	})
 }

@@ -29,32 +29,14 @@ func many(n int) func(context.Context) ([]sale.ID, error) {
 	return func(context.Context) ([]sale.ID, error) { return slices.Clone(ids), nil }
 }
 
-// total is how many calls of a kind were made.
-func (s *store) total(name string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.calls {
-		if strings.HasPrefix(c, name+" ") {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *store) forgetCalls() {
-	s.mu.Lock()
-	s.calls = nil
-	s.mu.Unlock()
-}
-
 // Each node read every sale twice a second: what an idle site cost grew with its sales.
 func TestIdleSalesAreNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := &store{sales: many(5000)}
 		s := start(t, st, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
-		if !s.Ready() || len(s.Desks()) != 5000 || st.total("read") != 5000 {
-			t.Fatalf("got ready %v with %d sales after %d reads, want each of 5,000 read once", s.Ready(), len(s.Desks()), st.total("read"))
+		if !s.Ready() || len(s.Sellers()) != 5000 || st.total("read") != 5000 {
+			t.Fatalf("got ready %v with %d sales after %d reads, want each of 5,000 read once", s.Ready(), len(s.Sellers()), st.total("read"))
 		}
 		time.Sleep(100*time.Second + time.Millisecond) // each had its turn, so that how it looks is known
 		st.forgetCalls()
@@ -82,15 +64,15 @@ func TestNodeIsReadyOnlyWhenEverySaleWasRead(t *testing.T) {
 		}
 		back.Store(true)
 		time.Sleep(500 * time.Millisecond)
-		if _, known := s.Desk("s"); !s.Ready() || !known {
+		if _, known := s.Seller("s"); !s.Ready() || !known {
 			t.Errorf("got ready %v, known %v, want both at the next poll", s.Ready(), known)
 		}
 	})
 }
 
-// cold starts a shop in which "s" is cold and was read a while ago, as first. What it reads from
+// cold starts a catalog in which "s" is cold and was read a while ago, as first. What it reads from
 // then on is next.
-func cold(t *testing.T, first sale.Reading, next func() (sale.Sale, sale.Reading, error)) *shop {
+func cold(t *testing.T, first sale.Reading, next func() (sale.Sale, sale.Reading, error)) *running {
 	t.Helper()
 	var later atomic.Bool
 	st := &store{sales: many(100), read: func(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Reading, error) {
@@ -122,26 +104,23 @@ func TestColdSaleIsReadBeforeAnythingIsSaidOfIt(t *testing.T) {
 		name   string
 		before sale.Reading
 		after  func() (sale.Sale, sale.Reading, error)
-		want   sale.Outcome
+		want   sale.Phase
 		left   int64
 	}{
-		{"tickets returned", reading(1, 0), func() (sale.Sale, sale.Reading, error) { return definition("s"), reading(2, 3), nil }, sale.Undecided, 3},
-		{"it sold out", reading(1, 100), func() (sale.Sale, sale.Reading, error) { return definition("s"), reading(1, 0), nil }, sale.SoldOut, 0},
-		{"it closed", reading(1, 100), closed, sale.Closed, 100},
+		{"tickets returned", reading(1, 0), func() (sale.Sale, sale.Reading, error) { return definition("s"), reading(2, 3), nil }, sale.PhaseOnSale, 3},
+		{"it sold out", reading(1, 100), func() (sale.Sale, sale.Reading, error) { return definition("s"), reading(1, 0), nil }, sale.PhaseSoldOut, 0},
+		{"it closed", reading(1, 100), closed, sale.PhaseClosed, 100},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := cold(t, test.before, test.after)
 				defer s.ends(t)
-				d := s.desk(t)
+				d := s.seller(t)
 				var group sync.WaitGroup
 				for range 50 {
 					group.Go(func() {
-						if err := d.Fresh(); err != nil {
-							t.Error(err)
-						}
-						if got := d.Precheck(); got != test.want || d.Remaining() != test.left {
-							t.Errorf("got %v with %d left, want %v with %d", got, d.Remaining(), test.want, test.left)
+						if got, r, err := d.Show(); err != nil || got != test.want || r.Remaining != test.left {
+							t.Errorf("got %v with %d left, %v, want %v with %d", got, r.Remaining, err, test.want, test.left)
 						}
 					})
 				}
@@ -150,8 +129,8 @@ func TestColdSaleIsReadBeforeAnythingIsSaidOfIt(t *testing.T) {
 					t.Errorf("got %d reads for 50 requests, want one", got)
 				}
 				s.store.forgetCalls()
-				if err := d.Fresh(); err != nil || s.store.count("read s") != 0 {
-					t.Errorf("got %v and %d reads a moment later, want what was just read", err, s.store.count("read s"))
+				if got, err := d.Precheck(); err != nil || got != test.want || s.store.count("read s") != 0 {
+					t.Errorf("got %v, %v and %d reads a moment later, want what was just read", got, err, s.store.count("read s"))
 				}
 				time.Sleep(10 * time.Second)
 				if got := s.store.count("read s"); got > 3 {
@@ -164,99 +143,12 @@ func TestColdSaleIsReadBeforeAnythingIsSaidOfIt(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := cold(t, reading(1, 0), func() (sale.Sale, sale.Reading, error) { return sale.Sale{}, sale.Reading{}, errAway })
 			defer s.ends(t)
-			if err := s.desk(t).Wanted(); !errors.Is(err, sale.ErrUnavailable) {
-				t.Errorf("got %v, want unavailable", err)
+			_, err := s.seller(t).Precheck()
+			_, _, err2 := s.seller(t).Show()
+			if !errors.Is(err, sale.ErrUnavailable) || !errors.Is(err2, sale.ErrUnavailable) {
+				t.Errorf("got %v and %v, want unavailable", err, err2)
 			}
 		})
-	})
-}
-
-func TestPurchaseHeatsASale(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := cold(t, planned(10, 0), func() (sale.Sale, sale.Reading, error) { return definition("s"), planned(10, 0), nil })
-		defer s.ends(t)
-		if got, err := s.desk(t).Buy(t.Context(), "ann", 1); err != nil || got.Outcome != sale.Held {
-			t.Fatalf("got %v, %v, want held", got.Outcome, err)
-		}
-		time.Sleep(10 * time.Second)
-		if got := s.store.count("read s"); got < 18 || got > 22 {
-			t.Errorf("got %d reads in the ten seconds after a purchase, want two a second", got)
-		}
-		s.store.mu.Lock()
-		published := s.store.heated
-		s.store.mu.Unlock()
-		if len(published) < 3 || len(published) > 5 || published[0] != "s" {
-			t.Errorf("got %v published, want s every three seconds", published)
-		}
-		time.Sleep(time.Second)
-		s.store.forgetCalls()
-		time.Sleep(30 * time.Second)
-		if got := s.store.count("read s"); got > 3 {
-			t.Errorf("got %d reads in half a minute without a purchase, want it cold again", got)
-		}
-	})
-}
-
-// A crowd that is told sold out never shows its tokens.
-func TestCrowdKeepsAHotSaleHot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := cold(t, planned(10, 0), func() (sale.Sale, sale.Reading, error) { return definition("s"), planned(10, 0), nil })
-		defer s.ends(t)
-		d := s.desk(t)
-		ask := func() {
-			for range 100 {
-				if err := d.Wanted(); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(200 * time.Millisecond)
-			}
-		}
-		ask()
-		if got := s.store.count("read s"); got > 21 {
-			t.Errorf("cold: got %d reads in 20 s, want one a second at most", got)
-		}
-		if _, err := d.Buy(t.Context(), "ann", 1); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		ask()
-		s.store.forgetCalls()
-		ask()
-		if got := s.store.count("read s"); got < 38 {
-			t.Errorf("hot: got %d reads in 20 s, want two a second", got)
-		}
-	})
-}
-
-func TestNewsIsReadAtTheNextPoll(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var opened, lost atomic.Bool
-		list := many(1000)
-		st := &store{sales: list}
-		st.news = func(after int64) ([]sale.ID, int64, bool, error) {
-			switch {
-			case lost.Load() && after > 0:
-				return nil, 0, true, nil
-			case opened.Load() && after < 2:
-				return []sale.ID{"new", "s"}, 2, false, nil
-			}
-			return nil, max(after, 1), false, nil
-		}
-		s := start(t, st, &remote{}, checkout.Hooks{})
-		defer s.ends(t)
-		time.Sleep(5*time.Second + time.Millisecond)
-		st.forgetCalls()
-		opened.Store(true)
-		time.Sleep(500 * time.Millisecond)
-		if _, known := s.Desk("new"); !known || st.count("read s") != 1 {
-			t.Errorf("got the new sale known %v and %d reads of the changed one, want both read", known, st.count("read s"))
-		}
-		st.forgetCalls()
-		lost.Store(true)
-		time.Sleep(500 * time.Millisecond)
-		if got := st.total("read"); got < 1001 || got > 1005 {
-			t.Errorf("Redis has lost the news: got %d reads, want every sale read", got)
-		}
 	})
 }
 
@@ -320,13 +212,44 @@ func TestArchivedColdSaleIsNotTakenForALostOne(t *testing.T) {
 		time.Sleep(20*time.Second + time.Millisecond)
 		archived.Store(true)
 		time.Sleep(11 * time.Second)
-		if _, known := s.Desk("s"); known || logs.Len() > 0 {
+		if _, known := s.Seller("s"); known || logs.Len() > 0 {
 			t.Errorf("archived: got it known %v, and %v logged, want it forgotten", known, logs.All())
 		}
 		lost.Store(true)
 		time.Sleep(11 * time.Second)
-		if _, known := s.Desk("idle-7"); !known || logs.Len() != 1 {
+		if _, known := s.Seller("idle-7"); !known || logs.Len() != 1 {
 			t.Errorf("lost: got it known %v, and %v logged, want it kept, and one error", known, logs.All())
+		}
+	})
+}
+
+func TestAColdSaleKeepsItsTurnWhenAPollFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		list := many(1000)
+		st := &store{sales: list}
+		st.news = func(after int64) ([]sale.ID, int64, bool, error) {
+			if away.Load() {
+				return nil, 0, false, sale.ErrUnavailable
+			}
+			return nil, max(after, 1), false, nil
+		}
+		s := start(t, st, &remote{}, checkout.Hooks{})
+		defer s.ends(t)
+		for _, is := range []bool{false, true, false} { // within a round, which lasts ten seconds
+			away.Store(is)
+			time.Sleep(14 * time.Second)
+		}
+		st.mu.Lock()
+		rounds := strings.Split(strings.Join(st.calls, "\n"), "sales ")
+		st.mu.Unlock()
+		if len(rounds) < 4 {
+			t.Fatalf("got %d rounds, want two whole ones", len(rounds))
+		}
+		for i, round := range rounds[1 : len(rounds)-1] { // the first and the last are not whole
+			if got := strings.Count(round, "glance "); got != 1000 {
+				t.Errorf("round %d: got %d sales looked at, want all %d", i, got, 1000)
+			}
 		}
 	})
 }

@@ -2,8 +2,8 @@
 // time it is in Redis, and a claim's whole life from a local hit to Redis's
 // decision.
 //
-// A [Shop] knows every sale exactly, from polling, so that an unknown sale
-// never reaches Redis. A [Desk] sells one of them. The order of checks is the
-// design's: window and sold-out lease without a token ([Desk.Precheck]), then
-// local stock, and only after a local hit Redis ([Desk.Buy]).
+// A [Catalog] knows from polling which sales there are, so that an unknown one
+// never reaches Redis; a cold sale is read before anything is said of it. A [Seller] sells one of them. The order of checks:
+// window and sold-out lease without a token ([Seller.Precheck]), then
+// local stock, and only after a local hit Redis ([Seller.Buy]).
 package checkout

@@ -12,27 +12,27 @@ import (
 	"onsale/internal/sale"
 )
 
-// remembering runs a shop of two sales, "s" and "t", and returns the desk of each.
-func remembering(t *testing.T, test func(s *shop, desks map[sale.ID]*checkout.Desk)) {
+// remembering runs a catalog of two sales, "s" and "t", and returns the seller of each.
+func remembering(t *testing.T, test func(s *running, sellers map[sale.ID]*checkout.Seller)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ids := []sale.ID{"s", "t"}
 		s := start(t, &store{sales: func(context.Context) ([]sale.ID, error) { return ids, nil }}, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
-		desks := map[sale.ID]*checkout.Desk{}
+		sellers := map[sale.ID]*checkout.Seller{}
 		for _, id := range ids {
-			d, known := s.Desk(id)
+			d, known := s.Seller(id)
 			if !known {
-				t.Fatalf("got no desk of %s", id)
+				t.Fatalf("got no seller of %s", id)
 			}
-			desks[id] = d
+			sellers[id] = d
 		}
-		test(s, desks)
+		test(s, sellers)
 	})
 }
 
-// acknowledge has the desk remember the holds from, …, to-1.
-func acknowledge(d *checkout.Desk, from, to int) {
+// acknowledge has the seller remember the holds from, …, to-1.
+func acknowledge(d *checkout.Seller, from, to int) {
 	for i := from; i < to; i++ {
 		o := sale.Order{ID: sale.OrderID(fmt.Sprint(i)), Buyer: "ann", Quantity: 1, State: sale.StateHeld}
 		d.Acknowledged(sale.Decision{Outcome: sale.Held, Order: o}, sale.Mark{Epoch: 1, Seq: int64(i)})
@@ -40,7 +40,7 @@ func acknowledge(d *checkout.Desk, from, to int) {
 }
 
 // wantRemembered checks that exactly the holds from, …, to-1 are remembered, in this order.
-func wantRemembered(t *testing.T, s *shop, id sale.ID, from, to int) {
+func wantRemembered(t *testing.T, s *running, id sale.ID, from, to int) {
 	t.Helper()
 	got := s.Remembered(id)
 	if len(got) != to-from {
@@ -54,11 +54,11 @@ func wantRemembered(t *testing.T, s *shop, id sale.ID, from, to int) {
 }
 
 func TestANodeRemembersTheHoldsOfEachSale(t *testing.T) {
-	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+	remembering(t, func(s *running, sellers map[sale.ID]*checkout.Seller) {
 		wantRemembered(t, s, "s", 0, 0)
 		for i := range 1000 { // the two sales take turns in one ring, which grows meanwhile
-			acknowledge(desks["s"], i, i+1)
-			acknowledge(desks["t"], 5000+i, 5000+i+1)
+			acknowledge(sellers["s"], i, i+1)
+			acknowledge(sellers["t"], 5000+i, 5000+i+1)
 		}
 		wantRemembered(t, s, "s", 0, 1000)
 		wantRemembered(t, s, "t", 5000, 6000)
@@ -73,15 +73,15 @@ func TestANodeRemembersTheHoldsOfEachSale(t *testing.T) {
 }
 
 func TestAHoldIsRememberedForAMinute(t *testing.T) {
-	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
-		acknowledge(desks["s"], 0, 100)
+	remembering(t, func(s *running, sellers map[sale.ID]*checkout.Seller) {
+		acknowledge(sellers["s"], 0, 100)
 		time.Sleep(30 * time.Second)
-		acknowledge(desks["s"], 100, 150)
+		acknowledge(sellers["s"], 100, 150)
 		time.Sleep(30 * time.Second)
 		wantRemembered(t, s, "s", 0, 150)
 		time.Sleep(time.Second)             // the next reading
 		wantRemembered(t, s, "s", 100, 150) // also where nothing comes after them
-		acknowledge(desks["s"], 150, 160)
+		acknowledge(sellers["s"], 150, 160)
 		wantRemembered(t, s, "s", 100, 160)
 	})
 }
@@ -100,7 +100,7 @@ func TestNothingIsForgottenOfASaleThatCanNotBeRead(t *testing.T) {
 		}
 		s := start(t, redis, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
-		d, _ := s.Desk("s")
+		d, _ := s.Seller("s")
 		acknowledge(d, 0, 100)
 		time.Sleep(50 * time.Second)
 		lost.Store(true)
@@ -115,15 +115,15 @@ func TestNothingIsForgottenOfASaleThatCanNotBeRead(t *testing.T) {
 
 // The ring's end is reached again and again, at every length that it has had.
 func TestTheMemoryWrapsAround(t *testing.T) {
-	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+	remembering(t, func(s *running, sellers map[sale.ID]*checkout.Seller) {
 		next := 0
 		for _, burst := range []int{1, 40, 63, 64, 65, 90, 127, 129, 300} {
 			for range 5 {
 				from := next
-				acknowledge(desks["s"], next, next+burst)
+				acknowledge(sellers["s"], next, next+burst)
 				next += burst
 				time.Sleep(40 * time.Second)
-				acknowledge(desks["s"], next, next+burst)
+				acknowledge(sellers["s"], next, next+burst)
 				next += burst
 				wantRemembered(t, s, "s", from, next)
 				time.Sleep(time.Minute + time.Second)
@@ -135,20 +135,20 @@ func TestTheMemoryWrapsAround(t *testing.T) {
 
 func TestTheMemoryIsBounded(t *testing.T) {
 	const most = 1 << 17
-	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
-		acknowledge(desks["s"], 0, most)
+	remembering(t, func(s *running, sellers map[sale.ID]*checkout.Seller) {
+		acknowledge(sellers["s"], 0, most)
 		wantRemembered(t, s, "s", 0, most)
-		acknowledge(desks["s"], most, most+1000)
+		acknowledge(sellers["s"], most, most+1000)
 		wantRemembered(t, s, "s", 1000, most+1000) // the oldest go
 	})
 }
 
 func TestAHoldIsRememberedWithoutGarbage(t *testing.T) {
-	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
-		acknowledge(desks["s"], 0, 1000)
+	remembering(t, func(s *running, sellers map[sale.ID]*checkout.Seller) {
+		acknowledge(sellers["s"], 0, 1000)
 		time.Sleep(2 * time.Minute)
 		o := sale.Order{ID: "o", Buyer: "ann", Quantity: 1, State: sale.StateHeld}
-		d, hold, m := desks["s"], sale.Decision{Outcome: sale.Replayed, Order: o}, sale.Mark{Epoch: 1, Seq: 1}
+		d, hold, m := sellers["s"], sale.Decision{Outcome: sale.Replayed, Order: o}, sale.Mark{Epoch: 1, Seq: 1}
 		if got := testing.AllocsPerRun(900, func() { d.Acknowledged(hold, m) }); got != 0 {
 			t.Errorf("got %v allocations a hold, want none", got)
 		}
@@ -160,15 +160,15 @@ func TestAHoldIsRememberedWithoutGarbage(t *testing.T) {
 
 // Replies of several sales come at once.
 func TestHoldsAreRememberedWhileTheyAreRead(t *testing.T) {
-	remembering(t, func(s *shop, desks map[sale.ID]*checkout.Desk) {
+	remembering(t, func(s *running, sellers map[sale.ID]*checkout.Seller) {
 		done := make(chan struct{})
-		for _, d := range desks {
+		for _, d := range sellers {
 			go func() {
 				acknowledge(d, 0, 2000)
 				done <- struct{}{}
 			}()
 		}
-		for ended := 0; ended < len(desks); {
+		for ended := 0; ended < len(sellers); {
 			select {
 			case <-done:
 				ended++

@@ -14,7 +14,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// A reconciliation asks each node once what it remembers. Until a node hears of the
+// A reconciliation asks each node once what it remembers. Until a node learns of the
 // promotion, an old master may go on to answer it: what that grants after the question is
 // in no record. So each node looks itself whether its holds are there afterwards.
 
@@ -39,23 +39,23 @@ type renewal struct {
 
 // Reconciled notes that a sale is in a later epoch than it was. It is called before a reading of
 // that epoch is observed, while nothing is forgotten of the sale.
-func (s *Shop) Reconciled(id sale.ID, epoch int64) {
-	holds := s.earlier(id, epoch)
-	s.renewed.mu.Lock()
-	defer s.renewed.mu.Unlock()
-	if before := s.renewed.sales[id]; before != nil {
+func (c *Catalog) Reconciled(id sale.ID, epoch int64) {
+	holds := c.earlier(id, epoch)
+	c.renewed.mu.Lock()
+	defer c.renewed.mu.Unlock()
+	if before := c.renewed.sales[id]; before != nil {
 		maps.Copy(holds, before.holds)
 	}
-	if s.renewed.sales == nil {
-		s.renewed.sales = map[sale.ID]*renewal{}
+	if c.renewed.sales == nil {
+		c.renewed.sales = map[sale.ID]*renewal{}
 	}
-	s.renewed.sales[id] = &renewal{epoch, time.Now(), holds}
+	c.renewed.sales[id] = &renewal{epoch, time.Now(), holds}
 }
 
 // earlier are the holds that this node remembers from before an epoch.
-func (s *Shop) earlier(id sale.ID, epoch int64) map[sale.OrderID]bool {
+func (c *Catalog) earlier(id sale.ID, epoch int64) map[sale.OrderID]bool {
 	holds := map[sale.OrderID]bool{}
-	for _, r := range s.Remembered(id) {
+	for _, r := range c.Remembered(id) {
 		if r.Mark.Epoch < epoch {
 			holds[r.Order.ID] = true
 		}
@@ -64,50 +64,50 @@ func (s *Shop) earlier(id sale.ID, epoch int64) map[sale.OrderID]bool {
 }
 
 // verify has a sale reconciled again that lacks holds which this node acknowledged.
-func (s *Shop) verify(ctx context.Context) {
-	s.renewed.mu.Lock()
+func (c *Catalog) verify(ctx context.Context) {
+	c.renewed.mu.Lock()
 	due := map[sale.ID]*renewal{}
-	for id, r := range s.renewed.sales {
+	for id, r := range c.renewed.sales {
 		if time.Since(r.at) >= verifyAfter {
 			due[id] = r
 		}
 	}
-	s.renewed.mu.Unlock()
+	c.renewed.mu.Unlock()
 	for id, r := range due {
-		if err := s.verifySale(ctx, id, r); err != nil {
-			s.log.Debug("can't tell yet whether a reconciled sale has all holds", zap.String("sale", string(id)), zap.Error(err))
+		if err := c.verifySale(ctx, id, r); err != nil {
+			c.log.Debug("not known yet whether a reconciled sale has all holds", zap.String("sale", string(id)), zap.Error(err))
 			continue // the next poll tries again
 		}
-		s.renewed.mu.Lock()
-		if s.renewed.sales[id] == r { // or it was reconciled once more
-			delete(s.renewed.sales, id)
+		c.renewed.mu.Lock()
+		if c.renewed.sales[id] == r { // or it was reconciled once more
+			delete(c.renewed.sales, id)
 		}
-		s.renewed.mu.Unlock()
+		c.renewed.mu.Unlock()
 	}
 }
 
-func (s *Shop) verifySale(ctx context.Context, id sale.ID, r *renewal) error {
-	holds := s.earlier(id, r.epoch)
+func (c *Catalog) verifySale(ctx context.Context, id sale.ID, r *renewal) error {
+	holds := c.earlier(id, r.epoch)
 	maps.Copy(holds, r.holds)
-	maps.DeleteFunc(holds, func(o sale.OrderID, _ bool) bool { return s.renewed.shut[o] })
-	missing, err := s.store.Missing(ctx, id, slices.Sorted(maps.Keys(holds)))
+	maps.DeleteFunc(holds, func(o sale.OrderID, _ bool) bool { return c.renewed.shut[o] })
+	missing, err := c.store.Missing(ctx, id, slices.Sorted(maps.Keys(holds)))
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	s.log.Error("holds that this node acknowledged are missing since the sale was reconciled; it is shut and reconciled again",
+	c.log.Error("holds that this node acknowledged are missing since the sale was reconciled; it is shut and reconciled again",
 		zap.String("sale", string(id)), zap.Int("holds", len(missing)))
-	err = s.store.Shut(ctx, id, fmt.Sprintf("%d holds that a node acknowledged are missing since it was reconciled", len(missing)))
+	err = c.store.Shut(ctx, id, fmt.Sprintf("%d holds that a node acknowledged are missing since it was reconciled", len(missing)))
 	if errors.Is(err, sale.ErrNoSale) {
 		return nil // it is lost anew, and will be in a later epoch
 	}
 	if err != nil {
 		return err
 	}
-	if s.renewed.shut == nil || len(s.renewed.shut) > maxRemembered {
-		s.renewed.shut = map[sale.OrderID]bool{}
+	if c.renewed.shut == nil || len(c.renewed.shut) > maxRemembered {
+		c.renewed.shut = map[sale.OrderID]bool{}
 	}
 	for _, o := range missing {
-		s.renewed.shut[o] = true
+		c.renewed.shut[o] = true
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func TestHoldsThatAReconciliationMissedHaveItMadeAgain(t *testing.T) {
 		}
 		s := start(t, redis, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
-		d, _ := s.Desk("s")
+		d, _ := s.Seller("s")
 		acknowledge(d, 0, 3) // in epoch 1
 		shut := 0
 		calls := func(what string, looked, shuts int) {

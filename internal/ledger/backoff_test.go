@@ -48,7 +48,9 @@ func TestIdleReaderKeepsThePace(t *testing.T) {
 		cfg := DefaultConfig()
 		r := newRedis()
 		r.openAs("demo", 1)
-		r.with(func() { r.kept["demo"].stream, r.kept["demo"].read = nil, 1 })
+		if err := r.Forget(t.Context(), "demo", r.save("demo").Chain(), []string{r.save("demo").stream()[0].ID}); err != nil {
+			t.Fatal(err)
+		}
 		var at []time.Duration
 		began := time.Now()
 		r.before = func(_ context.Context, op Op, _ sale.ID) error {
@@ -58,8 +60,8 @@ func TestIdleReaderKeepsThePace(t *testing.T) {
 			return nil
 		}
 		reader := &reader{
-			id: "demo", stream: r, cfg: cfg, hooks: Hooks{}.filled(), failures: quiet(),
-			known: true, found: true, chain: r.save("demo").chain, looked: time.Now(),
+			id: "demo", stream: r, cfg: cfg, failures: quiet(),
+			known: true, found: true, chain: r.save("demo").Chain(), looked: time.Now(),
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 		defer cancel()

@@ -1,5 +1,6 @@
-// Package ledger is the PostgreSQL record of sales, orders and payments, and the one way
-// from a sale's stream into it.
+// Package ledger is the one way from a sale's stream into the record of sales, orders and
+// payments: what the stream means, who reads it, and when. How the record is stored in
+// PostgreSQL is package postgres, below.
 //
 // # Invariant
 //
@@ -11,7 +12,7 @@
 // # What makes a repeat harmless
 //
 // An order's id is its key, and a state is overwritten only along an arrow: held becomes
-// paid, expired, cancelled or refunded, paid becomes refunded. Terminal states are written
+// paid, expired, cancelled or refunded (a batch may skip paid), paid becomes refunded. Terminal states are written
 // before live ones, because a buyer may order again as soon as an order has ended, and the
 // index of live orders would refuse the two the other way round. A terminal order is never
 // revived, whatever is sent again.
@@ -27,7 +28,7 @@
 //
 // Two readers of one sale would do no harm to the orders, but each would wait for the
 // other's rows. A lease in Redis picks one, and its token, which rises with every holder, is
-// a fence in PostgreSQL: a reader that was paused for longer than its lease is refused there.
+// a fence in the [Store]: a reader that was paused for longer than its lease is refused there.
 //
 // # Nothing is skipped
 //

@@ -1,19 +1,9 @@
 package ledger
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net"
-	"strings"
+import "errors"
 
-	"github.com/jackc/pgx/v5/pgconn"
-)
-
-// Errors of PostgreSQL, sorted by what somebody can do about them. [Migrate] and every
-// method of [Store] return them; a failure that is none of these is PostgreSQL's own text,
-// such as a missing table or a full disk.
+// Errors of a [Store], sorted by what somebody can do about them. A failure that is none of
+// these is the database's own text, such as a missing table or a full disk.
 var (
 	// ErrAway: PostgreSQL can't be reached, starts up, shuts down, has no connection to
 	// spare or takes no writes. It may have committed. Waiting helps.
@@ -21,76 +11,7 @@ var (
 	// ErrRefused: what was to be written contradicts what is recorded, and nothing of it
 	// was written. Waiting does not help: an operator must decide.
 	ErrRefused = errors.New("it contradicts what the ledger has recorded")
+	// ErrMoved: the record is no longer at the mark from which a batch begins. The reader
+	// reads its chain again.
+	ErrMoved = errors.New("the record has moved on")
 )
-
-// away are the SQLSTATEs, or their classes, of a server that will be back.
-var away = []string{
-	"08",    // connection exceptions
-	"57P01", // admin shutdown
-	"57P02", // crash shutdown
-	"57P03", // cannot connect now: starting up, or recovering
-	"57P05", // idle session timeout
-	"57014", // query cancelled: by our own time limit, or an operator
-	"53300", // too many connections
-	"25006", // read-only: a standby before its promotion
-}
-
-// classify wraps a failure into the errors above. A context that its owner cancelled says
-// nothing about PostgreSQL and passes as it is.
-func classify(err error) error {
-	var said *pgconn.PgError
-	var connect *pgconn.ConnectError
-	var network net.Error
-	switch {
-	case err == nil, errors.Is(err, ErrAway), errors.Is(err, context.Canceled):
-		return err
-	case errors.As(err, &said):
-		return answered(said, err)
-	case errors.As(err, &connect), errors.As(err, &network), // a deadline that has passed is one of these
-		errors.Is(err, pgconn.ErrConnClosed), errors.Is(err, net.ErrClosed),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: %w", ErrAway, err)
-	}
-	return err
-}
-
-// answered sorts an error that PostgreSQL itself reported.
-func answered(said *pgconn.PgError, err error) error {
-	for _, code := range away {
-		if strings.HasPrefix(said.Code, code) {
-			return fmt.Errorf("%w: %w", ErrAway, err)
-		}
-	}
-	if strings.HasPrefix(said.Code, "23") { // integrity constraint violation
-		where := said.TableName
-		if what := said.ConstraintName + said.ColumnName; what != "" {
-			where += "." + what
-		}
-		return fmt.Errorf("%w: %s: %s: %w", ErrRefused, where, said.Detail, err)
-	}
-	if do, ok := advice[said.Code]; ok {
-		return advisedError{do, err}
-	}
-	return err
-}
-
-// advice is what an operator does about an error that no wait mends, by SQLSTATE.
-var advice = map[string]string{
-	undefinedTable:  "the database has not all of the ledger's tables: start a ledger on it, which makes them, or mend the database's URL",
-	undefinedColumn: "the ledger's tables are those of another version: run ledgers and onsale of one version",
-	"28P01":         "PostgreSQL refuses the user or the password: mend the database's URL",
-	"28000":         "PostgreSQL does not let this user in: mend the database's URL, or pg_hba.conf",
-	"3D000":         "there is no such database: create it, or mend the database's URL",
-	"42501":         "the user may not do that: have it own the database and its tables",
-	"53100":         "PostgreSQL's disk is full: make room",
-}
-
-// advisedError says what to do about an error of PostgreSQL's, whose own text names things that
-// only readers of the source know.
-type advisedError struct {
-	do  string
-	err error
-}
-
-func (e advisedError) Error() string { return e.do }
-func (e advisedError) Unwrap() error { return e.err }

@@ -20,7 +20,7 @@ var (
 		Over:   "the sale's stream contradicts the ledger no more"}
 	dataLost = &failurelog.Kind{Level: zap.WarnLevel,
 		Begins: "the sale has lost data and is shut until it is reconciled: onsale reconcile shows what was found", Over: "the sale is no longer shut"}
-	undecidedSale = &failurelog.Kind{Level: zap.WarnLevel,
+	decisionNeeded = &failurelog.Kind{Level: zap.WarnLevel,
 		Begins: "the sale can't be reconciled by itself: onsale reconcile shows what there is to decide", Over: "the sale is reconciled"}
 	notTaken = &failurelog.Kind{Level: zap.WarnLevel,
 		Begins: "PostgreSQL can't take the sale's events; they wait in the stream", Over: "PostgreSQL takes the sale's events again"}
@@ -52,7 +52,7 @@ func newFailures(log *zap.Logger, hooks Hooks) *failures {
 
 // note takes the result of one call. A caller that stops notes nothing.
 func (f *failures) note(op Op, id sale.ID, err error, where ...zap.Field) {
-	if err != nil {
+	if err != nil && f.hooks.Failed != nil {
 		f.hooks.Failed(op, err)
 	}
 	f.seen.Note(failureKey{op, id}, kindOf(op, err), err, where...)
@@ -71,7 +71,7 @@ func kindOf(op Op, err error) *failurelog.Kind {
 	case op == OpChain, errors.Is(err, sale.ErrLost):
 		return dataLost
 	case op == OpReconcile && !errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, ErrAway):
-		return undecidedSale
+		return decisionNeeded
 	case op != OpCommit && op != OpPing && !errors.Is(err, ErrAway):
 		return redisAway
 	case errors.Is(err, ErrAway):

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 )
 
 var errDown = errors.New("down")
@@ -28,7 +28,7 @@ type redis struct {
 	sales   []sale.ID // that are listed
 	kept    map[sale.ID]*kept
 	yields  map[sale.ID]bool
-	serial  int
+	now     sale.Instant // Redis time
 	leases  map[sale.ID]holder
 	token   sale.Generation
 	members map[string]time.Time // of the registry
@@ -36,34 +36,6 @@ type redis struct {
 
 	news, hot []sale.ID // the feeds; a number is how many were seen
 	glanced   int       // how many glances there were
-}
-
-// kept is what Redis has of one sale.
-type kept struct {
-	stream  []sale.Event
-	records sale.Records // what became of every event
-	chain   sale.Chain
-	links   map[int64]string // of the events of this epoch
-	read    int64
-	lost    string
-	old     bool // in the layout of an earlier version
-	ledger  bool
-}
-
-func (k *kept) clone() *kept {
-	c := *k
-	c.stream, c.records, c.links = slices.Clone(k.stream), k.records.Clone(), maps.Clone(k.links)
-	return &c
-}
-
-// append adds an event to the chain and to the stream.
-func (k *kept) append(e sale.Event) {
-	e.Covered = fmt.Sprint(e.Orders, e.Payments, e.Opened, e.Restock, e.Closed, e.Reconciled)
-	k.chain.Mark = k.chain.Next(e.Covered)
-	e.Mark = k.chain.Mark
-	k.links[e.Mark.Seq] = e.Mark.Link
-	k.stream = append(k.stream, e)
-	k.records.Apply(e)
 }
 
 type holder struct {
@@ -75,7 +47,7 @@ type holder struct {
 func newRedis() *redis {
 	return &redis{
 		kept: map[sale.ID]*kept{}, yields: map[sale.ID]bool{},
-		leases: map[sale.ID]holder{}, members: map[string]time.Time{}, token: 10,
+		leases: map[sale.ID]holder{}, members: map[string]time.Time{}, token: 10, now: newSale("", 0).Opens,
 	}
 }
 
@@ -115,14 +87,16 @@ func (r *redis) about(ctx context.Context, op Op, id sale.ID, do func(*kept) err
 		case k.old:
 			return sale.Lost(string(id), errors.New("it was written by another version"))
 		}
+		r.now++
+		k.Now = r.now
 		return do(k)
 	})
 }
 
-// open opens a new sale of a thousand tickets.
+// open opens a new sale of more tickets than a test sells.
 func (r *redis) open() sale.ID {
 	id := newID()
-	r.openAs(id, 1_000)
+	r.openAs(id, 1_000_000)
 	return id
 }
 
@@ -132,46 +106,74 @@ func (r *redis) openAs(id sale.ID, total int64) {
 		if !slices.Contains(r.sales, id) {
 			r.sales = append(r.sales, id)
 		}
-		r.serial++
-		life := fmt.Sprint("life-", r.serial)
-		r.kept[id] = &kept{
-			records: sale.NewRecords(), links: map[int64]string{}, ledger: true,
-			chain: sale.Chain{Life: life, Mark: sale.Mark{Epoch: 1, Link: life}},
+		r.now++
+		// It sells at once, so that tests need no reader first.
+		r.kept[id] = newKept(model.New(d, fmt.Sprint("life-", r.now), false))
+	})
+}
+
+// change makes a call that buyers, providers or operators have nodes make, a millisecond later.
+func change[T any](r *redis, id sale.ID, call func(*kept) (T, error)) (got T) {
+	r.with(func() {
+		r.now++
+		k := r.kept[id]
+		k.Now = r.now
+		var err error
+		if got, err = call(k); err != nil {
+			panic(fmt.Sprintf("sale %s: %v", id, err))
 		}
 	})
-	r.emit(id, sale.Event{Opened: &d})
+	return got
 }
 
-// emit appends an event to a sale's stream, as a script does.
-func (r *redis) emit(id sale.ID, e sale.Event) {
-	r.with(func() {
-		r.serial++
-		e.ID, e.At = fmt.Sprintf("%012d-0", r.serial), start+sale.Instant(r.serial)
-		r.kept[id].append(e)
-	})
-}
-
-// hold appends an event with one new hold, and returns it.
+// hold sells two tickets to a new buyer.
 func (r *redis) hold(id sale.ID) sale.Order { return r.holdFor(id, string(newOrderID())) }
 
 func (r *redis) holdFor(id sale.ID, buyer string) sale.Order {
-	o := newOrder(buyer, start)
-	r.emit(id, sale.Event{Orders: []sale.Order{o}})
-	return o
+	d := r.claim(id, buyer)
+	if d.Outcome != sale.Held {
+		panic(fmt.Sprintf("hold for %s: got %v", buyer, d.Outcome))
+	}
+	return d.Order
 }
 
-// move appends an event with which an order comes to another state.
-func (r *redis) move(id sale.ID, o sale.Order, to sale.State) sale.Order {
-	o = in(o, to)
-	r.emit(id, sale.Event{Orders: []sale.Order{o}})
-	return o
+func (r *redis) claim(id sale.ID, buyer string) sale.Decision {
+	return change(r, id, func(k *kept) (sale.Decision, error) {
+		d, err := k.Decide([]sale.Claim{{Order: newOrderID(), Buyer: sale.Buyer(buyer), Quantity: 2}}, false)
+		return d[0], err
+	})
 }
 
-// pay appends an event with which an order is paid.
-func (r *redis) pay(id sale.ID, o sale.Order, payment string) sale.Payment {
-	o, p := in(o, sale.StatePaid), newPayment(o, payment, start)
-	r.emit(id, sale.Event{Orders: []sale.Order{o}, Payments: []sale.Payment{p}})
-	return p
+func (r *redis) cancel(id sale.ID, o sale.Order) {
+	change(r, id, func(k *kept) (sale.Order, error) { return k.Cancel(o.ID, o.Buyer) })
+}
+
+func (r *redis) expire(id sale.ID, o sale.Order) {
+	change(r, id, func(k *kept) ([]sale.Order, error) { return k.Expire(o.ID) })
+}
+
+func (r *redis) refund(id sale.ID, o sale.Order) {
+	change(r, id, func(k *kept) (sale.Refund, error) { return k.Refund(o.ID) })
+}
+
+func (r *redis) restock(id sale.ID, key string, delta int64) {
+	change(r, id, func(k *kept) (int64, error) { return k.Restock(delta, key) })
+}
+
+// pay pays an order.
+func (r *redis) pay(id sale.ID, o sale.Order, payment string) {
+	change(r, id, func(k *kept) (sale.Receipt, error) { return k.Pay(newPayment(o, payment, 0)) })
+}
+
+// tear loses all entries of the stream from one on, or so many.
+func (r *redis) tear(id sale.ID, from int, n ...int) {
+	r.with(func() {
+		s := r.kept[id].stream()[from:]
+		if len(n) > 0 {
+			s = s[:n[0]]
+		}
+		r.kept[id].tear(s...)
+	})
 }
 
 // save is what Redis has of the sale now, and load brings it back to that; nil: it has nothing.
@@ -195,18 +197,18 @@ func (r *redis) load(id sale.ID, k *kept) {
 func (r *redis) waiting(id sale.ID) (n int) {
 	r.with(func() {
 		if k := r.kept[id]; k != nil {
-			n = len(k.stream)
+			n = len(k.stream())
 		}
 	})
 	return n
 }
 
 // lost is why the sale is shut.
-func (r *redis) lost(id sale.ID) string { return r.save(id).lost }
+func (r *redis) lost(id sale.ID) string { return r.save(id).Lost() }
 
 // truth is what all events of the sale come to.
 func (r *redis) truth(id sale.ID) (truth sale.Records) {
-	r.with(func() { truth = r.kept[id].records.Clone() })
+	r.with(func() { truth = r.kept[id].Records() })
 	return truth
 }
 
@@ -233,7 +235,7 @@ func (r *redis) Glances(_ context.Context, ids []sale.ID) ([]sale.Glance, []erro
 			if k := r.kept[id]; k == nil {
 				errs[i] = sale.NoSale(string(id))
 			} else {
-				glances[i] = sale.Glance{Chain: k.chain, Read: k.read, Lost: k.lost}
+				glances[i] = sale.Glance{Chain: k.Chain(), Read: k.Read(), Lost: k.Lost()}
 			}
 		}
 	})
@@ -249,40 +251,26 @@ func (r *redis) Page(ctx context.Context, id sale.ID, after string, limit int) (
 		if op == OpEvents {
 			r.reads = append(r.reads, after)
 		}
-		p = sale.Page{At: start.Add(time.Hour), Chain: k.chain, Read: k.read, Lost: k.lost, Waiting: int64(len(k.stream))}
-		for _, e := range k.stream {
-			if e.ID > after && len(p.Events) < limit {
-				p.Events = append(p.Events, e)
-			}
-		}
+		p = k.page(after, limit)
 		return nil
 	})
 	return p, err
 }
 
 func (r *redis) Forget(ctx context.Context, id sale.ID, c sale.Chain, entries []string) error {
+	named := func(e sale.Event) bool { return slices.Contains(entries, e.ID) }
 	if r.forgets != nil {
 		var doomed []sale.Event
-		r.with(func() {
-			for _, e := range r.kept[id].stream {
-				if slices.Contains(entries, e.ID) {
-					doomed = append(doomed, e)
-				}
-			}
-		})
+		r.with(func() { doomed = slices.DeleteFunc(r.kept[id].stream(), func(e sale.Event) bool { return !named(e) }) })
 		r.forgets(doomed)
 	}
 	return r.about(ctx, OpForget, id, func(k *kept) error {
-		link, known := k.links[c.Seq]
-		if c.Life != k.chain.Life || c.Seq > k.chain.Seq || known && link != c.Link {
-			k.lost = fmt.Sprintf("the ledger has committed another event %d", c.Seq)
+		rest := len(slices.DeleteFunc(k.stream(), named))
+		err := k.Forget(c)
+		if left := len(k.stream()); err == nil && left != rest {
+			return fmt.Errorf("%d entries are left after %v, and %d were not named", left, c, rest)
 		}
-		if k.lost != "" {
-			return sale.Lost(string(id), errors.New(k.lost))
-		}
-		k.read = max(k.read, c.Seq)
-		k.stream = slices.DeleteFunc(k.stream, func(e sale.Event) bool { return slices.Contains(entries, e.ID) })
-		return nil
+		return err
 	})
 }
 
@@ -292,10 +280,5 @@ func (r *redis) Yielded(ctx context.Context, id sale.ID) (yes bool, err error) {
 }
 
 func (r *redis) Shut(ctx context.Context, id sale.ID, why string) error {
-	return r.about(ctx, OpShut, id, func(k *kept) error {
-		if k.lost == "" {
-			k.lost = why
-		}
-		return nil
-	})
+	return r.about(ctx, OpShut, id, func(k *kept) error { k.Shut(why); return nil })
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -175,105 +174,4 @@ func TestWhatIsInvalidIsQuarantined(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestBookAgreesWithRecords tells generated stories of a sale to the ledger, in batches of
-// any size and with any part told again, and compares the book with the naive records.
-func TestBookAgreesWithRecords(t *testing.T) {
-	s := openStore(t, server.URL())
-	rapid.Check(t, func(t *rapid.T) {
-		id := newID()
-		story := story{id: id, live: map[sale.Buyer]sale.Order{}}
-		story.tell(sale.Event{Opened: ptr(newSale(id, 1_000))})
-		for range rapid.IntRange(0, 30).Draw(t, "length") {
-			story.step(t)
-		}
-		for from := 0; from < len(story.events); {
-			to := rapid.IntRange(from+1, len(story.events)).Draw(t, "batch ends")
-			// Part of what was committed comes again, as after a crash: from any entry on,
-			// but the rest of the stream always follows.
-			again := rapid.IntRange(0, from).Draw(t, "again from")
-			if again > 0 || from == 0 || rapid.Bool().Draw(t, "all again") {
-				from = again
-			}
-			if err := s.Commit(t.Context(), id, 1, Fold(story.events[from:to])); err != nil {
-				t.Fatalf("entries %d to %d: %v", from, to, err)
-			}
-			from = to
-		}
-		got, err := s.Book(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(applied(story.events...), got.Records); diff != "" {
-			t.Fatalf("book (-naive +got):\n%s", diff)
-		}
-		if diff := cmp.Diff(story.changed(), got.Changed); diff != "" {
-			t.Fatalf("when the states came (-naive +got):\n%s", diff)
-		}
-	})
-}
-
-func ptr[T any](v T) *T { return &v }
-
-// story is what could happen to a sale: a buyer has one live order at a time.
-type story struct {
-	id     sale.ID
-	events []sale.Event
-	live   map[sale.Buyer]sale.Order
-	serial int
-}
-
-func (s *story) tell(e sale.Event) {
-	n := len(s.events)
-	e.ID, e.At = fmt.Sprintf("%d-0", n+1), start+sale.Instant(n)
-	s.events = append(s.events, e)
-}
-
-func (s *story) step(t *rapid.T) {
-	var e sale.Event
-	for range rapid.IntRange(1, 3).Draw(t, "orders") {
-		buyer := sale.Buyer(rapid.SampledFrom([]string{"ada", "b\xff b", "cy"}).Draw(t, "buyer"))
-		o, has := s.live[buyer]
-		switch end := rapid.SampledFrom(states[1:]).Draw(t, "end"); {
-		case !has:
-			o = newOrder(string(buyer), start+sale.Instant(len(s.events)))
-			s.live[buyer] = o
-		case o.State == sale.StateHeld && end == sale.StatePaid:
-			s.serial++
-			o = in(o, end)
-			s.live[buyer] = o
-			e.Payments = append(e.Payments, newPayment(o, fmt.Sprint("pay_", s.serial), o.Created))
-		case o.State == sale.StatePaid:
-			o = in(o, sale.StateRefunded)
-			delete(s.live, buyer)
-		case end == sale.StatePaid:
-			continue
-		default:
-			o = in(o, end)
-			delete(s.live, buyer)
-		}
-		e.Orders = append(e.Orders, o)
-	}
-	switch rapid.IntRange(0, 5).Draw(t, "sale") {
-	case 0:
-		s.serial++
-		e.Restock = &sale.Restock{Key: fmt.Sprint("key\x00", s.serial), Delta: int64(s.serial)}
-	case 1:
-		e.Closed = ptr(rapid.Bool().Draw(t, "closed"))
-	}
-	s.tell(e)
-}
-
-// changed is when each order came to its last state.
-func (s *story) changed() map[sale.OrderID]sale.Instant {
-	at, last := map[sale.OrderID]sale.Instant{}, map[sale.OrderID]sale.State{}
-	for _, e := range s.events {
-		for _, o := range e.Orders {
-			if last[o.ID] != o.State {
-				at[o.ID], last[o.ID] = e.At, o.State
-			}
-		}
-	}
-	return at
 }

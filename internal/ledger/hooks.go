@@ -24,7 +24,7 @@ const (
 	OpReconcile Op = "reconcile" // putting the two together again
 )
 
-// Hooks show an observer what the ledger does. Nil members do nothing. They are called from
+// Hooks show an observer what the ledger does. Nil hooks are not called. They are called from
 // several goroutines at once and must not block.
 type Hooks struct {
 	// Lag: so many entries wait in a sale's stream, the oldest for so long. It is called for
@@ -47,30 +47,4 @@ type Hooks struct {
 	// Unreadable: so many entries of one batch were quarantined. A batch that is committed
 	// again after a failure is reported again.
 	Unreadable func(id sale.ID, entries int)
-}
-
-// filled replaces nil members by functions that do nothing.
-func (h Hooks) filled() Hooks {
-	if h.Lag == nil {
-		h.Lag = func(sale.ID, int64, time.Duration) {}
-	}
-	if h.Reading == nil {
-		h.Reading = func(sale.ID, bool) {}
-	}
-	if h.Committed == nil {
-		h.Committed = func(sale.ID, int, int, time.Duration) {}
-	}
-	if h.Lost == nil {
-		h.Lost = func(sale.ID, bool) {}
-	}
-	if h.Stalled == nil {
-		h.Stalled = func(sale.ID, bool) {}
-	}
-	if h.Failed == nil {
-		h.Failed = func(Op, error) {}
-	}
-	if h.Unreadable == nil {
-		h.Unreadable = func(sale.ID, int) {}
-	}
-	return h
 }

@@ -45,7 +45,7 @@ type Ledger struct {
 	stream   Stream
 	registry Registry
 	leases   Leases
-	store    *Store
+	store    Store
 	cfg      Config
 	hooks    Hooks
 	log      *zap.Logger
@@ -81,11 +81,11 @@ func (a *active) idle(since time.Duration) bool {
 
 // New wires a ledger of a valid configuration, or returns the configuration's faults. It
 // starts nothing.
-func New(stream Stream, registry Registry, leases Leases, store *Store, cfg Config, hooks Hooks, log *zap.Logger) (*Ledger, error) {
+func New(stream Stream, registry Registry, leases Leases, store Store, cfg Config, hooks Hooks, log *zap.Logger) (*Ledger, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks.filled(), log: log}
+	l := &Ledger{stream: stream, registry: registry, leases: leases, store: store, cfg: cfg, hooks: hooks, log: log}
 	l.failures = newFailures(log, l.hooks)
 	l.stalled = failurelog.New(log, func(id sale.ID, _ *failurelog.Kind) []zap.Field { return []zap.Field{zap.String("sale", string(id))} })
 	l.watch.statuses = map[sale.ID]saleStatus{}
@@ -235,14 +235,20 @@ func (l *Ledger) read(stop context.Context, id sale.ID, holder Holder, a *active
 	err := holder.Hold(stop, func(stop, work context.Context, token sale.Generation) error {
 		log = log.With(zap.Int64("token", int64(token)))
 		log.Debug("reading") // sales get hot and cold, so that this comes and goes
-		l.hooks.Reading(id, true)
+		if l.hooks.Reading != nil {
+			l.hooks.Reading(id, true)
+		}
 		r := &reader{id: id, token: token, stream: l.stream, store: l.store, cfg: l.cfg, hooks: l.hooks, failures: l.failures, turns: l.turns, reconcile: l.Reconcile,
 			worked: func() { a.busy.Store(time.Now().UnixMilli()) }}
 		return r.run(stop, work)
 	})
 	l.failures.leave(id)
-	l.hooks.Lost(id, false)
-	l.hooks.Reading(id, false)
+	if l.hooks.Lost != nil {
+		l.hooks.Lost(id, false)
+	}
+	if l.hooks.Reading != nil {
+		l.hooks.Reading(id, false)
+	}
 	if errors.Is(err, sale.ErrLeaseLost) || errors.Is(err, sale.ErrFenced) {
 		log.Warn("no longer reading", zap.NamedError("cause", err))
 		return

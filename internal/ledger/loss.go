@@ -19,7 +19,7 @@ const reconciledAtOnce = 2
 
 // report calls the hook Lost where that has changed.
 func (r *reader) report(lost bool) {
-	if r.reported == nil || *r.reported != lost {
+	if r.hooks.Lost != nil && (r.reported == nil || *r.reported != lost) {
 		r.hooks.Lost(r.id, lost)
 	}
 	r.reported = &lost

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"onsale/internal/ledger/ledgertest"
 	"onsale/internal/sale"
 )
 
@@ -19,7 +20,7 @@ func TestSaleThatRedisHasLostIsNoticedWithinTwoLooks(t *testing.T) {
 	s := ownStore(t)
 	first := m.run(t, s, quick())
 	r.hold(id)
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).read == 2 })
+	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
 	first.stop(t)
 	truth := r.truth(id)
 	r.load(id, nil)
@@ -50,7 +51,7 @@ func TestSaleThatRedisHasLostIsNoticedWithinTwoLooks(t *testing.T) {
 	r.before = nil
 	t.Run("and reconciled by itself", func(t *testing.T) {
 		m.run(t, s, quick())
-		until(t, "sale in Redis", func() bool { k := r.save(id); return k != nil && k.read == k.chain.Seq })
+		until(t, "sale in Redis", func() bool { k := r.save(id); return k != nil && k.Read() == k.Chain().Seq })
 		if got, want := outcome(r.truth(id)), outcome(truth); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -64,23 +65,23 @@ func TestReaderGoesOnAfterAReconciliation(t *testing.T) {
 	s := ownStore(t)
 	r.hold(id)
 	l := m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).read == 2 })
+	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
 	old := r.save(id)
 	r.hold(id)
-	until(t, "empty stream again", func() bool { return r.save(id).read == 3 })
+	until(t, "empty stream again", func() bool { return r.save(id).Read() == 3 })
 	r.load(id, old)
 	r.hold(id)
-	until(t, "new epoch", func() bool { k := r.save(id); return k.chain.Epoch > 1 && k.read == k.chain.Seq })
+	until(t, "new epoch", func() bool { k := r.save(id); return k.Chain().Epoch > 1 && k.Read() == k.Chain().Seq })
 	r.hold(id)
 	until(t, "order of the new epoch", func() bool { return r.waiting(id) == 0 })
 	until(t, "end of the loss in the log", func() bool { return l.count(dataLost.Over) == 1 })
 	l.stop(t)
 	k := r.save(id)
-	if k.chain.Epoch != 2 || len(k.records.Orders) != 4 || k.lost != "" {
-		t.Errorf("got epoch %d with %d orders, lost %q, want 2 with all 4", k.chain.Epoch, len(k.records.Orders), k.lost)
+	if k.Chain().Epoch != 2 || len(k.Records().Orders) != 4 || k.Lost() != "" {
+		t.Errorf("got epoch %d with %d orders, lost %q, want 2 with all 4", k.Chain().Epoch, len(k.Records().Orders), k.Lost())
 	}
-	wantRecords(t, s, id, k.records)
-	if began := l.count(dataLost.Begins); began != 1 || l.count(undecidedSale.Begins) != 0 {
+	wantRecords(t, s, id, k.Records())
+	if began := l.count(dataLost.Begins); began != 1 || l.count(decisionNeeded.Begins) != 0 {
 		t.Errorf("got the loss logged %d times, want once: %v", began, l.logged.All())
 	}
 	if want := []bool{false, true, false, false}; !slices.Equal(l.lost[id], want) {
@@ -95,22 +96,22 @@ func TestFormerLayoutIsReconciledThoughItCantBeShut(t *testing.T) {
 	r.with(func() { r.kept[id].old = true })
 	s := ownStore(t)
 	m.run(t, s, quick())
-	until(t, "sale in today's layout", func() bool { k := r.save(id); return !k.old && k.read == k.chain.Seq })
-	if k := r.save(id); k.chain.Epoch != 2 || k.chain.Life == "" || len(k.records.Orders) != 1 {
-		t.Errorf("got %v with %d orders, want a life, an epoch that nobody has seen, and the order", k.chain, len(k.records.Orders))
+	until(t, "sale in today's layout", func() bool { k := r.save(id); return !k.old && k.Read() == k.Chain().Seq })
+	if k := r.save(id); k.Chain().Epoch != 2 || k.Chain().Life == "" || len(k.Records().Orders) != 1 {
+		t.Errorf("got %v with %d orders, want a life, an epoch that nobody has seen, and the order", k.Chain(), len(k.Records().Orders))
 	}
 	wantRecords(t, s, id, r.truth(id))
 }
 
-// TestUndecidedSaleStaysShutAndIsLoggedOnce.
-func TestUndecidedSaleStaysShutAndIsLoggedOnce(t *testing.T) {
+// TestSaleThatNeedsADecisionStaysShutAndIsLoggedOnce.
+func TestSaleThatNeedsADecisionStaysShutAndIsLoggedOnce(t *testing.T) {
 	r, id, m := alone()
 	s := ownStore(t)
 	l := m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).read == 1 })
+	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 1 })
 	old := r.save(id)
 	r.holdFor(id, "ada")
-	until(t, "empty stream again", func() bool { return r.save(id).read == 2 })
+	until(t, "empty stream again", func() bool { return r.save(id).Read() == 2 })
 	r.load(id, old)
 	r.holdFor(id, "ada")
 	until(t, "several tries", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpReconcile] > 3 })
@@ -118,20 +119,20 @@ func TestUndecidedSaleStaysShutAndIsLoggedOnce(t *testing.T) {
 		t.Error("got the sale open, want it shut")
 	}
 	l.stop(t)
-	if a, b := l.count(dataLost.Begins), l.count(undecidedSale.Begins); a != 1 || b != 1 || l.count(dataLost.Over) != 0 {
-		t.Errorf("got the loss logged %d times and what is undecided %d times, want once each, and no end: %v", a, b, l.logged.All())
+	if a, b := l.count(dataLost.Begins), l.count(decisionNeeded.Begins); a != 1 || b != 1 || l.count(dataLost.Over) != 0 {
+		t.Errorf("got the loss logged %d times and the decision that is needed %d times, want once each, and no end: %v", a, b, l.logged.All())
 	}
 }
 
 // TestOperatorGetsTheLease of a sale that is lost, and of one that is whole.
 func TestOperatorGetsTheLease(t *testing.T) {
 	for name, damage := range map[string]func(*kept){
-		"whole": func(*kept) {}, "lost": func(k *kept) { k.lost = "a node has seen more" },
+		"whole": func(*kept) {}, "lost": func(k *kept) { k.Shut("a node has seen more") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, id, m := alone()
 			l := m.run(t, ownStore(t), quick(), byHand)
-			until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).read == 1 })
+			until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 1 })
 			r.with(func() { damage(r.kept[id]); r.yields[id] = true })
 			operator := member{r, "operator", m.ttl}.claim(id)
 			until(t, "lease", func() bool {
@@ -149,7 +150,7 @@ func TestPostgresGoneWhileTheUnionIsWritten(t *testing.T) {
 	s.store = ownStore(t)
 	s.holdFor(s.id, "ada")
 	s.must(t).load(s.id, nil)
-	admin := openStore(t, server.URL())
+	admin := openStore(t, ledgertest.Server.URL())
 	killed := false
 	o := Reconciliation{Token: 50, Progress: func(string) {
 		killed = true
@@ -187,9 +188,9 @@ func TestOpeningWhoseEntryIsGoneIsConfirmed(t *testing.T) {
 		t.Fatalf("got %v, want %v", err, errDown)
 	}
 	s.before = nil
-	s.with(func() { s.kept[s.id].stream = nil })
-	if err := s.record(t.Context()); err != nil || s.save(s.id).read != 1 {
-		t.Errorf("got %v and event %d confirmed, want the first", err, s.save(s.id).read)
+	s.tear(s.id, 0)
+	if err := s.record(t.Context()); err != nil || s.save(s.id).Read() != 1 {
+		t.Errorf("got %v and event %d confirmed, want the first", err, s.save(s.id).Read())
 	}
 }
 

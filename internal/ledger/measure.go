@@ -35,7 +35,7 @@ func (l *Ledger) measure(ctx context.Context) {
 				head = p.Events[0].ID
 				age = max(0, p.At.Sub(p.Events[0].At))
 			}
-			if l.watch.saw(id, p.Waiting) {
+			if l.watch.saw(id, p.Waiting) && l.hooks.Lag != nil {
 				l.hooks.Lag(id, p.Waiting, age)
 			}
 			if !lost {
@@ -55,7 +55,9 @@ var notRecorded = &failurelog.Kind{Begins: "nothing of this sale is recorded", O
 // reportStalls reports which sales make no progress: their readers may see no failure at all.
 func (l *Ledger) reportStalls() {
 	l.watch.stalls(l.cfg.Stall, func(id sale.ID, stalled bool) {
-		l.hooks.Stalled(id, stalled)
+		if l.hooks.Stalled != nil {
+			l.hooks.Stalled(id, stalled)
+		}
 		var kind *failurelog.Kind
 		if stalled {
 			kind = notRecorded

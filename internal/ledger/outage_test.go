@@ -24,7 +24,7 @@ func TestPostgresKilledInTheMiddle(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := Migrate(t.Context(), own.URL()); err != nil {
+	if err := Postgres.Migrate(t.Context(), own.URL()); err != nil {
 		t.Fatal(err)
 	}
 	r, id, m := alone()
@@ -46,7 +46,7 @@ func TestPostgresKilledInTheMiddle(t *testing.T) {
 			}
 			o := r.hold([]sale.ID{id, other}[n%2])
 			if n%4 < 2 {
-				r.emit([]sale.ID{id, other}[n%2], sale.Event{Orders: []sale.Order{in(o, sale.StateCancelled)}})
+				r.cancel([]sale.ID{id, other}[n%2], o)
 			}
 		}
 	}()
@@ -76,6 +76,6 @@ func TestPostgresKilledInTheMiddle(t *testing.T) {
 		t.Errorf("got it logged %d times as away and %d times as back at %d failures, want a line a change and not a try", began, ended, failures)
 	}
 	if got := l.count(notTaken.Begins); got != 0 {
-		t.Errorf("got %d other troubles, want none: %v", got, l.logged.All())
+		t.Errorf("got %d other failures, want none: %v", got, l.logged.All())
 	}
 }

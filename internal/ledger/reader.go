@@ -10,38 +10,13 @@ import (
 	"onsale/internal/sale"
 )
 
-// Stream is where a sale's events wait.
-type Stream interface {
-	// Sales lists the sales that are not archived.
-	Sales(ctx context.Context) ([]sale.ID, error)
-	// News and Hot return the sales that operators have changed, and that buyers have asked for,
-	// after a number, and the next number. lost: the number is not known any more, so anything
-	// may have changed.
-	News(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error)
-	Hot(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error)
-	// Glances looks at many sales in few round trips, in the order of the ids.
-	Glances(ctx context.Context, ids []sale.ID) ([]sale.Glance, []error)
-	// Page returns at most limit entries after the one named, oldest first, and the sale's
-	// chain at the same instant; after "" is the head. The error is sale.ErrNoSale where Redis
-	// does not have the sale.
-	Page(ctx context.Context, id sale.ID, after string, limit int) (sale.Page, error)
-	// Forget records that the ledger has committed the chain up to this mark, and deletes
-	// exactly these entries. Some may be gone already. The error is sale.ErrLost where Redis
-	// has another chain.
-	Forget(ctx context.Context, id sale.ID, committed sale.Chain, entries []string) error
-	// Yielded reports whether an operator asks for the sale's lease.
-	Yielded(ctx context.Context, id sale.ID) (bool, error)
-	// Shut stops the sale until it is reconciled.
-	Shut(ctx context.Context, id sale.ID, why string) error
-}
-
 // reader takes one sale's stream into the store under one lease. All its state belongs to the
 // goroutine of run.
 type reader struct {
 	id       sale.ID
 	token    sale.Generation
 	stream   Stream
-	store    *Store
+	store    Store
 	cfg      Config
 	hooks    Hooks
 	failures *failures
@@ -112,7 +87,7 @@ func (r *reader) standsStill(work context.Context) bool {
 	r.looked = time.Now()
 	ctx, cancel := context.WithTimeout(work, r.cfg.Call)
 	defer cancel()
-	chain, _, err := r.store.chain(ctx, r.id)
+	chain, _, err := r.store.Position(ctx, r.id)
 	return err == nil && chain == r.chain
 }
 
@@ -195,14 +170,14 @@ func (r *reader) confirm(work context.Context, p sale.Page) error {
 }
 
 // begin raises the fence, and reads how far the record goes. That PostgreSQL does this ends
-// no trouble: it may still refuse the batch that waits.
+// no contradiction: it may still refuse the batch that waits.
 func (r *reader) begin(work context.Context) error {
 	if err := r.commit(work, Batch{}); err != nil && !errors.Is(err, sale.ErrNoSale) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(work, r.cfg.Call)
 	defer cancel()
-	chain, archived, err := r.store.chain(ctx, r.id)
+	chain, archived, err := r.store.Position(ctx, r.id)
 	r.chain, r.found, r.archived, r.looked = chain, err == nil, archived, time.Now()
 	if err == nil || errors.Is(err, sale.ErrNoSale) {
 		return nil
@@ -222,7 +197,9 @@ func (r *reader) settle(work context.Context, p sale.Page, fresh []sale.Event, t
 			return err
 		}
 		r.chain, r.found = to, true
-		r.hooks.Committed(r.id, len(fresh), len(batch.Orders), time.Since(began))
+		if r.hooks.Committed != nil {
+			r.hooks.Committed(r.id, len(fresh), len(batch.Orders), time.Since(began))
+		}
 	}
 	entries := make([]string, len(p.Events))
 	for i, e := range p.Events {
@@ -260,7 +237,9 @@ func (r *reader) commit(work context.Context, b Batch) error {
 		r.note(work, OpCommit, err, zap.String("head", head), zap.Int("entries", len(b.Entries)))
 	}
 	if err == nil && len(b.Quarantined) > 0 {
-		r.hooks.Unreadable(r.id, len(b.Quarantined))
+		if r.hooks.Unreadable != nil {
+			r.hooks.Unreadable(r.id, len(b.Quarantined))
+		}
 		r.failures.log.Warn("stream entries can't be read; they are quarantined in the table unreadable",
 			zap.String("sale", string(r.id)), zap.Int("entries", len(b.Quarantined)),
 			zap.String("first", b.Quarantined[0].Entry), zap.String("fault", b.Quarantined[0].Fault))

@@ -33,7 +33,7 @@ func TestStreamIsEmptiedIntoTheBook(t *testing.T) {
 	wantRecords(t, s, id, r.truth(id))
 	l.stop(t)
 	if l.committed != 11 {
-		t.Errorf("got %d orders told of, want 11", l.committed)
+		t.Errorf("got %d orders reported, want 11", l.committed)
 	}
 	ahead := 0
 	r.with(func() {
@@ -48,7 +48,7 @@ func TestStreamIsEmptiedIntoTheBook(t *testing.T) {
 	}
 }
 
-// TestForgottenOnlyAfterTheCommit: whatever an entry told of is in the book by the time that
+// TestForgottenOnlyAfterTheCommit: what an entry records is in the book by the time that
 // the entry is deleted, and nothing else is deleted.
 func TestForgottenOnlyAfterTheCommit(t *testing.T) {
 	r, id, m := alone()
@@ -99,7 +99,7 @@ func TestFailedForgetBeginsAtTheHead(t *testing.T) {
 	wantRecords(t, s, id, r.truth(id))
 	l.stop(t)
 	if l.failed[OpForget] != 3 {
-		t.Errorf("got %d failures told, want all 3", l.failed[OpForget])
+		t.Errorf("got %d failures reported, want all 3", l.failed[OpForget])
 	}
 	if began, ended := l.count(redisAway.Begins), l.count(redisAway.Over); began != 1 || ended != 1 {
 		t.Errorf("got it logged %d times as away and %d times as back, want once each", began, ended)
@@ -113,16 +113,22 @@ func TestFailedForgetBeginsAtTheHead(t *testing.T) {
 func TestContradictionWaitsForTheOperator(t *testing.T) {
 	r, id, m := alone()
 	s := ownStore(t)
-	first := r.hold(id)
-	r.emit(id, sale.Event{Orders: []sale.Order{newOrder(string(first.Buyer), start)}}) // a second live order
-	r.hold(id)
 	healthy := r.open()
-	r.hold(healthy)
 	l := m.run(t, s, quick())
+	until(t, "opening recorded", func() bool { return r.waiting(id) == 0 })
+	stray := newOrder("ada", start) // of no event, and live
+	_, err := s.pool.Exec(t.Context(), `
+INSERT INTO orders (sale, id, buyer, quantity, state, created_at, expires_at, changed_at) VALUES ($1, $2, 'ada', 1, 'held', now(), now(), now())`, id, stray.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.holdFor(id, "ada")
+	r.hold(id)
+	r.hold(healthy)
 	until(t, "refusal", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpCommit] > 3 })
 	until(t, "other sale's commit", func() bool { return r.waiting(healthy) == 0 })
-	if got := r.waiting(id); got != 4 {
-		t.Errorf("got %d entries waiting, want all 4", got)
+	if got := r.waiting(id); got != 2 {
+		t.Errorf("got %d entries waiting, want both", got)
 	}
 	logged := l.logged.FilterMessage(contradiction.Begins).All()
 	if len(logged) != 1 {
@@ -132,15 +138,12 @@ func TestContradictionWaitsForTheOperator(t *testing.T) {
 	if fields["sale"] != string(id) || fields["head"] == "" || !strings.Contains(fields["error"].(string), "one_live_order") {
 		t.Errorf("got %v, want the sale, the head of its stream and the index", fields)
 	}
-	// The operator ends the first order.
-	r.with(func() {
-		k := r.kept[id]
-		k.stream[1].Orders[0].State = sale.StateCancelled
-		k.records = applied(k.stream...)
-	})
+	if _, err := s.pool.Exec(t.Context(), `DELETE FROM orders WHERE id = $1`, stray.ID); err != nil { // so the operator decides
+		t.Fatal(err)
+	}
 	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
-	until(t, "end of the trouble in the log", func() bool { return l.count(contradiction.Over) == 1 })
+	until(t, "end of the contradiction in the log", func() bool { return l.count(contradiction.Over) == 1 })
 }
 
 // TestDatabaseNewerThanTheSaleGetsIt: it is reconciled from what Redis has.
@@ -149,9 +152,8 @@ func TestDatabaseNewerThanTheSaleGetsIt(t *testing.T) {
 	for range 3 {
 		r.hold(id)
 	}
-	paid := in(r.hold(id), sale.StatePaid)
-	r.emit(id, sale.Event{Orders: []sale.Order{paid}, Payments: []sale.Payment{newPayment(paid, "pay_1", start)}})
-	r.with(func() { r.kept[id].stream = r.kept[id].stream[4:] }) // another database has had the rest
+	r.pay(id, r.hold(id), "pay_1")
+	r.tear(id, 0, 4) // another database has had the rest
 	s := ownStore(t)
 	m.run(t, s, quick())
 	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
@@ -178,7 +180,8 @@ func TestDatabaseThatComesBackAsAnother(t *testing.T) {
 
 func TestUnreadableEntryBlocksNothing(t *testing.T) {
 	r, id, m := alone()
-	r.emit(id, sale.Event{Fault: "torn", Raw: `["x"]`})
+	r.restock(id, "more", 1)
+	r.with(func() { k := r.kept[id]; k.faulty[k.Chain().Mark] = "torn" })
 	r.hold(id)
 	s := ownStore(t)
 	l := m.run(t, s, quick())
@@ -188,7 +191,7 @@ func TestUnreadableEntryBlocksNothing(t *testing.T) {
 	}
 	l.stop(t)
 	if l.quarantined != 1 || l.logged.FilterFieldKey("fault").Len() != 1 {
-		t.Errorf("got %d told and %d logged, want 1 and 1", l.quarantined, l.logged.FilterFieldKey("fault").Len())
+		t.Errorf("got %d reported and %d logged, want 1 and 1", l.quarantined, l.logged.FilterFieldKey("fault").Len())
 	}
 }
 
@@ -270,4 +273,22 @@ func TestLostLeaseStopsTheReader(t *testing.T) {
 	if r.waiting(id) != 1 {
 		t.Error("got the entry taken without the lease, want it to wait")
 	}
+}
+
+// Each hook is optional, also where a sale is lost, an entry unreadable and a call fails.
+func TestHooksThatAreNotSetAreNotCalled(t *testing.T) {
+	r, id, m := alone()
+	var calls atomic.Int64
+	r.before = func(context.Context, Op, sale.ID) error {
+		if calls.Add(1) < 5 {
+			return errDown
+		}
+		return nil
+	}
+	m.run(t, ownStore(t), quick(), func(l *Ledger) { l.hooks, l.failures.hooks = Hooks{}, Hooks{} })
+	r.restock(id, "more", 1)
+	r.with(func() { k := r.kept[id]; k.faulty[k.Chain().Mark] = "torn" })
+	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
+	r.load(id, nil)
+	until(t, "sale in Redis again", func() bool { k := r.save(id); return k != nil && k.Read() == k.Chain().Seq })
 }

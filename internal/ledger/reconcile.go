@@ -27,11 +27,11 @@ type Stock interface {
 	Time(ctx context.Context) (sale.Instant, error)
 }
 
-// Record is the ledger as far as a reconciliation reads and changes it: a [Store].
+// Record is the ledger as far as a reconciliation reads and changes it; package postgres has one.
 type Record interface {
 	Chain(ctx context.Context, id sale.ID) (sale.Chain, error)
 	Book(ctx context.Context, id sale.ID) (sale.Book, error)
-	Unite(ctx context.Context, id sale.ID, token sale.Generation, u union) error
+	Unite(ctx context.Context, id sale.ID, token sale.Generation, u Union) error
 }
 
 // Memory is what nodes remember of the holds that they acknowledged.
@@ -41,11 +41,11 @@ type Memory interface {
 	Holds(ctx context.Context, id sale.ID) (holds []reconcile.Hold, seen []sale.Mark, err error)
 }
 
-// ErrUndecided is returned by [Reconciler.Run] where an operator has to decide first; the
+// ErrDecisionNeeded is returned by [Reconciler.Run] if an operator has to decide first; the
 // plan names the cases.
-var ErrUndecided = errors.New("something has to be decided before the sale can be reconciled")
+var ErrDecisionNeeded = errors.New("something has to be decided before the sale can be reconciled")
 
-// ErrWhole is returned by [Reconciler.Run] where the sale has lost nothing.
+// ErrWhole is returned by [Reconciler.Run] if the sale has lost nothing.
 var ErrWhole = errors.New("there is nothing to reconcile: Redis and the ledger agree")
 
 // Reconciler puts a sale together again after Redis, its stream or the ledger's database
@@ -93,7 +93,7 @@ func (r Reconciliation) report(format string, args ...any) {
 	}
 }
 
-// Run reconciles one sale. It returns the plan, also with [ErrUndecided], after a dry run,
+// Run reconciles one sale. It returns the plan, also with [ErrDecisionNeeded], after a dry run,
 // and with [ErrWhole] unless forced. Other errors are those of the stores: nothing that was
 // acknowledged is lost by them, and Run may be called again.
 func (r *Reconciler) Run(ctx context.Context, id sale.ID, o Reconciliation) (plan reconcile.Plan, err error) {
@@ -119,8 +119,8 @@ func (r *Reconciler) try(ctx context.Context, id sale.ID, o Reconciliation) (rec
 	if err != nil || o.DryRun {
 		return plan, err
 	}
-	if len(plan.Undecided()) > 0 {
-		return plan, ErrUndecided
+	if len(plan.DecisionsNeeded()) > 0 {
+		return plan, ErrDecisionNeeded
 	}
 	if plan.Life == "" { // of an earlier version
 		plan.Life = rand.Text()
@@ -131,9 +131,9 @@ func (r *Reconciler) try(ctx context.Context, id sale.ID, o Reconciliation) (rec
 	base := sale.Chain{Life: plan.Life, Mark: sale.Mark{Epoch: plan.Epoch, Seq: furthest(in), Link: plan.Life}}
 	if r.Store != nil {
 		o.report("writing %d orders and %d payments to the ledger", len(plan.Records.Orders), len(plan.Records.Payments))
-		u := union{Records: plan.Records, chain: base, fence: fence, plan: plan.String(), at: in.Now}
+		u := Union{Records: plan.Records, Chain: base, Fence: fence, Plan: plan.String(), At: in.Now}
 		if in.Ledger != nil {
-			u.before, u.was = in.Ledger.Records, in.Ledger.Chain
+			u.Before, u.Was = in.Ledger.Records, in.Ledger.Chain
 		}
 		if err := r.Store.Unite(ctx, id, o.Token, u); err != nil {
 			return plan, err

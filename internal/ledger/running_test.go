@@ -23,7 +23,7 @@ func quick() Config {
 }
 
 // quiet is a report of failures that writes nowhere.
-func quiet() *failures { return newFailures(zap.NewNop(), Hooks{}.filled()) }
+func quiet() *failures { return newFailures(zap.NewNop(), Hooks{}) }
 
 // running is a ledger that runs, what it reported to its hooks, and what it logged.
 type running struct {
@@ -43,7 +43,7 @@ type running struct {
 }
 
 // run starts a ledger that reconciles by itself; the test's end stops it.
-func (m member) run(t testing.TB, store *Store, cfg Config, change ...func(*Ledger)) *running {
+func (m member) run(t testing.TB, store *database, cfg Config, change ...func(*Ledger)) *running {
 	t.Helper()
 	core, logged := observer.New(zapcore.InfoLevel)
 	l := &running{

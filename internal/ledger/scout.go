@@ -18,7 +18,7 @@ type scout struct {
 	schedule  *temperature.Schedule
 	recorded  map[sale.ID]sale.Chain // how far the record goes, as it was listed last
 	news, hot int64                  // the numbers up to which the feeds are known
-	heard     bool                   // the feed of news was read before
+	newsRead  bool                   // the feed of news was read before
 	wanted    map[sale.ID]bool       // at the last look
 }
 
@@ -33,7 +33,8 @@ func (s *scout) look(ctx context.Context) (wanted map[sale.ID]bool, more bool, e
 		return nil, false, err
 	}
 	now := time.Now()
-	hot, _, cold := s.schedule.Next(now)
+	hot, _ := s.schedule.Hot(now)
+	cold := s.schedule.Turn()
 	if all {
 		cold = s.watch.known()
 	}
@@ -63,12 +64,12 @@ func (s *scout) listen(ctx context.Context) (all bool, err error) {
 		}
 	}
 	now := time.Now()
-	if s.heard { // the first time all sales are new
+	if s.newsRead { // the first time all sales are new
 		for _, id := range news {
 			s.schedule.Heat(id, now)
 		}
 	}
-	s.news, s.heard = next, true
+	s.news, s.newsRead = next, true
 	hot, next, _, err := s.stream.Hot(call, s.hot)
 	if err != nil {
 		return false, err
@@ -104,11 +105,20 @@ func (s *scout) list(ctx context.Context) error {
 	}
 	for _, id := range s.watch.list(ids) {
 		s.failures.leave(id)
-		s.hooks.Lag(id, 0, 0)
-		s.hooks.Stalled(id, false)
+		s.lagless(id)
+		if s.hooks.Stalled != nil {
+			s.hooks.Stalled(id, false)
+		}
 	}
 	s.schedule.List(s.watch.known())
 	return nil
+}
+
+// lagless reports that nothing waits for a sale, which nobody measures from now on.
+func (s *scout) lagless(id sale.ID) {
+	if s.hooks.Lag != nil {
+		s.hooks.Lag(id, 0, 0)
+	}
 }
 
 // glance looks at sales and returns those that want a reader. The others rest.
@@ -123,7 +133,7 @@ func (s *scout) glance(ctx context.Context, ids []sale.ID, now time.Time) (wante
 		g := glances[i]
 		if errs[i] == nil && g.Lost == "" && g.Read == g.Seq && g.Chain == s.recorded[id] {
 			s.watch.rest(id)
-			s.hooks.Lag(id, 0, 0)
+			s.lagless(id)
 			continue
 		}
 		s.schedule.Heat(id, now)

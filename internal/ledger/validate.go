@@ -87,8 +87,8 @@ func checkInstant(at sale.Instant) error {
 	return faulty(at >= 0 && at <= latest, "instant %d: want 0 to %d", at, latest)
 }
 
-// orderUUID reads an order's id. Only the form that it is written back in will do.
-func orderUUID(id sale.OrderID) (uuid.UUID, error) {
+// OrderUUID reads an order's id. Only the form that it is written back in will do.
+func OrderUUID(id sale.OrderID) (uuid.UUID, error) {
 	u, err := uuid.Parse(string(id))
 	if err != nil || u.String() != string(id) {
 		return u, fmt.Errorf("order %q: its id is no UUID in lower case", id)
@@ -97,7 +97,7 @@ func orderUUID(id sale.OrderID) (uuid.UUID, error) {
 }
 
 func checkOrder(o sale.Order) error {
-	_, err := orderUUID(o.ID)
+	_, err := OrderUUID(o.ID)
 	state := o.State.Live() || o.State == sale.StateExpired || o.State == sale.StateCancelled || o.State == sale.StateRefunded
 	if err == nil && state && len(o.Buyer) >= 1 && len(o.Buyer) <= sale.MaxBuyerLength &&
 		o.Quantity >= 1 && o.Quantity <= math.MaxInt32 && checkInstant(o.Created) == nil && checkInstant(o.Expires) == nil {
@@ -115,8 +115,15 @@ func checkPayment(p sale.Payment) error {
 	_, err2 := sale.ParseMessageID(string(p.Message))
 	// The provider names the order: it need not be one of ours.
 	_, err3 := sale.ParsePaymentID(string(p.Order))
-	known := p.Reason == sale.ReasonOrphan || p.Reason == sale.ReasonLate || p.Reason == sale.ReasonDoubled || p.Reason == sale.ReasonAmount || p.Reason == sale.ReasonRefunded
+	part := p.Reason == sale.ReasonPartial || p.Reason == sale.ReasonReturned || p.Reason == sale.ReasonDisputed
+	known := part || p.Reason == sale.ReasonOrphan || p.Reason == sale.ReasonLate || p.Reason == sale.ReasonDoubled || p.Reason == sale.ReasonAmount || p.Reason == sale.ReasonRefunded
+	var err4 error
+	if p.Of != "" {
+		_, err4 = sale.ParsePaymentID(string(p.Of))
+	}
 	return errors.Join(err, err2,
+		faulty(err4 == nil, "payment %q: it is a part of the payment %q", p.ID, p.Of),
+		faulty(part || p.Of == "", "payment %q: it is a part for reason %q", p.ID, p.Reason),
 		faulty(err3 == nil, "payment %q: it names the order %q", p.ID, p.Order),
 		faulty(slices.Contains(steps, p.State), "payment %q: no state is called %q", p.ID, p.State),
 		faulty(known || p.Reason == sale.ReasonNone, "payment %q: no reason is called %q", p.ID, p.Reason),

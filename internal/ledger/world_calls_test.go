@@ -35,14 +35,14 @@ func (w *world) ackPayment(p sale.Payment) *ack {
 // claim sends one or two claims in a call, new ones or again.
 func (w *world) claim() ([]*ack, error) {
 	var batch []sale.Claim
-	for range draw(w, "claims", 1, 1, 2) {
-		if len(w.claims) > 0 && draw(w, "again", false, false, false, false, true) {
-			batch = append(batch, draw(w, "claim", w.claims...))
+	for range oneOf(w, "claims", 1, 1, 2) {
+		if len(w.claims) > 0 && oneOf(w, "again", false, false, false, false, true) {
+			batch = append(batch, oneOf(w, "claim", w.claims...))
 			continue
 		}
 		batch = append(batch, sale.Claim{
-			Order: sale.OrderID(w.id("o")), Buyer: draw(w, "buyer", worldBuyers...),
-			Quantity: draw(w, "quantity", 1, 2),
+			Order: sale.OrderID(w.id("o")), Buyer: oneOf(w, "buyer", worldBuyers...),
+			Quantity: oneOf(w, "quantity", 1, 2),
 		})
 		w.claims = append(w.claims, batch[len(batch)-1])
 	}
@@ -63,7 +63,7 @@ func (w *world) claim() ([]*ack, error) {
 	return acks, err
 }
 
-// order draws an order of Redis, mostly one of a state, or one that was asked for at any time.
+// order picks an order of Redis, mostly one of a state, or one that was asked for at any time.
 func (w *world) order(state sale.State) sale.Claim {
 	var all, in []sale.Claim
 	orders := w.redis.Records().Orders
@@ -74,19 +74,19 @@ func (w *world) order(state sale.State) sale.Claim {
 			in = append(in, all[len(all)-1])
 		}
 	}
-	switch from := draw(w, "from", "state", "state", "state", "state", "state", "all", "all", "any"); {
+	switch from := oneOf(w, "from", "state", "state", "state", "state", "state", "all", "all", "any"); {
 	case from == "state" && len(in) > 0:
-		return draw(w, "order", in...)
+		return oneOf(w, "order", in...)
 	case from != "any" && len(all) > 0:
-		return draw(w, "order", all...)
+		return oneOf(w, "order", all...)
 	}
-	return draw(w, "order", append([]sale.Claim{{Order: "nobody's", Buyer: "eve", Quantity: 1}}, w.claims...)...)
+	return oneOf(w, "order", append([]sale.Claim{{Order: "nobody's", Buyer: "eve", Quantity: 1}}, w.claims...)...)
 }
 
 func (w *world) pay() ([]*ack, error) {
 	c := w.order(sale.StateHeld)
 	amount := int64(100 * c.Quantity)
-	n := draw(w, "payment", 1, 1, 1, 1, 2, 3)
+	n := oneOf(w, "payment", 1, 1, 1, 1, 2, 3)
 	if n == 3 {
 		amount++
 	}
@@ -132,6 +132,31 @@ func (w *world) refund() ([]*ack, error) {
 	return acks, nil
 }
 
+// part has an operator or the provider return a part of a payment, or all of it, which
+// perhaps has not been reported yet.
+func (w *world) part() ([]*ack, error) {
+	c := w.order(sale.StatePaid)
+	of := sale.PaymentID(fmt.Sprintf("p-%s-%d", c.Order, oneOf(w, "payment", 1, 1, 1, 2)))
+	amount := oneOf[int64](w, "amount", 30, 100, 200)
+	if oneOf(w, "by", "operator", "provider") == "operator" {
+		r, err := w.redis.RefundPart(c.Order, sale.PaymentID(w.id("part-")), amount)
+		if err != nil {
+			return nil, err
+		}
+		w.count("part asked for")
+		return []*ack{w.ackPayment(r.Payment)}, nil
+	}
+	id := sale.PaymentID(w.id("part-"))
+	r, err := w.redis.Pay(sale.Payment{
+		ID: id, Message: sale.MessageID("m" + id), Order: c.Order, Amount: amount, Currency: "EUR", Of: of, Reason: sale.ReasonReturned,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.count("part reported")
+	return []*ack{w.ackPayment(r.Payment)}, nil
+}
+
 func (w *world) settle() ([]*ack, error) {
 	payments := w.redis.Records().Payments
 	for _, id := range slices.Sorted(maps.Keys(payments)) {
@@ -145,7 +170,7 @@ func (w *world) settle() ([]*ack, error) {
 }
 
 func (w *world) restock() ([]*ack, error) {
-	change := sale.Restock{Key: w.id("k"), Delta: draw[int64](w, "delta", -1, 1)}
+	change := sale.Restock{Key: w.id("k"), Delta: oneOf[int64](w, "delta", -1, 1)}
 	if _, err := w.redis.Restock(change.Delta, change.Key); err != nil {
 		return nil, err
 	}
@@ -157,7 +182,7 @@ func (w *world) restock() ([]*ack, error) {
 func (w *world) change() ([]*ack, error) {
 	d := w.redis.Records().Sale
 	d.Total, d.Title = w.redis.Records().Opened, w.id("Night ")
-	d.Price = draw(w, "price", d.Price, d.Price, d.Price, d.Price+1, 0)
+	d.Price = oneOf(w, "price", d.Price, d.Price, d.Price, d.Price+1, 0)
 	err := w.redis.Change(d)
 	if err == nil {
 		w.count("change")
@@ -167,5 +192,5 @@ func (w *world) change() ([]*ack, error) {
 
 // closing closes the sale, or lets it sell again.
 func (w *world) closing() ([]*ack, error) {
-	return nil, w.redis.SetClosed(draw(w, "closed", true, false, false) && !w.redis.Records().Sale.Closed)
+	return nil, w.redis.SetClosed(oneOf(w, "closed", true, false, false) && !w.redis.Records().Sale.Closed)
 }

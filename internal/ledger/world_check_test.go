@@ -26,8 +26,9 @@ func (a *ack) in(r sale.Records) bool {
 	case a.payment.ID != "":
 		p, known := r.Payments[a.payment.ID]
 		refunded := a.payment.State == sale.PaymentApplied && p.State != sale.PaymentApplied
-		return known && p.Order == a.payment.Order && p.Amount == a.payment.Amount &&
-			(slices.Index(steps, p.State) >= slices.Index(steps, a.payment.State) || a.payment.Reason == sale.ReasonOrphan) &&
+		payable := a.payment.Reason == sale.ReasonOrphan || a.payment.Reason == sale.ReasonReturned && a.payment.Of == ""
+		return known && p.Order == a.payment.Order && p.Amount == a.payment.Amount && p.Of == a.payment.Of &&
+			(slices.Index(steps, p.State) >= slices.Index(steps, a.payment.State) || payable) &&
 			(!refunded || p.Reason == sale.ReasonRefunded)
 	}
 	delta, known := r.Restocks[a.restock.Key]
@@ -122,9 +123,12 @@ func (w *world) ambiguous(plan reconcile.Plan, m sale.Mark) bool {
 func (w *world) wantSound(plan reconcile.Plan) {
 	r := plan.Records
 	w.wantFair(r)
-	payers := map[sale.OrderID]int{}
+	payers, parts := map[sale.OrderID]int{}, r.Refunded()
 	for id, p := range r.Payments {
 		o, known := r.Orders[p.Order]
+		if p.State == sale.PaymentDue && p.Gone(parts[id]) || p.Of != "" && p.State == sale.PaymentApplied {
+			w.t.Fatalf("got payment %+v, of which %d goes back in parts\n%s", p, parts[id], plan)
+		}
 		switch {
 		case p.State == sale.PaymentApplied:
 			if payers[p.Order]++; payers[p.Order] > 1 || o.State != sale.StatePaid {

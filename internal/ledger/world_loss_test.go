@@ -2,27 +2,12 @@ package ledger
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"pgregory.net/rapid"
 
 	"onsale/internal/sale"
-	"onsale/internal/sale/model"
 )
-
-// worldRedis is the model, and a stream that may lose entries.
-type worldRedis struct {
-	*model.Sale
-	torn map[sale.Mark]bool // entries that are lost
-}
-
-func (r *worldRedis) clone() *worldRedis { return &worldRedis{r.Sale.Clone(), maps.Clone(r.torn)} }
-
-// stream is what is left of the stream.
-func (r *worldRedis) stream() []sale.Event {
-	return slices.DeleteFunc(r.Stream(), func(e sale.Event) bool { return r.torn[e.Mark] })
-}
 
 // worldRecord is a ledger that does nothing but apply events.
 type worldRecord struct {
@@ -38,7 +23,7 @@ func (r worldRecord) clone() worldRecord {
 
 // lose loses some of what somebody has.
 func (w *world) lose() {
-	kind := draw(w, "loss", "tail", "back", "entries", "empty", "database", "node")
+	kind := oneOf(w, "loss", "tail", "back", "entries", "empty", "database", "node")
 	switch kind {
 	case "tail":
 		w.back(max(0, len(w.saves)-3))
@@ -81,9 +66,9 @@ func (w *world) backTo(i int) {
 
 // read has a reader take the stream into the ledger. It may stop between any two steps.
 func (w *world) read(crashes bool) error {
-	limit := draw(w, "page", 1, 2, 3, 32, 32)
+	limit := oneOf(w, "page", 1, 2, 3, 32, 32)
 	stops := func(step string) bool {
-		if crashes && draw(w, "reader stops", false, false, false, false, false, false, true) {
+		if crashes && oneOf(w, "reader stops", false, false, false, false, false, false, true) {
 			w.count("reader stops after %s", step)
 			return true
 		}

@@ -20,12 +20,12 @@ func (w *world) reconcile(operator, force bool) error {
 	o := Reconciliation{Force: force}
 	if operator {
 		o.Decisions = reconcile.Decisions{
-			TwoOrders: draw(w, "two orders", reconcile.KeepFirst, reconcile.KeepLater),
-			Oversold:  draw(w, "oversold", reconcile.RaiseTotal, reconcile.RefundLater),
+			TwoOrders: oneOf(w, "two orders", reconcile.KeepFirst, reconcile.KeepLater),
+			Oversold:  oneOf(w, "oversold", reconcile.RaiseTotal, reconcile.RefundLater),
 			Lives:     reconcile.MergeLives,
 		}
 	}
-	r := &Reconciler{Stock: w, Store: w, Memory: w, Cfg: Config{Entries: draw(w, "entries", 1, 2, 32)}}
+	r := &Reconciler{Stock: w, Store: w, Memory: w, Cfg: Config{Entries: oneOf(w, "entries", 1, 2, 32)}}
 	for {
 		w.written, w.had, w.tip, w.book, w.linkAt = false, nil, sale.Mark{}, sale.Mark{}, func(sale.Mark) (string, bool) { return "", false }
 		plan, err := r.try(w.t.Context(), "s", o)
@@ -35,10 +35,10 @@ func (w *world) reconcile(operator, force bool) error {
 		switch {
 		case errors.Is(err, sale.ErrStale):
 			continue
-		case errors.Is(err, ErrUndecided) && o.Decisions.Oversold == reconcile.RefundLater:
+		case errors.Is(err, ErrDecisionNeeded) && o.Decisions.Oversold == reconcile.RefundLater:
 			o.Decisions.Oversold = reconcile.RaiseTotal // a total below zero has no other way
 			continue
-		case errors.Is(err, ErrUndecided):
+		case errors.Is(err, ErrDecisionNeeded):
 			w.count("left to an operator")
 		case err == nil:
 			w.count("reconciled %s", plan.Relation)
@@ -50,14 +50,14 @@ func (w *world) reconcile(operator, force bool) error {
 // step does one thing at random.
 func (w *world) step() {
 	calls := map[string]func() ([]*ack, error){
-		"claim": w.claim, "pay": w.pay, "cancel": w.cancel, "refund": w.refund, "settle": w.settle, "restock": w.restock, "close": w.closing, "change": w.change,
+		"claim": w.claim, "pay": w.pay, "cancel": w.cancel, "refund": w.refund, "part": w.part, "settle": w.settle, "restock": w.restock, "close": w.closing, "change": w.change,
 	}
 	names := []string{
-		"claim", "claim", "claim", "claim", "claim", "pay", "pay", "pay", "pay", "cancel", "refund", "settle", "restock", "close", "change",
+		"claim", "claim", "claim", "claim", "claim", "pay", "pay", "pay", "pay", "cancel", "refund", "part", "settle", "restock", "close", "change",
 		"expire", "expire", "read", "read", "read", "read", "read", "lose", "lose", "lose", "reconcile", "reconcile", "open", "churn", "fork",
 	}
-	name := draw(w, "step", names...)
-	if (w.redis == nil || w.redis.Lost() != "") && draw(w, "noticed", true, false) {
+	name := oneOf(w, "step", names...)
+	if (w.redis == nil || w.redis.Lost() != "") && oneOf(w, "noticed", true, false) {
 		name = "reconcile"
 	}
 	switch name {
@@ -82,14 +82,14 @@ func (w *world) step() {
 		w.fork()
 	case "reconcile":
 		if rapid.Bool().Draw(w.t, "disturbed") {
-			w.fault = fault{draw(w, "at", faultCalls...), draw(w, "what", faultKinds...)}
+			w.fault = fault{oneOf(w, "at", faultCalls...), oneOf(w, "what", faultKinds...)}
 		}
 		err := w.reconcile(rapid.Bool().Draw(w.t, "operator"), rapid.Bool().Draw(w.t, "forced"))
-		if w.fault = (fault{}); err != nil && !isAny(err, errCrash, ErrUndecided, ErrWhole, sale.ErrNoSale) {
+		if w.fault = (fault{}); err != nil && !isAny(err, errCrash, ErrDecisionNeeded, ErrWhole, sale.ErrNoSale) {
 			w.t.Fatalf("reconcile: %v", err)
 		}
 	default:
-		n := draw(w, "node", w.nodes...)
+		n := oneOf(w, "node", w.nodes...)
 		w.through(n, calls[name])
 	}
 	w.wantFair(w.ledger.records)
@@ -100,7 +100,7 @@ func (w *world) step() {
 
 // churn has a buyer hold and cancel some times, or operators refund him, of which Redis keeps a few orders only.
 func (w *world) churn() {
-	n := draw(w, "node", w.nodes...)
+	n := oneOf(w, "node", w.nodes...)
 	for range 4 {
 		id := sale.OrderID(w.id("o"))
 		w.through(n, func() ([]*ack, error) {
@@ -137,7 +137,7 @@ func (w *world) fork() {
 	}
 	at := len(w.saves) - 1
 	var c sale.Claim
-	n := draw(w, "node", w.nodes...)
+	n := oneOf(w, "node", w.nodes...)
 	w.through(n, func() ([]*ack, error) {
 		c = w.order(sale.StateHeld)
 		return w.paid(c, sale.PaymentID("p-"+w.id("fork")), int64(100*c.Quantity))
@@ -163,7 +163,7 @@ func TestNothingAcknowledgedIsLostInSilence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tally["runs"]++
 		w := newWorld(t, tally)
-		for range draw(w, "steps", 5, 10, 15, 20, 25) {
+		for range oneOf(w, "steps", 5, 10, 15, 20, 25) {
 			w.step()
 		}
 		w.end()
@@ -192,7 +192,7 @@ func TestNothingAcknowledgedIsLostInSilence(t *testing.T) {
 // wantHappened is what a generator that is worth anything comes to.
 func wantHappened() []string {
 	want := []string{
-		"claim held", "claim paid at once", "refund of nothing", "claim replayed", "claim sold-out", "cancel", "expire", "refund", "settle", "restock", "opened a second time",
+		"claim held", "claim paid at once", "refund of nothing", "claim replayed", "claim sold-out", "cancel", "expire", "refund", "settle", "part asked for", "part reported", "payment settled returned", "restock", "opened a second time",
 		"payment applied ", "payment due orphan", "payment due late", "payment due doubled", "payment due amount",
 		"fork", "reader finds a loss", "reader stops after commit", "reader stops after forget", "answered LOST",
 		"Redis drops an ended order", "adopt finds another Redis", "unite finds another ledger", "left to an operator", reported,

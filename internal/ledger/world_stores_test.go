@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"maps"
 	"time"
 
 	"onsale/internal/reconcile"
 	"onsale/internal/sale"
-	"onsale/internal/sale/model"
 )
 
 // fault is what happens at a call of a reconciliation, once.
@@ -49,12 +47,7 @@ func (w *world) Page(_ context.Context, _ sale.ID, after string, limit int) (p s
 		if w.redis == nil {
 			return sale.ErrNoSale
 		}
-		s := w.redis.stream()
-		p = w.redis.Sale.Page("", 0)
-		if i := slices.IndexFunc(s, func(e sale.Event) bool { return e.ID == after }); i >= 0 {
-			s = s[i+1:]
-		}
-		p.Events = s[:min(limit, len(s))]
+		p = w.redis.page(after, limit)
 		return nil
 	})
 	return p, err
@@ -81,11 +74,6 @@ func (w *world) Snapshot(context.Context, sale.ID) (v sale.Snapshot, err error) 
 			link, known := v.LinkAt(m.Seq)
 			return link, known && m.Epoch == v.Chain.Epoch
 		}
-		ring := []byte(strings.Repeat("\x00", int(v.Chain.Seq+1)*sale.LinkLength))
-		for _, e := range w.redis.Events() {
-			copy(ring[int(e.Mark.Seq)*sale.LinkLength:], e.Mark.Link)
-		}
-		v.Links = string(ring)
 		return nil
 	})
 	return v, err
@@ -103,31 +91,19 @@ func (w *world) Former(context.Context, sale.ID) (sale.Snapshot, error) {
 
 func (w *world) Adopt(_ context.Context, _ sale.ID, a sale.Adoption) error {
 	return w.call("adopt", func() error {
-		is := sale.NotInRedis
-		if w.redis != nil {
-			if is = "open"; w.redis.Lost() != "" {
-				is = sale.ShutAt(w.redis.Chain().Mark)
-			}
-		}
-		if is != a.Was {
+		next, err := w.redis.adopt("s", w.now, true, a)
+		if err != nil {
 			w.count("adopt finds another Redis")
-			return fmt.Errorf("the sale is %s and not %s: %w", is, a.Was, sale.ErrStale)
+			return err
 		}
 		for _, n := range w.nodes {
 			if n.seen.Epoch >= a.Chain.Epoch || n.seen.Seq > a.Chain.Seq {
 				w.t.Fatalf("the sale goes on from %+v, and %s has seen %+v", a.Chain, n.name, n.seen)
 			}
 		}
-		m := model.New(sale.Sale{ID: "s"}, "nobody's", true)
-		m.Now = w.now
-		m.Adopt(a.Records, a.Chain, a.Fence)
-		w.redis, w.written = &worldRedis{Sale: m, torn: map[sale.Mark]bool{}}, true
-		for id := range a.Records.Orders {
-			if _, kept := m.Records().Orders[id]; !kept {
-				w.dropped[id] = true
-			}
-		}
-		w.acknowledged[m.Chain().Mark] = map[*ack]bool{}
+		w.redis, w.written = next, true
+		maps.Copy(w.dropped, next.dropped)
+		w.acknowledged[next.Chain().Mark] = map[*ack]bool{}
 		w.saves = append(w.saves, w.redis.clone())
 		return nil
 	})
@@ -178,13 +154,13 @@ func (w *world) Book(context.Context, sale.ID) (b sale.Book, err error) {
 	return b, err
 }
 
-func (w *world) Unite(_ context.Context, _ sale.ID, _ sale.Generation, u union) error {
+func (w *world) Unite(_ context.Context, _ sale.ID, _ sale.Generation, u Union) error {
 	return w.call("unite", func() error {
-		if w.ledger.chain != u.was || w.ledger.found && w.ledger.chain.Epoch >= u.chain.Epoch {
+		if w.ledger.chain != u.Was || w.ledger.found && w.ledger.chain.Epoch >= u.Chain.Epoch {
 			w.count("unite finds another ledger")
 			return fmt.Errorf("the record is at %+v: %w", w.ledger.chain, sale.ErrStale)
 		}
-		changes := u.changes()
+		changes := u.Changes()
 		r := &w.ledger.records
 		r.Sale, r.Opened = u.Records.Sale, u.Opened
 		for _, c := range changes.Orders {
@@ -196,7 +172,7 @@ func (w *world) Unite(_ context.Context, _ sale.ID, _ sale.Generation, u union) 
 		for _, c := range changes.Restocks {
 			r.Restocks[c.Key] = c.Delta
 		}
-		w.ledger.chain, w.ledger.found, w.written = u.chain, true, true
+		w.ledger.chain, w.ledger.found, w.written = u.Chain, true, true
 		w.backups = append(w.backups, w.ledger.clone())
 		return nil
 	})

@@ -25,8 +25,8 @@ type world struct {
 	tally   map[string]int // of all runs
 	now     sale.Instant
 	serial  int
-	redis   *worldRedis   // nil: Redis is empty
-	saves   []*worldRedis // to which it may go back, oldest first
+	redis   *kept   // nil: Redis is empty
+	saves   []*kept // to which it may go back, oldest first
 	ledger  worldRecord
 	backups []worldRecord
 	nodes   []*worldNode
@@ -90,7 +90,7 @@ func newWorld(t *rapid.T, tally map[string]int) *world {
 		w.addNode()
 	}
 	w.open()
-	if draw(w, "recorded", true, true, true, false) {
+	if oneOf(w, "recorded", true, true, true, false) {
 		w.must(w.read(false))
 	}
 	return w
@@ -113,10 +113,10 @@ func (w *world) open() {
 	if w.ledger.found {
 		w.count("opened a second time")
 	}
-	d := sale.Sale{ID: "s", Title: "Night", Price: draw[int64](w, "price", 0, 100, 100, 100), Currency: "EUR", Total: 3, Limit: 2, Lapses: 2, HoldFor: time.Minute}
+	d := sale.Sale{ID: "s", Title: "Night", Price: oneOf[int64](w, "price", 0, 100, 100, 100), Currency: "EUR", Total: 3, Limit: 2, Lapses: 2, HoldFor: time.Minute}
 	m := model.New(d, w.id("life-"), true)
 	m.Now = w.now
-	w.redis = &worldRedis{Sale: m, torn: map[sale.Mark]bool{}}
+	w.redis = newKept(m)
 	w.extend(sale.Mark{})
 }
 
@@ -135,7 +135,7 @@ func (w *world) extend(last sale.Mark) {
 // through makes a call from a process. What it returns is acknowledged, unless the reply is
 // lost. A call that runs has lost nothing that its process has seen.
 func (w *world) through(n *worldNode, call func() ([]*ack, error)) {
-	w.now += draw[sale.Instant](w, "pause", 1, 400, 9_000)
+	w.now += oneOf[sale.Instant](w, "pause", 1, 400, 9_000)
 	if w.redis == nil {
 		return
 	}
@@ -157,7 +157,7 @@ func (w *world) through(n *worldNode, call func() ([]*ack, error)) {
 		w.count("refused before it was recorded")
 		return
 	}
-	if draw(w, "reply lost", false, false, false, false, false, false, false, true) {
+	if oneOf(w, "reply lost", false, false, false, false, false, false, false, true) {
 		w.count("reply lost")
 		return
 	}
@@ -174,8 +174,8 @@ func (w *world) through(n *worldNode, call func() ([]*ack, error)) {
 	}
 }
 
-// draw draws one of some with the same chance each; rapid's own generators prefer the ends.
-func draw[T any](w *world, label string, from ...T) T {
+// oneOf picks one of some with the same chance each; rapid's own generators prefer the ends.
+func oneOf[T any](w *world, label string, from ...T) T {
 	even := rapid.Custom(func(t *rapid.T) int {
 		i := 0
 		for n := 4 * len(from); n > 1; n /= 2 {

@@ -7,12 +7,12 @@
 //
 // # Invariants
 //
-//   - Whoever received the state from the slot owns it, and sends it back before
+//   - The goroutine that received the state from the slot owns it, and sends it back before
 //     any I/O and any wait. The slot is empty for nanoseconds only.
 //   - Taking a quantity is atomic: all of it, slice before buffer, or nothing.
-//   - Everything taken belongs to an era. A new plan, or news that the sale is
-//     sold out, begins another; what is handed back into an older era is dropped.
-//   - Waiters are served first come first served, outlive an era, and are
+//   - Everything taken belongs to an epoch. A new plan, or news that the sale is
+//     sold out, begins another; what is handed back into an older epoch is dropped.
+//   - Waiters are served first come first served, outlive an epoch, and are
 //     answered once. Nobody overtakes them.
-//   - At most one draw is under way.
+//   - At most one refill is under way.
 package localstock

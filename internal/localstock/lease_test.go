@@ -145,7 +145,7 @@ func TestSoldOutHookReportsEachChangeOnce(t *testing.T) {
 	})
 }
 
-func TestSoldOutLeaseAnswersWithoutADraw(t *testing.T) {
+func TestSoldOutLeaseAnswersWithoutARefill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
@@ -154,9 +154,9 @@ func TestSoldOutLeaseAnswersWithoutADraw(t *testing.T) {
 		src.idle(t)
 
 		time.Sleep(time.Second)
-		// The lease has ended: everybody waits for one draw that renews it.
+		// The lease has ended: everybody waits for one refill that renews it.
 		rs := line(t, s, 1, 1, 1)
-		src.next(t).grants(sale.Grant{Reading: reading(1, 0), Outcome: sale.SoldOut})
+		src.next(t).grants(sale.Grant{Reading: reading(1, 0), Result: sale.GrantSoldOut})
 		for _, r := range rs {
 			r.refused(t, sale.SoldOut)
 		}

@@ -15,30 +15,30 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// draw is a draw under way, waiting for the test to answer it.
-type draw struct {
+// refill is a refill under way, waiting for the test to answer it.
+type refill struct {
 	known    sale.Generation
 	quantity int
-	answer   chan drawn
+	answer   chan refilled
 }
 
-type drawn struct {
+type refilled struct {
 	grant sale.Grant
 	err   error
 }
 
-func (d draw) grants(g sale.Grant) { d.answer <- drawn{grant: g} }
-func (d draw) fails(err error)     { d.answer <- drawn{err: err} }
+func (d refill) grants(g sale.Grant) { d.answer <- refilled{grant: g} }
+func (d refill) fails(err error)     { d.answer <- refilled{err: err} }
 
-// source holds every draw until the test answers it. It has room for more than
-// one, so that a second draw in flight shows instead of blocking.
-type source struct{ draws chan draw }
+// source holds every refill until the test answers it. It has room for more than
+// one, so that a second refill in flight shows instead of blocking.
+type source struct{ refills chan refill }
 
-func newSource() *source { return &source{draws: make(chan draw, 16)} }
+func newSource() *source { return &source{refills: make(chan refill, 16)} }
 
-func (s *source) Draw(ctx context.Context, known sale.Generation, quantity int) (sale.Grant, error) {
-	d := draw{known, quantity, make(chan drawn, 1)}
-	s.draws <- d
+func (s *source) Refill(ctx context.Context, known sale.Generation, quantity int) (sale.Grant, error) {
+	d := refill{known, quantity, make(chan refilled, 1)}
+	s.refills <- d
 	select {
 	case a := <-d.answer:
 		return a.grant, a.err
@@ -47,22 +47,22 @@ func (s *source) Draw(ctx context.Context, known sale.Generation, quantity int) 
 	}
 }
 
-// next returns the one draw that is under way.
-func (s *source) next(t testing.TB) draw {
+// next returns the one refill that is under way.
+func (s *source) next(t testing.TB) refill {
 	t.Helper()
 	synctest.Wait()
-	if len(s.draws) != 1 {
-		t.Fatalf("got %d draws under way, want 1", len(s.draws))
+	if len(s.refills) != 1 {
+		t.Fatalf("got %d refills under way, want 1", len(s.refills))
 	}
-	return <-s.draws
+	return <-s.refills
 }
 
-// idle fails the test where a draw was started.
+// idle fails the test where a refill was started.
 func (s *source) idle(t testing.TB) {
 	t.Helper()
 	synctest.Wait()
-	if n := len(s.draws); n != 0 {
-		t.Fatalf("got %d new draws, want none", n)
+	if n := len(s.refills); n != 0 {
+		t.Fatalf("got %d new refills, want none", n)
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 type model struct {
 	plan, stock   sale.Generation
 	learned       time.Time
-	era           int
+	epoch         int
 	slice, buffer int64
 	exhausted     bool
 	until         time.Time
 	line          []*party
-	drawing       bool
+	refilling     bool
 }
 
 // party is one request, in the model and in the real stock.
@@ -26,7 +26,7 @@ type party struct {
 	quantity int64
 	givesUp  time.Time
 	want     string // "" while it waits
-	era      int
+	epoch    int
 	fromBuf  int64
 	real     *request
 	cancel   context.CancelFunc
@@ -46,12 +46,12 @@ func (m *model) serve() {
 
 func (m *model) give(p *party) {
 	slice := min(p.quantity, m.slice)
-	p.want, p.era, p.fromBuf = "tickets", m.era, p.quantity-slice
+	p.want, p.epoch, p.fromBuf = "tickets", m.epoch, p.quantity-slice
 	m.slice -= slice
 	m.buffer -= p.fromBuf
 }
 
-func (m *model) refuse(why string, who func(*party) bool) {
+func (m *model) reject(why string, who func(*party) bool) {
 	m.line = slices.DeleteFunc(m.line, func(p *party) bool {
 		if who(p) {
 			p.want = why
@@ -72,12 +72,12 @@ func (m *model) acquire(p *party) {
 		p.want = "busy"
 	default:
 		m.line = append(m.line, p)
-		m.drawing = true
+		m.refilling = true
 	}
 }
 
 func (m *model) handBack(p *party) {
-	if p.era == m.era {
+	if p.epoch == m.epoch {
 		m.slice += p.quantity - p.fromBuf
 		m.buffer += p.fromBuf
 	}
@@ -87,7 +87,7 @@ func (m *model) handBack(p *party) {
 func (m *model) observe(r sale.Reading) {
 	if r.Allotment.Generation > m.plan {
 		m.plan, m.slice, m.buffer = r.Allotment.Generation, r.Allotment.Slice, r.Allotment.Buffer
-		m.era++
+		m.epoch++
 	}
 	if r.Stock > m.stock || r.Stock == m.stock || r.Sent.After(m.learned) {
 		if r.Stock != m.stock {
@@ -99,31 +99,31 @@ func (m *model) observe(r sale.Reading) {
 				m.until = end
 			}
 			m.exhausted, m.slice, m.buffer = true, 0, 0
-			m.era++
-			m.refuse("sold-out", everybody)
+			m.epoch++
+			m.reject("sold-out", everybody)
 		}
 	}
 	m.serve()
 }
 
-// drew is what the end of a draw does. It reports whether another one follows.
-func (m *model) drew(g sale.Grant, err error) {
-	m.drawing = false
+// refilled is what the end of a refill does. It reports whether another one follows.
+func (m *model) refilled(g sale.Grant, err error) {
+	m.refilling = false
 	if err != nil {
-		m.refuse("error", everybody)
+		m.reject("error", everybody)
 		return
 	}
 	m.observe(g.Reading)
-	switch g.Outcome {
-	case sale.Undecided:
+	switch g.Result {
+	case sale.Granted:
 		m.slice += g.Tickets
-	case sale.NotEnough:
-		m.refuse("not-enough", func(p *party) bool { return p.quantity > g.Reading.Remaining })
-	case sale.NotOpen, sale.Closed:
-		m.refuse(g.Outcome.String(), everybody)
+	case sale.GrantNotEnough:
+		m.reject("not-enough", func(p *party) bool { return p.quantity > g.Reading.Remaining })
+	case sale.GrantNotOpen, sale.GrantClosed:
+		m.reject(string(g.Result), everybody)
 	}
 	m.serve()
-	m.drawing = len(m.line) > 0
+	m.refilling = len(m.line) > 0
 }
 
 func (m *model) leave(p *party) {

@@ -11,34 +11,34 @@ import (
 	"onsale/internal/sale"
 )
 
-// Source asks Redis on behalf of a dry node: it ends overdue holds, then draws.
+// Source asks Redis on behalf of a dry node: one call ends overdue holds and grants tickets.
 type Source interface {
-	Draw(ctx context.Context, known sale.Generation, quantity int) (sale.Grant, error)
+	Refill(ctx context.Context, known sale.Generation, quantity int) (sale.Grant, error)
 }
 
-// Hooks are called as things happen, with no lock held; nil fields are not called.
+// Hooks are called as things happen, with no lock held; nil hooks are not called.
 type Hooks struct {
-	Buffered func()               // the first buffer ticket of an era was taken: a slice ran out
+	Buffered func()               // the first buffer ticket of an epoch was taken: a slice ran out
 	Adopted  func(sale.Allotment) // a newer plan replaced the old one
-	Drew     func(sale.Grant, error)
+	Refilled func(sale.Grant, error)
 	SoldOut  func(bool) // the sold-out lease began (true) or the stock returned (false)
 }
 
 // Config shapes the waiting.
 type Config struct {
-	// Wait is how long a request waits for a draw or a plan. Raising it keeps
+	// Wait is how long a request waits for a refill or a plan. Raising it keeps
 	// more buyers hanging on a slow Redis; lowering it below a round trip turns
-	// every draw into "busy".
+	// every refill into "busy".
 	Wait time.Duration
 	// Waiters bounds who waits; past it the answer is Busy at once. Raising it
-	// costs a goroutine each; lowering it refuses the first crowd of a dry node.
+	// costs a goroutine each; lowering it rejects the first rush at a dry node.
 	Waiters int
 	// Lease is how long sold out is believed after Redis last said so. Raising
 	// it hides returned tickets for longer; lowering it asks Redis more often.
 	Lease time.Duration
 }
 
-// DefaultConfig is the design's.
+// DefaultConfig is what docs/architecture.md describes.
 func DefaultConfig() Config {
 	return Config{Wait: 250 * time.Millisecond, Waiters: 10_000, Lease: time.Second}
 }
@@ -68,18 +68,18 @@ type Stock struct {
 	slot       chan state   // holds the state, or is empty while somebody owns it
 	lease      atomic.Int64 // until when sold out is believed, in ns since born; 0: not sold out
 	generation atomic.Int64 // the state's plan generation, for those who only ask
-	draws      sync.WaitGroup
+	refills    sync.WaitGroup
 }
 
 // state is what the slot guards.
 type state struct {
 	generation sale.Generation // of the plan
-	era        uint64
+	epoch      uint64
 	slice      int64
 	buffer     int64
 	waiting    queue
-	drawing    bool
-	buffered   bool // this era's first buffer ticket has been taken
+	refilling  bool
+	buffered   bool // this epoch's first buffer ticket has been taken
 
 	stock   sale.Generation // stock generation of the newest reading
 	learned time.Time       // when that generation was first seen
@@ -87,13 +87,13 @@ type state struct {
 
 // Taken is what a claim took, to be consumed or handed back.
 type Taken struct {
-	era    uint64
+	epoch  uint64
 	slice  int32
 	buffer int32
-	first  bool // the era's first buffer ticket is among them
+	first  bool // the epoch's first buffer ticket is among them
 }
 
-// New makes an empty stock: it is dry until a plan or a draw fills it.
+// New makes an empty stock: it is dry until a plan or a refill fills it.
 func New(source Source, config Config, hooks Hooks) *Stock {
 	s := &Stock{source: source, config: config, hooks: hooks, born: time.Now(), slot: make(chan state, 1)}
 	s.slot <- state{}
@@ -130,7 +130,7 @@ func (s *Stock) Take(q int) (Taken, bool) {
 	}
 	t, ok := st.take(int64(q))
 	s.slot <- st
-	s.tell(t)
+	s.reportBuffered(t)
 	return t, ok
 }
 
@@ -145,22 +145,22 @@ func (st *state) take(q int64) (Taken, bool) {
 	st.slice -= slice
 	st.buffer -= buffer
 	st.buffered = st.buffered || first
-	return Taken{era: st.era, slice: int32(slice), buffer: int32(buffer), first: first}, true
+	return Taken{epoch: st.epoch, slice: int32(slice), buffer: int32(buffer), first: first}, true
 }
 
-// tell reports that a slice ran out. Whoever got the tickets calls it, as those
+// reportBuffered reports that a slice ran out. The one who got the tickets calls it: those
 // who serve the line own the state while they do.
-func (s *Stock) tell(t Taken) {
+func (s *Stock) reportBuffered(t Taken) {
 	if t.first && s.hooks.Buffered != nil {
 		s.hooks.Buffered()
 	}
 }
 
-// HandBack returns what a claim did not use. What was taken in an older era is
+// HandBack returns what a claim did not use. What was taken in an older epoch is
 // dropped: a newer plan has counted it already.
 func (s *Stock) HandBack(t Taken) {
 	st := <-s.slot
-	if t.era == st.era {
+	if t.epoch == st.epoch {
 		st.slice += int64(t.slice)
 		st.buffer += int64(t.buffer)
 		st.serve()
@@ -208,7 +208,7 @@ func (s *Stock) observe(st *state, r sale.Reading) change {
 		s.lease.Store(max(until, int64(r.Sent.Add(s.config.Lease).Sub(s.born)), 1))
 		st.slice, st.buffer = 0, 0
 		st.begin()
-		st.waiting.refuse(Refusal{Outcome: sale.SoldOut})
+		st.waiting.reject(Refusal{Outcome: sale.SoldOut})
 	case until != 0 && returned:
 		s.lease.Store(0)
 		c.ended = true
@@ -217,9 +217,9 @@ func (s *Stock) observe(st *state, r sale.Reading) change {
 	return c
 }
 
-// begin starts an era: what was taken before belongs to the past.
+// begin starts an epoch: what was taken before belongs to the past.
 func (st *state) begin() {
-	st.era++
+	st.epoch++
 	st.buffered = false
 }
 

@@ -168,12 +168,12 @@ func TestHooks(t *testing.T) {
 	mustTake(t, s, 1)
 	mustTake(t, s, 1)
 	if buffered != 1 {
-		t.Errorf("got %d reports, want one an era", buffered)
+		t.Errorf("got %d reports, want one an epoch", buffered)
 	}
 	s.Observe(planned(2, 0, 5))
 	mustTake(t, s, 1)
 	if buffered != 2 {
-		t.Errorf("got %d reports, want another one in the next era", buffered)
+		t.Errorf("got %d reports, want another one in the next epoch", buffered)
 	}
 	if len(adopted) != 2 || adopted[1] != (sale.Allotment{Generation: 2, Buffer: 5}) {
 		t.Errorf("got adopted plans %+v, want two", adopted)

@@ -7,14 +7,14 @@ import (
 	"onsale/internal/sale"
 )
 
-// drawTimeout bounds a draw whatever the source does; the source's own calls
+// refillTimeout bounds a refill whatever the source does; the source's own calls
 // have shorter ones.
-const drawTimeout = 2 * time.Second
+const refillTimeout = 2 * time.Second
 
 // Refusal is why a request got no local stock.
 type Refusal struct {
-	// Outcome is SoldOut, NotEnough, NotOpen, Closed or Busy; Undecided where
-	// Err says that Redis could not be asked.
+	// Outcome is SoldOut, NotEnough, NotOpen, Closed or Busy. It is NoOutcome if
+	// Err is set: Redis could not be asked.
 	Outcome   sale.Outcome
 	Remaining int64 // for NotEnough
 	Err       error
@@ -23,7 +23,7 @@ type Refusal struct {
 // waiter is a request that waits for local stock.
 type waiter struct {
 	quantity   int64
-	answer     chan served // one slot: whoever removes the waiter from the queue fills it
+	answer     chan served // one slot, filled by the goroutine that removes the waiter from the queue
 	prev, next *waiter
 	queued     bool
 }
@@ -34,8 +34,8 @@ type served struct {
 	ok      bool
 }
 
-// Acquire takes q tickets, and where the stock is dry has it draw and waits in
-// line for at most Config.Wait. Where ok is false the refusal says why.
+// Acquire takes q tickets. If the stock is dry, it has it refill and waits in
+// line for at most Config.Wait. If ok is false, the refusal is the reason.
 func (s *Stock) Acquire(ctx context.Context, q int) (t Taken, r Refusal, ok bool) {
 	if s.SoldOut() {
 		return Taken{}, Refusal{Outcome: sale.SoldOut}, false
@@ -51,15 +51,15 @@ func (s *Stock) Acquire(ctx context.Context, q int) (t Taken, r Refusal, ok bool
 	}
 	st.waiting.push(w)
 	st.serve()
-	s.drawIfDry(&st)
+	s.refillIfDry(&st)
 	s.slot <- st
 
 	a := s.await(ctx, w)
-	s.tell(a.taken)
+	s.reportBuffered(a.taken)
 	return a.taken, a.refusal, a.ok
 }
 
-// await returns the waiter's answer: Busy where it gave up before one came.
+// await returns the waiter's answer: Busy if it gave up before one came.
 func (s *Stock) await(ctx context.Context, w *waiter) served {
 	timer := time.NewTimer(s.config.Wait)
 	defer timer.Stop()
@@ -73,67 +73,69 @@ func (s *Stock) await(ctx context.Context, w *waiter) served {
 	if w.queued {
 		st.waiting.remove(w)
 		w.answer <- served{refusal: Refusal{Outcome: sale.Busy}}
-		// Who stood behind may want less than the one who left.
+		// A waiter behind it may want less.
 		st.serve()
 	}
 	s.slot <- st
 	return <-w.answer
 }
 
-// Refuse answers everybody who waits with the outcome: the sale closed.
-func (s *Stock) Refuse(o sale.Outcome) {
+// Reject answers every waiter with the outcome: the sale closed.
+func (s *Stock) Reject(o sale.Outcome) {
 	st := <-s.slot
-	st.waiting.refuse(Refusal{Outcome: o})
+	st.waiting.reject(Refusal{Outcome: o})
 	s.slot <- st
 }
 
-// Wait returns when no draw is under way; no requests may come any more.
-func (s *Stock) Wait() { s.draws.Wait() }
+// Wait returns when no refill is under way; no requests may come any more.
+func (s *Stock) Wait() { s.refills.Wait() }
 
-// drawIfDry starts a draw where somebody waits and none is under way.
-func (s *Stock) drawIfDry(st *state) {
-	if st.drawing || st.waiting.length == 0 {
+// refillIfDry starts a refill if a request waits and none is under way.
+func (s *Stock) refillIfDry(st *state) {
+	if st.refilling || st.waiting.length == 0 {
 		return
 	}
-	st.drawing = true
-	s.draws.Add(1)
-	go s.draw(st.generation, st.waiting.first.quantity)
+	st.refilling = true
+	s.refills.Add(1)
+	go s.refill(st.generation, st.waiting.first.quantity)
 }
 
-// draw asks the source for the first in line, and shares the result among all
-// who wait. It goes on as long as somebody is left whom this draw did not help.
-func (s *Stock) draw(known sale.Generation, quantity int64) {
-	defer s.draws.Done()
-	ctx, cancel := context.WithTimeout(context.Background(), drawTimeout)
+// refill asks the source for the first in line, and shares the result among all
+// waiters. It goes on as long as a waiter is left that this refill did not help.
+func (s *Stock) refill(known sale.Generation, quantity int64) {
+	defer s.refills.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), refillTimeout)
 	defer cancel()
-	g, err := s.source.Draw(ctx, known, int(quantity))
+	g, err := s.source.Refill(ctx, known, int(quantity))
 	st := <-s.slot
-	st.drawing = false
+	st.refilling = false
 	var c change
 	if err != nil {
-		st.waiting.refuse(Refusal{Err: err})
+		st.waiting.reject(Refusal{Err: err})
 	} else {
 		c = s.observe(&st, g.Reading)
-		switch g.Outcome {
-		case sale.Undecided:
+		switch g.Result {
+		case sale.Granted:
 			st.slice += g.Tickets
-		case sale.NotEnough:
-			st.waiting.refuseAbove(g.Reading.Remaining)
-		case sale.NotOpen, sale.Closed:
-			st.waiting.refuse(Refusal{Outcome: g.Outcome})
+		case sale.GrantNotEnough:
+			st.waiting.rejectAbove(g.Reading.Remaining)
+		case sale.GrantNotOpen:
+			st.waiting.reject(Refusal{Outcome: sale.NotOpen})
+		case sale.GrantClosed:
+			st.waiting.reject(Refusal{Outcome: sale.Closed})
 		}
 		st.serve()
-		s.drawIfDry(&st)
+		s.refillIfDry(&st)
 	}
 	s.slot <- st
 	s.report(c, g.Reading)
-	if s.hooks.Drew != nil {
-		s.hooks.Drew(g, err)
+	if s.hooks.Refilled != nil {
+		s.hooks.Refilled(g, err)
 	}
 }
 
 // serve grants to those in line, first come first served, until one wants more
-// than is left: who comes later may not overtake.
+// than is left: a later one may not overtake it.
 func (st *state) serve() {
 	for w := st.waiting.first; w != nil; w = st.waiting.first {
 		t, ok := st.take(w.quantity)
@@ -145,7 +147,7 @@ func (st *state) serve() {
 	}
 }
 
-// queue is a line of waiters, a doubly linked list so that one who gives up
+// queue is a line of waiters, a doubly linked list so that one that gives up
 // leaves it in O(1). The owner of the state owns it.
 type queue struct {
 	first, last *waiter
@@ -179,16 +181,16 @@ func (q *queue) remove(w *waiter) {
 	q.length--
 }
 
-// refuse answers everybody in line.
-func (q *queue) refuse(r Refusal) {
+// reject answers every waiter.
+func (q *queue) reject(r Refusal) {
 	for w := q.first; w != nil; w = q.first {
 		q.remove(w)
 		w.answer <- served{refusal: r}
 	}
 }
 
-// refuseAbove answers those in line who want more than remains.
-func (q *queue) refuseAbove(remaining int64) {
+// rejectAbove answers the waiters that want more than remains.
+func (q *queue) rejectAbove(remaining int64) {
 	for w := q.first; w != nil; {
 		next := w.next
 		if w.quantity > remaining {

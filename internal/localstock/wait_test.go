@@ -31,7 +31,7 @@ func TestWaitersAreServedInTheirOrder(t *testing.T) {
 		rs[0].served(t)
 		rs[1].served(t)
 		rs[2].waits(t)
-		d.grants(sale.Grant{Reading: reading(1, 100), Tickets: 1})
+		d.grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 1})
 		rs[2].served(t)
 		wantLevel(t, s, 0, 0)
 		s.Wait()
@@ -48,7 +48,7 @@ func TestWaiterBoundAnswersBusyAtOnce(t *testing.T) {
 		if full.took != 0 {
 			t.Errorf("got Busy after %v, want at once", full.took)
 		}
-		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Tickets: 2})
+		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 2})
 		rs[0].served(t)
 		rs[1].served(t)
 		s.Wait()
@@ -66,8 +66,8 @@ func TestWaitEndsInBusy(t *testing.T) {
 		if r.took != 250*time.Millisecond {
 			t.Errorf("got Busy after %v, want after 250ms", r.took)
 		}
-		// The draw goes on; what it brings is kept for the next buyer.
-		d.grants(sale.Grant{Reading: reading(1, 100), Tickets: 2})
+		// The refill goes on; what it brings is kept for the next buyer.
+		d.grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 2})
 		s.Wait()
 		wantLevel(t, s, 2, 0)
 	})
@@ -89,7 +89,7 @@ func TestCancelledRequestLeavesTheLine(t *testing.T) {
 		// Three tickets were there all the time; only the first stood in the way.
 		second.served(t)
 		wantLevel(t, s, 1, 0)
-		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Tickets: 4})
+		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 4})
 		s.Wait()
 	})
 }
@@ -151,7 +151,7 @@ func TestWaitersOutliveAnEraAndAreServedByTheNewPlan(t *testing.T) {
 		wantLevel(t, s, 0, 0)
 		s.HandBack(rs[1].taken)
 		wantLevel(t, s, 0, 2)
-		d.grants(sale.Grant{Reading: reading(1, 100), Tickets: 1})
+		d.grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 1})
 		s.Wait()
 	})
 }
@@ -193,11 +193,11 @@ func TestRefuseAnswersEverybodyWhoWaits(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
 		rs := line(t, s, 1, 4, 2)
-		s.Refuse(sale.Closed)
+		s.Reject(sale.Closed)
 		for _, r := range rs {
 			r.refused(t, sale.Closed)
 		}
-		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Outcome: sale.Closed})
+		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Result: sale.GrantClosed})
 		s.Wait()
 		src.idle(t)
 	})
@@ -217,7 +217,7 @@ func TestBufferIsReportedWhereAWaiterTakesIt(t *testing.T) {
 		if got := buffered.Load(); got != 1 {
 			t.Errorf("got %d reports of the first buffer ticket, want 1", got)
 		}
-		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Tickets: 1})
+		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 1})
 		s.Wait()
 	})
 }
@@ -227,7 +227,7 @@ func TestBufferIsReportedWhereAWaiterTakesIt(t *testing.T) {
 func TestNoWakeupIsLost(t *testing.T) {
 	const requests, plans, size = 64, 200, 3
 	src := sourceFunc(func(context.Context, sale.Generation, int) (sale.Grant, error) {
-		return sale.Grant{Reading: reading(1, 1_000_000)}, nil
+		return sale.Grant{Reading: reading(1, 1_000_000), Result: sale.Granted}, nil
 	})
 	s := newStock(src, func(c *localstock.Config) { c.Wait = time.Millisecond })
 	var sold atomic.Int64
@@ -262,6 +262,6 @@ func TestNoWakeupIsLost(t *testing.T) {
 
 type sourceFunc func(context.Context, sale.Generation, int) (sale.Grant, error)
 
-func (f sourceFunc) Draw(ctx context.Context, known sale.Generation, quantity int) (sale.Grant, error) {
+func (f sourceFunc) Refill(ctx context.Context, known sale.Generation, quantity int) (sale.Grant, error) {
 	return f(ctx, known, quantity)
 }

@@ -21,7 +21,7 @@ type world struct {
 	model  model
 	stock  *localstock.Stock
 	source *source
-	draw   *draw // the one under way
+	refill *refill // the one under way
 	since  time.Time
 	all    []*party
 }
@@ -38,7 +38,7 @@ func TestStockAgreesWithModel(t *testing.T) {
 			time.Sleep(time.Minute)
 			rt.Repeat(map[string]func(*rapid.T){
 				"": w.check, "acquire": w.acquire, "handback": w.handBack, "observe": w.observe,
-				"draw ends": w.drawEnds, "time passes": w.advance, "cancel": w.cancel, "close": w.close,
+				"refill ends": w.refillEnds, "time passes": w.advance, "cancel": w.cancel, "close": w.close,
 			})
 		})
 		if failure != nil {
@@ -53,17 +53,17 @@ func (w *world) end() {
 		p.cancel()
 	}
 	for synctest.Wait(); ; synctest.Wait() {
-		if w.draw == nil && len(w.source.draws) == 0 {
+		if w.refill == nil && len(w.source.refills) == 0 {
 			w.stock.Wait()
 			return
 		}
-		if w.draw != nil {
-			w.draw.fails(errAway)
-			w.draw = nil
+		if w.refill != nil {
+			w.refill.fails(errAway)
+			w.refill = nil
 			continue
 		}
-		d := <-w.source.draws
-		w.draw = &d
+		d := <-w.source.refills
+		w.refill = &d
 	}
 }
 
@@ -121,51 +121,51 @@ func (w *world) observe(t *rapid.T) {
 	w.stock.Observe(r)
 }
 
-func (w *world) drawEnds(t *rapid.T) {
-	if w.draw == nil {
+func (w *world) refillEnds(t *rapid.T) {
+	if w.refill == nil {
 		return
 	}
-	d := *w.draw
-	w.draw = nil
+	d := *w.refill
+	w.refill = nil
 	if rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
-		w.model.drew(sale.Grant{}, errAway)
+		w.model.refilled(sale.Grant{}, errAway)
 		d.fails(errAway)
 		return
 	}
 	g := sale.Grant{Reading: w.reading(t)}
-	g.Outcome = rapid.SampledFrom([]sale.Outcome{sale.Undecided, sale.Undecided, sale.NotEnough, sale.NotOpen, sale.Closed}).Draw(t, "outcome")
+	g.Result = rapid.SampledFrom([]sale.GrantResult{sale.Granted, sale.Granted, sale.GrantNotEnough, sale.GrantNotOpen, sale.GrantClosed}).Draw(t, "result")
 	switch {
 	case g.Reading.Remaining == 0:
-		g.Outcome = sale.SoldOut
-	case g.Outcome == sale.Undecided:
+		g.Result = sale.GrantSoldOut
+	case g.Result == sale.Granted:
 		g.Tickets = rapid.Int64Range(0, 6).Draw(t, "tickets")
 	}
-	w.model.drew(g, nil)
+	w.model.refilled(g, nil)
 	d.grants(g)
 }
 
 func (w *world) advance(t *rapid.T) {
 	d := rapid.SampledFrom([]time.Duration{time.Millisecond, 100 * time.Millisecond, 251 * time.Millisecond, 999 * time.Millisecond}).Draw(t, "for")
-	if w.draw != nil && time.Since(w.since)+d > 1900*time.Millisecond {
-		return // a draw's own deadline is another test's
+	if w.refill != nil && time.Since(w.since)+d > 1900*time.Millisecond {
+		return // a refill's own deadline is another test's
 	}
 	w.model.advance(d)
 	time.Sleep(d)
 }
 
 func (w *world) close(*rapid.T) {
-	w.model.refuse("closed", everybody)
-	w.stock.Refuse(sale.Closed)
+	w.model.reject("closed", everybody)
+	w.stock.Reject(sale.Closed)
 }
 
 func (w *world) check(t *rapid.T) {
 	synctest.Wait()
-	if w.draw == nil && len(w.source.draws) > 0 {
-		d := <-w.source.draws
-		w.draw, w.since = &d, time.Now()
+	if w.refill == nil && len(w.source.refills) > 0 {
+		d := <-w.source.refills
+		w.refill, w.since = &d, time.Now()
 	}
-	if n := len(w.source.draws); n > 0 || (w.draw != nil) != w.model.drawing {
-		t.Fatalf("got a draw under way %v and %d more, want %v", w.draw != nil, n, w.model.drawing)
+	if n := len(w.source.refills); n > 0 || (w.refill != nil) != w.model.refilling {
+		t.Fatalf("got a refill under way %v and %d more, want %v", w.refill != nil, n, w.model.refilling)
 	}
 	m := &w.model
 	if slice, buffer := w.stock.Level(); slice != m.slice || buffer != m.buffer {

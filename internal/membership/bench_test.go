@@ -60,8 +60,8 @@ func BenchmarkFalseFailures(b *testing.B) {
 	wrong := 0
 	for _, m := range nodes {
 		m.mu.Lock()
-		for _, h := range m.heard {
-			if len(h) > 6 && h[:6] == "failed" {
+		for _, e := range m.events {
+			if len(e) > 6 && e[:6] == "failed" {
 				wrong++
 			}
 		}

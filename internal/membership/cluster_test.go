@@ -19,7 +19,7 @@ import (
 )
 
 // testMember is a real member on a loopback port, with what it logged and
-// what its hooks were told.
+// what its hooks received.
 type testMember struct {
 	*Gossip
 	logs   *observer.ObservedLogs
@@ -27,8 +27,8 @@ type testMember struct {
 	cancel context.CancelFunc
 	done   chan error
 
-	mu    sync.Mutex
-	heard []string // "joined n1", "failed n2", …
+	mu     sync.Mutex
+	events []string // "joined n1", "failed n2", …
 }
 
 // testConfig is a node's that finds the others faster than the default.
@@ -36,7 +36,7 @@ func testConfig(name string, seeds ...string) Config {
 	c := DefaultConfig()
 	c.Name, c.Seeds = name, seeds
 	c.Bind = "127.0.0.1:0"
-	c.Address = "127.0.0.1:8080"
+	c.Node.Address = "127.0.0.1:8080"
 	c.Rejoin = 500 * time.Millisecond
 	return c
 }
@@ -46,15 +46,15 @@ func start(t testing.TB, cfg Config, prepare ...func(*Gossip)) *testMember {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
 	m := &testMember{logs: logs, wire: newWire(t, cfg.Bind), done: make(chan error, 1)}
-	hear := func(what string) func(sale.Node) {
+	record := func(what string) func(sale.Node) {
 		return func(n sale.Node) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.heard = append(m.heard, what+" "+n.Name)
+			m.events = append(m.events, what+" "+n.Name)
 		}
 	}
 	g, err := New(cfg, nil, zap.New(core), Hooks{
-		Joined: hear("joined"), Left: hear("left"), Failed: hear("failed"), Updated: hear("updated"),
+		Joined: record("joined"), Left: record("left"), Failed: record("failed"), Updated: record("updated"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -91,12 +91,13 @@ func (m *testMember) stop(t testing.TB) {
 // crash is what a killed process looks like from outside: silence.
 func (m *testMember) crash() { m.wire.reach(func(string) bool { return false }) }
 
-func (m *testMember) heardOf(what string) int {
+// received counts an event, such as "joined n1".
+func (m *testMember) received(event string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	count := 0
-	for _, h := range m.heard {
-		if h == what {
+	for _, e := range m.events {
+		if e == event {
 			count++
 		}
 	}
@@ -111,7 +112,7 @@ func startNodes(t testing.TB, count int) []*testMember {
 	for i := 1; i < count; i++ {
 		nodes = append(nodes, start(t, testConfig(fmt.Sprint("n", i), nodes[0].LocalAddr())))
 	}
-	// Cleanups run last in, first out: all are told to stop before the first
+	// Cleanups run last in, first out: all are stopped before the first
 	// one is waited for.
 	t.Cleanup(func() {
 		for _, n := range nodes {
@@ -139,10 +140,10 @@ func names(v sale.View) []string {
 	return names
 }
 
-// wire is memberlist's own transport, but it can be told whom it reaches. It
+// wire is the real transport, but a test sets whom it reaches. It
 // drops what it sends and what it receives, so that one side suffices.
 type wire struct {
-	*memberlist.NetTransport
+	*transport
 	packets chan *memberlist.Packet
 	streams chan net.Conn
 	stopped chan struct{}
@@ -158,25 +159,23 @@ func newWire(t testing.TB, bind string) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-		BindAddrs: []string{ip.String()}, BindPort: port, Logger: log.New(io.Discard, "", 0),
-	})
+	inner, err := listen(ip, port, log.New(io.Discard, "", 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &wire{
-		NetTransport: inner,
-		packets:      make(chan *memberlist.Packet),
-		streams:      make(chan net.Conn),
-		stopped:      make(chan struct{}),
+		transport: inner,
+		packets:   make(chan *memberlist.Packet),
+		streams:   make(chan net.Conn),
+		stopped:   make(chan struct{}),
 	}
 	w.reach(func(string) bool { return true })
 	w.pumps.Go(w.pump)
 	return w
 }
 
-// reach says which peers' gossip addresses packets and streams go to. Streams
-// that come in bear another port, so they pass unless nobody is reached.
+// reach sets to which peers' gossip addresses packets and streams go. Incoming
+// streams have another port, so they pass unless no peer is reached.
 func (w *wire) reach(reaches func(address string) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -192,7 +191,7 @@ func (w *wire) open(address string) bool {
 func (w *wire) pump() {
 	for {
 		select {
-		case p := <-w.NetTransport.PacketCh():
+		case p := <-w.transport.PacketCh():
 			if !w.open(p.From.String()) {
 				continue
 			}
@@ -200,7 +199,7 @@ func (w *wire) pump() {
 			case w.packets <- p:
 			case <-w.stopped:
 			}
-		case c := <-w.NetTransport.StreamCh():
+		case c := <-w.transport.StreamCh():
 			if !w.open("") {
 				_ = c.Close()
 				continue
@@ -223,19 +222,19 @@ func (w *wire) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error)
 	if !w.open(a.Addr) {
 		return time.Now(), nil
 	}
-	return w.NetTransport.WriteToAddress(b, a)
+	return w.transport.WriteToAddress(b, a)
 }
 
 func (w *wire) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	if !w.open(a.Addr) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}
 	}
-	return w.NetTransport.DialAddressTimeout(a, timeout)
+	return w.transport.DialAddressTimeout(a, timeout)
 }
 
 // Shutdown stops the sockets first: their loops may be waiting for the pump.
 func (w *wire) Shutdown() error {
-	err := w.NetTransport.Shutdown()
+	err := w.transport.Shutdown()
 	close(w.stopped)
 	w.pumps.Wait()
 	return err

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"onsale/internal/sale"
 )
 
-// Role says what a member does. Only nodes appear in the view.
+// Role is what a member does. Only nodes appear in the view.
 type Role string
 
 // The roles of a member.
@@ -19,7 +21,7 @@ const (
 	RoleAllocator Role = "allocator"
 )
 
-// Bounds of what a member may say about itself. They keep the meta below
+// Bounds of a member's meta. They keep it below
 // memberlist's 512 bytes, past which it panics.
 const (
 	MaxNameLength    = 64
@@ -32,7 +34,7 @@ type Config struct {
 	Name      string   // unique in the cluster: letters, digits, '.', '_' and '-'
 	Role      Role     // what it does
 	Bind      string   // IP:port for gossip, UDP and TCP; port 0 takes a free one, no IP means all of IPv4
-	Advertise string   // host:port that the others reach it at; empty: what Bind says
+	Advertise string   // host:port that the others reach it at; empty: Bind
 	Seeds     []string // host:port of members to join through; its own address among them is ignored
 	Key       []byte   // 16, 24 or 32 bytes encrypt all gossip with AES; empty: no encryption
 	// Insecure lets a member without a key listen beyond loopback. Anyone who reaches it there can make the others believe
@@ -41,8 +43,7 @@ type Config struct {
 	// Networks are where members may be: an address outside of them, for gossip or for buyers, is not believed.
 	// Wider, somebody who can gossip leads buyers further astray; narrower, nodes elsewhere are left out.
 	Networks []netip.Prefix
-	Address  string // host:port of the node's buyer API; nodes only
-	Weight   int    // the node's share of buyers and stock; nodes only
+	Node     sale.Node // how the others are to see it, without its name; nodes only
 
 	// Probe is how often a member checks another one, and how long an answer
 	// may take. Raised, crashes are known later, in proportion; lowered, a busy
@@ -51,7 +52,7 @@ type Config struct {
 	// Suspicion is how many probe intervals, times log10 of the members but at
 	// least once, a suspect has to contradict. Raised, crashes are known later;
 	// lowered, a pause of that length takes a live node out of the view.
-	// Below 3, one member's word suffices against another.
+	// Below 3, one member's report suffices against another.
 	Suspicion int
 	// Gossip is how often news is sent on, to three members at a time. Raised,
 	// news and contradictions spread later; lowered, more packets are sent
@@ -69,11 +70,11 @@ type Config struct {
 	// address. Raised, a restart elsewhere waits; the name guard already keeps
 	// impostors out, so there is little to gain by it.
 	Reclaim time.Duration
-	// Settle is how long a view may lack nodes that are registered before it counts as whole all the same. Raised, the
-	// first plan after a start waits longer for a node that has just died; lowered, it is made for the nodes that
-	// happened to be heard first.
+	// Settle is how long a view may lack registered nodes before it counts as complete all the same. Raised, the
+	// first plan after a start waits longer for a node that has just died; lowered, it is made for the nodes whose
+	// gossip happened to arrive first.
 	Settle time.Duration
-	// Leave bounds each of the two goodbyes, draining and leaving. Raised, a
+	// Leave bounds each of the two announcements, draining and leaving. Raised, a
 	// member that reaches nobody stops that much later; lowered, the others may
 	// take its departure for a crash.
 	Leave time.Duration
@@ -85,10 +86,10 @@ func DefaultConfig() Config {
 	return Config{
 		Role:      RoleNode,
 		Bind:      "0.0.0.0:7946",
-		Weight:    1,
+		Node:      sale.Node{Weight: 1},
 		Probe:     200 * time.Millisecond,
 		Suspicion: 3,
-		Gossip:    100 * time.Millisecond,
+		Gossip:    200 * time.Millisecond,
 		Sync:      15 * time.Second,
 		Rejoin:    5 * time.Second,
 		Reclaim:   10 * time.Millisecond,
@@ -116,10 +117,10 @@ func (c Config) within(ip netip.Addr) bool {
 func (c Config) checkBuyers(address string) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("%q: want IP:port: nodes are named by IP alone; say --advertise IP:port", address)
+		return fmt.Errorf("%q: want IP:port: nodes are named by IP alone; set --advertise IP:port", address)
 	}
 	if !c.within(at.Addr()) {
-		return fmt.Errorf("%q is in none of the networks %v: members there are not believed; say --gossip-networks", address, c.Networks)
+		return fmt.Errorf("%q is in none of the networks %v: members there are not believed; set --gossip-networks", address, c.Networks)
 	}
 	return nil
 }
@@ -140,8 +141,8 @@ func (c Config) Validate() error {
 	}
 	check(c.checkKey(), "key")
 	check(c.selfMeta().check(), "member")
-	if c.Role == RoleNode && checkAddress(c.Address) == nil {
-		check(c.checkBuyers(c.Address), "address")
+	if c.Role == RoleNode && checkAddress(c.Node.Address) == nil {
+		check(c.checkBuyers(c.Node.Address), "address")
 	}
 	if len(c.Networks) == 0 {
 		check(errors.New("want at least one"), "networks")
@@ -172,7 +173,7 @@ func (c Config) checkBind() error {
 		return fmt.Errorf("%q: all of IPv6 needs an address to advertise", c.Bind)
 	}
 	if len(c.Key) == 0 && !c.Insecure && !ip.Unmap().IsLoopback() {
-		return fmt.Errorf("%q: without a key anyone who reaches this port can join and mislead the others: say --gossip-key-file (make secrets makes a key), listen on loopback, or say --insecure-gossip", c.Bind)
+		return fmt.Errorf("%q: without a key anyone who reaches this port can join and mislead the others: set --gossip-key-file (make secrets makes a key), listen on loopback, or set --insecure-gossip", c.Bind)
 	}
 	return nil
 }
@@ -182,7 +183,7 @@ func (c Config) checkAdvertise() error {
 		return nil
 	}
 	// With a port of the kernel's choice memberlist advertises that port,
-	// whatever the configuration says.
+	// whatever the configuration is.
 	if _, port, err := splitBind(c.Bind); err == nil && port == 0 {
 		return fmt.Errorf("%q: needs a bind port other than 0", c.Advertise)
 	}

@@ -2,6 +2,8 @@ package membership
 
 import (
 	"errors"
+	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 	"strings"
 	"testing"
 	"time"
@@ -12,11 +14,11 @@ import (
 
 func TestDefaultConfigNeedsNameAddressAndKey(t *testing.T) {
 	c := DefaultConfig()
-	c.Name, c.Address, c.Key = "node-1", "10.0.0.1:8080", make([]byte, 32)
+	c.Name, c.Node.Address, c.Key = "node-1", "10.0.0.1:8080", make([]byte, 32)
 	if err := c.Validate(); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
-	c.Role, c.Address, c.Weight = RoleAllocator, "", 0
+	c.Role, c.Node = RoleAllocator, sale.Node{}
 	if err := c.Validate(); err != nil {
 		t.Errorf("got %v for an allocator, want nil", err)
 	}
@@ -54,9 +56,9 @@ func TestValidate(t *testing.T) {
 		"all of IPv6 needs an advertised address":  {func(c *Config) { c.Bind = "[::]:7946" }, false},
 		"all of IPv6 passes with one":              {func(c *Config) { c.Bind, c.Advertise, c.Insecure = "[::]:7946", "db8.example:7946", true }, true},
 		"an advertised address needs a fixed port": {func(c *Config) { c.Bind, c.Advertise = ":0", "a:1" }, false},
-		"port 0 is no place to reach a buyer API":  {func(c *Config) { c.Address = "a:0" }, false},
-		"an address cannot carry Nginx directives": {func(c *Config) { c.Address = "a; } evil:80" }, false},
-		"weight 0 is refused":                      {func(c *Config) { c.Weight = 0 }, false},
+		"port 0 is no place to reach a buyer API":  {func(c *Config) { c.Node.Address = "a:0" }, false},
+		"an address cannot carry Nginx directives": {func(c *Config) { c.Node.Address = "a; } evil:80" }, false},
+		"weight 0 is refused":                      {func(c *Config) { c.Node.Weight = 0 }, false},
 		"a slash in a name is refused":             {func(c *Config) { c.Name = "a/b" }, false},
 		"a 24 byte key passes":                     {func(c *Config) { c.Key = make([]byte, 24) }, true},
 	} {
@@ -73,12 +75,14 @@ func TestValidate(t *testing.T) {
 func TestMetaSurvivesTheWire(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := meta{
-			Version:  metaVersion,
-			Role:     rapid.SampledFrom([]Role{RoleNode, RoleAllocator}).Draw(t, "role"),
-			Address:  rapid.StringMatching(`[a-z0-9.-]{1,250}:[1-9][0-9]{3}`).Draw(t, "address"),
-			Weight:   rapid.IntRange(1, MaxWeight).Draw(t, "weight"),
-			Ready:    rapid.Bool().Draw(t, "ready"),
-			Draining: rapid.Bool().Draw(t, "draining"),
+			Version: metaVersion,
+			Role:    rapid.SampledFrom([]Role{RoleNode, RoleAllocator}).Draw(t, "role"),
+			Node: sale.Node{
+				Address:  rapid.StringMatching(`[a-z0-9.-]{1,250}:[1-9][0-9]{3}`).Draw(t, "address"),
+				Weight:   rapid.IntRange(1, MaxWeight).Draw(t, "weight"),
+				Ready:    rapid.Bool().Draw(t, "ready"),
+				Draining: rapid.Bool().Draw(t, "draining"),
+			},
 		}
 		data := want.encode()
 		if len(data) > 512 {
@@ -89,6 +93,28 @@ func TestMetaSurvivesTheWire(t *testing.T) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, want)
 		}
 	})
+}
+
+// A field that the meta forgets would be lost between a node and the allocator.
+func TestEveryFieldOfANodeSurvivesItsMeta(t *testing.T) {
+	c := Config{Role: RoleNode, Node: sale.Node{Name: "a", Address: "10.0.0.1:8080"}}
+	model.Fill(t, &c.Node)
+	got, err := decodeMeta("a", c.selfMeta().encode())
+	if err != nil || got.node("a") != c.Node {
+		t.Errorf("got %+v, %v, want %+v", got.node("a"), err, c.Node)
+	}
+}
+
+// Members of the last version send these bytes, and have to understand ours.
+func TestMetaHasTheBytesThatItAlwaysHad(t *testing.T) {
+	const text = `{"v":1,"role":"node","address":"10.0.0.1:8080","weight":3,"ready":true,"draining":true}`
+	want := meta{Version: metaVersion, Role: RoleNode, Node: sale.Node{Address: "10.0.0.1:8080", Weight: 3, Ready: true, Draining: true}}
+	if got := string(want.encode()); got != text {
+		t.Errorf("got %s, want %s", got, text)
+	}
+	if got, err := decodeMeta("a", []byte(text[:len(text)-1]+`,"colour":"blue"}`)); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
 }
 
 func TestForeignMetaIsAnErrorAndNeverAPanic(t *testing.T) {

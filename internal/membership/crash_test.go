@@ -63,7 +63,7 @@ func TestProcesses(t *testing.T) {
 	eventually(t, 10*time.Second, "the killed child out of every view", here(3))
 	t.Logf("kill -9 known to all after %v", time.Since(killed).Round(time.Millisecond))
 	for _, m := range nodes {
-		eventually(t, 5*time.Second, "the kill reported as a failure", func() bool { return m.heardOf("failed child") == 1 })
+		eventually(t, 5*time.Second, "the kill reported as a failure", func() bool { return m.received("failed child") == 1 })
 	}
 
 	child = startChild(t, "child", nodes[0].LocalAddr())
@@ -72,6 +72,6 @@ func TestProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range nodes {
-		eventually(t, 10*time.Second, "the interrupted child to have left", func() bool { return m.heardOf("left child") == 1 })
+		eventually(t, 10*time.Second, "the interrupted child to have left", func() bool { return m.received("left child") == 1 })
 	}
 }

@@ -3,6 +3,7 @@ package membership
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -25,13 +26,12 @@ type Gossip struct {
 	started chan struct{} // closed once address is set
 	address string
 
-	// transport is nil, and memberlist makes its own, except in tests: they
-	// put one here that can be cut.
+	// transport is nil, and Run opens one, except in tests: they put one here that can be cut.
 	transport memberlist.Transport
 }
 
 // New returns a member that has not started. It fails if and only if the
-// configuration does. Without a registry every member is taken for the node that it says it is.
+// configuration does. Without a registry every member is taken for the node that it claims to be.
 func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("membership: %w", err)
@@ -48,9 +48,9 @@ func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, 
 	}, nil
 }
 
-// Run listens, joins the seeds and gossips until ctx ends; then it says
-// goodbye and returns nil. That takes some Probe intervals; with nobody there
-// to hear it, up to three Leave times and a stream timeout for each address of
+// Run listens, joins the seeds and gossips until ctx ends; then it announces its
+// departure and returns nil. That takes some Probe intervals. If no member answers,
+// it takes up to three Leave times and a stream timeout for each address of
 // a seed. It returns an error at once if it can't listen or can't resolve what
 // it should advertise. It may be called once.
 func (g *Gossip) Run(ctx context.Context) error {
@@ -67,7 +67,7 @@ func (g *Gossip) Run(ctx context.Context) error {
 
 	g.announceChanges(ctx, list)
 
-	// The goodbye comes from this goroutine because memberlist does not bear
+	// This goroutine announces the departure, because memberlist does not allow
 	// two updates of the local member at once.
 	g.leave(list)
 	working.Wait()
@@ -104,18 +104,18 @@ func (g *Gossip) View() sale.View {
 // of changes is one signal; there is one channel, so there can be one reader.
 func (g *Gossip) Changed() <-chan struct{} { return g.members.changed }
 
-// SetReady tells the others whether this node sells.
+// SetReady announces whether this node sells.
 func (g *Gossip) SetReady(ready bool) {
 	g.local.update(func(m *meta) { m.Ready = ready })
 }
 
-// SetDraining tells the others that this member is about to leave on purpose.
-// There is no way back.
+// SetDraining announces that this member is about to leave on purpose. It can't
+// be undone.
 func (g *Gossip) SetDraining() {
 	g.local.update(func(m *meta) { m.Draining = true })
 }
 
-// SetWeight tells the others this node's new weight. A weight outside 1 to
+// SetWeight announces this node's new weight. A weight outside 1 to
 // MaxWeight is refused with an error, because the others would ignore it.
 // Allocators have no weight and ignore the call.
 func (g *Gossip) SetWeight(weight int) error {
@@ -137,8 +137,8 @@ func (g *Gossip) create(ctx context.Context) (*memberlist.Memberlist, error) {
 		return nil, err
 	}
 	list, err := memberlist.Create(conf)
-	if err != nil {
-		return nil, fmt.Errorf("membership: gossip on %s: %w", g.cfg.Bind, err)
+	if err != nil { // the sockets are still open in some of its failures
+		return nil, fmt.Errorf("membership: gossip on %s: %w", g.cfg.Bind, errors.Join(err, conf.Transport.Shutdown()))
 	}
 	g.address = list.LocalNode().Address()
 	close(g.started)
@@ -157,8 +157,8 @@ func (g *Gossip) announceChanges(ctx context.Context, list *memberlist.Memberlis
 	}
 }
 
-// announce sends the local meta until memberlist has taken it. It drops an
-// update without a word when a refutation overtakes it, so we look.
+// announce sends the local meta until memberlist has taken it. memberlist drops an
+// update silently when a refutation overtakes it, so we look.
 func (g *Gossip) announce(ctx context.Context, list *memberlist.Memberlist) {
 	for ctx.Err() == nil && !bytes.Equal(list.LocalNode().Meta, g.local.NodeMeta(memberlist.MetaMaxSize)) {
 		if err := list.UpdateNode(g.cfg.Leave); err != nil {
@@ -167,7 +167,7 @@ func (g *Gossip) announce(ctx context.Context, list *memberlist.Memberlist) {
 	}
 }
 
-// leave says goodbye: draining first, so that nobody takes it for a crash.
+// leave announces the departure: draining first, so that it is not taken for a crash.
 func (g *Gossip) leave(list *memberlist.Memberlist) {
 	g.SetDraining()
 	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.Leave)

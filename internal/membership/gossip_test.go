@@ -18,7 +18,7 @@ func TestViewListsLiveNodesSortedAndNoAllocators(t *testing.T) {
 	b := start(t, testConfig("b"))
 	a := start(t, testConfig("a", b.LocalAddr()))
 	cfg := testConfig("allocator-1", b.LocalAddr())
-	cfg.Role, cfg.Address, cfg.Weight = RoleAllocator, "", 0
+	cfg.Role, cfg.Node = RoleAllocator, sale.Node{}
 	allocator := start(t, cfg)
 
 	want := []string{"a", "b"}
@@ -30,10 +30,10 @@ func TestViewListsLiveNodesSortedAndNoAllocators(t *testing.T) {
 	eventually(t, 5*time.Second, "the allocator's arrival logged", func() bool {
 		return a.logs.FilterMessage("gossip peer joined").FilterField(zap.String("peer", "allocator-1")).Len() == 1
 	})
-	if got := a.heardOf("joined allocator-1"); got != 0 {
+	if got := a.received("joined allocator-1"); got != 0 {
 		t.Errorf("got %d hook calls for an allocator, want 0: hooks speak of nodes", got)
 	}
-	if got := a.heardOf("joined a"); got != 0 {
+	if got := a.received("joined a"); got != 0 {
 		t.Errorf("got %d hook calls for the member itself, want 0", got)
 	}
 }
@@ -46,13 +46,13 @@ func TestDepartures(t *testing.T) {
 	t.Run("a member that stops has left", func(t *testing.T) {
 		nodes[1].stop(t)
 		for _, m := range survivors {
-			eventually(t, 5*time.Second, "n1 left", func() bool { return m.heardOf("left n1") == 1 })
+			eventually(t, 5*time.Second, "n1 left", func() bool { return m.received("left n1") == 1 })
 		}
 	})
 	t.Run("a member that falls silent has failed", func(t *testing.T) {
 		nodes[0].crash()
 		for _, m := range survivors {
-			eventually(t, 5*time.Second, "n0 failed", func() bool { return m.heardOf("failed n0") == 1 })
+			eventually(t, 5*time.Second, "n0 failed", func() bool { return m.received("failed n0") == 1 })
 		}
 	})
 	t.Run("each is reported once and as nothing else", func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestDepartures(t *testing.T) {
 			if got := names(m.View()); !cmp.Equal(got, want) {
 				t.Errorf("%s: got view %v, want %v", m.cfg.Name, got, want)
 			}
-			if got := m.heardOf("failed n1") + m.heardOf("left n0"); got != 0 {
+			if got := m.received("failed n1") + m.received("left n0"); got != 0 {
 				t.Errorf("%s: got %d wrong verdicts, want 0", m.cfg.Name, got)
 			}
 			left := m.logs.FilterMessage("gossip peer left").Len()
@@ -77,7 +77,7 @@ func TestWhatAMemberSaysReachesTheOthers(t *testing.T) {
 	t.Parallel()
 	a := start(t, testConfig("a"))
 	cfg := testConfig("b", a.LocalAddr())
-	cfg.Weight = 3
+	cfg.Node.Weight = 3
 	b := start(t, cfg, func(g *Gossip) { g.SetReady(true) }) // before Run counts too
 
 	sees := func(want sale.Node) {
@@ -150,7 +150,7 @@ func TestRestartElsewhereIsAcceptedOnceTheOldSelfIsKnownDead(t *testing.T) {
 	crashed := time.Now()
 
 	cfg := testConfig("n3", nodes[0].LocalAddr())
-	cfg.Address = "127.0.0.1:9999"
+	cfg.Node.Address = "127.0.0.1:9999"
 	cfg.Rejoin = DefaultConfig().Rejoin
 	again := start(t, cfg) // at once: the others still believe in the old one
 	for _, m := range nodes[:3] {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// local is what this member says about itself. Setters change it and signal;
+// local is this member's description of itself. Setters change it and signal;
 // Run's announcer passes it on, so that no caller waits for the network.
 type local struct {
 	changed chan struct{} // capacity 1: something to announce
@@ -43,7 +43,7 @@ func (l *local) NodeMeta(int) []byte {
 }
 
 // The rest of memberlist.Delegate is for messages of an application's own,
-// and there are none: the meta says it all.
+// and there are none: the meta is complete.
 
 func (l *local) NotifyMsg([]byte)                {}
 func (l *local) GetBroadcasts(int, int) [][]byte { return nil }

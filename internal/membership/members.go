@@ -17,10 +17,10 @@ import (
 // log lines and hooks wait in the news queue for Run to deliver.
 type members struct {
 	cfg      Config
-	registry Registry      // nil: everybody is believed
+	registry Registry      // nil: every member is believed
 	ask      chan struct{} // capacity 1: the registry is to be read
 	doubts   chan struct{} // capacity 1: a member is to be asked whether it lives
-	settled  atomic.Bool   // the view is whole, as far as anybody knows
+	settled  atomic.Bool   // the view is complete as far as is known
 
 	self    string
 	changed chan struct{} // capacity 1: the view differs from the last one
@@ -32,20 +32,20 @@ type members struct {
 	mu     sync.Mutex
 	byName map[string]*member
 	closed bool
-	// registered is what the registry said last, node to buyers' address; nil before.
+	// registered is the registry's last answer, node to buyers' address; nil before the first.
 	registered map[string]string
 	strangers  int       // what was logged last
-	settle     time.Time // when the view counts as whole at the latest; zero while it is empty
+	settle     time.Time // when the view counts as complete at the latest; zero while it is empty
 }
 
 // member is what is known of one live member, this one included.
 type member struct {
 	meta      meta
-	known     bool // it has said something we understood
-	foreign   bool // it has said something we did not, and that was reported
+	known     bool // it has sent a meta that we understood
+	foreign   bool // it has sent one that we did not, and that was reported
 	contested bool // its name was seen at a second address, and that was reported
-	confirmed bool // it is registered as the node that it says it is, or was when it came
-	doubted   bool // somebody says that it is dead
+	confirmed bool // it is registered as the node that it claims to be, or was when it came
+	doubted   bool // another member reported it dead
 	asked     bool // and verify is asking it
 	node      memberlist.Node
 }
@@ -91,14 +91,14 @@ func (m *members) learn(n *memberlist.Node) {
 	if err != nil {
 		if !p.foreign {
 			p.foreign = true
-			m.tell(event{kind: foreign, name: n.Name, address: n.Address(), err: err})
+			m.reportPeer(event{kind: foreign, name: n.Name, address: n.Address(), err: err})
 		}
 		return
 	}
 	m.accept(n.Name, p, info)
 }
 
-// accept takes in a meta of ours, and reports and publishes it where the member is who it says. The caller holds mu.
+// accept takes in a meta of ours. It reports and publishes the member if it is who it claims to be. The caller holds mu.
 func (m *members) accept(name string, p *member, info meta) {
 	if info.Address != p.meta.Address {
 		p.confirmed = false
@@ -114,12 +114,12 @@ func (m *members) accept(name string, p *member, info meta) {
 		m.publish(name, nil)
 		return
 	}
-	m.tell(event{kind: kind, name: name, meta: info})
+	m.reportPeer(event{kind: kind, name: name, meta: info})
 	m.publish(name, p)
 }
 
 // NotifyLeave implements memberlist.EventDelegate. memberlist calls it for
-// crashes and departures alike; the last meta tells them apart.
+// crashes and departures alike; the last meta distinguishes them.
 func (m *members) NotifyLeave(n *memberlist.Node) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,7 +128,7 @@ func (m *members) NotifyLeave(n *memberlist.Node) {
 		return
 	}
 	if p.known && p.confirmed && p.meta.Role == RoleNode && !p.meta.Draining {
-		// It may be a forged word, or a late one of a member that was cut off.
+		// The message may be forged, or be a late one of a member that was cut off.
 		p.doubted = true
 		notify(m.doubts)
 		return
@@ -146,7 +146,7 @@ func (m *members) drop(name string, p *member) {
 	if p.meta.Draining {
 		kind = left
 	}
-	m.tell(event{kind: kind, name: name, meta: p.meta})
+	m.reportPeer(event{kind: kind, name: name, meta: p.meta})
 	m.publish(name, nil)
 }
 
@@ -175,16 +175,16 @@ func (m *members) close() {
 	m.closed = true
 }
 
-// tell reports on peers; what this member does is no news to itself.
-func (m *members) tell(e event) {
+// reportPeer queues an event unless it is about this member itself.
+func (m *members) reportPeer(e event) {
 	if e.name != m.self {
 		m.news.put(e)
 	}
 }
 
 // publish puts one member's state into the view, and signals if that differs. p is
-// nil where it has gone. Only its own place changes: a hundred members that hear of
-// each other's changes would spend more on sorting than on hearing. The caller
+// nil if the member has gone. Only its own place changes: with a hundred members,
+// sorting the view anew would cost more than receiving the change. The caller
 // holds mu.
 func (m *members) publish(name string, p *member) {
 	old := *m.view.Load()

@@ -22,7 +22,7 @@ func gossiped(name, data string) *memberlist.Node {
 }
 
 func nodeMeta(weight int) string {
-	return string(meta{Version: metaVersion, Role: RoleNode, Address: "10.0.0.1:1", Weight: weight}.encode())
+	return string(meta{Version: metaVersion, Role: RoleNode, Node: sale.Node{Address: "10.0.0.1:1", Weight: weight}}.encode())
 }
 
 func TestBadMetaLeavesTheViewAlone(t *testing.T) {
@@ -37,7 +37,7 @@ func TestBadMetaLeavesTheViewAlone(t *testing.T) {
 	m.NotifyUpdate(gossiped("good", "it lost its mind"))
 	m.NotifyJoin(gossiped("evil\nname", nodeMeta(1)))
 	m.NotifyLeave(gossiped("bad", "nonsense"))
-	m.NotifyLeave(gossiped("unheard of", ""))
+	m.NotifyLeave(gossiped("unknown", ""))
 	if diff := cmp.Diff(want, *m.view.Load()); diff != "" {
 		t.Errorf("view (-want +got):\n%s", diff)
 	}

@@ -14,30 +14,29 @@ import (
 // added need no new version: readers ignore those that they do not know.
 const metaVersion = 1
 
-// meta is what a member says about itself, as JSON inside memberlist's own
+// meta is a member's description of itself, as JSON inside memberlist's own
 // messages. It comes from the network, so nothing of it is used unchecked:
 // the address, for one, ends up in Nginx's configuration.
 type meta struct {
-	Version  int    `json:"v"`
-	Role     Role   `json:"role"`
-	Address  string `json:"address,omitempty"`
-	Weight   int    `json:"weight,omitempty"`
-	Ready    bool   `json:"ready,omitempty"`
-	Draining bool   `json:"draining,omitempty"`
+	Version int  `json:"v"`
+	Role    Role `json:"role"`
+	sale.Node
 }
 
-// selfMeta is what the configured member says about itself at first.
+// selfMeta is the configured member's first description of itself.
 func (c Config) selfMeta() meta {
 	m := meta{Version: metaVersion, Role: c.Role}
 	if c.Role == RoleNode {
-		m.Address, m.Weight = c.Address, c.Weight
+		m.Node = c.Node
 	}
 	return m
 }
 
 // node is the meta in the words of the sale package.
 func (m meta) node(name string) sale.Node {
-	return sale.Node{Name: name, Address: m.Address, Weight: m.Weight, Ready: m.Ready, Draining: m.Draining}
+	n := m.Node
+	n.Name = name
+	return n
 }
 
 // check reports every fault of the meta at once, or nil.
@@ -70,7 +69,7 @@ func (m meta) encode() []byte {
 	return data
 }
 
-// decodeMeta reads a member's meta, or says why it is not one of ours.
+// decodeMeta reads a member's meta, or returns why it is not one of ours.
 func decodeMeta(name string, data []byte) (meta, error) {
 	var m meta
 	if err := checkName(name); err != nil {

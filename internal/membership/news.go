@@ -9,23 +9,13 @@ import (
 )
 
 // Hooks are called when peers come, go and change, in that order, one at a
-// time, from a goroutine of Run's. Nil fields do nothing. Only nodes are
+// time, from a goroutine of Run's. Nil hooks are not called. Only nodes are
 // reported, and never the member itself.
 type Hooks struct {
-	Joined  func(sale.Node) // first heard of, or back after it had gone
+	Joined  func(sale.Node) // seen for the first time, or back after it had gone
 	Left    func(sale.Node) // gone after it had announced that it drains
-	Failed  func(sale.Node) // gone without a word
+	Failed  func(sale.Node) // gone without an announcement
 	Updated func(sale.Node) // its weight, address, readiness or draining changed
-}
-
-// orNothing fills the fields that the caller left out.
-func (h Hooks) orNothing() Hooks {
-	for _, f := range []*func(sale.Node){&h.Joined, &h.Left, &h.Failed, &h.Updated} {
-		if *f == nil {
-			*f = func(sale.Node) {}
-		}
-	}
-	return h
 }
 
 type kind uint8
@@ -37,7 +27,7 @@ const (
 	updated
 	foreign   // it gossips, but not as one of ours
 	contested // its name was seen at a second address
-	stranger  // members say that they are nodes and are not registered, or there are none of them any more
+	stranger  // there are members that claim to be nodes and are not registered, or none any more
 )
 
 // event is one thing to report about a member.
@@ -65,7 +55,7 @@ type news struct {
 }
 
 func newNews(log *zap.Logger, hooks Hooks) *news {
-	return &news{queue: make(chan event, newsLimit), log: log, hooks: hooks.orNothing()}
+	return &news{queue: make(chan event, newsLimit), log: log, hooks: hooks}
 }
 
 // put never blocks.
@@ -133,7 +123,7 @@ func (n *news) report(e event) {
 	case updated:
 		log.Info("gossip peer updated")
 	}
-	if e.meta.Role == RoleNode {
+	if e.meta.Role == RoleNode && hook != nil {
 		hook(e.meta.node(e.name))
 	}
 }

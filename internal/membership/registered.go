@@ -36,14 +36,14 @@ func (m *members) read(n *memberlist.Node) (meta, error) {
 	return info, err
 }
 
-// is reports whether the member is who it says. Only a node has to prove that: of an allocator nobody makes anything,
-// and this member knows itself. The caller holds mu.
+// is reports whether the member is who it claims to be. Only another node has to prove that: nothing is derived from
+// an allocator's meta, and this member knows itself. The caller holds mu.
 func (m *members) is(name string, info meta) bool {
 	return m.registry == nil || info.Role != RoleNode || name == m.self || m.registered[name] == info.Address
 }
 
-// NotifyAlive implements memberlist.AliveDelegate: it is called with every word of a living member, and an error keeps it
-// out. Forged members would otherwise take the probes that find crashes.
+// NotifyAlive implements memberlist.AliveDelegate: it is called with every message of a living member, and an error
+// rejects the member. Forged members would otherwise take the probes that find crashes.
 func (m *members) NotifyAlive(n *memberlist.Node) error {
 	if n.Name == m.self {
 		return nil
@@ -56,7 +56,7 @@ func (m *members) NotifyAlive(n *memberlist.Node) error {
 	defer m.mu.Unlock()
 	p := m.byName[n.Name]
 	if p != nil {
-		if p.doubted { // memberlist may ignore what it says: it takes it for dead
+		if p.doubted { // memberlist may ignore its messages: it takes it for dead
 			if info, err := m.read(n); err == nil && info != p.meta {
 				m.accept(n.Name, p, info)
 			}
@@ -87,7 +87,7 @@ func (m *members) unconfirmed() (count int) {
 	return count
 }
 
-// confirm reads the registry at the start and whenever somebody comes who is not in what it said last, until ctx ends.
+// confirm reads the registry at the start, and whenever a member comes that its last answer lacks, until ctx ends.
 func (m *members) confirm(ctx context.Context) {
 	if m.registry == nil {
 		return
@@ -119,16 +119,16 @@ func (m *members) confirm(ctx context.Context) {
 	}
 }
 
-// unsettled reports whether the registry is to be read again though nobody has come: a node that starts may not be listed
-// yet, and a view that waits for nodes waits for those that run.
+// unsettled reports whether the registry is to be read again though no member has come. A node that starts may not be
+// listed yet, and a view that waits for nodes must wait only for those that run.
 func (m *members) unsettled() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.strangers > 0 || !m.settled.Load() && len(*m.view.Load()) > 0
 }
 
-// take confirms who is registered. A node that was confirmed stays so while it gossips: a Redis that came back empty
-// knows nobody for a second. Only one that is registered at another address is another one now.
+// take confirms the members that are registered. A node that was confirmed stays so while it gossips: a Redis that came
+// back empty lists no node for a second. Only a node that is registered at another address loses its confirmation.
 func (m *members) take(nodes map[string]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -146,7 +146,7 @@ func (m *members) take(nodes map[string]string) {
 			strangers++
 		case !p.confirmed && listed && at == p.meta.Address:
 			p.confirmed = true
-			m.tell(event{kind: joined, name: name, meta: p.meta})
+			m.reportPeer(event{kind: joined, name: name, meta: p.meta})
 			m.publish(name, p)
 		case !p.confirmed:
 			strangers++
@@ -159,9 +159,9 @@ func (m *members) take(nodes map[string]string) {
 	m.settleView()
 }
 
-// settleView says that the view is whole once it has every registered node, or has waited for them long enough. What is made
-// of a part of the nodes, a plan or an upstream, leaves the others without buyers. A view that has become empty
-// begins anew. The caller holds mu.
+// settleView marks the view complete once it has every registered node, or has waited for them long enough. A plan or an
+// upstream that is made from a part of the nodes leaves the others without buyers. A view that has become empty has to
+// settle again. The caller holds mu.
 func (m *members) settleView() {
 	if m.registry == nil {
 		return

@@ -54,9 +54,9 @@ func (g *Gossip) keepJoining(ctx context.Context, list *memberlist.Memberlist) {
 }
 
 // joinSeeds exchanges states with one seed after the other, in random order,
-// until one lets this member in, and with every one that could not be reached
-// before, which is how a split heals: with all of them, a hundred members would
-// spend a fifth of a core on telling each other what they know. It reports
+// until one lets this member in. It also does so with every one that could not be
+// reached before, which is how a split heals. With all of them, a hundred members
+// would spend a fifth of a core on exchanging what they know. It reports
 // whether one let this member in, or there is none to ask but the member itself.
 // seeds keeps which could not be reached in the last round.
 func (g *Gossip) joinSeeds(ctx context.Context, list *memberlist.Memberlist, seeds *failurelog.Log[string]) bool {
@@ -120,7 +120,7 @@ func (g *Gossip) resolveSeed(ctx context.Context, seed string) ([]string, error)
 	return addresses, nil
 }
 
-// firstOf takes the first of memberlist's list of errors: there is one an
+// firstOf takes the first of memberlist's list of errors: there is one per
 // address, mostly one address, and the list's text takes several lines.
 func firstOf(err error) error {
 	if inner := errors.Unwrap(err); inner != nil {

@@ -87,16 +87,16 @@ func TestEncryption(t *testing.T) {
 	eventually(t, 5*time.Second, "members with one key together", func() bool { return allSee([]*testMember{a, b}, 2) })
 
 	for name, wrong := range map[string][]byte{"another key": key('b'), "no key": nil} {
-		t.Run(name+" never joins and says so", func(t *testing.T) {
+		t.Run(name+" never joins and logs it", func(t *testing.T) {
 			cfg := testConfig("stranger", a.LocalAddr())
 			cfg.Key = wrong
 			stranger := start(t, cfg)
-			said := stranger.logs.FilterMessage("gossip seed can't be joined")
+			logged := stranger.logs.FilterMessage("gossip seed can't be joined")
 			eventually(t, 5*time.Second, "the refusal logged", func() bool {
-				said = stranger.logs.FilterMessage("gossip seed can't be joined")
-				return said.Len() == 1
+				logged = stranger.logs.FilterMessage("gossip seed can't be joined")
+				return logged.Len() == 1
 			})
-			if got := fmt.Sprint(said.All()[0].ContextMap()["error"]); !strings.Contains(got, "encrypt") && !strings.Contains(got, "decrypt") {
+			if got := fmt.Sprint(logged.All()[0].ContextMap()["error"]); !strings.Contains(got, "encrypt") && !strings.Contains(got, "decrypt") {
 				t.Errorf("got error %q, want one that speaks of encryption", got)
 			}
 			eventually(t, 5*time.Second, "the intrusion logged by the seed", func() bool {

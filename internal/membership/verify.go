@@ -24,9 +24,9 @@ func pings(list *memberlist.Memberlist) ping {
 	}
 }
 
-// verify asks those whom somebody has declared dead, until ctx ends. Such a word may be forged, or late: a member that
-// comes back from a cut network tells everybody whom it has missed. Anyone who answers stays in the view, and is asked again until
-// it has contradicted or is silent.
+// verify asks the members that were declared dead, until ctx ends. Such a message may be forged, or late: a member that
+// comes back from a cut network reports as dead all that it has missed. A member that answers stays in the view, and is
+// asked again until it has contradicted or does not answer.
 func (m *members) verify(ctx context.Context, lives ping, every time.Duration) {
 	var asking sync.WaitGroup
 	defer asking.Wait()

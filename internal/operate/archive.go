@@ -7,12 +7,13 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/ledger"
 	"onsale/internal/sale"
 )
 
 var errNoDatabase = errors.New("a sale is archived to PostgreSQL: set ONSALE_DATABASE_URL, or --database-url")
 
-// Archive takes a sale out of Redis that is over: the ledger keeps it. See ledger.Store.Archive.
+// Archive takes a sale out of Redis that is over: the ledger keeps it. See [ledger.Archive].
 func Archive(ctx context.Context, at StoreFlags, id sale.ID, log *zap.Logger) (err error) {
 	if at.Database.URL == "" {
 		return errNoDatabase
@@ -22,7 +23,7 @@ func Archive(ctx context.Context, at StoreFlags, id sale.ID, log *zap.Logger) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	return s.ledger.Archive(ctx, s.Store, id)
+	return ledger.Archive(ctx, s.ledger, s.Store, id)
 }
 
 // Over lists sales that were closed at least so long ago and can be archived.

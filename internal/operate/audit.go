@@ -77,8 +77,8 @@ func (s *stores) audit(ctx context.Context, id sale.ID) (a Audited, err error) {
 	return a, nil
 }
 
-// look reads Redis first: what the ledger then knows of later moments can be
-// told by its times.
+// look reads Redis first: what the ledger knows of later moments is then
+// recognized by its times.
 func (s *stores) look(ctx context.Context, id sale.ID) (a Audited, err error) {
 	a.Snapshot, err = s.Snapshot(ctx, id)
 	switch {

@@ -23,15 +23,15 @@ type ReconcileOptions struct {
 	Decisions    reconcile.Decisions
 	DryRun       bool // end with the plan
 	Force        bool // also a sale that has lost nothing
-	WithoutNodes bool // also where a node that runs does not answer
+	WithoutNodes bool // also if a node that runs does not answer
 	// Wait bounds the wait for the sale's lease: the ledger that reads the sale gives it
-	// up once it is told to, or dead.
+	// up when it is asked to, or loses it when it is dead.
 	Wait time.Duration
 }
 
 // Reconcile puts a sale together again that has lost data, from what Redis, the ledger and
 // the nodes' memory hold. progress is called with each step in words. It returns the plan
-// also with [ledger.ErrUndecided], [ledger.ErrWhole], and after a dry run.
+// also with [ledger.ErrDecisionNeeded], [ledger.ErrWhole], and after a dry run.
 func Reconcile(ctx context.Context, at StoreFlags, admin app.AdminFlags, id sale.ID, o ReconcileOptions, progress func(string), log *zap.Logger) (plan reconcile.Plan, err error) {
 	token, err := admin.Token()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/app"
-	"onsale/internal/ledger"
+	"onsale/internal/ledger/postgres"
 	"onsale/internal/remotestock"
 	"onsale/internal/throttle"
 )
@@ -32,7 +32,7 @@ type stores struct {
 	*remotestock.Store
 	client redis.UniversalClient
 	config remotestock.Config
-	ledger *ledger.Store // nil where no PostgreSQL was named
+	ledger *postgres.Store // nil where no PostgreSQL was named
 }
 
 func (s *stores) close() error {
@@ -52,7 +52,7 @@ func openStores(ctx context.Context, at StoreFlags, rest throttle.Rest, log *zap
 	}
 	s := &stores{Store: remotestock.New(client, "operator", config, remotestock.Hooks{}, log), client: client, config: config}
 	if at.Database.URL != "" {
-		if s.ledger, err = ledger.Open(ctx, at.Database.URL); err != nil {
+		if s.ledger, err = postgres.Open(ctx, at.Database.URL); err != nil {
 			return nil, errors.Join(err, client.Close())
 		}
 		s.ledger.Rest = rest

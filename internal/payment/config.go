@@ -15,10 +15,10 @@ type Config struct {
 	// URL is where messages go, such as https://tickets.example/v1/payments/webhook.
 	URL string
 	// Attempts is how often one message is sent at most. More outlast a longer
-	// outage; fewer tell sooner that there is one.
+	// outage; fewer report sooner that there is one.
 	Attempts int
 	// Backoff is the wait before the second attempt; each wait after it is twice as
-	// long. Longer spares a server that is in trouble already; shorter pays sooner
+	// long. Longer spares a server that is overloaded already; shorter pays sooner
 	// after a hiccup.
 	Backoff time.Duration
 	// MaxWait bounds each wait. Longer spares the server through a long outage;

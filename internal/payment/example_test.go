@@ -31,18 +31,18 @@ func Example() {
 		return
 	}
 	message, err := payment.Parse(body)
-	if err != nil || !message.Succeeded() {
+	if err != nil || !message.Read() {
 		fmt.Println(message.Type, err)
 		return
 	}
 	saleID, paid := message.Payment(id)
-	fmt.Println(saleID, paid.Order, paid.Amount, paid.Currency, "by", paid.ID, "told in", paid.Message)
+	fmt.Println(saleID, paid.Order, paid.Amount, paid.Currency, "by", paid.ID, "reported in", paid.Message)
 
 	// The same message for another amount.
 	forged := []byte(`{"type":"payment.succeeded","data":{"amount":1}}`)
 	_, err = payment.Secrets{secret}.Verify(headers, forged, now)
 	fmt.Println(err)
 	// Output:
-	// demo 0196f8a2-3b1c-7d4e-8f5a-6b7c8d9e0f1a 4200 EUR by pay_1 told in msg_1
+	// demo 0196f8a2-3b1c-7d4e-8f5a-6b7c8d9e0f1a 4200 EUR by pay_1 reported in msg_1
 	// no signature matches
 }

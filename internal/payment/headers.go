@@ -67,10 +67,10 @@ func parseTimestamp(value []byte) (sale.Instant, error) {
 var encodedSize = base64.StdEncoding.EncodedLen(sha256.Size)
 
 // parseSignatures returns the v1 signatures of a list separated by blanks. Those of
-// another version have a form that we don't know, and are left out. So is what is
-// malformed beside others: it matches nothing, and anyone who rotates secrets or signs by
-// several means must not be refused for one of them. Only where nothing else is there, it
-// is told.
+// another version have a form that we don't know, and are left out. So is a malformed
+// one beside others: it matches nothing, and a provider that rotates secrets or signs by
+// several means must not be refused for one of them. It is reported only if there is no
+// other.
 func parseSignatures(value []byte) ([][]byte, error) {
 	if len(value) > maxSignature {
 		return nil, malformed(HeaderSignature, "want at most %d bytes", maxSignature)

@@ -25,7 +25,7 @@ func paid() payment.Data {
 	return payment.Data{Payment: "pay_1", Sale: "demo", Order: order, Amount: 4200, Currency: "EUR"}
 }
 
-// body is the message that tells of it.
+// body is the message that reports it.
 const body = `{"type":"payment.succeeded","timestamp":"2026-05-01T11:59:58Z","data":` +
 	`{"payment":"pay_1","sale":"demo","order":"` + order + `","amount":4200,"currency":"EUR"}}`
 
@@ -47,7 +47,7 @@ func secretOf(t interface{ Fatal(...any) }, key []byte) payment.Secret {
 	return s
 }
 
-// instant is a wall clock's time as Redis tells it.
+// instant is a wall clock's time in the form of Redis's.
 func instant(t time.Time) sale.Instant { return sale.Instant(t.UnixMilli()) }
 
 // signed are the headers of a message signed at a time.

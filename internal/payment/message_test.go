@@ -20,7 +20,7 @@ func TestParseReadsAPayment(t *testing.T) {
 	if diff := cmp.Diff(payment.Message{Type: "payment.succeeded", Data: paid()}, got); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}
-	if !got.Succeeded() {
+	if !got.Read() {
 		t.Error("got a message that did not succeed, want one that did")
 	}
 	id, p := got.Payment("msg_1")
@@ -188,14 +188,49 @@ func TestParseReportsEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+// returning is the good message as one of another type, with a member more in its data.
+func returning(kind, member string) string {
+	return strings.Replace(strings.Replace(body, "payment.succeeded", kind, 1), `{"payment"`, `{`+member+`"payment"`, 1)
+}
+
+// Refunds and disputes were ignored like any message of another type.
+func TestParseReadsWhatWentBack(t *testing.T) {
+	for kind, want := range map[string]sale.Payment{
+		"payment.refunded": {ID: "re_1", Of: "pay_1", Message: "msg_1", Order: order, Amount: 4200, Currency: "EUR", Reason: sale.ReasonReturned},
+		"payment.disputed": {ID: "di_1", Of: "pay_1", Message: "msg_1", Order: order, Amount: 4200, Currency: "EUR", Reason: sale.ReasonDisputed},
+	} {
+		got, err := payment.Parse([]byte(returning(kind, `"refund":"re_1","dispute":"di_1",`))) // each reads its own
+		if err != nil || !got.Read() {
+			t.Fatalf("%s: got %+v, %v, want it read", kind, got, err)
+		}
+		id, p := got.Payment("msg_1")
+		if diff := cmp.Diff(want, p); diff != "" || id != "demo" {
+			t.Errorf("%s: sale %q, want demo; payment (-want +got):\n%s", kind, id, diff)
+		}
+	}
+	for name, c := range map[string]struct{ kind, member, amount, want string }{
+		"a refund without a name":       {"payment.refunded", ``, "4200", "refund: want a text"},
+		"a dispute by a refund's name":  {"payment.disputed", `"refund":"re_1",`, "4200", "dispute: want a text"},
+		"a refund with a blank":         {"payment.refunded", `"refund":"re 1",`, "4200", "refund or dispute: want one id"},
+		"a refund by its payment's":     {"payment.refunded", `"refund":"pay_1",`, "4200", "an id of its own"},
+		"a refund of nothing":           {"payment.refunded", `"refund":"re_1",`, "0", "more than 0"},
+		"a dispute that is there twice": {"payment.disputed", `"dispute":"di_1","dispute":"di_2",`, "4200", "there twice"},
+	} {
+		_, err := payment.Parse([]byte(strings.Replace(returning(c.kind, c.member), "4200", c.amount, 1)))
+		if !errors.Is(err, payment.ErrMessage) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 func TestAMessageOfAnotherTypeIsNoError(t *testing.T) {
 	for _, text := range []string{
-		`{"type":"payment.failed"}`,
+		`{"type":"payment.failed"}`, `{"type":"payment.refund"}`,
 		`{"type":"Payment.Succeeded","data":{"amount":1}}`,
 		`{"type":"customer.created","data":["anything",{"amount":-1}]}`,
 	} {
 		got, err := payment.Parse([]byte(text))
-		if err != nil || got.Succeeded() || got.Type == "" {
+		if err != nil || got.Read() || got.Type == "" {
 			t.Errorf("%s: got %+v, %v, want its type, and that it did not succeed", text, got, err)
 		}
 		if diff := cmp.Diff(payment.Data{}, got.Data); diff != "" {
@@ -226,7 +261,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if !got.Succeeded() {
+		if !got.Read() {
 			if got.Data != (payment.Data{}) || got.Type == "" {
 				t.Errorf("%q: got %+v, want a type and nothing else", text, got)
 			}

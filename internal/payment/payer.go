@@ -23,7 +23,7 @@ var ErrUndelivered = errors.New("the payment's message was not delivered")
 // maxAnswer bounds what is read of an answer's body, in bytes.
 const maxAnswer = 64 << 10
 
-// Hooks are called by the payer; nil fields are not called.
+// Hooks are called by the payer; nil hooks are not called.
 type Hooks struct {
 	// Retrying is called before each wait, with the attempts so far, why the last
 	// one is to be repeated, and how long the wait will be.
@@ -74,10 +74,11 @@ type Answer struct {
 // Pay makes an id for the payment unless it has one, and sends the message until there
 // is a final answer: any but 429 and 5xx. A refusal is an answer and not an error.
 //
-// The error wraps ErrUndelivered where the attempts are used up, where the server asks
-// for a longer wait than the configured one, and where ctx ended; then it wraps ctx's
-// error too. It tells why the last attempt that was not cut short failed. The answer is that of the last attempt even so. Data that could not be
-// meant is refused with its faults, and nothing is sent.
+// The error wraps ErrUndelivered if the attempts are used up, if the server asks
+// for a longer wait than the configured one, and if ctx ended; then it wraps ctx's
+// error too. It names why the last attempt that was not cut short failed. The answer is
+// that of the last attempt even so. Invalid data is refused with its faults, and nothing
+// is sent.
 func (p *Payer) Pay(ctx context.Context, d Data) (Answer, error) {
 	if d.Payment == "" {
 		d.Payment = sale.PaymentID("pay_" + rand.Text())

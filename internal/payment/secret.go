@@ -20,12 +20,12 @@ const (
 	MaxSecrets = 8
 )
 
-// secretPrefix tells a secret that was pasted into the wrong place from any other text.
+// secretPrefix marks a secret, so that one that was pasted into the wrong place is noticed.
 const secretPrefix = "whsec_"
 
-// Secret is a key that a provider and we share: anyone who knows it can say that an order
-// was paid. Only [Secret.Reveal] and [Secret.Save] tell it. The zero Secret is none, and
-// signing with it panics; == tells it from others, and tells nothing else.
+// Secret is a key that a provider and we share: anyone who knows it can report an order
+// as paid. Only [Secret.Reveal] and [Secret.Save] reveal it. The zero Secret is none, and
+// signing with it panics; == compares secrets, and reveals nothing else.
 type Secret struct {
 	// fmt reaches a String method through exported fields only, but it never
 	// follows a pointer inside a struct. So the key stays out of a log line

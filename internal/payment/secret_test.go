@@ -74,12 +74,12 @@ func TestPrintingHidesSecrets(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%c", "%o", "%08b", "%t", "%p"} {
 		for _, value := range []any{s, &s, payment.Secrets{s}, hidden{payment.Secrets{s}}, &hidden{payment.Secrets{s}}, map[string]any{"s": s}} {
 			got := fmt.Sprintf(verb, value)
-			for _, told := range []string{
+			for _, revealed := range []string{
 				text[6:], key, fmt.Sprintf("%x", key), fmt.Sprintf("%X", key),
 				strings.Trim(fmt.Sprintf(verb, []byte(key)), "[]"),
 				strings.Trim(fmt.Sprintf("%#v", []byte(key)), "[]byte{}"),
 			} {
-				if strings.Contains(got, told) {
+				if strings.Contains(got, revealed) {
 					t.Errorf("%s of %T: got %q, want no key in it", verb, value, got)
 				}
 			}

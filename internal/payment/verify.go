@@ -14,7 +14,7 @@ import (
 
 // Tolerance is how far a message's timestamp may be from Redis time, either way. It is
 // what the specification's own libraries allow, so providers keep their clocks to it.
-// Longer lets a message that was overheard be sent again for longer; shorter refuses
+// Longer lets a message that was intercepted be sent again for longer; shorter refuses
 // providers whose clock is off or whose messages wait in a queue.
 const Tolerance = 5 * time.Minute
 
@@ -71,12 +71,12 @@ func (s Secret) mac(id, timestamp, body []byte) []byte {
 // now, which is Redis time. Its errors wrap ErrMissing, ErrMalformed, ErrTooLarge,
 // ErrSignature, ErrTooOld or ErrTooNew.
 //
-// They come in this order for a reason. Headers that are missing or malformed are told
-// first: that needs no secret, gives none away, and is what somebody who sets up a
-// provider must hear in place of "no signature matches". It also bounds the work that
-// a stranger can cause. Then the signature is checked, before anything that the message
-// says of itself is believed; its timestamp is part of that, so anyone who hears "too old"
-// has proved that he knows a secret, or has overheard somebody who does.
+// They come in this order for a reason. Headers that are missing or malformed are reported
+// first: that needs no secret and gives none away. An operator who sets up a provider needs
+// to see it in place of "no signature matches". It also bounds the work that
+// a stranger can cause. Then the signature is checked, before anything in the message
+// is believed. The timestamp is part of the message, so a sender who gets "too old"
+// has proved to know a secret, or has intercepted a message.
 //
 // An id with a full stop is malformed. The signature covers id, timestamp and body as
 // one text, and so another split at the full stops must not be another message.

@@ -47,13 +47,13 @@ var (
 	PaymentConflict = Problem{"payment-conflict", 409, "This payment was recorded with another content",
 		"An earlier message of this id, or of this payment, had another content. Nothing was changed.", false}
 	InvalidPayment = Problem{"invalid-payment", 422, "The payment can't be read",
-		"Send payment, sale, order, amount in the minor unit, and currency.", false}
+		"Send payment, sale, order, amount in the minor unit, and currency; and refund or dispute, a name, where money went back.", false}
 	PaymentUnknown = Problem{"payment-outcome-unknown", 503, "It is unknown whether the payment was recorded",
 		"Send the message again: a payment counts once.", true}
 	Busy = Problem{"busy", 503, "Too many buyers at this moment",
-		"Nothing was ordered. Try again in a moment.", true}
+		"Nothing was ordered, but by an earlier try if this answer carries Onsale-Retried: then ask for your order first. Try again in a moment.", true}
 	StoreUnavailable = Problem{"store-unavailable", 503, "The stock store is unavailable",
-		"Nothing was ordered, and this says nothing about the stock. Try again in a moment.", true}
+		"Nothing was ordered, but by an earlier try if this answer carries Onsale-Retried: then ask for your order first. This says nothing about the stock. Try again in a moment.", true}
 	OutcomeUnknown = Problem{"outcome-unknown", 503, "The outcome is unknown",
 		"You may have an order. Ask for it, or send the same request again: it can't order twice.", true}
 )

@@ -12,13 +12,13 @@ import (
 type Config struct {
 	// Tick is how often the leader surveys and expires each hot sale, and asks which
 	// sales are new. Raised: later plans for low nodes, returned stock and new
-	// sales, while nodes draw for themselves. Lowered: two calls a hot sale and
+	// sales, while nodes refill for themselves. Lowered: two calls a hot sale and
 	// two for the news come more often.
 	Tick time.Duration
 	// Temperature bounds how many sales are hot, and how many cold ones have their turn.
 	Temperature temperature.Config
-	// Looks is how many sales are looked at at once. Raised: a leader that begins, or a crowd
-	// of sales that changes, takes more of the store's connections. Lowered: that takes longer.
+	// Looks is how many sales are looked at at once. Raised: a leader that begins, or many
+	// sales that change at once, take more of the store's connections. Lowered: that takes longer.
 	Looks int
 	// Coalesce is how long after a gossip signal the planners are woken. Raised:
 	// a dead node's share stays planned longer. Lowered: a burst of signals,
@@ -37,7 +37,7 @@ type Config struct {
 	// Tolerate is how many nodes may vanish at once without a round trip for
 	// the others; negative is the default of [Tolerance]. Raised: larger
 	// buffers, so more claims that the store refuses near the end. Lowered:
-	// survivors draw after fewer crashes.
+	// survivors refill after fewer crashes.
 	Tolerate int
 	// LowMark is the part of its slice and buffer that a node claims before
 	// it counts as low, above 0 and at most 1. Raised: nodes more often run

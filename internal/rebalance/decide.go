@@ -19,16 +19,16 @@ const (
 	Drift      Reason = "drift"      // the plan no longer covers the tolerated failures
 )
 
-// decide says whether the sale needs a new plan for nodes, and why. It is pure
-// and remembers nothing: the survey tells what the plan was made from, so a new
+// decide reports whether the sale needs a new plan for nodes, and why. It is pure
+// and keeps no state: the survey holds what the plan was made from. So a new
 // leader judges its predecessor's plan as it would its own, and a plan whose
-// answer was lost is found where it was written.
+// answer was lost is found in the store.
 //
 // Nothing is planned while no node sells, for a closed sale, and at
 // remaining = 0, where a plan would only promise tickets that aren't there.
 func decide(nodes sale.View, s sale.Survey, cfg Config) (Reason, bool) {
 	switch {
-	case len(nodes) == 0, s.Reading.Remaining <= 0, s.Sale.WindowAt(s.Reading.At) == sale.Closed:
+	case len(nodes) == 0, s.Reading.Remaining <= 0, s.Sale.WindowAt(s.Reading.At) == sale.PhaseClosed:
 		return "", false
 	case s.Reading.Plan == 0:
 		return First, true
@@ -68,7 +68,7 @@ func fits(shares []sale.Share, nodes sale.View) bool {
 // an average node, so under even load every one finds R down by the factor
 // 1 − mark: log₂(R / N) plans at mark = ½. Under the worst load, all of it on
 // one node, they are at most N / mark · ln(R / N) and one a look. Below R = N
-// there are none: a plan would hand out single tickets, as a draw does without it.
+// there are none: a plan would hand out single tickets, as a refill does without it.
 func low(s sale.Survey, nodes int, mark float64) bool {
 	if s.Reading.Remaining < int64(nodes) {
 		return false
@@ -81,7 +81,7 @@ func low(s sale.Survey, nodes int, mark float64) bool {
 // covers reports whether what the nodes may still claim reaches remaining
 // after the k best supplied of them vanish. A plan keeps this true from its
 // first claim to its last, since a claim lowers both sides alike; so a no
-// means that the store changed in a way that no generation told.
+// means that the store changed without a new generation.
 func covers(s sale.Survey, k int) bool {
 	left := make([]int64, len(s.Shares))
 	for i, share := range s.Shares {

@@ -91,18 +91,21 @@ func disturb(t *rapid.T, m *members, b *book) {
 	case "fail":
 		m.fail(name)
 	case "sell":
-		b.sell(name, amount)
+		if n := min(amount, b.Counters().Remaining); n > 0 { // to one buyer: it is not about holds
+			id := sale.OrderID(fmt.Sprint("o", b.Chain().Seq))
+			b.decide(name, sale.Claim{Order: id, Buyer: sale.Buyer(id), Quantity: int(n)})
+			b.holds = append(b.holds, id)
+		}
 	case "return":
-		b.giveBack(min(amount, b.held))
+		b.giveBack(int64(rapid.IntRange(0, len(b.holds)).Draw(t, "holds")))
 	case "restock":
-		b.remaining += amount
-		b.sale.Total += amount
-		b.stock++
+		b.restock(amount)
 	}
 }
 
 func checkCover(t *rapid.T, b *book, k, nodes int) {
-	if b.remaining == 0 || nodes == 0 {
+	remaining := b.Counters().Remaining
+	if remaining == 0 || nodes == 0 {
 		return
 	}
 	left := make([]int64, 0, len(b.shares))
@@ -117,7 +120,7 @@ func checkCover(t *rapid.T, b *book, k, nodes int) {
 	for _, l := range left[k:] {
 		sum += l
 	}
-	if sum < b.remaining {
-		t.Fatalf("without the %d best supplied nodes the rest may claim %d, want at least %d", k, sum, b.remaining)
+	if sum < remaining {
+		t.Fatalf("without the %d best supplied nodes the rest may claim %d, want at least %d", k, sum, remaining)
 	}
 }

@@ -2,15 +2,16 @@ package rebalance
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 )
 
-// store is Redis as far as planning can see it: plans, claims and generations
-// follow the scripts' rules. One lock makes each call atomic, as a script is.
+// store is Redis as far as planning can see it: the model of each sale, and its plan. One lock makes each call atomic, as a script is.
 type store struct {
 	// before, if set, runs ahead of each call, outside the lock; its error is
 	// the call's. It may wait, for a slow or stuck store.
@@ -30,12 +31,14 @@ type call struct {
 	at time.Time
 }
 
-// book is one sale's state. Its generations count from 1, so that scenarios read well.
+// book is one sale, and what planning has written of it. Its generations count from 1, as its
+// time stands still, so that scenarios read well.
 type book struct {
-	sale                        sale.Sale
-	remaining, held, overdue    int64
-	stock, plan, planned, fence sale.Generation
-	shares                      []sale.Share
+	*model.Sale
+	plan, planned, fence sale.Generation
+	shares               []sale.Share
+	holds                []sale.OrderID // of one ticket each, oldest first
+	overdue              int64          // so many of them
 }
 
 func newStore(totals map[sale.ID]int64) *store {
@@ -48,7 +51,8 @@ func newStore(totals map[sale.ID]int64) *store {
 
 func (s *store) open(id sale.ID, total int64) {
 	s.with(func() {
-		s.books[id] = &book{sale: sale.Sale{ID: id, Total: total}, remaining: total, stock: 1}
+		d := sale.Sale{ID: id, Total: total, Price: 1, HoldFor: time.Minute}
+		s.books[id] = &book{Sale: model.New(d, "life", false)}
 	})
 }
 
@@ -131,16 +135,14 @@ func (s *store) Glances(_ context.Context, ids []sale.ID) ([]sale.Glance, []erro
 			errs[i] = sale.ErrNoSale
 			continue
 		}
-		glances[i].Plan, glances[i].Held = b.plan, b.held
-		glances[i].Seq = int64(b.stock)*1_000_000 + b.remaining
+		glances[i] = sale.Glance{Chain: b.Chain(), Plan: b.plan, Held: b.Counters().Held}
 	}
 	return glances, errs
 }
 
 func (s *store) Survey(ctx context.Context, id sale.ID) (v sale.Survey, err error) {
 	err = s.run(ctx, OpSurvey, id, func(b *book) error {
-		v = sale.Survey{Sale: b.sale, Reading: b.reading(), Planned: b.planned, Shares: slices.Clone(b.shares)}
-		v.Counters = sale.Counters{Total: b.sale.Total, Remaining: b.remaining, Held: b.held}
+		v = sale.Survey{Sale: b.Definition(), Reading: b.reading(), Counters: b.Counters(), Planned: b.planned, Shares: slices.Clone(b.shares)}
 		slices.Reverse(v.Shares) // the store promises no order
 		return nil
 	})
@@ -152,7 +154,7 @@ func (s *store) WritePlan(ctx context.Context, id sale.ID, token, stock sale.Gen
 		switch {
 		case token < b.fence:
 			return sale.ErrFenced
-		case stock != b.stock:
+		case stock != b.Reading().Stock:
 			return sale.ErrStale
 		}
 		b.fence, b.planned, b.shares = token, stock, slices.Clone(shares)
@@ -168,7 +170,10 @@ func (s *store) Expire(ctx context.Context, id sale.ID, _ sale.Generation, limit
 		ended = int(min(b.overdue, int64(limit)))
 		more = ended == limit
 		b.overdue -= int64(ended)
-		b.giveBack(int64(ended))
+		if _, err := b.Sale.Expire(b.holds[:ended]...); err != nil {
+			return err
+		}
+		b.holds = b.holds[ended:]
 		r = b.reading()
 		return nil
 	})
@@ -176,144 +181,58 @@ func (s *store) Expire(ctx context.Context, id sale.ID, _ sale.Generation, limit
 }
 
 func (b *book) reading() sale.Reading {
-	return sale.Reading{Remaining: b.remaining, Stock: b.stock, Plan: b.plan}
+	r := b.Reading()
+	r.Plan = b.plan
+	return r
 }
 
-// sell holds up to n tickets by way of node and returns how many it got.
+// sell holds up to n tickets by way of node, each for a buyer of its own, and returns how many
+// it got.
 func (b *book) sell(node string, n int64) int64 {
-	n = min(n, b.remaining)
-	b.remaining -= n
-	b.held += n
-	for i := range b.shares {
-		if b.shares[i].Node == node {
-			b.shares[i].Claimed += n
-		}
+	claims := make([]sale.Claim, min(n, b.Counters().Remaining))
+	for i := range claims {
+		id := sale.OrderID(fmt.Sprint("o", b.Chain().Seq, "-", i))
+		claims[i] = sale.Claim{Order: id, Buyer: sale.Buyer(id), Quantity: 1}
 	}
-	return n
+	for _, d := range b.decide(node, claims...) {
+		b.holds = append(b.holds, d.Order.ID)
+	}
+	return int64(len(claims))
 }
 
-// giveBack returns n held tickets.
+// decide has the sale decide claims that are all granted.
+func (b *book) decide(node string, claims ...sale.Claim) []sale.Decision {
+	decisions, err := b.Decide(claims, false)
+	if err != nil {
+		panic(err)
+	}
+	for _, d := range decisions {
+		if d.Outcome != sale.Held {
+			panic(fmt.Sprintf("got %s for %+v", d.Outcome, d.Order))
+		}
+		for i := range b.shares {
+			if b.shares[i].Node == node {
+				b.shares[i].Claimed += int64(d.Order.Quantity)
+			}
+		}
+	}
+	return decisions
+}
+
+// giveBack cancels the n newest holds.
 func (b *book) giveBack(n int64) {
-	if n == 0 {
-		return
-	}
-	b.held -= n
-	b.remaining += n
-	b.stock++
-}
-
-// members is a view that tests change.
-type members struct {
-	mu      sync.Mutex
-	view    sale.View
-	changed chan struct{}
-}
-
-func newMembers(nodes ...sale.Node) *members {
-	return &members{view: nodes, changed: make(chan struct{}, 1)}
-}
-
-func (m *members) View() sale.View {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.view
-}
-
-func (m *members) Changed() <-chan struct{} { return m.changed }
-
-// set replaces the view, as gossip does, without changing the one handed out.
-func (m *members) set(view sale.View) {
-	m.mu.Lock()
-	m.view = view
-	m.mu.Unlock()
-	select {
-	case m.changed <- struct{}{}:
-	default:
-	}
-}
-
-// update applies change to every node; false drops it.
-func (m *members) update(change func(n *sale.Node) bool) {
-	var view sale.View
-	for _, n := range m.View() {
-		if change(&n) {
-			view = append(view, n)
+	left := len(b.holds) - int(n)
+	for _, id := range b.holds[left:] {
+		if _, err := b.Cancel(id, sale.Buyer(id)); err != nil {
+			panic(err)
 		}
 	}
-	m.set(view)
+	b.holds = b.holds[:left]
 }
 
-func (m *members) fail(name string) {
-	m.update(func(n *sale.Node) bool { return n.Name != name })
-}
-
-func selling(names ...string) []sale.Node {
-	var nodes []sale.Node
-	for _, name := range names {
-		nodes = append(nodes, sale.Node{Name: name, Weight: 1, Ready: true})
+// restock changes the total.
+func (b *book) restock(delta int64) {
+	if _, err := b.Restock(delta, fmt.Sprint("key-", b.Chain().Seq)); err != nil {
+		panic(err)
 	}
-	return nodes
-}
-
-// record is the lease as the store has it.
-type record struct {
-	ttl time.Duration
-
-	mu     sync.Mutex
-	holder *acquirer
-	token  sale.Generation
-	until  time.Time
-}
-
-// acquirer is one allocator's view of the lease.
-type acquirer struct {
-	record   *record
-	before   func(ctx context.Context) error // its error is the call's
-	acquired int
-}
-
-func (l *acquirer) Acquire(ctx context.Context) (sale.Generation, bool, error) {
-	l.record.mu.Lock()
-	defer l.record.mu.Unlock()
-	l.acquired++
-	if l.before != nil {
-		if err := l.before(ctx); err != nil {
-			return 0, false, err
-		}
-	}
-	r := l.record
-	free := !time.Now().Before(r.until)
-	if !free && r.holder != l {
-		return r.token, false, nil
-	}
-	if free {
-		r.token++
-	}
-	r.holder, r.until = l, time.Now().Add(r.ttl)
-	return r.token, true, nil
-}
-
-func (l *acquirer) Release(ctx context.Context) error {
-	l.record.mu.Lock()
-	defer l.record.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if l.before != nil {
-		if err := l.before(ctx); err != nil {
-			return err
-		}
-	}
-	if l.record.holder == l {
-		l.record.until = time.Now()
-	}
-	return nil
-}
-
-// seize gives the lease to a stranger for d.
-func (r *record) seize(d time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.token++
-	r.holder, r.until = nil, time.Now().Add(d)
 }

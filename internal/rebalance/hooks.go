@@ -22,7 +22,7 @@ const (
 	OpExpire Op = "expire"
 )
 
-// Hooks tell an observer what the loop does. Nil members do nothing. They are
+// Hooks report what the loop does. Nil hooks are not called. They are
 // called from the loop's goroutines, several at once, and must not block.
 type Hooks struct {
 	// Planned: a plan for so many nodes was written.
@@ -33,23 +33,6 @@ type Hooks struct {
 	Expired func(id sale.ID, holds int)
 	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)
-}
-
-// filled replaces nil members by functions that do nothing.
-func (h Hooks) filled() Hooks {
-	if h.Planned == nil {
-		h.Planned = func(sale.ID, sale.Generation, Reason, int) {}
-	}
-	if h.Leading == nil {
-		h.Leading = func(bool) {}
-	}
-	if h.Expired == nil {
-		h.Expired = func(sale.ID, int) {}
-	}
-	if h.Failed == nil {
-		h.Failed = func(Op, error) {}
-	}
-	return h
 }
 
 // callFails is logged when a call to the store begins to fail.
@@ -79,7 +62,9 @@ func (f *failures) note(ctx context.Context, op Op, err error) {
 	if ctx.Err() != nil || f.archived(err) {
 		return
 	}
-	f.hooks.Failed(op, err)
+	if f.hooks.Failed != nil {
+		f.hooks.Failed(op, err)
+	}
 	f.seen.Note(op, callFails, err)
 }
 

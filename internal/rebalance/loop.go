@@ -68,7 +68,7 @@ type Loop struct {
 // report receives the result of every call for the lease, nil included. It
 // starts nothing.
 func New(members Members, stock Stock, holder func(report func(error)) Holder, cfg Config, hooks Hooks, log *zap.Logger) *Loop {
-	l := &Loop{members: members, stock: stock, cfg: cfg, hooks: hooks.filled(), log: log}
+	l := &Loop{members: members, stock: stock, cfg: cfg, hooks: hooks, log: log}
 	failures := newFailures(log, l.hooks)
 	l.holder = holder(func(err error) { failures.note(context.Background(), OpLease, err) })
 	return l
@@ -99,14 +99,20 @@ func (l *Loop) Run(ctx context.Context) error {
 // written, or ctx is done; it returns the cause.
 func (l *Loop) lead(ctx context.Context, token sale.Generation, changed <-chan struct{}) error {
 	l.log.Info("leading", zap.Int64("token", int64(token)))
-	l.hooks.Leading(true)
+	l.leading(true)
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	leader := &leader{Loop: l, token: token, changed: changed, end: end}
 	leader.run(ctx)
-	l.hooks.Leading(false)
+	l.leading(false)
 	l.log.Info("no longer leading", zap.Int64("token", int64(token)), zap.NamedError("cause", context.Cause(ctx)))
 	return context.Cause(ctx)
+}
+
+func (l *Loop) leading(leading bool) {
+	if l.hooks.Leading != nil {
+		l.hooks.Leading(leading)
+	}
 }
 
 // pause waits for d; false means ctx was done first.

@@ -3,6 +3,7 @@ package rebalance
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -242,6 +243,29 @@ func TestNobodySelling(t *testing.T) {
 		}
 		if got := a.logged("nodes are selling again"); got != 1 {
 			t.Errorf("got %d log lines about it, want 1", got)
+		}
+	})
+}
+
+// Each hook is optional, also where a call fails.
+func TestHooksThatAreNotSetAreNotCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(map[sale.ID]int64{"one": 100})
+		var calls atomic.Int64
+		s.before = func(context.Context, Op, sale.ID) error {
+			if calls.Add(1) == 1 {
+				return errDown
+			}
+			return nil
+		}
+		a := newAllocator(newMembers(selling("a", "b")...), s, newRecord(), DefaultConfig())
+		a.loop.hooks = Hooks{}
+		a.start(t)
+		defer a.stop()
+		s.with(func() { s.books["one"].sell("a", 5); s.books["one"].overdue = 5 })
+		pass(5 * time.Second)
+		if b := s.book("one"); b.overdue != 0 || len(b.shares) != 2 {
+			t.Errorf("got %+v, want overdue holds ended and a plan for both nodes", b)
 		}
 	})
 }

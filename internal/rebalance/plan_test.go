@@ -186,7 +186,7 @@ func naiveQuotas(view sale.View, remaining int64) []*big.Rat {
 }
 
 // A second plan for the same stock and nodes is the same plan, so the loop can
-// tell from the slices alone what they were cut for.
+// derive from the slices alone what they were cut for.
 func TestPlanFitsTheNodesItWasMadeFor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		view, remaining, k := drawPlan(t)

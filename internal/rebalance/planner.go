@@ -172,7 +172,9 @@ func (p *planner) plan(ctx context.Context, v sale.Survey, nodes sale.View, reas
 		return err
 	}
 	p.log.Debug("planned", zap.Int64("generation", int64(plan)), zap.String("reason", string(reason)), zap.Int("nodes", len(nodes)))
-	p.hooks.Planned(p.id, plan, reason, len(nodes))
+	if p.hooks.Planned != nil {
+		p.hooks.Planned(p.id, plan, reason, len(nodes))
+	}
 	return nil
 }
 
@@ -185,6 +187,8 @@ func (p *planner) expire(ctx context.Context) (ended int, more bool) {
 	if err != nil || ended == 0 {
 		return 0, false
 	}
-	p.hooks.Expired(p.id, ended)
+	if p.hooks.Expired != nil {
+		p.hooks.Expired(p.id, ended)
+	}
 	return ended, more
 }

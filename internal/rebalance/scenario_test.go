@@ -143,7 +143,7 @@ func (s *scenario) play(line string) {
 	case "look": // the planner looks, and again as long as it wakes itself
 		s.look()
 	case "plan?": // plan?: prints the plan with what was claimed under it
-		s.print("plan %d, remaining %d", s.book().plan, s.book().remaining)
+		s.print("plan %d, remaining %d", s.book().plan, s.book().Counters().Remaining)
 		s.printPlan()
 	case "without": // without b c: what the others may still claim
 		s.without(args)
@@ -202,13 +202,13 @@ func (s *scenario) trade(what string, args []string) {
 	case "overdue": // overdue 5: so many holds pass their deadline
 		b.overdue += s.number(args[0])
 	case "restock": // restock -10: changes the total
-		b.sale.Total += s.number(args[0])
-		b.remaining += s.number(args[0])
-		b.stock++
+		b.restock(s.number(args[0]))
 	case "lose-plan": // the store lost the plan's shares
 		b.shares = nil
 	case "close", "reopen":
-		b.sale.Closed = what == "close"
+		if err := b.SetClosed(what == "close"); err != nil {
+			s.t.Fatal(err)
+		}
 	case "newer-leader": // another allocator has written under a later token
 		b.fence = s.token + 1
 	default:
@@ -238,7 +238,7 @@ func (s *scenario) without(gone []string) {
 			left += max(0, share.Slice+share.Buffer-share.Claimed)
 		}
 	}
-	s.print("the others may claim %d, remaining %d", left, s.book().remaining)
+	s.print("the others may claim %d, remaining %d", left, s.book().Counters().Remaining)
 }
 
 func (s *scenario) number(word string) int64 {

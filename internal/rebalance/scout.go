@@ -16,7 +16,7 @@ type scout struct {
 	schedule  *temperature.Schedule
 	listed    []sale.ID
 	news, hot int64                   // the numbers up to which the feeds are known
-	heard     bool                    // the feed of news was read before
+	newsRead  bool                    // the feed of news was read before
 	gone      bool                    // a cold sale was not in the store: it may be archived
 	glances   map[sale.ID]sale.Glance // of cold sales, as they were when their planners were woken last
 	missing   map[sale.ID]bool        // cold sales that were not in the store at their last turn
@@ -54,9 +54,8 @@ func (s *scout) run(ctx context.Context, finds chan<- find) {
 // look makes one round. Where a call fails, the sales that are known stay so.
 func (s *scout) look(ctx context.Context) (f find, err error) {
 	f, err = s.listen(ctx)
-	var cold []sale.ID
-	f.hot, _, cold = s.schedule.Next(time.Now())
-	f.due = append(f.due, s.glance(ctx, cold)...)
+	f.hot, _ = s.schedule.Hot(time.Now())
+	f.due = append(f.due, s.glance(ctx, s.schedule.Turn())...)
 	return f, err
 }
 
@@ -82,12 +81,12 @@ func (s *scout) listen(ctx context.Context) (f find, err error) {
 		f.due = s.listed
 	}
 	now := time.Now()
-	if s.heard { // the first time all sales are new
+	if s.newsRead { // the first time all sales are new
 		for _, id := range news {
 			s.schedule.Heat(id, now)
 		}
 	}
-	s.news, s.heard = next, true
+	s.news, s.newsRead = next, true
 	hot, next, _, err := s.stock.Hot(call, s.hot)
 	if err != nil {
 		return f, err

@@ -11,7 +11,7 @@
 //
 // Nothing that was acknowledged disappears: every order and payment of either
 // record and every hold of a node is in the union. Its state there is that of one
-// of the records, or a case names it. Once no case is undecided, no ticket is
+// of the records, or a case names it. Once no case needs a decision, no ticket is
 // sold twice: the live orders fit into the total, and no buyer has two. Every
 // payment is applied to a paid order, or due to go back, or settled.
 //

@@ -11,13 +11,13 @@ import (
 func TestPrefixThatNothingProvesIsAFork(t *testing.T) {
 	h := ticket(2)
 	ledger := h.side()
-	h.event(sale.Event{})
+	h.unknown()
 	redis := h.side()
 	redis.LinkAt = nil
 	for read, want := range map[int64]reconcile.Relation{1: reconcile.Forked, 2: reconcile.LedgerBehind} {
 		redis.Read = read
 		if p := merged(t, reconcile.Input{Redis: redis, Ledger: ledger}, reconcile.Decisions{}); p.Relation != want {
-			t.Errorf("Redis has heard of %d events of 2: got %s, want %s", read, p.Relation, want)
+			t.Errorf("the ledger has reported %d events of 2 to Redis: got %s, want %s", read, p.Relation, want)
 		}
 	}
 }
@@ -42,12 +42,12 @@ func TestDamagedRedisProvesNoEnding(t *testing.T) {
 			h := ticket(2)
 			h.pay("stray", "nobody", 1)
 			h.settle("stray")
-			h.event(sale.Event{Restock: &sale.Restock{Key: "k", Delta: 1}})
+			h.restock("k", 1)
 			h.hold("b1", "bob", 1)
 			h.end("b1", sale.StateExpired)
 			ledger := h.side()
 			h.end("a1", sale.StateExpired)
-			redis := h.dropping(h.chain.Seq, func(id sale.OrderID) bool { return id == "a1" })
+			redis := h.dropping(h.seq(), func(id sale.OrderID) bool { return id == "a1" })
 			damage(redis)
 			want, state := reconcile.Forked, sale.StateHeld
 			if name == "none" {
@@ -62,9 +62,9 @@ func TestDamagedRedisProvesNoEnding(t *testing.T) {
 	t.Run("both have lost the orders", func(t *testing.T) {
 		h := ticket(2)
 		redis := h.side()
-		h.event(sale.Event{})
+		h.unknown()
 		tip := h.side()
-		tip.Read = h.chain.Seq
+		tip.Read = h.seq()
 		for _, s := range []*reconcile.Side{redis, tip} {
 			clear(s.Records.Orders)
 		}
@@ -85,11 +85,11 @@ func TestHoldOfAForkThatRedisIsNotOfIsHeldAgain(t *testing.T) {
 	base := opened(1)
 	a, b := base.copy("r"), base.copy("l")
 	for range 3 {
-		a.event(sale.Event{})
+		a.unknown()
 	}
 	b.hold("b1", "bob", 1)
 	redis := a.side()
-	redis.Read = a.chain.Seq
+	redis.Read = a.seq()
 	wantPlan(t, merged(t, reconcile.Input{Redis: redis, Holds: b.holds}, reconcile.Decisions{}), want{
 		relation: reconcile.RedisAlone, orders: []string{"b1 held"}, cases: []string{"hold-recovered b1: held, with a new deadline"},
 	})
@@ -152,12 +152,12 @@ func TestClaimGrantedInBothForksIsOneOrder(t *testing.T) {
 	base := opened(1)
 	a, b := base.copy("r"), base.copy("l")
 	first := a.hold("a1", "ann", 1)
-	b.now += 500
+	b.Now += 500
 	second := b.hold("a1", "ann", 1)
 	for _, h := range []*history{a, b} {
 		h.end("a1", sale.StateExpired)
 	}
-	b.event(sale.Event{}) // so that the later one goes further
+	b.unknown() // so that the later one goes further
 	for _, in := range []reconcile.Input{{Redis: a.side(), Ledger: b.side()}, {Redis: b.side(), Ledger: a.side()}} {
 		p := merged(t, in, reconcile.Decisions{})
 		if got := p.Records.Orders["a1"]; len(p.Cases) > 0 || got.Created != first.Created || got.Expires != second.Expires {
@@ -172,7 +172,7 @@ func TestPaymentThatIsAnOrphanInOneForkStaysAppliedInTheOther(t *testing.T) {
 	a, b := base.copy("r"), base.copy("l")
 	b.hold("a1", "ann", 1)
 	b.pay("pay", "a1", 1000)
-	a.now += 9
+	a.Now += 9
 	a.pay("pay", "a1", 1000)
 	wantPlan(t, merged(t, reconcile.Input{Redis: a.side(), Ledger: b.side()}, reconcile.Decisions{}), want{
 		relation: reconcile.RedisBehind, orders: []string{"a1 paid"}, payments: []string{"pay applied"},
@@ -216,10 +216,7 @@ func TestOlderOfTwoContestedOrdersGetsTheLastTicket(t *testing.T) {
 
 func TestOrphanInAnotherCurrencyPaysNothing(t *testing.T) {
 	h := opened(1)
-	h.pay("pay", "a1", 1000)
-	p := h.records.Payments["pay"]
-	p.Currency = "USD"
-	h.records.Payments["pay"] = p
+	h.payIn("USD", "pay", "a1", 1000)
 	h.hold("a1", "ann", 1)
 	wantPlan(t, merged(t, reconcile.Input{Redis: h.side()}, reconcile.Decisions{}), want{
 		relation: reconcile.RedisAlone, orders: []string{"a1 held"}, payments: []string{"pay due amount"},
@@ -233,7 +230,7 @@ func TestOrphanInAnotherCurrencyPaysNothing(t *testing.T) {
 func TestALaterEpochBesideTheRecordsIsReportedFromTheirFork(t *testing.T) {
 	h := opened(3)
 	for range 16 {
-		h.event(sale.Event{})
+		h.unknown()
 	}
 	seen := func(seqs ...int64) (marks []sale.Mark) {
 		for _, seq := range seqs {

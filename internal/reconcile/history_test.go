@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"onsale/internal/reconcile"
 	"onsale/internal/sale"
+	"onsale/internal/sale/model"
 )
 
 // TestMain runs each property some thousand times, unless a flag says how often.
@@ -32,119 +31,148 @@ const noon sale.Instant = 1_800_000_000_000
 
 func definition() sale.Sale {
 	return sale.Sale{
-		ID: "s", Title: "Night", Kind: sale.Ticket, Price: 1000, Currency: "EUR", Total: 3, Limit: 2, Lapses: 1,
+		ID: "s", Title: "Night", Kind: sale.Ticket, Price: 1000, Currency: "EUR", Total: 3, Limit: 2,
 		Opens: noon, HoldFor: 10 * time.Minute,
 	}
 }
 
-// history is a naive Redis of one sale that forgets nothing. It can be copied,
-// and so be lost from or forked.
+// history is a sale in a Redis that forgets nothing. It can be copied, and so be lost from or forked.
 type history struct {
-	name    string // part of what the links depend on, so that forks differ
-	now     sale.Instant
-	records sale.Records
-	chain   sale.Chain
-	links   []string // by number, from 1
-	born    map[sale.OrderID]int64
-	ended   map[sale.OrderID]int64
-	holds   []reconcile.Hold
-	next    int
+	*model.Sale
+	name  string // part of what some events are, so that forks differ
+	holds []reconcile.Hold
+	next  int
 }
 
-func opened(total int64) *history {
-	h := &history{name: "p", now: noon, records: sale.NewRecords(), born: map[sale.OrderID]int64{}, ended: map[sale.OrderID]int64{}}
-	h.chain = sale.Chain{Life: "life", Mark: sale.Mark{Epoch: 1, Link: "life"}}
+func opened(total int64) *history { return openedAt(1000, total) }
+
+func openedAt(price, total int64) *history {
 	d := definition()
-	d.Total = total
-	h.event(sale.Event{Opened: &d})
+	d.Price, d.Total = price, total
+	h := &history{Sale: model.New(d, "life", false), name: "p"}
+	h.Now = noon + 1
 	return h
 }
 
 // copy goes on by itself, as another fork if it has another name.
 func (h *history) copy(name string) *history {
-	c := *h
-	c.name, c.records, c.links, c.holds = name, h.records.Clone(), slices.Clone(h.links), slices.Clone(h.holds)
-	c.born, c.ended = maps.Clone(h.born), maps.Clone(h.ended)
-	return &c
+	return &history{Sale: h.Clone(), name: name, holds: slices.Clone(h.holds), next: h.next}
 }
 
-func (h *history) event(e sale.Event) {
-	h.chain.Mark = h.chain.Next(fmt.Sprint(h.name, e.Orders, e.Payments))
-	h.links = append(h.links, h.chain.Link)
-	for _, o := range e.Orders {
-		if _, known := h.born[o.ID]; !known {
-			h.born[o.ID] = h.chain.Seq
-		}
-		if !o.State.Live() {
-			h.ended[o.ID] = h.chain.Seq
-		}
+// then ends a call, which must have succeeded.
+func (h *history) then(err error) {
+	if err != nil {
+		panic(err)
 	}
-	h.records.Apply(e)
-	h.now++
+	h.Now++
+}
+
+// unknown appends an event that changes nothing.
+func (h *history) unknown() {
+	h.AppendUnknown(h.name)
+	h.Now++
 }
 
 func (h *history) hold(id sale.OrderID, buyer sale.Buyer, quantity int) sale.Order {
-	o := sale.Order{ID: id, Buyer: buyer, Quantity: quantity, State: sale.StateHeld, Created: h.now, Expires: h.now.Add(h.records.Sale.HoldFor)}
-	if h.records.Sale.Price == 0 {
-		o.State, o.Expires = sale.StatePaid, o.Created
+	d := h.claim(id, buyer, quantity)
+	if d.Outcome != sale.Held {
+		panic(fmt.Sprintf("hold of %s: got %s", id, d.Outcome))
 	}
-	h.event(sale.Event{Orders: []sale.Order{o}})
-	h.holds = append(h.holds, reconcile.Hold{Order: o, Mark: h.chain.Mark, Life: h.chain.Life, Node: "n" + h.name})
-	return o
+	return d.Order
+}
+
+// claim sends a claim, which a node remembers if it is granted.
+func (h *history) claim(id sale.OrderID, buyer sale.Buyer, quantity int) sale.Decision {
+	d, err := h.Decide([]sale.Claim{{Order: id, Buyer: buyer, Quantity: quantity}}, false)
+	h.then(err)
+	if d[0].Outcome == sale.Held {
+		h.holds = append(h.holds, reconcile.Hold{Order: d[0].Order, Mark: h.Chain().Mark, Life: h.Chain().Life, Node: "n" + h.name})
+	}
+	return d[0]
 }
 
 // end takes an order to a state that is not live.
 func (h *history) end(id sale.OrderID, state sale.State) {
-	o := h.records.Orders[id]
-	o.State = state
-	e := sale.Event{Orders: []sale.Order{o}}
-	for _, p := range h.records.Payments {
-		if state == sale.StateRefunded && p.Order == id && p.State == sale.PaymentApplied {
-			p.State, p.Reason = sale.PaymentDue, sale.ReasonRefunded
-			e.Payments = append(e.Payments, p)
-		}
+	var err error
+	switch state {
+	case sale.StateCancelled:
+		_, err = h.Cancel(id, h.Records().Orders[id].Buyer)
+	case sale.StateExpired:
+		_, err = h.Expire(id)
+	case sale.StateRefunded:
+		_, err = h.Refund(id)
 	}
-	h.event(e)
+	h.then(err)
 }
 
-// pay reports a payment, as resolve.lua takes it.
+// pay reports a payment, unless it came before.
 func (h *history) pay(payment sale.PaymentID, id sale.OrderID, amount int64) {
-	if _, told := h.records.Payments[payment]; told {
+	if _, known := h.Records().Payments[payment]; known {
 		return
 	}
-	o, known := h.records.Orders[id]
-	p := sale.Payment{ID: payment, Message: sale.MessageID("m" + payment), Order: id, Amount: amount, Currency: "EUR", State: sale.PaymentDue, At: h.now}
-	switch {
-	case !known:
-		p.Reason = sale.ReasonOrphan
-	case o.State == sale.StatePaid && o.Free():
-		p.Reason = sale.ReasonAmount
-	case o.State == sale.StatePaid:
-		p.Reason = sale.ReasonDoubled
-	case o.State != sale.StateHeld:
-		p.Reason = sale.ReasonLate
-	case amount != h.records.Sale.Amount(o.Quantity):
-		p.Reason = sale.ReasonAmount
-	default:
-		p.State, o.State = sale.PaymentApplied, sale.StatePaid
-		h.event(sale.Event{Orders: []sale.Order{o}, Payments: []sale.Payment{p}})
-		return
+	h.payIn("EUR", payment, id, amount)
+}
+
+func (h *history) payIn(currency string, payment sale.PaymentID, id sale.OrderID, amount int64) {
+	_, err := h.Pay(sale.Payment{ID: payment, Message: sale.MessageID("m" + payment), Order: id, Amount: amount, Currency: currency})
+	h.then(err)
+}
+
+// refundPart has so much of what paid an order go back.
+func (h *history) refundPart(part sale.PaymentID, order sale.OrderID, amount int64) {
+	_, err := h.RefundPart(order, part, amount)
+	h.then(err)
+}
+
+// returned reports that so much of a payment, which may be unknown yet, has gone back.
+func (h *history) returned(part, of sale.PaymentID, order sale.OrderID, amount int64) {
+	_, err := h.Pay(sale.Payment{
+		ID: part, Message: sale.MessageID("m" + part), Order: order, Amount: amount, Currency: "EUR", Of: of, Reason: sale.ReasonReturned,
+	})
+	h.then(err)
+}
+
+func (h *history) settle(id sale.PaymentID) {
+	_, err := h.Settle(id)
+	h.then(err)
+}
+
+func (h *history) restock(key string, delta int64) {
+	_, err := h.Restock(delta, key)
+	h.then(err)
+}
+
+func (h *history) close(closed bool) { h.then(h.SetClosed(closed)) }
+
+// seq is how many events there are, and link the link of one.
+func (h *history) seq() int64            { return h.Chain().Seq }
+func (h *history) link(seq int64) string { return h.Events()[seq-1].Mark.Link }
+
+// born and ended are the events that granted each order, and that ended it.
+func (h *history) born() map[sale.OrderID]int64 {
+	return h.first(func(sale.Order) bool { return true })
+}
+
+func (h *history) ended() map[sale.OrderID]int64 {
+	return h.first(func(o sale.Order) bool { return !o.State.Live() })
+}
+
+func (h *history) first(is func(sale.Order) bool) map[sale.OrderID]int64 {
+	seqs := map[sale.OrderID]int64{}
+	for _, e := range slices.Backward(h.Events()) {
+		for _, o := range e.Orders {
+			if is(o) {
+				seqs[o.ID] = e.Mark.Seq
+			}
+		}
 	}
-	h.event(sale.Event{Payments: []sale.Payment{p}})
+	return seqs
 }
 
 // side is the history as a record holds it.
 func (h *history) side() *reconcile.Side {
-	links := h.links
-	return &reconcile.Side{
-		Records: h.records.Clone(), Chain: h.chain, Selling: true,
-		LinkAt: func(seq int64) (string, bool) {
-			if seq < 1 || seq > int64(len(links)) {
-				return "", false
-			}
-			return links[seq-1], true
-		},
-	}
+	v := h.Snapshot()
+	return &reconcile.Side{Records: v.Records, Chain: v.Chain, Selling: true, LinkAt: v.LinkAt}
 }
 
 // dropping is the history in a Redis that knows that the ledger had committed up
@@ -152,111 +180,11 @@ func (h *history) side() *reconcile.Side {
 func (h *history) dropping(read int64, drop func(sale.OrderID) bool) *reconcile.Side {
 	s := h.side()
 	s.Read = read
-	for _, id := range slices.Sorted(maps.Keys(h.ended)) {
-		if h.ended[id] <= read && drop(id) {
+	ended := h.ended()
+	for _, id := range slices.Sorted(maps.Keys(ended)) {
+		if ended[id] <= read && drop(id) {
 			delete(s.Records.Orders, id)
 		}
 	}
 	return s
-}
-
-// steps by how often each is tried: the first ones most often.
-var steps = []string{"pay", "hold", "expire", "pay", "hold", "cancel", "pay", "refund", "pay", "hold", "settle", "restock", "close"}
-
-// step makes one random event, if what is drawn is possible.
-func (h *history) step(t *rapid.T) {
-	id := h.any(t)
-	switch o := h.records.Orders[id]; rapid.SampledFrom(steps).Draw(t, "step") {
-	case "hold":
-		h.claim(t)
-	case "pay":
-		if id == "" || rapid.IntRange(0, 9).Draw(t, "stray") == 9 {
-			id = rapid.SampledFrom([]sale.OrderID{"b1", "r1", "l1", "nobody"}).Draw(t, "unknown")
-		}
-		amount := 1000 * int64(max(1, h.records.Orders[id].Quantity))
-		if rapid.IntRange(0, 9).Draw(t, "wrong amount") == 9 {
-			amount = 1500
-		}
-		h.pay(sale.PaymentID(fmt.Sprintf("pay-%s-%d-%d", id, amount, rapid.IntRange(1, 2).Draw(t, "payment"))), id, amount)
-	case "cancel":
-		if o.State == sale.StateHeld {
-			h.end(id, sale.StateCancelled)
-		}
-	case "expire":
-		if o.State == sale.StateHeld {
-			h.end(id, sale.StateExpired)
-		}
-	case "refund":
-		if o.State == sale.StatePaid {
-			h.end(id, sale.StateRefunded)
-		}
-	case "settle":
-		for _, pid := range slices.Sorted(maps.Keys(h.records.Payments)) {
-			if p := h.records.Payments[pid]; p.State == sale.PaymentDue {
-				p.State = sale.PaymentSettled
-				h.event(sale.Event{Payments: []sale.Payment{p}})
-				return
-			}
-		}
-	case "restock":
-		key := rapid.SampledFrom([]string{"k1", "k2", "k3"}).Draw(t, "key")
-		delta := rapid.SampledFrom([]int64{-1, 1, 2}).Draw(t, "delta")
-		if _, used := h.records.Restocks[key]; !used && h.records.Counters().Remaining+delta >= 0 {
-			h.event(sale.Event{Restock: &sale.Restock{Key: key, Delta: delta}})
-		}
-	case "close":
-		closed := !h.records.Sale.Closed
-		h.event(sale.Event{Closed: &closed})
-	}
-}
-
-// claim sells to a buyer without a live order. Some ids are the same in another
-// fork, as a claim is sent again under its id.
-func (h *history) claim(t *rapid.T) {
-	buyer := rapid.SampledFrom([]sale.Buyer{"ann", "bob", "cid", "dan"}).Draw(t, "buyer")
-	quantity := rapid.IntRange(1, 2).Draw(t, "quantity")
-	for _, o := range h.records.Orders {
-		if o.Buyer == buyer && o.State.Live() {
-			return
-		}
-	}
-	h.next++
-	id := sale.OrderID(fmt.Sprintf("%s%d", h.name, h.next))
-	if rapid.IntRange(0, 3).Draw(t, "sent again") == 0 {
-		id = sale.OrderID(fmt.Sprintf("again-%s-%d", buyer, quantity))
-	}
-	if _, known := h.records.Orders[id]; !known && h.records.Counters().Remaining >= int64(quantity) {
-		h.hold(id, buyer, quantity)
-	}
-}
-
-// any is one of the orders, mostly a live one, or "" without one.
-func (h *history) any(t *rapid.T) sale.OrderID {
-	ids := slices.Sorted(maps.Keys(h.records.Orders))
-	live := slices.DeleteFunc(slices.Clone(ids), func(id sale.OrderID) bool { return !h.records.Orders[id].State.Live() })
-	if len(live) > 0 && rapid.IntRange(0, 3).Draw(t, "ended") < 3 {
-		ids = live
-	}
-	if len(ids) > 0 {
-		return rapid.SampledFrom(ids).Draw(t, "order")
-	}
-	return ""
-}
-
-// run makes some random events, and returns the history as it was after each.
-func (h *history) run(t *rapid.T, least, most int) (past []*history) {
-	past = append(past, h.copy(h.name))
-	for n := rapid.IntRange(least, most).Draw(t, "steps"); n > 0; n-- {
-		h.step(t)
-		if h.chain.Mark != past[len(past)-1].chain.Mark {
-			past = append(past, h.copy(h.name))
-		}
-	}
-	return past
-}
-
-func (h *history) settle(id sale.PaymentID) {
-	p := h.records.Payments[id]
-	p.State = sale.PaymentSettled
-	h.event(sale.Event{Payments: []sale.Payment{p}})
 }

@@ -9,8 +9,8 @@ type Side struct {
 
 	// The following are known of Redis alone.
 
-	// Read is the number up to which the ledger has told Redis that it has
-	// committed. Redis drops an ended order only if its ending is among these.
+	// Read is the number up to which the ledger has reported its commits to
+	// Redis. Redis drops an ended order only if its ending is among these.
 	Read int64
 	// LinkAt is the link of an event of the present epoch, as long as Redis keeps
 	// it. A nil LinkAt knows none.
@@ -55,9 +55,8 @@ type TwoOrders string
 
 // What may be decided of a buyer's live orders.
 const (
-	TwoOrdersUndecided TwoOrders = ""
-	KeepFirst          TwoOrders = "keep-first"
-	KeepLater          TwoOrders = "keep-later"
+	KeepFirst TwoOrders = "keep-first"
+	KeepLater TwoOrders = "keep-later"
 )
 
 // Oversold says what is done if the live orders exceed the total.
@@ -65,9 +64,8 @@ type Oversold string
 
 // What may be decided of an oversold sale.
 const (
-	OversoldUndecided Oversold = ""
-	RaiseTotal        Oversold = "raise-total"  // by what is missing, as a restock
-	RefundLater       Oversold = "refund-later" // the orders created last, until the rest fit
+	RaiseTotal  Oversold = "raise-total"  // by what is missing, as a restock
+	RefundLater Oversold = "refund-later" // the orders created last, until the rest fit
 )
 
 // Lives says what is done with records of two sales under one id.
@@ -75,9 +73,12 @@ type Lives string
 
 // What may be decided of two sales under one id.
 const (
-	LivesUndecided Lives = ""
-	MergeLives     Lives = "merge" // one sale with the orders of both
+	MergeLives Lives = "merge" // one sale with the orders of both
 )
+
+// NoDecision is the zero value of [TwoOrders], [Oversold] and [Lives]: what needs the
+// decision stays a case for the operator.
+const NoDecision = ""
 
 // Decisions are the operator's. The zero value decides nothing. A decision for
 // which there is no case does nothing.

@@ -205,7 +205,7 @@ func (m *merge) pay(p sale.Payment, state sale.PaymentState, why sale.Reason) {
 }
 
 // overruled lists the payments that one record has applied and that have to go back, as the
-// other fork took another payment for the order: somebody was told that they count.
+// other fork took another payment for the order: their providers got the answer that they count.
 func (m *merge) overruled() {
 	named := map[sale.PaymentID]bool{}
 	ended := map[sale.OrderID]bool{}

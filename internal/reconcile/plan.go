@@ -74,7 +74,7 @@ func (r Range) Count() int64 { return r.Last - r.First + 1 }
 type Lack struct{ Orders, Payments int }
 
 // Plan is what both records shall hold, and what has to be decided before. As
-// long as a case is undecided its records are a draft.
+// long as a case needs a decision its records are a draft.
 type Plan struct {
 	Records  sale.Records
 	Life     string
@@ -88,8 +88,8 @@ type Plan struct {
 	Gaps []Range
 }
 
-// Undecided are the cases that the operator has to decide.
-func (p Plan) Undecided() (cases []Case) {
+// DecisionsNeeded are the cases that the operator has to decide.
+func (p Plan) DecisionsNeeded() (cases []Case) {
 	for _, c := range p.Cases {
 		if c.Decision == "" {
 			cases = append(cases, c)
@@ -107,17 +107,17 @@ func (p Plan) String() string {
 		p.Records.Sale.ID, p.Relation, p.Epoch, c.Total, c.Held, c.Paid, c.Remaining, len(p.Records.Orders), len(p.Records.Payments))
 	fmt.Fprintf(&b, "Redis lacks %d orders and %d payments; the ledger lacks %d and %d\n",
 		p.Redis.Orders, p.Redis.Payments, p.Ledger.Orders, p.Ledger.Payments)
-	count, undecided := map[Kind]int{}, map[Kind]int{}
+	count, needed := map[Kind]int{}, map[Kind]int{}
 	for _, c := range p.Cases {
 		count[c.Kind]++
 		if c.Decision == "" {
-			undecided[c.Kind]++
+			needed[c.Kind]++
 		}
 	}
 	for _, k := range kinds {
 		switch {
-		case undecided[k] > 0:
-			fmt.Fprintf(&b, "%d %s, %d to be decided\n", count[k], k, undecided[k])
+		case needed[k] > 0:
+			fmt.Fprintf(&b, "%d %s, %d to be decided\n", count[k], k, needed[k])
 		case count[k] > 0:
 			fmt.Fprintf(&b, "%d %s\n", count[k], k)
 		}
@@ -169,15 +169,16 @@ func (d Decisions) validate() error {
 			faults = append(faults, fmt.Errorf("decision %s: %q is none", what, word))
 		}
 	}
-	check(slices.Contains([]TwoOrders{TwoOrdersUndecided, KeepFirst, KeepLater}, d.TwoOrders), "on two orders", string(d.TwoOrders))
-	check(slices.Contains([]Oversold{OversoldUndecided, RaiseTotal, RefundLater}, d.Oversold), "on an oversold sale", string(d.Oversold))
-	check(d.Lives == LivesUndecided || d.Lives == MergeLives, "on two sales", string(d.Lives))
+	check(slices.Contains([]TwoOrders{NoDecision, KeepFirst, KeepLater}, d.TwoOrders), "on two orders", string(d.TwoOrders))
+	check(slices.Contains([]Oversold{NoDecision, RaiseTotal, RefundLater}, d.Oversold), "on an oversold sale", string(d.Oversold))
+	check(d.Lives == NoDecision || d.Lives == MergeLives, "on two sales", string(d.Lives))
 	return errors.Join(faults...)
 }
 
 // finish sorts the cases, and counts what each record lacks.
 func (m *merge) finish(in Input) Plan {
 	m.records.Sale.Total = m.total()
+	m.settleGone()
 	m.listPayments()
 	p := Plan{
 		Records: m.records, Life: m.life, Epoch: m.epoch, Relation: m.relation, Gaps: m.lost,

@@ -140,8 +140,8 @@ func (m *merge) relate() Relation {
 }
 
 // prefix reports whether the links prove that Redis's chain continues the
-// ledger's. A link that Redis no longer keeps is vouched for by what the ledger
-// has told Redis that it committed.
+// ledger's. For a link that Redis no longer keeps, the commits that the ledger
+// has reported to Redis are the proof.
 func (m *merge) prefix() bool {
 	r, l := m.redis, m.ledger.Chain.Mark
 	if l.Epoch != r.Chain.Epoch || l.Seq > r.Chain.Seq {
@@ -205,7 +205,7 @@ func (m *merge) droppedByRedis() (ended map[sale.OrderID]sale.State, ok bool) {
 			return nil, false
 		default:
 			ended[id] = sale.StateExpired
-			if o.Free() { // which no payment tells of
+			if o.Free() { // which no payment records
 				ended[id] = sale.StateRefunded
 			}
 		}

@@ -48,7 +48,7 @@ func (m *merge) buyers() {
 	}
 }
 
-// kept is which of a buyer's live orders stays, or "" while that is undecided.
+// kept is which of a buyer's live orders stays, or "" if the operator has to decide it.
 func (m *merge) kept(buyer sale.Buyer, ids []sale.OrderID) sale.OrderID {
 	if keep := m.decisions.Keep[buyer]; slices.Contains(ids, keep) {
 		return keep

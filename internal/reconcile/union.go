@@ -169,7 +169,7 @@ func (m *merge) payments() {
 		if (a.State == sale.PaymentApplied) != (b.State == sale.PaymentApplied) {
 			m.applied = append(m.applied, id)
 		}
-		if a.Order != b.Order || a.Amount != b.Amount || a.Currency != b.Currency {
+		if !a.Same(b) {
 			m.add(Case{
 				Kind: KindReport, Payments: []sale.PaymentID{id},
 				What: fmt.Sprintf("payment %s is %d %s for order %s in one record, and %d %s for order %s in the other",
@@ -178,11 +178,43 @@ func (m *merge) payments() {
 			})
 		}
 	}
+	m.parts()
 }
 
-// rank orders what may become of a payment. An orphan may still be applied.
+// parts lists the payments of which more goes back in parts than they are, as each record has
+// parts of its own.
+func (m *merge) parts() {
+	one, other := m.further.Records.Refunded(), m.other.Records.Refunded()
+	for id, parts := range m.records.Refunded() {
+		p, known := m.records.Payments[id]
+		if !known || parts <= p.Amount || parts <= max(one[id], other[id]) {
+			continue
+		}
+		m.add(Case{
+			Kind: KindReport, Payments: []sale.PaymentID{id},
+			What: fmt.Sprintf("of payment %s of %d %s for order %s %d goes back in parts, or has: %d in one record and %d in the other",
+				id, p.Amount, p.Currency, p.Order, parts, one[id], other[id]),
+			Decision: "all parts stay; ask the payment provider before those that are due go back",
+		})
+	}
+}
+
+// settleGone settles the payments that are due, and of which nothing is left to go back.
+func (m *merge) settleGone() {
+	for id, parts := range m.records.Refunded() {
+		if p := m.records.Payments[id]; p.State == sale.PaymentDue && p.Gone(parts) {
+			p.State = sale.PaymentSettled
+			m.records.Payments[id] = p
+		}
+	}
+}
+
+// rank orders what may become of a payment. An orphan may still be applied, and so may a
+// payment of which one record knew that it had gone back before it was reported.
 func rank(p sale.Payment) int {
 	switch {
+	case p.Of == "" && p.Reason == sale.ReasonReturned:
+		return 0
 	case p.State == sale.PaymentSettled:
 		return 3
 	case p.State == sale.PaymentDue && p.Reason != sale.ReasonOrphan:
@@ -195,7 +227,8 @@ func rank(p sale.Payment) int {
 
 // reasons by which one prevails if the forks have two for the same payment.
 var reasons = []sale.Reason{
-	sale.ReasonNone, sale.ReasonOrphan, sale.ReasonAmount, sale.ReasonLate, sale.ReasonDoubled, sale.ReasonRefunded,
+	sale.ReasonNone, sale.ReasonReturned, sale.ReasonDisputed, sale.ReasonPartial,
+	sale.ReasonOrphan, sale.ReasonAmount, sale.ReasonLate, sale.ReasonDoubled, sale.ReasonRefunded,
 }
 
 // joinPayments is the later of two states of one payment, as it was reported first.
@@ -206,7 +239,8 @@ func joinPayments(a, b sale.Payment) sale.Payment {
 	if cmp.Or(
 		cmp.Compare(rank(a), rank(b)),
 		cmp.Compare(slices.Index(reasons, a.Reason), slices.Index(reasons, b.Reason)),
-		cmp.Compare(b.Order, a.Order), cmp.Compare(b.Amount, a.Amount), cmp.Compare(b.Currency, a.Currency),
+		cmp.Compare(b.Order, a.Order), cmp.Compare(b.Amount, a.Amount), cmp.Compare(b.Currency, a.Currency), cmp.Compare(b.Of, a.Of),
+		cmp.Compare(b.Encode(), a.Encode()),
 	) < 0 {
 		a, b = b, a
 	}

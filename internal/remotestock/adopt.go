@@ -27,6 +27,9 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	k := s.config.Prefix.Sale(id)
 	b := s.builder(k.Sale + ":new:" + a.Fence)
 	counts, err := b.build(ctx, a)
+	if err == nil {
+		err = s.rebind(ctx, id, a.Records.Payments)
+	}
 	if err != nil {
 		return fmt.Errorf("adopt: %w: %w", sale.ErrUnavailable, err)
 	}
@@ -68,7 +71,7 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 }
 
 // adoptable is nil, or a [sale.ErrConflict] where records break what every script
-// keeps: the sale would refuse all calls.
+// keeps: the sale would reject all calls.
 func adoptable(r sale.Records) error {
 	if c := r.Counters(); !c.Conserved() {
 		return sale.Conflict("the records have %d tickets in live orders of %d", c.Held+c.Paid, c.Total)

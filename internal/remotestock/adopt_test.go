@@ -99,13 +99,13 @@ func TestAdoptReplacesOnlyWhatWasRead(t *testing.T) {
 	open(t, s, newSale("moved", 10))
 	held(t, s, "moved", 2)
 	read := wantClean(t, s, "moved")
-	good := sale.Adoption{
+	valid := sale.Adoption{
 		Was: sale.ShutAt(read.Chain.Mark), Fence: "f", Records: read.Records,
 		Chain: sale.Chain{Life: read.Chain.Life, Mark: sale.Mark{Epoch: 2, Seq: read.Chain.Seq}},
 	}
 	t.Run("a sale that is not shut", func(t *testing.T) {
 		before := dump(t, client)
-		if err := s.Adopt(ctx, "moved", good); !errors.Is(err, sale.ErrStale) {
+		if err := s.Adopt(ctx, "moved", valid); !errors.Is(err, sale.ErrStale) {
 			t.Errorf("got %v, want ErrStale", err)
 		}
 		wantUnchanged(t, client, before)
@@ -131,7 +131,7 @@ func TestAdoptReplacesOnlyWhatWasRead(t *testing.T) {
 		"records of an oversale":  {func(a *sale.Adoption) { a.Records = oversold }, sale.ErrConflict},
 		"two orders of one buyer": {func(a *sale.Adoption) { a.Records = twoOrders }, sale.ErrConflict},
 	} {
-		a := good
+		a := valid
 		if test.change(&a); !errors.Is(s.Adopt(ctx, "moved", a), test.want) {
 			t.Errorf("%s: want %v", name, test.want)
 		}
@@ -140,7 +140,7 @@ func TestAdoptReplacesOnlyWhatWasRead(t *testing.T) {
 	t.Run("and what an interrupted one has built is none of it", func(t *testing.T) {
 		client.HSet(ctx, "{moved}:new:f:buyers", "mallory", "x")
 		client.ZAdd(ctx, "{moved}:new:f:deadlines", redis.Z{Score: 1, Member: "x"})
-		if err := s.Adopt(ctx, "moved", good); err != nil {
+		if err := s.Adopt(ctx, "moved", valid); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(read.Records, wantClean(t, s, "moved").Records); diff != "" {
@@ -151,13 +151,13 @@ func TestAdoptReplacesOnlyWhatWasRead(t *testing.T) {
 		}
 	})
 	t.Run("and the same again is stale", func(t *testing.T) {
-		if err := s.Adopt(ctx, "moved", good); !errors.Is(err, sale.ErrStale) {
+		if err := s.Adopt(ctx, "moved", valid); !errors.Is(err, sale.ErrStale) {
 			t.Errorf("got %v, want ErrStale", err)
 		}
 	})
 	t.Run("and an empty Redis gets all of it", func(t *testing.T) {
 		client.FlushAll(ctx)
-		a := good
+		a := valid
 		a.Was = sale.NotInRedis
 		if err := s.Adopt(ctx, "moved", a); err != nil {
 			t.Fatal(err)

@@ -1,11 +1,14 @@
 package remotestock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"onsale/internal/sale"
 )
@@ -57,6 +60,39 @@ func (s *Store) bindTo(ctx context.Context, payment sale.PaymentID, owner string
 		}
 		return nil
 	}
+}
+
+// rebind names a sale as the owner of its payments again, for what is left of their time,
+// where the loss that the sale is reconciled after took their keys with it. A payment that
+// has an owner keeps it. Replicas do not confirm these: a master that dies within the next moments takes them along.
+func (s *Store) rebind(ctx context.Context, id sale.ID, payments map[sale.PaymentID]sale.Payment) error {
+	now, err := s.client.Time(ctx).Result()
+	if err != nil {
+		return err
+	}
+	p := s.client.Pipeline()
+	flush := func(least int) error {
+		if p.Len() < least {
+			return nil
+		}
+		_, err := p.Exec(ctx)
+		if errors.Is(err, redis.Nil) { // one of them has an owner
+			return nil
+		}
+		return err
+	}
+	for _, payment := range payments {
+		left := bindingLives - now.Sub(payment.At.Time())
+		if left <= 0 {
+			continue
+		}
+		// A part goes by the payment that it is part of, which may not have been reported yet.
+		p.SetNX(ctx, s.config.Prefix.Payment(cmp.Or(payment.Of, payment.ID))[0], string(id), min(left, bindingLives))
+		if err := flush(buildAtOnce); err != nil {
+			return err
+		}
+	}
+	return flush(1)
 }
 
 // nothingBefore is for calls that need no binding.

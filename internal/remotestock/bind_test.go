@@ -2,6 +2,7 @@ package remotestock_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -96,5 +97,69 @@ func TestTwoSalesRaceForOnePayment(t *testing.T) {
 	group.Wait()
 	if paid[0] == paid[1] {
 		t.Errorf("got paid %v, want one of the two", paid)
+	}
+}
+
+// The loss that a sale is reconciled after may have taken its payments' keys with it: without
+// them, a payment that was reported again for another sale would pay there as well.
+func TestAReconciledSaleKeepsItsPayments(t *testing.T) {
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("again", 500))
+	open(t, s, newSale("other", 5))
+	claims := held(t, s, "again", 300)
+	for i, c := range claims {
+		if _, _, err := s.Pay(t.Context(), "again", 0, payment(fmt.Sprint("p", i), c.Order, 4200)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Money of a payment that was never reported goes back: it is the sale's as well.
+	if _, _, err := s.Pay(t.Context(), "again", 0, sale.Payment{
+		ID: "r0", Message: "msg_r0", Of: "p-unreported", Order: claims[0].Order, Amount: 4200, Currency: "EUR", Reason: sale.ReasonReturned,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	whole := wantClean(t, s, "again")
+	for id, p := range whole.Payments { // more of them than one pipeline takes
+		p.At = p.At.Add(-time.Hour)
+		switch id {
+		case "p1":
+			p.At = p.At.Add(-30 * 24 * time.Hour)
+		case "p2":
+			p.At = p.At.Add(2 * time.Hour) // the clock of another Redis
+		}
+		whole.Payments[id] = p
+	}
+	key := func(i int) string { return fmt.Sprintf("{onsale:payment:p%d}", i) }
+	for i := range claims {
+		client.Del(t.Context(), key(i))
+	}
+	client.Del(t.Context(), "{onsale:payment:p-unreported}")
+	if err := client.Set(t.Context(), key(3), "other", time.Hour).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Shut(t.Context(), "again", "a test"); err != nil {
+		t.Fatal(err)
+	}
+	adoptNow(t, s, whole, false)
+	for i := range claims {
+		want, least, most := "again", 30*24*time.Hour-62*time.Minute, 30*24*time.Hour-time.Hour
+		switch i {
+		case 1:
+			want, least, most = "", -2*time.Second, 0 // nobody asks for it any more
+		case 2:
+			least, most = 30*24*time.Hour-time.Minute, 30*24*time.Hour
+		case 3:
+			want, least, most = "other", 50*time.Minute, time.Hour // it has an owner
+		}
+		if got, ttl := client.Get(t.Context(), key(i)).Val(), client.PTTL(t.Context(), key(i)).Val(); got != want || ttl < least || ttl > most {
+			t.Errorf("payment %d belongs to %q for %v, want %q for %v to %v", i, got, ttl, want, least, most)
+		}
+	}
+	if got := client.Get(t.Context(), "{onsale:payment:p-unreported}").Val(); got != "again" {
+		t.Errorf("a payment of which only a part is known belongs to %q, want again", got)
+	}
+	bob := held(t, s, "other", 1)[0]
+	if _, _, err := s.Pay(t.Context(), "other", 0, payment("p0", bob.Order, 4200)); !errors.Is(err, sale.ErrConflict) {
+		t.Errorf("in another sale: got %v, want a conflict", err)
 	}
 }

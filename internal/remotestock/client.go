@@ -48,12 +48,11 @@ type Config struct {
 	// stalled Redis and must stay below a claim's deadline, or no re-send fits
 	// in; lowering it turns slow fsyncs into unknown outcomes.
 	Call time.Duration
-	// Patience is how long a change of an order or a sale is sent again while its outcome is
-	// unknown, as claims are: see [CommitConfig]. It must end before Nginx's
-	// proxy_read_timeout, less one call. Raising it keeps callers waiting longer on a Redis
+	// Patience is how long a claim, or a change of an order or a sale, is sent again while
+	// its outcome is unknown. It must end before Nginx's proxy_read_timeout, less one call. Raising it keeps callers waiting longer on a Redis
 	// that is away; lowering it leaves more of them to find out for themselves.
 	Patience time.Duration
-	// Pause is the wait before such a change is sent again. Raising it loses tries; lowering
+	// Pause is the wait before a claim or such a change is sent again. Raising it loses tries; lowering
 	// it hammers a Redis that is coming back.
 	Pause time.Duration
 	// Dial bounds a connection attempt; at most Call.
@@ -63,27 +62,21 @@ type Config struct {
 	Pool int
 	// TripAfter is how many failures in a row open the circuit breaker.
 	// Raising it makes more buyers wait for a dead Redis; lowering it lets a
-	// single hiccup refuse everybody for Cooldown.
+	// single hiccup reject everybody for Cooldown.
 	TripAfter uint32
 	// Cooldown is how long the breaker stays open before one call tries again.
 	// Raising it delays recovery; lowering it hammers a Redis that is loading.
 	Cooldown time.Duration
 }
 
-// DefaultConfig is for one Redis at addr, with the timeouts of the design's ladder.
+// DefaultConfig is for one Redis at addr, with the timeouts of docs/architecture.md's ladder.
 func DefaultConfig(addr string) Config {
 	return Config{
 		Addrs: []string{addr}, Call: 500 * time.Millisecond, Dial: 250 * time.Millisecond,
-		Patience: patience, Pause: pause,
+		Patience: 2 * time.Second, Pause: 25 * time.Millisecond,
 		Pool: 64, TripAfter: 5, Cooldown: 250 * time.Millisecond, MemoryWarning: 80,
 	}
 }
-
-// What is unknown is sent again for so long, and after such a pause.
-const (
-	patience = 2 * time.Second
-	pause    = 25 * time.Millisecond
-)
 
 // Validate reports every fault at once, or nil.
 func (c Config) Validate() error {

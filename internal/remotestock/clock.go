@@ -13,7 +13,7 @@ import (
 
 // The clock of a Redis host can be set: by hand, by an NTP daemon that starts late, or because
 // another host has taken over. Scripts take the time from it, so an hour more would end every
-// hold, close sales and refuse tokens and webhooks. A program knows better: between two
+// hold, close sales and reject tokens and webhooks. A program knows better: between two
 // replies its own monotonic clock has gone on, and nobody can set that. So where Redis's
 // clock has jumped, the program goes by the time that it had, and says with each call by how
 // much Redis differs, until Redis's clock is back. See docs/adr/0014-a-clock-that-was-set.md.

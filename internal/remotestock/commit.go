@@ -15,7 +15,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// CommitConfig shapes the group commit.
+// CommitConfig shapes the group commit. How long and how often a claim is sent again is
+// [Config].Patience and Pause.
 type CommitConfig struct {
 	// Batch is how many claims one script call carries at most. Raising it
 	// lengthens the time for which one call blocks Redis; lowering it spends
@@ -28,17 +29,11 @@ type CommitConfig struct {
 	// Queue bounds the claims that wait for a call. A claim past it was never
 	// sent: its answer is Busy and its tickets go back.
 	Queue int
-	// Patience is how long a claim is sent again while its outcome is unknown.
-	// It must end before Nginx's proxy_read_timeout, less one call.
-	Patience time.Duration
-	// Pause is the wait before unknown claims are sent again. Raising it loses
-	// tries; lowering it hammers a Redis that is coming back.
-	Pause time.Duration
 }
 
-// DefaultCommitConfig is the design's.
+// DefaultCommitConfig is what docs/architecture.md describes.
 func DefaultCommitConfig() CommitConfig {
-	return CommitConfig{Batch: 128, Calls: 1, Queue: 1 << 16, Patience: patience, Pause: pause}
+	return CommitConfig{Batch: 128, Calls: 1, Queue: 1 << 16}
 }
 
 // Validate reports every fault at once, or nil.
@@ -53,15 +48,10 @@ func (c CommitConfig) Validate() error {
 			faults = append(faults, fmt.Errorf("commit: %s %d: want at least 1", what, n))
 		}
 	}
-	for what, d := range map[string]time.Duration{"patience": c.Patience, "pause": c.Pause} {
-		if d < time.Millisecond {
-			faults = append(faults, fmt.Errorf("commit: %s %v: want at least 1ms", what, d))
-		}
-	}
 	return errors.Join(faults...)
 }
 
-// Watcher is told what every reply says, before the claims in it are answered.
+// Watcher gets what every reply says, before the claims in it are answered.
 type Watcher interface {
 	// Generation is the plan generation that the node knows.
 	Generation() sale.Generation
@@ -128,7 +118,7 @@ func (c *Committer) Decide(claim sale.Claim) (sale.Decision, error) {
 		return sale.Decision{}, fmt.Errorf("deduct: order id %q is no UUID: %w", claim.Order, sale.ErrUnavailable)
 	}
 	e := entries.Get().(*entry)
-	e.claim, e.id, e.giveUp, e.unknown, e.cause = claim, id, time.Now().Add(c.config.Patience), false, errNeverSent
+	e.claim, e.id, e.giveUp, e.unknown, e.cause = claim, id, time.Now().Add(c.store.config.Patience), false, errNeverSent
 
 	c.mu.Lock()
 	if len(c.queue) >= c.config.Queue {
@@ -187,7 +177,7 @@ func (c *Committer) next(batch []*entry) []*entry {
 	for ; n < len(c.queue) && len(batch) < c.config.Batch; n++ {
 		switch e := c.queue[n]; {
 		case now.After(e.giveUp):
-			e.refuse()
+			e.reject()
 		case only && !e.unknown:
 			c.queue[held] = e
 			held++
@@ -245,7 +235,7 @@ func (c *Committer) deliver(batch []*entry, r reply) error {
 	var again []*entry
 	for i, e := range batch {
 		// The script compared with the batch's earliest deadline. Where this one is
-		// later, the claim was not refused for good: an earlier call may yet run. Nor is it
+		// later, the claim was not rejected finally: an earlier call may yet run. Nor is it
 		// where Redis's clock was set: the reading knows that, and so does the next call.
 		late := answers[i].decision.Outcome == sale.Late && e.claim.Deadline >= r.reading.At
 		early := errors.Is(answers[i].err, errEarly)
@@ -254,7 +244,7 @@ func (c *Committer) deliver(batch []*entry, r reply) error {
 			continue
 		}
 		if (late || early) && e.unknown {
-			e.refuse()
+			e.reject()
 			continue
 		}
 		if errors.Is(answers[i].err, ErrFull) {
@@ -265,7 +255,7 @@ func (c *Committer) deliver(batch []*entry, r reply) error {
 			if e.unknown {
 				e.cause = ErrFull
 				if now.After(e.giveUp) {
-					e.refuse()
+					e.reject()
 				} else {
 					again = append(again, e)
 				}

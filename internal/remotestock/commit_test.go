@@ -39,8 +39,8 @@ func TestBatchesAndFlightsAreBounded(t *testing.T) {
 		mu.Lock()
 		sizes = append(sizes, claims)
 		mu.Unlock()
-	}}, func(c *remotestock.Config) { c.Call = 20 * time.Second })
-	c := committer(t, s, "s", func(c *remotestock.CommitConfig) { c.Batch, c.Calls, c.Patience = batch, calls, time.Minute })
+	}}, func(c *remotestock.Config) { c.Call, c.Patience = 20*time.Second, time.Minute })
+	c := committer(t, s, "s", func(c *remotestock.CommitConfig) { c.Batch, c.Calls = batch, calls })
 	var answers []<-chan decided
 	for range claims {
 		answers = append(answers, decide(c, claim("ann", 1)))
@@ -78,8 +78,8 @@ func TestFullQueueAnswersBusyAtOnce(t *testing.T) {
 		<-release
 		return soldOut(args)
 	})
-	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call = 20 * time.Second })
-	c := committer(t, s, "s", func(c *remotestock.CommitConfig) { c.Batch, c.Calls, c.Queue, c.Patience = 1, 1, 3, time.Minute })
+	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call, c.Patience = 20*time.Second, time.Minute })
+	c := committer(t, s, "s", func(c *remotestock.CommitConfig) { c.Batch, c.Calls, c.Queue = 1, 1, 3 })
 	answers := []<-chan decided{decide(c, claim("ann", 1))}
 	eventually(t, "the first claim under way", func() bool { return sent.Load() == 1 })
 	// Three more fit into the queue; the fifth does not, whichever it is.
@@ -115,8 +115,8 @@ func TestClaimsDoNotWaitInTheQueueForEver(t *testing.T) {
 		time.Sleep(slow) // a slow disk
 		return soldOut(args)
 	})
-	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call = 10 * time.Second })
-	c := committer(t, s, "s", patience(300*time.Millisecond), func(c *remotestock.CommitConfig) { c.Batch, c.Calls = 1, 1 })
+	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call, c.Patience = 10*time.Second, 300*time.Millisecond })
+	c := committer(t, s, "s", func(c *remotestock.CommitConfig) { c.Batch, c.Calls = 1, 1 })
 	var answers []<-chan decided
 	for range 100 {
 		answers = append(answers, decide(c, claim("ann", 1)))
@@ -147,10 +147,25 @@ func TestCommitConfigReportsEveryFault(t *testing.T) {
 		func(c *remotestock.CommitConfig) { c.Batch = 1001 },
 		func(c *remotestock.CommitConfig) { c.Calls = 0 },
 		func(c *remotestock.CommitConfig) { c.Queue = 0 },
-		func(c *remotestock.CommitConfig) { c.Patience = 0 },
-		func(c *remotestock.CommitConfig) { c.Pause = 0 },
 	} {
 		c := remotestock.DefaultCommitConfig()
+		if change(&c); c.Validate() == nil {
+			t.Errorf("got no fault of %+v", c)
+		}
+	}
+}
+
+func TestConfigReportsEveryFault(t *testing.T) {
+	if err := remotestock.DefaultConfig("127.0.0.1:6379").Validate(); err != nil {
+		t.Fatalf("default: %v", err)
+	}
+	for _, change := range []func(*remotestock.Config){
+		func(c *remotestock.Config) { c.Patience = 0 },
+		func(c *remotestock.Config) { c.Pause = 0 },
+		func(c *remotestock.Config) { c.Call = 0 },
+		func(c *remotestock.Config) { c.Dial = c.Call + 1 },
+	} {
+		c := remotestock.DefaultConfig("127.0.0.1:6379")
 		if change(&c); c.Validate() == nil {
 			t.Errorf("got no fault of %+v", c)
 		}
@@ -161,11 +176,11 @@ func TestCommitConfigReportsEveryFault(t *testing.T) {
 // most of whom come twice, on both.
 func TestTwoNodesSellExactlyTheTotal(t *testing.T) {
 	const total, buyers = 150, 200
-	a, _ := newStore(t, server.Addr(), "n1")
-	b, _ := newStore(t, server.Addr(), "n2")
+	a, _ := newStore(t, server.Addr(), "n1", patience(time.Minute))
+	b, _ := newStore(t, server.Addr(), "n2", patience(time.Minute))
 	d := newSale("two-nodes", total)
 	open(t, a, d)
-	nodes := []*remotestock.Committer{committer(t, a, d.ID, patience(time.Minute)), committer(t, b, d.ID, patience(time.Minute))}
+	nodes := []*remotestock.Committer{committer(t, a, d.ID), committer(t, b, d.ID)}
 	var held, soldOut atomic.Int64
 	var group sync.WaitGroup
 	for i := range buyers {
@@ -222,12 +237,12 @@ func TestALateClaimThatMayHaveRunIsUnknown(t *testing.T) {
 		time.Sleep(2 * wait) // a slow Redis
 		return late
 	})
-	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call = 20 * time.Second })
-	got, err := committer(t, s, "s", patience(wait)).Decide(claim("ann", 1))
+	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call, c.Patience = 20*time.Second, wait })
+	got, err := committer(t, s, "s").Decide(claim("ann", 1))
 	if !errors.Is(err, sale.ErrUnknown) || calls.Load() != 2 {
 		t.Errorf("got %v, %v after %d calls, want ErrUnknown after 2", got.Outcome, err, calls.Load())
 	}
-	if got, err := committer(t, s, "s", patience(wait)).Decide(claim("bob", 1)); err != nil || got.Outcome != sale.Late {
+	if got, err := committer(t, s, "s").Decide(claim("bob", 1)); err != nil || got.Outcome != sale.Late {
 		t.Errorf("a claim that was sent once: got %v, %v, want late", got.Outcome, err)
 	}
 }

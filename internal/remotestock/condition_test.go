@@ -77,7 +77,7 @@ func TestSettingsThatLoseWhatIsAcknowledgedAreReported(t *testing.T) {
 	}
 }
 
-// In a managed Redis CONFIG is forbidden. What INFO tells is compared all the same.
+// In a managed Redis CONFIG is forbidden. What INFO reports is compared all the same.
 func TestSettingsAreReadFromInfoWhereConfigIsForbidden(t *testing.T) {
 	ctx := context.Background()
 	_, client := newStore(t, startRedis(t, "--appendonly", "no", "--maxmemory-policy", "volatile-ttl").Addr(), "n1")

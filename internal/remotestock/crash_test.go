@@ -21,10 +21,10 @@ func TestKillOfRedisLosesNoHold(t *testing.T) {
 	const buyers, rounds, kills = 32, 400, 3
 	ctx := context.Background()
 	redis := startRedis(t)
-	s, _ := newStore(t, redis.Addr(), "n1")
+	s, _ := newStore(t, redis.Addr(), "n1", patience(time.Minute))
 	d := newSale("killed", buyers*rounds)
 	open(t, s, d)
-	c := committer(t, s, d.ID, patience(time.Minute))
+	c := committer(t, s, d.ID)
 
 	var mu sync.Mutex
 	answers := map[sale.OrderID]decided{}
@@ -100,11 +100,11 @@ func stall(t *testing.T, c *remotestock.Committer, resent *atomic.Int64, signal 
 }
 
 // stalled makes a store whose calls soon time out, and a sale.
-func stalled(t *testing.T, addr string, trip uint32) (*remotestock.Store, *atomic.Int64, sale.Sale) {
+func stalled(t *testing.T, addr string, trip uint32, patience time.Duration) (*remotestock.Store, *atomic.Int64, sale.Sale) {
 	t.Helper()
 	resent := &atomic.Int64{}
 	s, _ := hooked(t, addr, remotestock.Hooks{Resent: func(n int) { resent.Add(int64(n)) }}, func(c *remotestock.Config) {
-		c.Call, c.Dial, c.TripAfter = 200*time.Millisecond, 200*time.Millisecond, trip
+		c.Call, c.Dial, c.TripAfter, c.Patience = 200*time.Millisecond, 200*time.Millisecond, trip, patience
 	})
 	d := newSale("stalled", 10)
 	eventually(t, "opened", func() bool { _, err := s.Open(context.Background(), d); return err == nil })
@@ -118,8 +118,8 @@ func stalled(t *testing.T, addr string, trip uint32) (*remotestock.Store, *atomi
 
 func TestStalledCallIsDecidedOnceRedisGoesOn(t *testing.T) {
 	redis := startRedis(t)
-	s, resent, d := stalled(t, redis.Addr(), 1000)
-	c := committer(t, s, d.ID, patience(time.Minute))
+	s, resent, d := stalled(t, redis.Addr(), 1000, time.Minute)
+	c := committer(t, s, d.ID)
 	mine, answer := stall(t, c, resent, redis.Signal)
 	again := resent.Load()
 	eventually(t, "sent again and again", func() bool { return resent.Load() > again+1 })
@@ -136,11 +136,11 @@ func TestStalledCallIsDecidedOnceRedisGoesOn(t *testing.T) {
 }
 
 // TestRestartAfterThePatience: what may have run is unknown to the end, what was
-// never sent is refused at once; both are told apart though Redis is as dead.
+// never sent is refused at once; both are distinguished though Redis is equally dead.
 func TestRestartAfterThePatience(t *testing.T) {
 	redis := startRedis(t)
-	s, resent, d := stalled(t, redis.Addr(), 1000)
-	c := committer(t, s, d.ID, patience(2*time.Second))
+	s, resent, d := stalled(t, redis.Addr(), 1000, 2*time.Second)
+	c := committer(t, s, d.ID)
 	mine, answer := stall(t, c, resent, redis.Signal)
 	if err := redis.Kill(); err != nil {
 		t.Fatal(err)
@@ -170,8 +170,8 @@ func TestRestartAfterThePatience(t *testing.T) {
 // unknown one stays unknown.
 func TestOpenBreakerKnowsUnsentFromUnknown(t *testing.T) {
 	redis := startRedis(t)
-	s, resent, d := stalled(t, redis.Addr(), 1)
-	c := committer(t, s, d.ID, patience(4*time.Second), func(c *remotestock.CommitConfig) { c.Batch, c.Calls = 1, 1 })
+	s, resent, d := stalled(t, redis.Addr(), 1, 4*time.Second)
+	c := committer(t, s, d.ID, func(c *remotestock.CommitConfig) { c.Batch, c.Calls = 1, 1 })
 	_, answer := stall(t, c, resent, redis.Signal)
 	for range 5 {
 		got := <-decide(c, claim("bob", 1))

@@ -99,13 +99,13 @@ func TestAnyOtherFieldIsAnotherDefinition(t *testing.T) {
 	s, client := newStore(t, server.Addr(), "n1")
 	open(t, s, recorded)
 	key := remotestock.Keys(recorded.ID)[0]
-	good := client.HGetAll(ctx, key).Val()
+	intact := client.HGetAll(ctx, key).Val()
 	for _, name := range sale.FieldNames() {
-		client.HSet(ctx, key, name, good[name]+"0")
+		client.HSet(ctx, key, name, intact[name]+"0")
 		if _, err := s.Open(ctx, recorded); !errors.Is(err, sale.ErrConflict) {
 			t.Errorf("another %s: got %v, want ErrConflict", name, err)
 		}
-		client.HSet(ctx, key, good)
+		client.HSet(ctx, key, intact)
 	}
 	again := recorded
 	again.Closed = false // an operator's doing, and no part of the definition
@@ -120,7 +120,7 @@ func TestASaleThatLacksAFieldIsUnavailable(t *testing.T) {
 	open(t, s, recorded)
 	key := remotestock.Keys(recorded.ID)[0]
 	for field, garbage := range map[string]string{"title": "", "currency": "", "price": "many", "face": "1.5"} {
-		good := client.HGet(ctx, key, field).Val()
+		intact := client.HGet(ctx, key, field).Val()
 		if client.HDel(ctx, key, field); garbage != "" {
 			client.HSet(ctx, key, field, garbage)
 		}
@@ -131,7 +131,7 @@ func TestASaleThatLacksAFieldIsUnavailable(t *testing.T) {
 				t.Errorf("%s %q: got %v, want ErrUnavailable that names it", field, garbage, err)
 			}
 		}
-		client.HSet(ctx, key, field, good)
+		client.HSet(ctx, key, field, intact)
 	}
 }
 

@@ -84,7 +84,7 @@ var errPast = errors.New("the answer is of a time before the sale was reconciled
 
 // unavailable is the error of a read that has no outcome to lose.
 func unavailable(err error) error {
-	if err == nil || errors.Is(err, sale.ErrUnavailable) {
+	if err == nil || errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrNoSale) {
 		return err
 	}
 	return fmt.Errorf("%w: %v", sale.ErrUnavailable, err)

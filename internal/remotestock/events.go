@@ -163,7 +163,7 @@ func changed(e *sale.Event, name, value string) error {
 	case "held", "orders":
 		orders, ids, err := parseRows(value)
 		e.Orders = append(e.Orders, orders...)
-		if name == "held" {
+		if name == "held" { // the ids alone, see lua/chain.lua
 			e.Covered = "held\n" + ids
 		}
 		return err

@@ -55,9 +55,9 @@ func TestAClaimIsNotLateByAnothersDeadline(t *testing.T) {
 		if claims > 0 {
 			sizes = append(sizes, claims)
 		}
-	}}, func(c *remotestock.Config) { c.Call = time.Minute })
+	}}, func(c *remotestock.Config) { c.Call, c.Patience = time.Minute, time.Minute })
 	open(t, s, newSale("s", 10))
-	c := committer(t, s, "s", patience(time.Minute))
+	c := committer(t, s, "s")
 	if err := r.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -98,10 +98,10 @@ func TestWindowIsHalfOpen(t *testing.T) {
 				}
 				at := sale.Instant(redisTime(t, client)) + 5
 				d := newSale(fmt.Sprintf("window-%s-%d", edge, n), 1000)
-				before, after := sale.Undecided, sale.Closed
+				before, after := sale.Granted, sale.GrantClosed
 				if d.Closes = at; edge == "opens" {
 					d.Opens, d.Closes = at, 0
-					before, after = sale.NotOpen, sale.Undecided
+					before, after = sale.GrantNotOpen, sale.Granted
 				}
 				open(t, s, d)
 				met = pass(t, s, d.ID, at, before, after)
@@ -110,12 +110,12 @@ func TestWindowIsHalfOpen(t *testing.T) {
 	}
 }
 
-// pass draws until Redis time is past the edge, and reports whether a call ran
+// pass refills until Redis time is past the edge, and reports whether a call ran
 // in its very millisecond.
-func pass(t *testing.T, s *remotestock.Store, id sale.ID, edge sale.Instant, before, after sale.Outcome) (met bool) {
+func pass(t *testing.T, s *remotestock.Store, id sale.ID, edge sale.Instant, before, after sale.GrantResult) (met bool) {
 	t.Helper()
 	for {
-		g, err := s.Draw(context.Background(), id, 0, 1, 1, 1)
+		g, err := s.Refill(context.Background(), id, 0, 100, 1, 1, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,8 +123,8 @@ func pass(t *testing.T, s *remotestock.Store, id sale.ID, edge sale.Instant, bef
 		if g.Reading.At >= edge {
 			want = after
 		}
-		if g.Outcome != want {
-			t.Errorf("%+d ms from the edge: got %v, want %v", g.Reading.At-edge, g.Outcome, want)
+		if g.Result != want {
+			t.Errorf("%+d ms from the edge: got %v, want %v", g.Reading.At-edge, g.Result, want)
 		}
 		if met = met || g.Reading.At == edge; g.Reading.At > edge {
 			return met
@@ -151,9 +151,9 @@ func TestClosingAndReopeningStandInTheStream(t *testing.T) {
 	}
 }
 
-// TestReplyTellsWhatIsLeftAfterIt: a node learns that it has just sold the last
+// TestReplyCarriesWhatIsLeftAfterIt: a node learns that it has just sold the last
 // ticket from the very reply that sold it.
-func TestReplyTellsWhatIsLeftAfterIt(t *testing.T) {
+func TestReplyCarriesWhatIsLeftAfterIt(t *testing.T) {
 	s, _ := newStore(t, server.Addr(), "n1")
 	open(t, s, newSale("left", 5))
 	var left []int64
@@ -224,8 +224,8 @@ func TestMalformedCallsWriteNothing(t *testing.T) {
 	_, errs["claim of an order that no node made"] = committer(t, s, "s").Decide(sale.Claim{Order: "order-1", Buyer: "bob", Quantity: 1})
 	_, _, _, errs["expire none"] = s.Expire(ctx, "s", 0, 0)
 	_, _, _, errs["expire too many"] = s.Expire(ctx, "s", 0, 1001)
-	_, errs["draw none"] = s.Draw(ctx, "s", 0, 0, 1, 1)
-	_, errs["draw above all weights"] = s.Draw(ctx, "s", 0, 1, 2, 1)
+	_, errs["refill by none"] = s.Refill(ctx, "s", 0, 100, 0, 1, 1)
+	_, errs["refill above all weights"] = s.Refill(ctx, "s", 0, 100, 1, 2, 1)
 	_, errs["restock by nothing"] = s.Restock(ctx, "s", 0, "k")
 	_, errs["restock without key"] = s.Restock(ctx, "s", 1, "")
 	_, errs["plan without shares"] = s.WritePlan(ctx, "s", 1, 1, nil)

@@ -48,15 +48,15 @@ func (c *Committer) Queued() int {
 // their claims can be under way. undo ends that.
 func SettleAtOnce() (undo func()) {
 	const as = "KEPT, SETTLES = 3, 10000"
-	before := []*lua.Script{resolveScript, expireScript}
-	for script, source := range map[**lua.Script]string{&resolveScript: lua.Resolve, &expireScript: lua.Expire} {
+	before := []*lua.Script{resolveScript, refillScript}
+	for script, source := range map[**lua.Script]string{&resolveScript: lua.Resolve, &refillScript: lua.Refill} {
 		changed := strings.Replace(source, as, "KEPT, SETTLES = 3, -1", 1)
 		if changed == source {
 			panic("lua/order.lua has no " + as)
 		}
 		*script = lua.NewScript((*script).Name, changed)
 	}
-	return func() { resolveScript, expireScript = before[0], before[1] }
+	return func() { resolveScript, refillScript = before[0], before[1] }
 }
 
 // EncodeID is an order's id as Redis keeps it.

@@ -14,9 +14,9 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// go-redis asks a Redis Cluster once a minute who serves which slot, and a call
-// that it must not retry tells it nothing: it dialled a dead master for up to a
-// minute after its replica had been promoted.
+// go-redis asks a Redis Cluster once a minute which master serves which slot. It
+// does not ask again after a call that it must not retry: it dialled a dead master
+// for up to a minute after its replica had been promoted.
 func TestPromotedReplicaSellsWithinASecond(t *testing.T) {
 	t.Run("after a master that was killed", func(t *testing.T) {
 		sellsAfter(t, time.Second, func(master *process.Redis) error { return master.Kill() })
@@ -67,13 +67,13 @@ func sellSteadily(t *testing.T, c *remotestock.Committer, last *atomic.Int64) (s
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			pace := time.NewTicker(5 * time.Millisecond)
-			defer pace.Stop()
+			ticks := time.NewTicker(5 * time.Millisecond)
+			defer ticks.Stop()
 			for {
 				select {
 				case <-done:
 					return
-				case <-pace.C:
+				case <-ticks.C:
 				}
 				if d, err := c.Decide(claim(fmt.Sprint("buyer-", next.Add(1)), 1)); err == nil && d.Outcome == sale.Held {
 					last.Store(time.Now().UnixNano())
@@ -89,7 +89,7 @@ func sellSteadily(t *testing.T, c *remotestock.Committer, last *atomic.Int64) (s
 
 // A node whose sale can't be reached leaves the upstream; one whose sale is broken
 // does not.
-func TestReadTellsUnreachableFromBroken(t *testing.T) {
+func TestReadDistinguishesUnreachableFromBroken(t *testing.T) {
 	r := startRedis(t)
 	s, client := newStore(t, r.Addr(), "n1")
 	open(t, s, newSale("demo", 10))

@@ -19,7 +19,7 @@ const (
 )
 
 // announce has every process read a sale that an operator has changed, within the second.
-// The change was made: where that can't be told, it is sent again.
+// The change was made: if it can't be announced, the caller sends it again.
 func (s *Store) announce(ctx context.Context, id sale.ID) error {
 	if err := s.touch(ctx, s.config.Prefix.News(), newsKept, id); err != nil {
 		return fmt.Errorf("sale %s is changed, but that is not announced: %w: %w", id, sale.ErrUnknown, err)
@@ -27,7 +27,7 @@ func (s *Store) announce(ctx context.Context, id sale.ID) error {
 	return nil
 }
 
-// Heat tells allocators and ledgers that buyers ask for these sales.
+// Heat publishes, for allocators and ledgers, that buyers ask for these sales.
 func (s *Store) Heat(ctx context.Context, ids []sale.ID) error {
 	if err := s.touch(ctx, s.config.Prefix.Hot(), hotKept, ids...); err != nil {
 		return fmt.Errorf("hot sales: %w: %w", sale.ErrUnavailable, err)
@@ -54,6 +54,25 @@ func (s *Store) News(ctx context.Context, after int64) (ids []sale.ID, next int6
 	return s.feed(ctx, s.config.Prefix.News(), after)
 }
 
+// Peek is [Store.News] and [Store.Glances] in one round trip, or in few if the sales are many. The
+// error is that of the news; there are no glances beside it.
+func (s *Store) Peek(ctx context.Context, after int64, ids []sale.ID) (p sale.Peek, err error) {
+	first := ids[:min(len(ids), piped-1)]
+	if s.config.Cluster { // its masters die one by one, and one that does not answer must not take the news along
+		first = nil
+	}
+	key := s.config.Prefix.News()
+	feed, glances := feedCommand(ctx, key, after), s.glanceCommands(ctx, first)
+	s.pipeline(ctx, "peek", append([]redis.Cmder{feed}, glances...))
+	if p.News, p.Next, p.Lost, err = parseFeed(feed, key, after); err != nil {
+		return p, err
+	}
+	p.Glances, p.Errs = parseGlances(first, glances)
+	more, errs := s.Glances(ctx, ids[len(first):])
+	p.Glances, p.Errs = append(p.Glances, more...), append(p.Errs, errs...)
+	return p, nil
+}
+
 // Hot returns the sales that buyers have asked for after a number, as [Store.News] does;
 // those of the last minute with 0.
 func (s *Store) Hot(ctx context.Context, after int64) (ids []sale.ID, next int64, lost bool, err error) {
@@ -61,8 +80,16 @@ func (s *Store) Hot(ctx context.Context, after int64) (ids []sale.ID, next int64
 }
 
 func (s *Store) feed(ctx context.Context, key string, after int64) (ids []sale.ID, next int64, lost bool, err error) {
-	cmd := redis.NewZSliceCmd(ctx, "zrangebyscore", key, after, "+inf", "withscores")
+	cmd := feedCommand(ctx, key, after)
 	s.pipeline(ctx, "feed", []redis.Cmder{cmd})
+	return parseFeed(cmd, key, after)
+}
+
+func feedCommand(ctx context.Context, key string, after int64) *redis.ZSliceCmd {
+	return redis.NewZSliceCmd(ctx, "zrangebyscore", key, after, "+inf", "withscores")
+}
+
+func parseFeed(cmd *redis.ZSliceCmd, key string, after int64) (ids []sale.ID, next int64, lost bool, err error) {
 	found, err := cmd.Result()
 	if err != nil {
 		return nil, after, false, fmt.Errorf("%s: %w: %w", key, sale.ErrUnavailable, err)

@@ -41,11 +41,7 @@ func hooked(t testing.TB, addr string, hooks remotestock.Hooks, change ...func(*
 	for _, f := range change {
 		f(&config)
 	}
-	client, err := remotestock.Dial(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
+	client := dial(t, addr, config)
 	return remotestock.New(client, "n1", config, hooks, zap.NewNop()), client
 }
 
@@ -64,9 +60,9 @@ func committer(t testing.TB, s *remotestock.Store, id sale.ID, change ...func(*r
 	return c
 }
 
-// patience makes claims wait d for a decision.
-func patience(d time.Duration) func(*remotestock.CommitConfig) {
-	return func(c *remotestock.CommitConfig) { c.Patience = d }
+// patience has what is unknown sent again for d.
+func patience(d time.Duration) func(*remotestock.Config) {
+	return func(c *remotestock.Config) { c.Patience = d }
 }
 
 // decided is a claim's answer, for those that are awaited in the background.

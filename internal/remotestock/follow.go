@@ -19,8 +19,8 @@ import (
 // each success: failing calls cost the Cluster five CLUSTER SLOTS a second and client.
 type follower struct{ client *redis.ClusterClient }
 
-// follow gives a Cluster's client a follower. Other clients are told by Sentinels
-// of a new master, or have one server for good.
+// follow gives a Cluster's client a follower. Other clients learn of a new
+// master from Sentinels, or always have the same server.
 func follow(client redis.UniversalClient) {
 	if c, is := client.(*redis.ClusterClient); is {
 		c.AddHook(follower{c})

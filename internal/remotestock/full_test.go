@@ -20,7 +20,7 @@ import (
 // would have freed memory never ran; and cancels and payments were refused too.
 func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t, "--appendfsync", "no").Addr(), "n1", func(c *remotestock.Config) { c.Ledger = true })
+	s, client := newStore(t, startRedis(t, "--appendfsync", "no").Addr(), "n1", func(c *remotestock.Config) { c.Ledger = true }, patience(300*time.Millisecond))
 	open(t, s, newSale("s", 20))
 	recorded := func() sale.Page {
 		t.Helper()
@@ -35,7 +35,7 @@ func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	claims := held(t, s, "s", 6)
-	c := committer(t, s, "s", patience(300*time.Millisecond))
+	c := committer(t, s, "s")
 	mine := lease.New(client, "", "ledger", "me", 3*time.Second)
 	registry := lease.NewRegistry(client, "", "ledger")
 	makeOverdue(t, client, "s", claims[5].Order)
@@ -52,7 +52,7 @@ func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 			t.Errorf("the next: got %v, want it refused unsent", err)
 		}
 	})
-	t.Run("who has a hold hears of it, though his claim shares a call with new ones", func(t *testing.T) {
+	t.Run("a buyer with a hold gets it, though his claim shares a call with new ones", func(t *testing.T) {
 		again := claims[0]
 		again.Deadline = claim("x", 1).Deadline
 		news, known := decide(c, claim("newer", 1)), decide(c, again)
@@ -82,6 +82,9 @@ func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 		{"cancel", func() error { _, _, err := s.Cancel(ctx, "s", 0, claims[0].Order, claims[0].Buyer); return err }},
 		{"pay", func() error { _, _, err := s.Pay(ctx, "s", 0, payment("p1", order, 4200)); return err }},
 		{"pay for nothing", func() error { _, _, err := s.Pay(ctx, "s", 0, payment("p2", "nobody's", 4200)); return err }},
+		{"return a part", func() error { _, err := s.RefundPart(ctx, "s", order, "part", 100); return err }},
+		{"report a part", func() error { _, _, err := s.Pay(ctx, "s", 0, returned("r1", "p1", order, 200)); return err }},
+		{"report a part of a sale that nobody knows", func() error { _, err := s.Orphan(ctx, "unknown", returned("r2", "p4", order, 200)); return err }},
 		{"refund", func() error { _, err := s.Refund(ctx, "s", order); return err }},
 		{"settle", func() error { _, err := s.Settle(ctx, "s", "p1"); return err }},
 		{"pay for a sale that nobody knows", func() error { _, err := s.Orphan(ctx, "unknown", payment("p3", "nobody's", 4200)); return err }},

@@ -14,11 +14,11 @@ import (
 // nothing in 134 tries.
 func TestWhoLetsHoldsLapseHoldsNoMore(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, server.Addr(), "n1")
+	s, client := newStore(t, server.Addr(), "n1", patience(5*time.Second))
 	d := newSale("lapses", 10)
 	d.Lapses = 3
 	open(t, s, d)
-	c := committer(t, s, d.ID, patience(5*time.Second))
+	c := committer(t, s, d.ID)
 	decide := func(buyer string) sale.Outcome {
 		t.Helper()
 		order := claim(buyer, 1)

@@ -10,7 +10,7 @@ import (
 
 // SetLog sends what go-redis says to log, at debug level: by itself it writes
 // a line to standard error for every connection that fails, and anyone who called
-// hears of the same failure as an error. go-redis has one logger for the whole
+// gets the same failure as an error. go-redis has one logger for the whole
 // process, so the last call counts.
 func SetLog(log *zap.Logger) { redis.SetLogger(driverLog{log}) }
 

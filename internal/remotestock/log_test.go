@@ -59,13 +59,14 @@ func TestWrongShapeIsLoggedOnceUntilItIsRight(t *testing.T) {
 	})
 	core, logged := observer.New(zap.InfoLevel)
 	config := remotestock.DefaultConfig(f.addr())
+	config.Patience = 20 * time.Second
 	client, err := remotestock.Dial(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 	s := remotestock.New(client, "n1", config, remotestock.Hooks{}, zap.New(core))
-	c := committer(t, s, "s", patience(20*time.Second))
+	c := committer(t, s, "s")
 
 	const wrong, right = "reply of the wrong shape", "replies are of the right shape again"
 	var want []string

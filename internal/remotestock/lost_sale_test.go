@@ -9,7 +9,7 @@ import (
 )
 
 // TestAnOrderOfALostSaleIsNotUnknown: while Redis had lost a sale its buyers
-// heard that they have no such order, and were free to believe it.
+// got "no such order", and were free to believe it.
 func TestAnOrderOfALostSaleIsNotUnknown(t *testing.T) {
 	ctx := context.Background()
 	s, client := newStore(t, startRedis(t).Addr(), "n1")
@@ -45,7 +45,7 @@ func TestAnOrderOfALostSaleIsNotUnknown(t *testing.T) {
 	}
 }
 
-// TestASaleThatNeverWasIsNoOutage: its operator heard that the store is unavailable, too.
+// TestASaleThatNeverWasIsNoOutage: its operator got "store unavailable", too.
 func TestASaleThatNeverWasIsNoOutage(t *testing.T) {
 	s, _ := newStore(t, server.Addr(), "n1")
 	if _, err := s.Survey(context.Background(), "never"); err == nil || err.Error() != "read: no such sale" {

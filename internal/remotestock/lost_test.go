@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,7 @@ import (
 )
 
 // TestLostRepliesMakeOneHold: Redis sold, and the connection broke before it
-// could say so. The claim is sent again and hears of its own hold.
+// could say so. The claim is sent again and gets its own hold.
 func TestLostRepliesMakeOneHold(t *testing.T) {
 	const losses = 3
 	redis := startRedis(t)
@@ -25,8 +26,8 @@ func TestLostRepliesMakeOneHold(t *testing.T) {
 	p := startProxy(t, redis.Addr())
 	var resent atomic.Int64
 	s, _ := hooked(t, p.addr(), remotestock.Hooks{Resent: func(n int) { resent.Add(int64(n)) }},
-		func(c *remotestock.Config) { c.TripAfter = 100 })
-	c := committer(t, s, d.ID, patience(20*time.Second))
+		func(c *remotestock.Config) { c.TripAfter, c.Patience = 100, 20*time.Second })
+	c := committer(t, s, d.ID)
 	if _, err := c.Decide(claim("warm", 1)); err != nil { // the script is cached from here on
 		t.Fatal(err)
 	}
@@ -147,11 +148,11 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 				mu.Unlock()
 				return reply
 			})
-			s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
-			c := committer(t, s, "s", patience(150*time.Millisecond))
+			s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter, c.Patience = 1000, 150*time.Millisecond })
+			c := committer(t, s, "s")
 			mine := claim("ann", 1)
 			got, err := c.Decide(mine)
-			if !errors.Is(err, sale.ErrUnknown) || errors.Is(err, sale.ErrUnavailable) || got.Outcome != sale.Undecided {
+			if !errors.Is(err, sale.ErrUnknown) || errors.Is(err, sale.ErrUnavailable) || got.Outcome != sale.NoOutcome {
 				t.Errorf("got %v, %v, want ErrUnknown", got.Outcome, err)
 			}
 			if len(ids) < 2 {
@@ -172,27 +173,80 @@ func TestReadsOfAnotherShapeAreErrors(t *testing.T) {
 	for _, reply := range []string{
 		"+OK\r\n", "*0\r\n", headed(), headed("outcome", "what", "total", "x", "sale", "x", "shares", 1),
 	} {
-		f := startFake(t, func([]string) string { return reply })
-		s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
-		errs := map[string]error{}
-		_, _, errs["read"] = s.Read(ctx, "s", 0)
-		_, errs["survey"] = s.Survey(ctx, "s")
-		_, errs["draw"] = s.Draw(ctx, "s", 0, 1, 1, 1)
-		_, _, _, errs["expire"] = s.Expire(ctx, "s", 0, 1)
-		_, _, errs["cancel"] = s.Cancel(ctx, "s", 0, claim("ann", 1).Order, "ann")
-		_, errs["refund"] = s.Refund(ctx, "s", claim("ann", 1).Order)
-		_, _, errs["pay"] = s.Pay(ctx, "s", 0, payment("p1", "o", 1))
-		_, errs["settle"] = s.Settle(ctx, "s", "p1")
-		_, errs["find"] = s.Order(ctx, "s", claim("ann", 1).Order)
-		_, errs["page"] = s.Page(ctx, "s", "", 1)
-		_, errs["snapshot"] = s.Snapshot(ctx, "s")
-		_, errs["plan"] = s.WritePlan(ctx, "s", 1, 1, []sale.Share{{Node: "n1"}})
-		_, errs["restock"] = s.Restock(ctx, "s", 1, "k")
-		_, errs["open"] = s.Open(ctx, newSale("s", 1))
-		for name, err := range errs {
-			if err == nil {
-				t.Errorf("%s on %q: got no error", name, reply)
+		t.Run(strconv.Quote(reply), func(t *testing.T) {
+			f := startFake(t, func([]string) string { return reply })
+			s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter, c.Patience = 1000, 200*time.Millisecond })
+			errs := map[string]error{}
+			_, _, errs["read"] = s.Read(ctx, "s", 0)
+			_, errs["survey"] = s.Survey(ctx, "s")
+			_, errs["refill"] = s.Refill(ctx, "s", 0, 100, 1, 1, 1)
+			_, _, _, errs["expire"] = s.Expire(ctx, "s", 0, 1)
+			_, _, errs["cancel"] = s.Cancel(ctx, "s", 0, claim("ann", 1).Order, "ann")
+			_, errs["refund"] = s.Refund(ctx, "s", claim("ann", 1).Order)
+			_, _, errs["pay"] = s.Pay(ctx, "s", 0, payment("p1", "o", 1))
+			_, errs["settle"] = s.Settle(ctx, "s", "p1")
+			_, errs["find"] = s.Order(ctx, "s", claim("ann", 1).Order)
+			_, errs["page"] = s.Page(ctx, "s", "", 1)
+			_, errs["snapshot"] = s.Snapshot(ctx, "s")
+			_, errs["plan"] = s.WritePlan(ctx, "s", 1, 1, []sale.Share{{Node: "n1"}})
+			_, errs["restock"] = s.Restock(ctx, "s", 1, "k")
+			_, errs["open"] = s.Open(ctx, newSale("s", 1))
+			for name, err := range errs {
+				if err == nil {
+					t.Errorf("%s on %q: got no error", name, reply)
+				}
 			}
-		}
+		})
+	}
+}
+
+// The first call may have made the hold, and its buyer got "nothing was ordered" because the
+// sale was shut at the second.
+func TestAClaimStaysUnknownWhenTheSaleIsShut(t *testing.T) {
+	for name, test := range map[string]struct {
+		first string
+		want  error
+	}{
+		"its first call may have run":  {"-TORN between two writes\r\n", sale.ErrUnknown},
+		"no call of it can have run":   {"-LOST a test\r\n", sale.ErrUnavailable},
+		"its first call is proved not": {"-BUSY a script runs\r\n", sale.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sendings atomic.Int64
+			f := startFake(t, func([]string) string {
+				if sendings.Add(1) == 1 {
+					return test.first
+				}
+				return "-LOST a test\r\n"
+			})
+			s, _ := hooked(t, f.addr(), remotestock.Hooks{}, patience(5*time.Second))
+			begun := time.Now()
+			_, err := committer(t, s, "s").Decide(claim("ann", 1))
+			if !errors.Is(err, test.want) || errors.Is(err, sale.ErrUnknown) && errors.Is(err, sale.ErrUnavailable) {
+				t.Errorf("got %v, want %v alone", err, test.want)
+			}
+			if took := time.Since(begun); sendings.Load() > 2 || took > 3*time.Second {
+				t.Errorf("got %d sendings in %v, want none to a sale that is shut", sendings.Load(), took)
+			}
+		})
+	}
+}
+
+// A read has no outcome that could be unknown: operators got that the change may have been made.
+func TestASurveyWhoseReplyIsLostChangedNothing(t *testing.T) {
+	redis := startRedis(t)
+	direct, _ := newStore(t, redis.Addr(), "n1")
+	open(t, direct, newSale("s", 10))
+	p := startProxy(t, redis.Addr())
+	s, _ := hooked(t, p.addr(), remotestock.Hooks{})
+	if _, err := s.Survey(t.Context(), "s"); err != nil { // the script is cached from here on
+		t.Fatal(err)
+	}
+	p.cuts.Store(1)
+	if _, err := s.Survey(t.Context(), "s"); !errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Survey(t.Context(), "none"); !errors.Is(err, sale.ErrNoSale) {
+		t.Errorf("got %v, want ErrNoSale", err)
 	}
 }

@@ -47,17 +47,27 @@ func newStore(t testing.TB, addr, node string, change ...func(*remotestock.Confi
 	for _, f := range change {
 		f(&config)
 	}
+	client := dial(t, addr, config)
+	return remotestock.New(client, node, config, remotestock.Hooks{}, zap.NewNop()), client
+}
+
+// dial makes a client for the test's time. The shared server is empty after each test: the
+// next one may be any.
+func dial(t testing.TB, addr string, config remotestock.Config) redis.UniversalClient {
+	t.Helper()
 	client, err := remotestock.Dial(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if addr == server.Addr() {
-			client.FlushAll(context.Background()) // for the next run of the same test
+			if err := client.FlushAll(context.Background()).Err(); err != nil {
+				t.Error(err)
+			}
 		}
 		client.Close()
 	})
-	return remotestock.New(client, node, config, remotestock.Hooks{}, zap.NewNop()), client
+	return client
 }
 
 func newSale(id string, total int64) sale.Sale {

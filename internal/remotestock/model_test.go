@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 	"pgregory.net/rapid"
@@ -45,10 +44,14 @@ func TestScriptsAgreeWithModel(t *testing.T) {
 			"pay":      w.pay,
 			"pay 2":    w.pay,
 			"refund":   w.refund,
+			"part":     w.part,
+			"report":   w.report,
+			"report 2": w.report,
 			"settle":   w.settle,
 			"list":     w.list,
 			"overdue":  w.overdue,
 			"expire":   w.expire,
+			"refill":   w.refill,
 			"restock":  w.restock,
 			"close":    w.close,
 			"change":   w.change,
@@ -209,97 +212,6 @@ func (w *world) cancelBy(t *rapid.T, order sale.OrderID, buyer sale.Buyer) {
 	wantKind(t, "cancel", err, err2)
 	if diff := cmp.Diff(want, got); err == nil && diff != "" {
 		t.Fatalf("cancel (-model +redis):\n%s", diff)
-	}
-}
-
-// pay sends a new payment or one again, of the right amount or not, and perhaps for an
-// order that nobody knows.
-func (w *world) pay(t *rapid.T) {
-	o, ok := w.anyOrder(t)
-	if !ok || rapid.IntRange(0, 9).Draw(t, "orphan") == 0 {
-		o = sale.Order{ID: sale.OrderID(uuid.NewString()), Quantity: 1}
-	}
-	n := rapid.IntRange(1, 6).Draw(t, "payment")
-	p := payment(fmt.Sprint(w.id, "-p", n), o.ID, int64(o.Quantity)*w.model.Records().Sale.Price)
-	switch rapid.IntRange(0, 5).Draw(t, "fault") {
-	case 0:
-		p.Amount++
-	case 1:
-		p.Currency = "USD"
-	case 2:
-		p.Message = sale.MessageID(fmt.Sprint("msg_", w.id, "-p", n%6+1)) // another payment's
-	}
-	w.see()
-	got, r, err := w.store.Pay(context.Background(), w.id, 0, p)
-	if err == nil {
-		w.model.Now = r.At
-	}
-	want, err2 := w.model.Pay(p)
-	wantKind(t, fmt.Sprintf("pay %+v", p), err, err2)
-	if diff := cmp.Diff(want, got); err == nil && diff != "" {
-		t.Fatalf("pay (-model +redis):\n%s", diff)
-	}
-}
-
-func (w *world) refund(t *rapid.T) {
-	o, ok := w.anyOrder(t)
-	if !ok {
-		return
-	}
-	w.see()
-	got, err := w.store.Refund(context.Background(), w.id, o.ID)
-	want, err2 := w.model.Refund(o.ID)
-	wantKind(t, "refund", err, err2)
-	if diff := cmp.Diff(want, got); err == nil && diff != "" {
-		t.Fatalf("refund (-model +redis):\n%s", diff)
-	}
-}
-
-func (w *world) settle(t *rapid.T) {
-	id := sale.PaymentID(fmt.Sprint(w.id, "-p", rapid.IntRange(1, 6).Draw(t, "payment")))
-	w.see()
-	got, err := w.store.Settle(context.Background(), w.id, id)
-	want, err2 := w.model.Settle(id)
-	wantKind(t, "settle", err, err2)
-	if diff := cmp.Diff(want, got); err == nil && diff != "" {
-		t.Fatalf("settle (-model +redis):\n%s", diff)
-	}
-}
-
-// list reads the payments as an operator does, page by page.
-func (w *world) list(t *rapid.T) {
-	if w.see(); w.model.Lost() != "" {
-		return
-	}
-	ctx, limit := context.Background(), rapid.IntRange(1, 3).Draw(t, "limit")
-	for _, state := range []sale.PaymentState{sale.PaymentApplied, sale.PaymentDue, sale.PaymentSettled} {
-		got, err := paged(func(after string) (sale.PaymentPage, error) { return w.store.Payments(ctx, w.id, state, after, limit) })
-		if diff := cmp.Diff(w.model.Payments(state), got); err != nil || diff != "" {
-			t.Fatalf("%s payments: %v (-model +redis):\n%s", state, err, diff)
-		}
-	}
-	if o, ok := w.anyOrder(t); ok {
-		got, err := paged(func(after string) (sale.PaymentPage, error) {
-			found, page, err := w.store.OrderPayments(ctx, w.id, o.ID, after, limit)
-			if found != o && err == nil {
-				err = fmt.Errorf("got the order %+v, want %+v", found, o)
-			}
-			return page, err
-		})
-		if diff := cmp.Diff(w.model.PaymentsFor(o.ID), got); err != nil || diff != "" {
-			t.Fatalf("payments for %s: %v (-model +redis):\n%s", o.ID, err, diff)
-		}
-	}
-}
-
-// paged follows the pages of a list to its end.
-func paged(page func(after string) (sale.PaymentPage, error)) (all []sale.Payment, err error) {
-	for after := ""; ; {
-		p, err := page(after)
-		all = append(all, p.Payments...)
-		if after = p.Next; err != nil || after == "" {
-			return all, err
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ package remotestock
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,14 +11,20 @@ import (
 	"onsale/lua"
 )
 
-// Orphan records a payment for a sale that Redis does not have as a refund that is due. Of
-// p, all is read but state and reason. The error is [sale.ErrConflict] where the payment
+// Orphan records a payment for a sale that Redis does not have as a refund that is due, or a
+// part of one that has gone back, of which the reason is read as well. Of p, all else is read
+// but the state. The error is [sale.ErrConflict] where the payment
 // or its message came before with another content, or of the infrastructure. Recording it
 // twice is no error.
 func (s *Store) Orphan(ctx context.Context, id sale.ID, p sale.Payment) (sale.Receipt, error) {
-	p.State, p.Reason = sale.PaymentDue, sale.ReasonOrphan
+	bound := p.ID
+	if p.Of == "" {
+		p.State, p.Reason = sale.PaymentDue, sale.ReasonOrphan
+	} else {
+		p.State, bound = sale.PaymentSettled, p.Of
+	}
 	// A payment that a sale has, which is archived meanwhile, may never have been recorded.
-	outcome, o, err := s.orphan(ctx, p.ID, s.bindTo(ctx, p.ID, orphans, string(id)), "keep", string(id), string(p.ID), paymentRecord(p))
+	outcome, o, err := s.orphan(ctx, p.ID, s.bindTo(ctx, bound, orphans, string(id)), "keep", string(id), string(p.ID), p.Encode())
 	if err == nil && outcome == "differs" {
 		err = differs()
 	}
@@ -42,15 +49,18 @@ func (s *Store) Orphans(ctx context.Context, state sale.PaymentState, after stri
 		return page, unavailable(classify("orphan", err))
 	}
 	flat, err := texts(raw)
-	if err == nil && len(flat)%2 != 1 {
+	if err == nil && len(flat)%3 != 1 {
 		err = fmt.Errorf("%w: orphan answered %q", ErrReply, flat)
 	}
 	if err != nil {
 		return page, unavailable(err)
 	}
 	page.Next = flat[0]
-	for payment, record := range pairs(flat[1:]) {
-		o, err := parseOrphan(sale.PaymentID(payment), record)
+	for of := range slices.Chunk(flat[1:], 3) {
+		o, err := parseOrphan(sale.PaymentID(of[0]), of[1])
+		if err == nil {
+			err = refunded(&page.Refunded, o.ID, of[2])
+		}
 		if err != nil {
 			return page, unavailable(err)
 		}

@@ -87,7 +87,7 @@ func TestPaymentsForUnknownSalesAreListedByTime(t *testing.T) {
 	}
 	const payments = 700 // so many that Redis makes a hash table of them
 	var group sync.WaitGroup
-	for range 2 { // each is told of twice, through two nodes at once
+	for range 2 { // each is reported twice, through two nodes at once
 		group.Go(func() {
 			for n := range payments {
 				if _, err := s.Orphan(t.Context(), "gone", stray(n)); err != nil {

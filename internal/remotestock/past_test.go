@@ -28,8 +28,8 @@ func TestAnAnswerOfAPastEpochDecidesNothing(t *testing.T) {
 		return held // the old master's
 	})
 	var renewed []int64
-	s, _ := hooked(t, f.addr(), remotestock.Hooks{Reconciled: func(_ sale.ID, epoch int64) { renewed = append(renewed, epoch) }})
-	c := committer(t, s, "s", patience(5*time.Second))
+	s, _ := hooked(t, f.addr(), remotestock.Hooks{Reconciled: func(_ sale.ID, epoch int64) { renewed = append(renewed, epoch) }}, patience(5*time.Second))
+	c := committer(t, s, "s")
 	for _, want := range []int64{1, 3} { // the second claim is sent again
 		if got, err := c.Decide(claim("ann", 1)); err != nil || got.Outcome != sale.Held {
 			t.Fatalf("got %v, %v, want a hold", got.Outcome, err)
@@ -43,10 +43,10 @@ func TestAnAnswerOfAPastEpochDecidesNothing(t *testing.T) {
 	}
 }
 
-func TestMissingHoldsAreToldAndTheEpochThatTheyMissIsReported(t *testing.T) {
+func TestMissingHoldsAndTheEpochThatTheyMissAreReported(t *testing.T) {
 	ctx := context.Background()
 	var renewed []int64
-	s, client := hooked(t, server.Addr(), remotestock.Hooks{Reconciled: func(_ sale.ID, epoch int64) { renewed = append(renewed, epoch) }})
+	s, client := hooked(t, server.Addr(), remotestock.Hooks{Reconciled: func(_ sale.ID, epoch int64) { renewed = append(renewed, epoch) }}, patience(5*time.Second))
 	open(t, s, newSale("renewed", 2000))
 	claims := held(t, s, "renewed", 1100)
 	orders := make([]sale.OrderID, len(claims))

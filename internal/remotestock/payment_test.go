@@ -212,7 +212,7 @@ func TestRefundReturnsStockAndSettles(t *testing.T) {
 func TestExpiryRacesPayment(t *testing.T) {
 	const holds = 10_000
 	ctx := context.Background()
-	s, client := newStore(t, server.Addr(), "n1")
+	s, client := newStore(t, fastRedis(t), "n1")
 	open(t, s, newSale("race", holds))
 	claims := held(t, s, "race", holds)
 	for _, c := range claims {

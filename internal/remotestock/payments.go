@@ -1,7 +1,6 @@
 package remotestock
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +12,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// Payments in Redis are written as lua/payment.lua describes; this file is the one
-// place where Go reads and writes them.
+// Payments in Redis are written as lua/payment.lua describes; this file reads and writes the
+// keys that hold them, and package sale the record of each.
 
 // Payments returns at most limit payments of the sale that are in a state, oldest first,
 // from a place that an earlier page named, or "". It costs Redis as much as it returns,
@@ -61,8 +60,14 @@ func (r reply) payments() (page sale.PaymentPage, err error) {
 	if page.Next, err = r.text("next"); err != nil {
 		return page, err
 	}
-	for name, record := range pairs(flat) {
-		p, err := parsePayment(sale.PaymentID(name), record)
+	for of := range slices.Chunk(flat, 3) {
+		if len(of) != 3 {
+			return page, fmt.Errorf("%w: a page of payments has %d words", ErrReply, len(flat))
+		}
+		p, err := parsePayment(sale.PaymentID(of[0]), of[1])
+		if err == nil {
+			err = refunded(&page.Refunded, p.ID, of[2])
+		}
 		if err != nil {
 			return page, err
 		}
@@ -71,31 +76,29 @@ func (r reply) payments() (page sale.PaymentPage, err error) {
 	return page, nil
 }
 
-// parsePayment reads a record, "state reason amount currency at order message",
-// as the scripts write it to the payments hash and to the stream.
-func parsePayment(id sale.PaymentID, record string) (sale.Payment, error) {
-	w := strings.Split(record, " ")
-	if len(w) != 7 {
-		return sale.Payment{}, fmt.Errorf("%w: payment %s has the record %q", ErrReply, id, record)
+// refunded reads how much of a payment goes back in parts.
+func refunded(into *map[sale.PaymentID]int64, id sale.PaymentID, value string) error {
+	parts, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return fmt.Errorf("%w: of payment %s goes back %q", ErrReply, id, value)
 	}
-	amount, err := strconv.ParseInt(w[2], 10, 64)
-	at, err2 := strconv.ParseInt(w[4], 10, 64)
-	if err = errors.Join(err, err2); err != nil {
-		return sale.Payment{}, fmt.Errorf("%w: payment %s has the record %q", ErrReply, id, record)
+	if parts == 0 {
+		return nil
 	}
-	p := sale.Payment{
-		ID: id, State: sale.PaymentState(w[0]), Amount: amount, Currency: w[3],
-		At: sale.Instant(at), Order: sale.OrderID(w[5]), Message: sale.MessageID(w[6]),
+	if *into == nil {
+		*into = map[sale.PaymentID]int64{}
 	}
-	if w[1] != "-" {
-		p.Reason = sale.Reason(w[1])
-	}
-	return p, nil
+	(*into)[id] = parts
+	return nil
 }
 
-// paymentRecord is the inverse of parsePayment.
-func paymentRecord(p sale.Payment) string {
-	return fmt.Sprintf("%s %s %d %s %d %s %s", p.State, cmp.Or(string(p.Reason), "-"), p.Amount, p.Currency, p.At, p.Order, p.Message)
+// parsePayment reads a record as the scripts write it to the payments hash and to the stream.
+func parsePayment(id sale.PaymentID, record string) (sale.Payment, error) {
+	p, err := sale.DecodePayment(id, record)
+	if err != nil {
+		return sale.Payment{}, fmt.Errorf("%w: payment %s has the record %q: %w", ErrReply, id, record, err)
+	}
+	return p, nil
 }
 
 // indexed are the members of a sale's index for a payment. payer: it is the one that has
@@ -113,7 +116,7 @@ func paymentsOf(r sale.Records) (fields []any, index []string) {
 	payers := map[sale.OrderID]sale.PaymentID{}
 	for _, id := range slices.Sorted(maps.Keys(r.Payments)) {
 		p := r.Payments[id]
-		fields = append(fields, "p:"+string(id), paymentRecord(p), "m:"+string(p.Message), string(id))
+		fields = append(fields, "p:"+string(id), p.Encode(), "m:"+string(p.Message), string(id))
 		// A refunded order still names the payment that had paid it.
 		paid := p.State == sale.PaymentApplied || p.Reason == sale.ReasonRefunded
 		if _, two := payers[p.Order]; paid && !two {
@@ -121,6 +124,9 @@ func paymentsOf(r sale.Records) (fields []any, index []string) {
 			fields = append(fields, "o:"+string(p.Order), string(id))
 		}
 		index = append(index, indexed(p, payers[p.Order] == id)...)
+	}
+	for id, parts := range r.Refunded() {
+		fields = append(fields, "r:"+string(id), parts)
 	}
 	return fields, index
 }

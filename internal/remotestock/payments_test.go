@@ -16,7 +16,7 @@ import (
 
 // TestAnOperatorsCallCostsRedisWhatItAnswers: to show one order, to refund it and to list
 // refunds read all payments of the sale. At 50,000 that was 64 ms of Redis, and at 100,000
-// the operator was told that the store was unavailable, though the refund had been made.
+// the operator got "store unavailable", though the refund had been made.
 func TestAnOperatorsCallCostsRedisWhatItAnswers(t *testing.T) {
 	ctx := context.Background()
 	s, client := newStore(t, fastRedis(t), "n1")

@@ -3,6 +3,7 @@ package remotestock
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -80,7 +81,7 @@ func (s *Store) readPiped(ctx context.Context, asks []sale.Ask) []sale.Answer {
 			continue
 		}
 		seen := s.seen(a.ID)
-		r, err := s.heard(seen, readScript, all[i], raw, asked{sent, boot, steps[i]}, received, err)
+		r, err := s.receive(seen, readScript, all[i], raw, asked{sent, boot, steps[i]}, received, err)
 		s.follow(seen, r.lost, err)
 		answer.Sale, answer.Reading, answer.Err = s.polled(a.ID, r, classify(readScript.Name, err))
 	}
@@ -93,26 +94,36 @@ var glanced = []string{"life", "epoch", "seq", "link", "plan", "held", "read", "
 // Glances looks at many sales in few round trips. It compares nothing and writes nothing: who
 // finds another mark than expected reads the sale. The errors are in the order of the ids, and
 // as those of [Store.Read].
-func (s *Store) Glances(ctx context.Context, ids []sale.ID) ([]sale.Glance, []error) {
-	glances, errs := make([]sale.Glance, len(ids)), make([]error, len(ids))
-	for from := 0; from < len(ids); from += piped {
-		to := min(from+piped, len(ids))
-		commands := make([]redis.Cmder, to-from)
-		for i, id := range ids[from:to] {
-			args := make([]any, 0, 2+len(glanced))
-			args = append(args, "hmget", s.seen(id).keys[0])
-			commands[i] = redis.NewSliceCmd(ctx, append(args, anys(glanced)...)...)
-		}
+func (s *Store) Glances(ctx context.Context, ids []sale.ID) (glances []sale.Glance, errs []error) {
+	for chunk := range slices.Chunk(ids, piped) {
+		commands := s.glanceCommands(ctx, chunk)
 		s.pipeline(ctx, "glance", commands)
-		for i, c := range commands {
-			values, err := c.(*redis.SliceCmd).Result()
-			if err == nil {
-				glances[from+i], err = parseGlance(ids[from+i], values)
-			} else {
-				err = classify("glance", err)
-			}
-			errs[from+i] = reached(err)
+		g, e := parseGlances(chunk, commands)
+		glances, errs = append(glances, g...), append(errs, e...)
+	}
+	return glances, errs
+}
+
+func (s *Store) glanceCommands(ctx context.Context, ids []sale.ID) []redis.Cmder {
+	commands := make([]redis.Cmder, len(ids))
+	for i, id := range ids {
+		args := make([]any, 0, 2+len(glanced))
+		args = append(args, "hmget", s.seen(id).keys[0])
+		commands[i] = redis.NewSliceCmd(ctx, append(args, anys(glanced)...)...)
+	}
+	return commands
+}
+
+func parseGlances(ids []sale.ID, commands []redis.Cmder) ([]sale.Glance, []error) {
+	glances, errs := make([]sale.Glance, len(ids)), make([]error, len(ids))
+	for i, c := range commands {
+		values, err := c.(*redis.SliceCmd).Result()
+		if err == nil {
+			glances[i], err = parseGlance(ids[i], values)
+		} else {
+			err = classify("glance", err)
 		}
+		errs[i] = reached(err)
 	}
 	return glances, errs
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -211,4 +213,42 @@ func TestFeeds(t *testing.T) {
 			t.Errorf("got %d, lost %v, %v, want it lost and begun anew", restart, lost, err)
 		}
 	})
+}
+
+// An idle node made two round trips for each poll.
+func TestAPeekIsNewsAndGlancesInOneRoundTrip(t *testing.T) {
+	ctx := context.Background()
+	r := startRedis(t)
+	var calls []string
+	s, _ := hooked(t, r.Addr(), remotestock.Hooks{Called: func(script string, _ int, _ time.Duration, _ error) { calls = append(calls, script) }})
+	ids := []sale.ID{"no-such-sale"}
+	for i := range 150 { // more than a pipeline has
+		d := newSale(fmt.Sprint("sale-", i), int64(100+i))
+		if i%50 == 0 {
+			open(t, s, d)
+		}
+		ids = append(ids, d.ID)
+	}
+	for _, n := range []int{0, 1, 63, 64, 65, 151} {
+		calls = nil
+		got, err := s.Peek(ctx, 0, ids[:n])
+		if want := 1 + (max(n, 63)-63+63)/64; err != nil || len(calls) != want {
+			t.Errorf("%d sales: got %v, %v, want %d round trips", n, calls, err, want)
+		}
+		news, next, lost, err := s.News(ctx, 0)
+		glances, errs := s.Glances(ctx, ids[:n])
+		if want := (sale.Peek{News: news, Next: next, Lost: lost, Glances: glances, Errs: errs}); err != nil ||
+			!cmp.Equal(got, want, cmp.Comparer(func(a, b error) bool { return fmt.Sprint(a) == fmt.Sprint(b) }), cmpopts.EquateEmpty()) {
+			t.Errorf("%d sales: got %+v, %v, want %+v", n, got, err, want)
+		}
+		if len(got.Glances) != n || len(got.Errs) != n || n > 1 && (got.Errs[0] == nil || got.Errs[1] != nil) {
+			t.Errorf("%d sales: got %d glances and %d errors", n, len(got.Glances), len(got.Errs))
+		}
+	}
+	if err := r.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Peek(ctx, 7, ids); !errors.Is(err, sale.ErrUnavailable) {
+		t.Errorf("got %v of a Redis that is away, want %v", err, sale.ErrUnavailable)
+	}
 }

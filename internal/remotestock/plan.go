@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"onsale/internal/sale"
 )
@@ -37,21 +38,22 @@ func reached(err error) error {
 }
 
 // Survey reads all that planning needs, in one script: definition, books, and
-// every node's share of the plan with what it has claimed.
+// every node's share of the plan with what it has claimed. It changes nothing, so an answer that was
+// lost is [sale.ErrUnavailable], too.
 func (s *Store) Survey(ctx context.Context, id sale.ID) (sale.Survey, error) {
 	seen := s.seen(id)
 	r, err := s.send(ctx, seen, readScript, 0, append([]any{everybody, 0, seen.text()}, bookNames...))
 	if err != nil {
-		return sale.Survey{}, classify("read", err)
+		return sale.Survey{}, unavailable(classify("read", err))
 	}
 	v := sale.Survey{Reading: r.reading, Mark: r.mark}
 	h, d, c, err := r.books()
 	if err != nil {
-		return v, err
+		return v, unavailable(err)
 	}
 	read, err := h.number("read")
 	if err != nil {
-		return v, classify("read", err)
+		return v, unavailable(classify("read", err))
 	}
 	v.Sale, v.Counters, v.Lost, v.Recorded = d, c, h["lost"], h["ledger"] == "0" || read > 0
 	// The allotment in this header is that of a node named '*'.
@@ -59,22 +61,33 @@ func (s *Store) Survey(ctx context.Context, id sale.ID) (sale.Survey, error) {
 	shares, err := r.list("shares")
 	planned, err2 := r.number("planned")
 	if err := errors.Join(err, err2); err != nil {
-		return v, classify("read", err)
+		return v, unavailable(classify("read", err))
 	}
 	v.Planned = sale.Generation(planned)
-	for i := 0; i+3 < len(shares); i += 4 {
-		var share sale.Share
-		var errs [3]error
-		share.Node, _ = shares[i].(string)
-		share.Slice, errs[0] = number("slice", shares[i+1])
-		share.Buffer, errs[1] = number("buffer", shares[i+2])
-		share.Claimed, errs[2] = number("claimed", shares[i+3])
-		if err := errors.Join(errs[:]...); err != nil || share.Node == "" {
-			return v, classify("read", errors.Join(err, fmt.Errorf("%w: a share is %v", ErrReply, shares[i:i+4])))
+	for of := range slices.Chunk(shares, 3) {
+		share, err := parseShare(of)
+		if err != nil {
+			return v, unavailable(classify("read", err))
 		}
 		v.Shares = append(v.Shares, share)
 	}
 	return v, nil
+}
+
+// parseShare reads a node's name, its record and what it has claimed.
+func parseShare(of []any) (sale.Share, error) {
+	if len(of) != 3 {
+		return sale.Share{}, fmt.Errorf("%w: a share is %v", ErrReply, of)
+	}
+	node, ok := of[0].(string)
+	record, ok2 := of[1].(string)
+	claimed, err := number("claimed", of[2])
+	if err != nil || !ok || !ok2 || node == "" {
+		return sale.Share{}, errors.Join(err, fmt.Errorf("%w: a share is %v", ErrReply, of))
+	}
+	share := sale.DecodeShare(record)
+	share.Node, share.Claimed = node, claimed
+	return share, nil
 }
 
 // everybody asks read for the shares of all nodes.
@@ -86,7 +99,7 @@ const everybody = "*"
 func (s *Store) WritePlan(ctx context.Context, id sale.ID, token, stock sale.Generation, shares []sale.Share) (sale.Generation, error) {
 	args := []any{int64(token), int64(stock)}
 	for _, sh := range shares {
-		args = append(args, sh.Node, sh.Slice, sh.Buffer)
+		args = append(args, sh.Node, sh.Encode())
 	}
 	r, err := s.ask(ctx, id, planScript, 0, args...)
 	if err != nil {

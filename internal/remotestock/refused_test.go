@@ -118,9 +118,9 @@ func TestScriptFlushIsUnnoticed(t *testing.T) {
 	const buyers = 400
 	ctx := context.Background()
 	r := startRedis(t)
-	s, client := newStore(t, r.Addr(), "n1")
+	s, client := newStore(t, r.Addr(), "n1", patience(time.Minute))
 	open(t, s, newSale("s", buyers))
-	c := committer(t, s, "s", patience(time.Minute))
+	c := committer(t, s, "s")
 	stop := make(chan struct{})
 	var flushing, group sync.WaitGroup
 	flushing.Go(func() {

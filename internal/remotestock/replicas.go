@@ -20,7 +20,7 @@ import (
 // them back without any harm.
 var acknowledged = map[*lua.Script]bool{
 	openScript: true, deductScript: true, resolveScript: true, settleScript: true, restockScript: true,
-	closeScript: true, changeScript: true, findScript: true, pageScript: true, orphanScript: true, bindScript: true,
+	closeScript: true, changeScript: true, partScript: true, findScript: true, pageScript: true, orphanScript: true, bindScript: true,
 }
 
 // errReplicas: the script ran, and fewer replicas than were asked for have confirmed it in
@@ -34,19 +34,6 @@ func waitKey(saleKey string) string { return saleKey + ":wait" }
 
 // waitKeyLives ends the key of a sale that is gone.
 const waitKeyLives = time.Hour
-
-// run runs a script, and has replicas confirm it where that is asked for.
-func (s *Store) run(ctx context.Context, sc *lua.Script, keys []string, args []any) ([]any, error) {
-	if s.config.Replicas == 0 || !acknowledged[sc] {
-		return sc.Call(ctx, s.client, keys, args)
-	}
-	raw, err := s.confirmed(ctx, sc, keys, args, false)
-	if lua.Missing(err) {
-		// Its WAIT has confirmed nothing: the script did not run.
-		raw, err = s.confirmed(ctx, sc, keys, args, true)
-	}
-	return raw, err
-}
 
 // confirmed sends the script, a write and WAIT as one pipeline, on one connection.
 func (s *Store) confirmed(ctx context.Context, sc *lua.Script, keys []string, args []any, full bool) ([]any, error) {

@@ -24,11 +24,11 @@ type pair struct {
 	plain           *remotestock.Store // waits for nobody
 }
 
-func startPair(t *testing.T) pair {
+func startPair(t *testing.T, change ...func(*remotestock.Config)) pair {
 	t.Helper()
 	p := pair{master: startRedis(t)}
 	p.replica = startRedis(t, "--replicaof", "127.0.0.1", strconv.Itoa(p.master.Port))
-	p.store, p.client = newStore(t, p.master.Addr(), "n1", func(c *remotestock.Config) { c.Replicas = 1 })
+	p.store, p.client = newStore(t, p.master.Addr(), "n1", append(change, func(c *remotestock.Config) { c.Replicas = 1 })...)
 	p.plain, _ = newStore(t, p.master.Addr(), "n2")
 	eventually(t, "the replica follows", func() bool {
 		n, err := p.client.Do(context.Background(), "wait", 1, 1000).Int()
@@ -50,9 +50,9 @@ func (p pair) remaining(t *testing.T, id sale.ID) int64 {
 // unknown, until the last ticket is gone.
 func TestWithoutReplicasOneCallIsUnknownAndTheOthersAreNotSent(t *testing.T) {
 	t.Parallel()
-	p := startPair(t)
+	p := startPair(t, patience(time.Second))
 	open(t, p.store, newSale("s", 100))
-	c := committer(t, p.store, "s", patience(time.Second))
+	c := committer(t, p.store, "s")
 	if d, err := c.Decide(claim("ann", 1)); err != nil || d.Outcome != sale.Held {
 		t.Fatalf("with its replica: got %v, %v, want held", d.Outcome, err)
 	}
@@ -96,9 +96,9 @@ func TestWithoutReplicasOneCallIsUnknownAndTheOthersAreNotSent(t *testing.T) {
 // there would count without a replica.
 func TestWhatIsThereIsAnsweredOnceAReplicaHasIt(t *testing.T) {
 	t.Parallel()
-	p := startPair(t)
+	p := startPair(t, patience(300*time.Millisecond))
 	open(t, p.store, newSale("s", 10))
-	c := committer(t, p.store, "s", patience(300*time.Millisecond))
+	c := committer(t, p.store, "s")
 	if d, err := c.Decide(claim("ann", 1)); err != nil || d.Outcome != sale.Held {
 		t.Fatalf("got %v, %v, want held", d.Outcome, err)
 	}
@@ -123,9 +123,9 @@ func TestWhatIsThereIsAnsweredOnceAReplicaHasIt(t *testing.T) {
 // The WAIT behind a script that did not run confirms nothing.
 func TestAScriptThatRedisForgotIsWaitedForAgain(t *testing.T) {
 	t.Parallel()
-	p := startPair(t)
+	p := startPair(t, patience(300*time.Millisecond))
 	open(t, p.store, newSale("s", 10))
-	c := committer(t, p.store, "s", patience(300*time.Millisecond))
+	c := committer(t, p.store, "s")
 	for _, buyer := range []string{"ann", "bob"} {
 		if err := p.client.ScriptFlush(context.Background()).Err(); err != nil {
 			t.Fatal(err)
@@ -200,4 +200,30 @@ func TestAPromotedReplicaHasAllThatWasAnswered(t *testing.T) {
 	if len(orders) < 400 {
 		t.Errorf("got %d answered, want most of 500", len(orders))
 	}
+}
+
+// Money that goes back was recorded without a replica, and lost with the master.
+func TestAPartIsAnsweredOnceAReplicaHasIt(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := startPair(t, patience(300*time.Millisecond))
+	open(t, p.store, newSale("s", 10))
+	order := held(t, p.store, "s", 1)[0].Order
+	if _, _, err := p.store.Pay(ctx, "s", 0, payment("p1", order, 4200)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.replica.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.store.RefundPart(ctx, "s", order, "part", 100); !errors.Is(err, sale.ErrUnknown) {
+		t.Errorf("without the replica: got %v, want ErrUnknown", err)
+	}
+	if err := p.replica.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is recorded once", func() bool {
+		_, err := p.store.RefundPart(ctx, "s", order, "part", 100)
+		return err == nil
+	})
+	wantClean(t, p.plain, "s")
 }

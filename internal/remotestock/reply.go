@@ -24,7 +24,7 @@ type reply struct {
 func parse(raw []any, sent time.Time) (reply, error) {
 	r := reply{rest: make([]any, 0, len(raw))}
 	r.reading.Sent = sent
-	h := header{slice: -1}
+	var h header
 	if len(raw)%2 != 0 {
 		return reply{}, fmt.Errorf("%w: %d elements, want names and values", ErrReply, len(raw))
 	}
@@ -36,6 +36,9 @@ func parse(raw []any, sent time.Time) (reply, error) {
 		switch name {
 		case "link":
 			r.mark.Link, _ = raw[i+1].(string)
+			continue
+		case "share":
+			h.share, h.replanned = raw[i+1].(string)
 			continue
 		case "lost":
 			r.lost, _ = raw[i+1].(string)
@@ -53,10 +56,12 @@ func parse(raw []any, sent time.Time) (reply, error) {
 	return r, r.take(h)
 }
 
-// header are the numbers that every reply opens with.
+// header is what every reply opens with.
 type header struct {
 	now, remaining, stock, plan, epoch, seq int64
-	slice, buffer                           int64 // where the plan is newer than the caller's; slice is -1 otherwise
+	replanned                               bool // the plan is newer than the caller's:
+	share                                   string
+	claimed                                 int64
 	found                                   int
 }
 
@@ -74,10 +79,8 @@ func (h *header) field(name string) *int64 {
 		return &h.epoch
 	case "seq":
 		return &h.seq
-	case "slice":
-		return &h.slice
-	case "buffer":
-		return &h.buffer
+	case "claimed":
+		return &h.claimed
 	}
 	return nil
 }
@@ -87,14 +90,16 @@ func (r *reply) take(h header) error {
 	if h.found < always || r.mark.Link == "" {
 		return fmt.Errorf("%w: the header is not whole", ErrReply)
 	}
-	if h.now <= 0 || h.stock <= 0 || h.plan < 0 || h.slice < -1 || h.buffer < 0 || h.epoch < 1 || h.seq < 1 {
+	if h.now <= 0 || h.stock <= 0 || h.plan < 0 || h.claimed < 0 || h.epoch < 1 || h.seq < 1 {
 		return fmt.Errorf("%w: the header %+v is out of range", ErrReply, h)
 	}
 	r.mark.Epoch, r.mark.Seq = h.epoch, h.seq
 	r.now, r.reading.Remaining = sale.Instant(h.now), h.remaining
 	r.reading.Stock, r.reading.Plan = sale.Generation(h.stock), sale.Generation(h.plan)
-	if h.slice >= 0 {
-		r.reading.Allotment = sale.Allotment{Generation: r.reading.Plan, Slice: h.slice, Buffer: h.buffer}
+	if h.replanned {
+		share := sale.DecodeShare(h.share)
+		share.Claimed = h.claimed
+		r.reading.Allotment = share.Left(r.reading.Plan)
 	}
 	return nil
 }

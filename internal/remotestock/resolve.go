@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"onsale/internal/sale"
+	"onsale/lua"
 )
 
 // Cancel ends a buyer's hold. The order comes back as it is now; the error is
@@ -21,15 +22,20 @@ func (s *Store) Cancel(ctx context.Context, id sale.ID, known sale.Generation, o
 }
 
 // Pay takes a payment: it pays the hold, or is recorded as a refund that is due;
-// the receipt's payment says which. Of p, what a provider knows is read: its id
+// the receipt's payment says which. A part of a payment that went back is recorded, see returned. Of p, what a provider knows is read: its id
 // and message, order, amount and currency; and when it came, where it is an orphan. The receipt's order is empty where the
 // sale does not have it, and the payment's reason [sale.ReasonOrphan]. The error is
 // [sale.ErrConflict] where the payment or its message came before with another
 // content or for another sale, or of the infrastructure. Paying twice is no error.
 func (s *Store) Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
+	if p.Of != "" {
+		return s.returned(ctx, id, known, p)
+	}
 	binary, _ := encodeID(p.Order) // an order that no node can have made is in no record
 	bound := s.bindTo(ctx, p.ID, string(id))
-	r, receipt, err := s.resolve(ctx, id, known, bound, binary, "pay", string(p.Order), string(p.ID), string(p.Message), p.Amount, p.Currency)
+	report := p
+	report.State, report.Reason = sale.PaymentDue, sale.ReasonNone // the script decides both
+	r, receipt, err := s.resolve(ctx, id, known, bound, binary, "pay", string(p.ID), report.Encode())
 	if errors.Is(err, errOrphaned) {
 		// The sale was unknown when the payment was first reported. Its money is due to go
 		// back, and must not pay an order as well.
@@ -58,14 +64,7 @@ func (s *Store) Refund(ctx context.Context, id sale.ID, order sale.OrderID) (sal
 
 // resolve makes a transition, after what has to be done before.
 func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, before func() error, what ...any) (reply, sale.Receipt, error) {
-	var r reply
-	again, err := s.insist(ctx, func() (err error) {
-		if err := before(); err != nil {
-			return err
-		}
-		r, err = s.ask(ctx, id, resolveScript, known, what...)
-		return err
-	})
+	r, again, err := s.after(ctx, id, resolveScript, known, before, what...)
 	if err != nil {
 		return reply{}, sale.Receipt{}, err
 	}
@@ -81,26 +80,27 @@ func (s *Store) resolve(ctx context.Context, id sale.ID, known sale.Generation, 
 	return r, receipt, err
 }
 
+// after runs a script, after what has to be done before. again: it may have run before.
+func (s *Store) after(ctx context.Context, id sale.ID, script *lua.Script, known sale.Generation, before func() error, what ...any) (r reply, again bool, err error) {
+	again, err = s.insist(ctx, func() (err error) {
+		if err := before(); err != nil {
+			return err
+		}
+		r, err = s.ask(ctx, id, script, known, what...)
+		return err
+	})
+	return r, again, err
+}
+
 // receipt reads what resolve answered.
-func (r reply) receipt() (receipt sale.Receipt, err error) {
+func (r reply) receipt() (sale.Receipt, error) {
 	word, err := r.text("outcome")
-	row, err2 := r.text("order")
-	payment, err3 := r.text("payment")
-	record, err4 := r.text("record")
-	if err := errors.Join(err, err2, err3, err4); err != nil {
-		return receipt, err
+	receipt, err2 := r.orderAndPayment()
+	if err := errors.Join(err, err2); err != nil {
+		return sale.Receipt{}, err
 	}
 	if word == "unknown" {
-		return receipt, sale.ErrNoOrder
-	}
-	if row != "" {
-		receipt.Order, err = parseRow(row)
-	}
-	if err == nil && payment != "" && record != "" {
-		receipt.Payment, err = parsePayment(sale.PaymentID(payment), record)
-	}
-	if err != nil {
-		return sale.Receipt{}, err
+		return sale.Receipt{}, sale.ErrNoOrder
 	}
 	switch word {
 	case "done", "due":
@@ -114,6 +114,26 @@ func (r reply) receipt() (receipt sale.Receipt, err error) {
 		err = fmt.Errorf("%w: resolve answered %q", ErrReply, word)
 	}
 	return receipt, err
+}
+
+// orderAndPayment reads what scripts say of an order and of a payment for it.
+func (r reply) orderAndPayment() (receipt sale.Receipt, err error) {
+	row, err := r.text("order")
+	payment, err2 := r.text("payment")
+	record, err3 := r.text("record")
+	if err := errors.Join(err, err2, err3); err != nil {
+		return receipt, err
+	}
+	if row != "" {
+		receipt.Order, err = parseRow(row)
+	}
+	if err == nil && payment != "" && record != "" {
+		receipt.Payment, err = parsePayment(sale.PaymentID(payment), record)
+	}
+	if err != nil {
+		return sale.Receipt{}, err
+	}
+	return receipt, nil
 }
 
 // differs is the error of a payment or message that came before with another content.

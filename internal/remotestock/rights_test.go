@@ -27,8 +27,10 @@ func TestAUserWithoutXADDSellsNoTicketTwice(t *testing.T) {
 			if err := client.Do(ctx, "acl", "setuser", right, "on", ">secret", "~*", "+@all", "-"+right).Err(); err != nil {
 				t.Fatal(err)
 			}
-			s := newer(t, r.Addr(), func(c *remotestock.Config) { c.Username, c.Password, c.TripAfter = right, "secret", 1000 })
-			c := committer(t, s, id, patience(300*time.Millisecond))
+			s := newer(t, r.Addr(), func(c *remotestock.Config) {
+				c.Username, c.Password, c.TripAfter, c.Patience = right, "secret", 1000, 300*time.Millisecond
+			})
+			c := committer(t, s, id)
 
 			first := claim("first", 1)
 			_, err := c.DecideBatch([]sale.Claim{first})
@@ -81,7 +83,9 @@ func TestAUserWithoutTheRightToTrimWritesNothing(t *testing.T) {
 		if err := client.Do(ctx, "acl", "setuser", right, "on", ">secret", "~*", "+@all", "-"+right).Err(); err != nil {
 			t.Fatal(err)
 		}
-		s := newer(t, r.Addr(), func(c *remotestock.Config) { c.Username, c.Password, c.TripAfter = right, "secret", 1000 })
+		s := newer(t, r.Addr(), func(c *remotestock.Config) {
+			c.Username, c.Password, c.TripAfter, c.Patience = right, "secret", 1000, 200*time.Millisecond
+		})
 		before := dump(t, client)
 		if _, _, err := s.Cancel(ctx, "s", 0, order, "ann"); err == nil || strings.Contains(err.Error(), "TORN") {
 			t.Errorf("cancel without %s: got %v, want it refused before its first write", right, err)

@@ -29,21 +29,21 @@ func dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context,
 // outspoken is a connection whose failure reports what Redis said before it hung up. A
 // Redis in protected mode, or with too many clients, says why and closes without reading: the
 // write then fails with "broken pipe" or "connection reset", and the reason was read as the
-// answer to a greeting that old servers refuse, or by nobody.
+// answer to a greeting that old servers reject, or by nobody.
 type outspoken struct {
 	net.Conn
-	heard bool   // something was read
-	said  string // the error that was the last thing read, and the first
+	received bool   // something was read
+	said     string // the error that was the last thing read, and the first
 }
 
 func (c *outspoken) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
 		c.said = ""
-		if reason, is := bytes.CutPrefix(b[:n], []byte("-")); is && !c.heard {
+		if reason, is := bytes.CutPrefix(b[:n], []byte("-")); is && !c.received {
 			c.said = string(bytes.TrimSpace(reason))
 		}
-		c.heard = true
+		c.received = true
 	}
 	if n == 0 {
 		err = c.because(err)
@@ -56,7 +56,7 @@ func (c *outspoken) Write(b []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if !c.heard && c.SetReadDeadline(time.Now().Add(10*time.Millisecond)) == nil {
+	if !c.received && c.SetReadDeadline(time.Now().Add(10*time.Millisecond)) == nil {
 		_, _ = c.Read(make([]byte, 1024)) // an error is no news: the connection has failed
 	}
 	return n, c.because(err)

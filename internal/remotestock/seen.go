@@ -85,7 +85,7 @@ func (s *seen) raise(m sale.Mark) bool {
 }
 
 // follow logs that a sale is shut, and that it is not any more, once each. Some scripts
-// refuse a sale that is shut, others read it and reply why it is.
+// reject every call for a sale that is shut, others read it and reply why it is.
 func (s *Store) follow(seen *seen, why string, err error) {
 	switch lost := isLost(err) || why != ""; {
 	case lost && seen.lost.CompareAndSwap(false, true):

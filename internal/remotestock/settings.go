@@ -39,9 +39,9 @@ func (s *Store) masters(ctx context.Context, f func(context.Context, redis.Cmdab
 	return f(ctx, s.client)
 }
 
-// server is what one master says of itself.
+// server is one master's report about itself.
 type server struct {
-	settings  map[Setting]string // those that it tells
+	settings  map[Setting]string // those that it reports
 	used, max int64
 }
 
@@ -112,7 +112,7 @@ func (s *Store) merge(servers []server) Condition {
 				c.Faults[setting] = fault
 			}
 		}
-		// Anyone who allows data loss need not be told that nobody checks.
+		// An operator who allows data loss needs no report that a setting is not checked.
 		if answers < len(servers) && !s.config.AllowDataLoss && (setting != MinReplicas || s.config.Replicas > 0) {
 			c.Unread = append(c.Unread, setting)
 		}

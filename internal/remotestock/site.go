@@ -138,7 +138,7 @@ func (s *Store) CheckSite(ctx context.Context, site Site) (Site, error) {
 	return Site{Name: h["name"], Ledger: h["ledger"], Gossip: h["gossip"], Database: h["database"]}, err
 }
 
-// siteError tells rights that the user lacks from a Redis that is away.
+// siteError distinguishes rights that the user lacks from a Redis that is away.
 func (s *Store) siteError(err error) error {
 	if hasCode(err, "NOPERM") {
 		return fmt.Errorf("%w: %w: the keys of this site are %s", ErrRights, err, s.config.Prefix.Pattern())

@@ -63,6 +63,7 @@ func (s *Store) snapshot(ctx context.Context, id sale.ID) (v sale.Snapshot, err 
 	v = sale.Snapshot{
 		Records: sale.NewRecords(), Buyers: map[sale.Buyer]sale.OrderID{},
 		Live: map[sale.OrderID]sale.Buyer{}, Deadlines: map[sale.OrderID]sale.Instant{}, Listed: map[sale.PaymentID]sale.PaymentState{},
+		Parts: map[sale.PaymentID]int64{},
 	}
 	if err := s.scanSale(ctx, s.config.Prefix.Sale(id), &v); err != nil {
 		return v, err
@@ -200,6 +201,9 @@ func (s *Store) scanSale(ctx context.Context, k keyspace.Sale, v *sale.Snapshot)
 		return err
 	}
 	payments := func(field, record string) error {
+		if name, is := strings.CutPrefix(field, "r:"); is {
+			return refunded(&v.Parts, sale.PaymentID(name), record)
+		}
 		name, is := strings.CutPrefix(field, "p:")
 		if !is {
 			return nil

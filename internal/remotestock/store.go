@@ -17,7 +17,7 @@ import (
 	"onsale/lua"
 )
 
-// Hooks are called as things happen; nil fields are not called.
+// Hooks are called as things happen; nil hooks are not called.
 type Hooks struct {
 	// Called after every script call, with the script's name, how many claims
 	// it carried (0 but for deduct), how long it took and how it ended.
@@ -95,6 +95,19 @@ func (s *Store) call(ctx context.Context, id sale.ID, sc *lua.Script, claims int
 // ownArguments is how many arguments every script of a sale has before its own.
 const ownArguments = 3
 
+// run runs a script, and has replicas confirm it where that is asked for.
+func (s *Store) run(ctx context.Context, sc *lua.Script, keys []string, args []any) ([]any, error) {
+	if s.config.Replicas == 0 || !acknowledged[sc] {
+		return sc.Call(ctx, s.client, keys, args)
+	}
+	raw, err := s.confirmed(ctx, sc, keys, args, false)
+	if lua.Missing(err) {
+		// Its WAIT has confirmed nothing: the script did not run.
+		raw, err = s.confirmed(ctx, sc, keys, args, true)
+	}
+	return raw, err
+}
+
 func (s *Store) send(ctx context.Context, seen *seen, sc *lua.Script, claims int, args []any) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
@@ -105,7 +118,7 @@ func (s *Store) send(ctx context.Context, seen *seen, sc *lua.Script, claims int
 		refollow(s.client)
 	}
 	s.observer.note(err)
-	r, err := s.heard(seen, sc, args, raw, asked{sent, boot, step}, sinceBoot(), err)
+	r, err := s.receive(seen, sc, args, raw, asked{sent, boot, step}, sinceBoot(), err)
 	if s.hooks.Called != nil {
 		s.hooks.Called(sc.Name, claims, time.Since(sent), err)
 	}
@@ -121,8 +134,8 @@ type asked struct {
 	step time.Duration
 }
 
-// heard reads a raw reply that came at a time since boot, and raises the mark of the sale by it.
-func (s *Store) heard(seen *seen, sc *lua.Script, args, raw []any, a asked, received time.Duration, err error) (reply, error) {
+// receive reads a raw reply that came at a time since boot, and raises the mark of the sale by it.
+func (s *Store) receive(seen *seen, sc *lua.Script, args, raw []any, a asked, received time.Duration, err error) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
@@ -154,49 +167,52 @@ func (s *Store) ask(ctx context.Context, id sale.ID, sc *lua.Script, known sale.
 	return r, classify(sc.Name, err)
 }
 
-// Draw asks for a share of what remains, for a node of the given weight among
-// all. known is the plan generation that the caller has.
-func (s *Store) Draw(ctx context.Context, id sale.ID, known sale.Generation, quantity, weight, all int) (sale.Grant, error) {
-	r, err := s.ask(ctx, id, drawScript, known, quantity, weight, all)
+// Refill ends at most limit overdue holds, so that returned stock needs no daemon to sell
+// again, and asks for a share of what remains then, for a node of the given weight among
+// all selling nodes. known is the plan generation that the caller has. The grant's result is why it has no tickets.
+func (s *Store) Refill(ctx context.Context, id sale.ID, known sale.Generation, limit, quantity, weight, all int) (sale.Grant, error) {
+	if quantity < 1 {
+		return sale.Grant{}, fmt.Errorf("refill of %d tickets, want at least 1: %w", quantity, sale.ErrUnavailable)
+	}
+	r, err := s.refill(ctx, id, known, limit, quantity, weight, all)
 	if err != nil {
 		return sale.Grant{}, err
 	}
 	g := sale.Grant{Reading: r.reading}
-	word, err := r.text("outcome")
+	outcome, err := r.text("outcome")
 	if err != nil {
-		return g, classify("draw", err)
+		return g, classify("refill", err)
 	}
-	switch word {
-	case "granted":
+	switch result := sale.GrantResult(outcome); result {
+	case sale.Granted:
+		g.Result = result
 		g.Tickets, err = r.number("tickets")
-	case "sold-out":
-		g.Outcome = sale.SoldOut
-	case "not-enough":
-		g.Outcome = sale.NotEnough
-	case "closed":
-		g.Outcome = sale.Closed
-	case "not-open":
-		g.Outcome = sale.NotOpen
+	case sale.GrantSoldOut, sale.GrantNotEnough, sale.GrantNotOpen, sale.GrantClosed:
+		g.Result = result
 	default:
-		err = fmt.Errorf("%w: draw said %q", ErrReply, word)
+		err = fmt.Errorf("%w: refill answered %q", ErrReply, outcome)
 	}
-	return g, classify("draw", err)
+	return g, classify("refill", err)
 }
 
 // Expire ends at most limit overdue holds, and says how many it ended and
 // whether more may be overdue. None is overdue because Redis's clock was set.
 func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, reading sale.Reading, err error) {
-	until := ""
-	if now, known := s.seen(id).time.now(); known {
-		until = strconv.FormatInt(int64(now), 10)
-	}
-	r, err := s.ask(ctx, id, expireScript, known, limit, until)
+	r, err := s.refill(ctx, id, known, limit, 0, 1, 1)
 	if err != nil {
 		return 0, false, sale.Reading{}, err
 	}
 	n, err := r.number("ended")
 	m, err2 := r.number("more")
-	return int(n), m == 1, r.reading, classify("expire", errors.Join(err, err2))
+	return int(n), m == 1, r.reading, classify("refill", errors.Join(err, err2))
+}
+
+func (s *Store) refill(ctx context.Context, id sale.ID, known sale.Generation, limit, quantity, weight, all int) (reply, error) {
+	until := ""
+	if now, known := s.seen(id).time.now(); known {
+		until = strconv.FormatInt(int64(now), 10)
+	}
+	return s.ask(ctx, id, refillScript, known, limit, until, quantity, weight, all)
 }
 
 // Sales returns the ids of every sale, in no order. Ids that no sale could

@@ -3,6 +3,7 @@ package remotestock_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -150,30 +151,30 @@ func (p planWatcher) Observe(sale.Reading)        {}
 
 func (planWatcher) Acknowledged(sale.Decision, sale.Mark) {}
 
-func TestDraw(t *testing.T) {
+func TestRefill(t *testing.T) {
 	ctx := context.Background()
 	s, _ := newStore(t, server.Addr(), "n1")
-	d := newSale("draw", 10)
+	d := newSale("refill", 10)
 	open(t, s, d)
 	for _, test := range []struct {
 		name               string
 		quantity, own, all int
 		want               int64
-		outcome            sale.Outcome
+		result             sale.GrantResult
 	}{
-		{"share by weight", 1, 1, 4, 3, sale.Undecided},
-		{"quantity above share", 4, 1, 10, 4, sale.Undecided},
-		{"all of it for a lone node", 1, 5, 5, 10, sale.Undecided},
-		{"more than remains", 11, 1, 1, 0, sale.NotEnough},
+		{"share by weight", 1, 1, 4, 3, sale.Granted},
+		{"quantity above share", 4, 1, 10, 4, sale.Granted},
+		{"all of it for a lone node", 1, 5, 5, 10, sale.Granted},
+		{"more than remains", 11, 1, 1, 0, sale.GrantNotEnough},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g, err := s.Draw(ctx, d.ID, 0, test.quantity, test.own, test.all)
-			if err != nil || g.Tickets != test.want || g.Outcome != test.outcome {
-				t.Errorf("got %d, %v, %v, want %d, %v", g.Tickets, g.Outcome, err, test.want, test.outcome)
+			g, err := s.Refill(ctx, d.ID, 0, 100, test.quantity, test.own, test.all)
+			if err != nil || g.Tickets != test.want || g.Result != test.result {
+				t.Errorf("got %d, %v, %v, want %d, %v", g.Tickets, g.Result, err, test.want, test.result)
 			}
 		})
 	}
-	t.Run("nothing where a newer allotment is enough", func(t *testing.T) {
+	t.Run("nothing if a newer allotment is enough", func(t *testing.T) {
 		survey, err := s.Survey(ctx, d.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -181,8 +182,8 @@ func TestDraw(t *testing.T) {
 		if _, err := s.WritePlan(ctx, d.ID, 1, survey.Reading.Stock, []sale.Share{{Node: "n1", Slice: 2, Buffer: 2}}); err != nil {
 			t.Fatal(err)
 		}
-		g, err := s.Draw(ctx, d.ID, 0, 4, 1, 1)
-		if err != nil || g.Tickets != 0 || g.Reading.Allotment.Slice != 2 {
+		g, err := s.Refill(ctx, d.ID, 0, 100, 4, 1, 1)
+		if err != nil || g.Result != sale.Granted || g.Tickets != 0 || g.Reading.Allotment.Slice != 2 {
 			t.Errorf("got %+v, %v, want the allotment alone", g, err)
 		}
 	})
@@ -190,14 +191,42 @@ func TestDraw(t *testing.T) {
 		if err := s.SetClosed(ctx, d.ID, true); err != nil {
 			t.Fatal(err)
 		}
-		g, err := s.Draw(ctx, d.ID, 0, 1, 1, 1)
-		if err != nil || g.Outcome != sale.Closed {
-			t.Errorf("got %v, %v, want closed", g.Outcome, err)
+		g, err := s.Refill(ctx, d.ID, 0, 100, 1, 1, 1)
+		if err != nil || g.Result != sale.GrantClosed {
+			t.Errorf("got %v, %v, want closed", g.Result, err)
 		}
 	})
 }
 
-// TestNotEnoughIsNeverNothing: a claim that found three left and wanted four heard that
+// TestARefillGrantsWhatItsOverdueHoldsReturn: one call ends them and grants their stock, for at
+// most as many as its batch, and reports a sale as sold out only if none is overdue.
+func TestARefillGrantsWhatItsOverdueHoldsReturn(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, server.Addr(), "n1")
+	open(t, s, newSale("overdue", 4))
+	c := committer(t, s, "overdue")
+	var orders []sale.OrderID
+	for i := range 4 {
+		d, err := c.Decide(claim(fmt.Sprint("buyer-", i), 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		orders = append(orders, d.Order.ID)
+	}
+	if g, err := s.Refill(ctx, "overdue", 0, 10, 1, 1, 1); err != nil || g.Result != sale.GrantSoldOut {
+		t.Errorf("with no hold overdue: got %+v, %v, want sold out", g, err)
+	}
+	makeOverdue(t, client, "overdue", orders[:3]...)
+	for _, want := range []sale.Grant{{Result: sale.Granted, Tickets: 2}, {Result: sale.Granted, Tickets: 3}, {Result: sale.Granted, Tickets: 3}} {
+		g, err := s.Refill(ctx, "overdue", 0, 2, 2, 1, 1)
+		if err != nil || g.Result != want.Result || g.Tickets != want.Tickets || g.Reading.Remaining != want.Tickets {
+			t.Errorf("got %+v, %v, want %d tickets of as many", g, err, want.Tickets)
+		}
+	}
+	wantClean(t, s, "overdue")
+}
+
+// TestNotEnoughIsNeverNothing: a claim that found three left and wanted four learned that
 // none are left, and not that the sale is sold out, where the next one took the three.
 func TestNotEnoughIsNeverNothing(t *testing.T) {
 	s, _ := newStore(t, server.Addr(), "n1")

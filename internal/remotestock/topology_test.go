@@ -62,8 +62,8 @@ func sellAt(t *testing.T, s *remotestock.Store, client redis.UniversalClient, pr
 	if ended, more, r, err := s.Expire(ctx, id, plan, 10); err != nil || ended != 1 || more || r.Remaining != 2 {
 		t.Errorf("expire: got %d ended, %v, remaining %d, %v, want 1 and 2", ended, more, r.Remaining, err)
 	}
-	if g, err := s.Draw(ctx, id, plan, 1, 1, 1); err != nil || g.Tickets != 2 {
-		t.Errorf("draw: got %+v, %v, want 2 tickets", g, err)
+	if g, err := s.Refill(ctx, id, plan, 100, 1, 1, 1); err != nil || g.Tickets != 2 {
+		t.Errorf("refill: got %+v, %v, want 2 tickets", g, err)
 	}
 	if total, err := s.Restock(ctx, id, 5, "more"); err != nil || total != 25 {
 		t.Errorf("restock: got %d, %v, want 25", total, err)
@@ -244,7 +244,7 @@ func TestSentinel(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	s, client := newStore(t, "", "n1", func(c *remotestock.Config) { c.Addrs, c.Master = r.Addrs(), process.SentinelMaster })
+	s, client := newStore(t, "", "n1", func(c *remotestock.Config) { c.Addrs, c.Master = r.Addrs(), process.SentinelMaster }, patience(200*time.Millisecond))
 	sell(t, s, client, "sentinel")
 
 	// The master goes on selling without its Sentinels.
@@ -257,7 +257,7 @@ func TestSentinel(t *testing.T) {
 	if err := r.Servers[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	c := committer(t, s, "unwatched", patience(200*time.Millisecond))
+	c := committer(t, s, "unwatched")
 	eventually(t, "nothing left to connect to", func() bool {
 		_, err := c.Decide(claim("ann", 1))
 		return errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, sale.ErrUnknown)

@@ -58,6 +58,16 @@ var conflicting = map[string]func(s *remotestock.Store, id sale.ID, order sale.O
 		_, err := s.Refund(context.Background(), id, order)
 		return err
 	},
+	"part": func(s *remotestock.Store, id sale.ID, order sale.OrderID) error {
+		_, err := s.RefundPart(context.Background(), id, order, sale.PaymentID(id)+"-part", 1)
+		return err
+	},
+	"report": func(s *remotestock.Store, id sale.ID, order sale.OrderID) error {
+		p := payment(string(id)+"-r1", order, 1)
+		p.Of, p.Reason = sale.PaymentID(id)+"-p1", sale.ReasonReturned
+		_, _, err := s.Pay(context.Background(), id, 0, p)
+		return err
+	},
 	"settle": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
 		_, err := s.Settle(context.Background(), id, sale.PaymentID(id)+"-p1")
 		return err
@@ -143,8 +153,8 @@ func TestMissingSaleIsNamed(t *testing.T) {
 			_, _, err := s.Read(context.Background(), id, 0)
 			return err
 		},
-		"draw": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
-			_, err := s.Draw(context.Background(), id, 0, 1, 1, 1)
+		"refill": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
+			_, err := s.Refill(context.Background(), id, 0, 100, 1, 1, 1)
 			return err
 		},
 		"plan unread": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
@@ -183,33 +193,33 @@ func TestGarbageInTheBooksIsBroken(t *testing.T) {
 	}
 	order := overdueSale(t, s, client, "garbage")
 	key := remotestock.Keys("garbage")[0]
-	good := client.HGetAll(ctx, key).Val()
+	intact := client.HGetAll(ctx, key).Val()
 	for _, f := range unbalanced {
 		client.HSet(ctx, key, f.field, f.value)
 		wantBroken(t, s, client, "garbage", order, fmt.Sprintf("%s = %q", f.field, f.value), "shut", "snapshot")
 		if _, err := s.Snapshot(ctx, "garbage"); err != nil {
 			t.Errorf("%s = %q: got the snapshot's %v, want it read", f.field, f.value, err)
 		}
-		client.HSet(ctx, key, good)
+		client.HSet(ctx, key, intact)
 	}
 	for _, f := range faults {
 		client.HSet(ctx, key, f.field, f.value)
 		wantBroken(t, s, client, "garbage", order, fmt.Sprintf("%s = %q", f.field, f.value))
-		client.HSet(ctx, key, good)
+		client.HSet(ctx, key, intact)
 	}
 	client.HDel(ctx, key, "fence")
 	wantBroken(t, s, client, "garbage", order, "fence missing")
-	client.HSet(ctx, key, good)
+	client.HSet(ctx, key, intact)
 
 	t.Run("infinite stock", func(t *testing.T) {
 		client.HSet(ctx, key, "total", "inf", "remaining", "inf")
 		wantBroken(t, s, client, "garbage", order, "total = remaining = inf")
-		client.HSet(ctx, key, good)
+		client.HSet(ctx, key, intact)
 	})
 	t.Run("half tickets", func(t *testing.T) {
 		client.HSet(ctx, key, "total", "10.5", "remaining", "9.5")
 		wantBroken(t, s, client, "garbage", order, "half a ticket")
-		client.HSet(ctx, key, good)
+		client.HSet(ctx, key, intact)
 	})
 }
 

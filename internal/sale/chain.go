@@ -35,7 +35,7 @@ func (m Mark) Next(payload string) Mark {
 
 // Chain is how far one record of a sale goes.
 type Chain struct {
-	// Life is random and made at opening: it tells this sale from another that
+	// Life is random and made at opening: it distinguishes this sale from another that
 	// was opened under the same id, and is the link before the first event.
 	Life string
 	Mark

@@ -6,36 +6,36 @@ import (
 	"strconv"
 )
 
-// field is one field of a definition in records: a name and a text. The names
-// are those of Redis, where they last longer than any version of this program.
-type field struct {
+// field is one field of a record: a name and a text. The names are those of Redis,
+// where they last longer than any version of this program.
+type field[R any] struct {
 	name   string
-	encode func(*Sale) string
-	decode func(*Sale, string) error
+	encode func(*R) string
+	decode func(*R, string) error
 	// optional: a record may lack it, and then it is what no text is.
 	optional bool
 }
 
 // text is a field that is kept as it is.
-func text[T ~string](name string, at func(*Sale) *T) field {
-	return field{
+func text[R any, T ~string](name string, at func(*R) *T) field[R] {
+	return field[R]{
 		name:   name,
-		encode: func(s *Sale) string { return string(*at(s)) },
-		decode: func(s *Sale, v string) error { *at(s) = T(v); return nil },
+		encode: func(r *R) string { return string(*at(r)) },
+		decode: func(r *R, v string) error { *at(r) = T(v); return nil },
 	}
 }
 
 // number is a field that is kept in decimal, in units of so much.
-func number[T ~int | ~int64](name string, unit T, at func(*Sale) *T) field {
-	return field{
+func number[R any, T ~int | ~int64](name string, unit T, at func(*R) *T) field[R] {
+	return field[R]{
 		name:   name,
-		encode: func(s *Sale) string { return strconv.FormatInt(int64(*at(s)/unit), 10) },
-		decode: func(s *Sale, v string) error {
+		encode: func(r *R) string { return strconv.FormatInt(int64(*at(r)/unit), 10) },
+		decode: func(r *R, v string) error {
 			n, err := strconv.ParseInt(v, 10, 64)
 			if err != nil {
-				return fmt.Errorf("the definition's %s is no number: %q", name, clip(v))
+				return fmt.Errorf("%s is no number: %q", name, clip(v))
 			}
-			*at(s) = T(n) * unit
+			*at(r) = T(n) * unit
 			return nil
 		},
 	}
@@ -44,21 +44,27 @@ func number[T ~int | ~int64](name string, unit T, at func(*Sale) *T) field {
 // optional makes a field one that older records lack. Its zero value is kept as
 // no text, so that whatever compares two records takes a missing field for it.
 // A number is optional from its first version on or never: "0" differs from "".
-func optional(f field) field {
-	zero := f.encode(&Sale{})
-	encode, decode := f.encode, f.decode
+func optional[R any](f field[R]) field[R] {
+	f = zeroAs("", f)
 	f.optional = true
-	f.encode = func(s *Sale) string {
-		if v := encode(s); v != zero {
+	return f
+}
+
+// zeroAs keeps the zero value of a field as another text.
+func zeroAs[R any](other string, f field[R]) field[R] {
+	zero := f.encode(new(R))
+	encode, decode := f.encode, f.decode
+	f.encode = func(r *R) string {
+		if v := encode(r); v != zero {
 			return v
 		}
-		return ""
+		return other
 	}
-	f.decode = func(s *Sale, v string) error {
-		if v == "" {
+	f.decode = func(r *R, v string) error {
+		if v == other {
 			v = zero
 		}
-		return decode(s, v)
+		return decode(r, v)
 	}
 	return f
 }
@@ -93,7 +99,9 @@ func DecodeSale(value func(name string) (string, bool)) (Sale, error) {
 			faults = append(faults, fmt.Errorf("the definition lacks %s", f.name))
 			continue
 		}
-		faults = append(faults, f.decode(&s, v))
+		if err := f.decode(&s, v); err != nil {
+			faults = append(faults, fmt.Errorf("the definition's %w", err))
+		}
 	}
 	return s, errors.Join(faults...)
 }

@@ -11,6 +11,15 @@ type Glance struct {
 	Lost string     // why the sale is shut, or empty
 }
 
+// Peek is what one look at Redis has seen: the sales of which there is news, and others at a glance.
+type Peek struct {
+	News    []ID
+	Next    int64 // the number of the news for the next one
+	Lost    bool  // the number that the look began with is not known any more: anything may have changed
+	Glances []Glance
+	Errs    []error // of the glances
+}
+
 // Ask names a sale to be read, and the plan generation that the caller knows.
 type Ask struct {
 	ID    ID

@@ -1,12 +1,13 @@
 package sale
 
-// Node is one selling node as gossip knows it.
+// Node is one selling node as gossip knows it. All but the name is the node's own
+// description of itself, as the JSON that its gossip carries.
 type Node struct {
-	Name     string // unique in the cluster
-	Address  string // host:port where Nginx reaches its buyer API
-	Weight   int    // its share of buyers and stock, relative to the others; at least 1
-	Ready    bool   // it has read Redis time and sells
-	Draining bool   // it is shutting down on purpose
+	Name     string `json:"-"`                  // unique in the cluster
+	Address  string `json:"address,omitempty"`  // host:port where Nginx reaches its buyer API
+	Weight   int    `json:"weight,omitempty"`   // its share of buyers and stock, relative to the others; at least 1
+	Ready    bool   `json:"ready,omitempty"`    // it has read Redis time and sells
+	Draining bool   `json:"draining,omitempty"` // it is shutting down on purpose
 }
 
 // Selling reports whether the node takes new buyers.

@@ -53,21 +53,21 @@ type Outcome uint8
 
 // The outcomes of a claim.
 const (
-	Undecided      Outcome = iota // nothing decided yet; never an answer
-	Held                          // a new hold; or, where the sale costs nothing, a new order that is paid
+	NoOutcome      Outcome = iota // beside an error; never an answer
+	Held                          // a new hold; or, if the sale costs nothing, a new order that is paid
 	Replayed                      // the same order again: the claim's own, or the buyer's live one of the same quantity
 	AlreadyOrdered                // the buyer has a live order of another quantity
-	SoldOut                       // Redis said remaining = 0
+	SoldOut                       // Redis reported remaining = 0
 	NotEnough                     // 0 < remaining < quantity
 	NotOpen                       // the window has not opened
 	Closed                        // the window or the operator closed the sale
 	Late                          // Redis saw the claim past its deadline: not sold, and it never will be
-	Busy                          // no local stock within the refill wait
+	Busy                          // no local stock within the refill wait, or a full queue
 	HoldLimit                     // as many holds of the buyer lapsed as the sale allows
 )
 
 var outcomeNames = [...]string{
-	"undecided", "held", "replayed", "already-ordered", "sold-out",
+	"none", "held", "replayed", "already-ordered", "sold-out",
 	"not-enough", "not-open", "closed", "late", "busy", "hold-limit",
 }
 

@@ -3,7 +3,7 @@ package sale
 import "fmt"
 
 // PaymentID is the payment provider's name for one payment. A provider that
-// tells of the same payment twice uses the same one.
+// reports the same payment twice uses the same one.
 type PaymentID string
 
 // MaxPaymentIDLength bounds a payment's id and a message's, in bytes.
@@ -65,30 +65,75 @@ const (
 	ReasonAmount   Reason = "amount"   // not the order's amount or currency
 	ReasonRefunded Reason = "refunded" // an operator refunded the order
 	ReasonOrphan   Reason = "orphan"   // no record has the order, or its sale
+	ReasonPartial  Reason = "partial"  // a part: an operator wants it to go back
+	// ReasonReturned: a part that has gone back, says the provider; or a payment of which it
+	// had said so before it reported the payment.
+	ReasonReturned Reason = "returned"
+	ReasonDisputed Reason = "disputed" // a part that the buyer's bank has taken back
 )
 
-// Payment is money that a provider took for an order, and what became of it.
+// Payment is money that a provider took for an order, or a part of it that goes back, and
+// what became of it.
 type Payment struct {
 	ID       PaymentID
-	Message  MessageID // the message that told of it
+	Message  MessageID // the message that reported it
 	Order    OrderID
 	Amount   int64 // in the currency's minor unit
 	Currency string
 	State    PaymentState
 	Reason   Reason
-	At       Instant // when Redis heard of it
+	At       Instant // when Redis recorded it
+	// Of is empty, or the payment that this is a part of: money that goes back, or has gone,
+	// while the order stays as it is. A part is due or settled, and never applied.
+	Of PaymentID
 }
+
+// paymentLine is how Redis, its stream and the scripts keep a payment, beside its id. The
+// scripts carry on what they do not know. One more field is one more line here, after the
+// last.
+var paymentLine = line[Payment]{placed: 8, least: 7, fields: []field[Payment]{
+	text("state", func(p *Payment) *PaymentState { return &p.State }),
+	zeroAs("-", text("reason", func(p *Payment) *Reason { return &p.Reason })),
+	number("amount", 1, func(p *Payment) *int64 { return &p.Amount }),
+	text("currency", func(p *Payment) *string { return &p.Currency }),
+	number("at", 1, func(p *Payment) *Instant { return &p.At }),
+	text("order", func(p *Payment) *OrderID { return &p.Order }),
+	text("message", func(p *Payment) *MessageID { return &p.Message }),
+	text("of", func(p *Payment) *PaymentID { return &p.Of }),
+}}
+
+// Encode is the payment as records keep it, beside its id.
+func (p Payment) Encode() string { return paymentLine.encode(p) }
+
+// DecodePayment is the inverse of Encode. It ignores fields of a later version.
+func DecodePayment(id PaymentID, record string) (Payment, error) {
+	p, err := paymentLine.decode(record)
+	p.ID = id
+	return p, err
+}
+
+// Same reports whether both are reports of one payment. Of what else is known about it, the
+// first report counts.
+func (p Payment) Same(q Payment) bool {
+	return p.ID == q.ID && p.Of == q.Of && p.Order == q.Order && p.Amount == q.Amount && p.Currency == q.Currency
+}
+
+// Gone reports whether so much, that goes back in parts, is all of the payment. Of a
+// payment of nothing it never is.
+func (p Payment) Gone(parts int64) bool { return parts > 0 && parts >= p.Amount }
 
 // PaymentPage is a part of a list of payments, oldest first.
 type PaymentPage struct {
 	Payments []Payment
-	Next     string // where the next page begins; empty: there is none
+	Refunded map[PaymentID]int64 // how much goes back in parts, or has, of those of which any does
+	Next     string              // where the next page begins; empty: there is none
 }
 
 // OrphanPage is the same of payments for sales that nobody knows.
 type OrphanPage struct {
-	Orphans []Orphan
-	Next    string
+	Orphans  []Orphan
+	Refunded map[PaymentID]int64
+	Next     string
 }
 
 // MaxPage is how many payments a page has at most: Redis serves nobody else while it
@@ -108,7 +153,8 @@ type Receipt struct {
 	Replayed bool // it had been reported before, and this changed nothing
 }
 
-// Refund is what became of an order that was refunded, and of the payment that had paid it.
+// Refund is what became of an order that was refunded, and of the payment that had paid it;
+// or of an order that stays as it is, and of the part of its payment that goes back.
 type Refund struct {
 	Receipt
 	Payments PaymentPage // of the order: the first page

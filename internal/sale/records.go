@@ -1,6 +1,9 @@
 package sale
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // Restock is one audited change of a sale's total.
 type Restock struct {
@@ -68,6 +71,17 @@ func (r Records) Lapsed() map[Buyer]int {
 		}
 	}
 	return lapsed
+}
+
+// Refunded is how much of each payment goes back in parts, or has, of those of which any does.
+func (r Records) Refunded() map[PaymentID]int64 {
+	parts := map[PaymentID]int64{}
+	for _, p := range r.Payments {
+		if p.Of != "" {
+			parts[p.Of] += p.Amount
+		}
+	}
+	return parts
 }
 
 // Due is how many payments have to go back.
@@ -148,6 +162,7 @@ type Snapshot struct {
 	Live      map[OrderID]Buyer          // the same by order
 	Deadlines map[OrderID]Instant        // of the holds, and perhaps of orders that are held no more
 	Listed    map[PaymentID]PaymentState // the state that each payment is listed under; nil: it was not read
+	Parts     map[PaymentID]int64        // what Redis says of Refunded; nil: it was not read
 	Stream    []Event                    // what no ledger has committed yet, oldest first
 }
 
@@ -170,6 +185,15 @@ func (s *Snapshot) Follow(e Event) {
 	if s.Listed != nil {
 		for _, p := range e.Payments {
 			s.Listed[p.ID] = p.State
+		}
+	}
+	if s.Parts != nil && slices.ContainsFunc(e.Payments, func(p Payment) bool { return p.Of != "" }) {
+		// What was read may have the event already, or not.
+		refunded := s.Refunded()
+		for _, p := range e.Payments {
+			if p.Of != "" {
+				s.Parts[p.Of] = refunded[p.Of]
+			}
 		}
 	}
 	for _, o := range e.Orders {

@@ -16,8 +16,8 @@ func holds(id sale.OrderID, quantity int, state sale.State) sale.Event {
 	return sale.Event{Orders: []sale.Order{{ID: id, Buyer: "buyer of " + sale.Buyer(id), Quantity: quantity, State: state}}}
 }
 
-// story is a sale of 10 tickets, of which 3 are held, 4 paid and 2 ended, 5 came and 2 went.
-func story() []sale.Event {
+// events is a sale of 10 tickets, of which 3 are held, 4 paid and 2 ended, 5 came and 2 went.
+func events() []sale.Event {
 	opened := concert()
 	opened.Total = 10
 	paid := holds("b", 4, sale.StatePaid)
@@ -40,7 +40,7 @@ func apply(r *sale.Records, events ...sale.Event) {
 
 func TestRecordsFollowFromTheirEvents(t *testing.T) {
 	got := sale.NewRecords()
-	apply(&got, story()...)
+	apply(&got, events()...)
 	definition := concert()
 	definition.Total, definition.Closed = 13, true
 	order := func(id sale.OrderID, quantity int, state sale.State) sale.Order {
@@ -69,13 +69,13 @@ func TestRecordsFollowFromTheirEvents(t *testing.T) {
 }
 
 func TestApplyingAnEventTwiceChangesNothingMore(t *testing.T) {
-	events := story()
+	events := events()
 	once, twice, again := sale.NewRecords(), sale.NewRecords(), sale.NewRecords()
 	apply(&once, events...)
 	for _, e := range events {
 		apply(&twice, e, e)
 	}
-	// A ledger that was killed before it could forget hears all of a batch again.
+	// A ledger that was killed before it could forget reads all of a batch again.
 	apply(&again, events...)
 	apply(&again, events...)
 	for name, got := range map[string]sale.Records{"one by one": twice, "all of them": again} {
@@ -85,10 +85,10 @@ func TestApplyingAnEventTwiceChangesNothingMore(t *testing.T) {
 	}
 }
 
-func TestAnEventThatTellsNothingChangesNothing(t *testing.T) {
+func TestAnEmptyEventChangesNothing(t *testing.T) {
 	got, want := sale.NewRecords(), sale.NewRecords()
-	apply(&got, story()...)
-	apply(&want, story()...)
+	apply(&got, events()...)
+	apply(&want, events()...)
 	apply(&got, sale.Event{ID: "7-7", Fault: "can't be read", Raw: "[]"})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
@@ -97,7 +97,7 @@ func TestAnEventThatTellsNothingChangesNothing(t *testing.T) {
 
 func TestTheLastWordOnClosingCounts(t *testing.T) {
 	r := sale.NewRecords()
-	apply(&r, story()...)
+	apply(&r, events()...)
 	for _, closed := range []bool{false, true, true, false} {
 		if r.Apply(closing(closed)); r.Sale.Closed != closed {
 			t.Errorf("got closed %v, want %v", r.Sale.Closed, closed)
@@ -113,7 +113,7 @@ func TestTheTotalIsCountedFromWhatIsKnown(t *testing.T) {
 		want  sale.Counters
 	}{
 		{holds("a", 2, sale.StateHeld), sale.Counters{Remaining: -2, Held: 2}},
-		{story()[0], sale.Counters{Total: 10, Remaining: 8, Held: 2}},
+		{events()[0], sale.Counters{Total: 10, Remaining: 8, Held: 2}},
 		{sale.Event{Restock: &sale.Restock{Key: "k", Delta: 1}}, sale.Counters{Total: 11, Remaining: 9, Held: 2}},
 		{holds("a", 2, sale.StateCancelled), sale.Counters{Total: 11, Remaining: 11}},
 	} {
@@ -126,8 +126,8 @@ func TestTheTotalIsCountedFromWhatIsKnown(t *testing.T) {
 
 func TestACloneSharesNothing(t *testing.T) {
 	r, want := sale.NewRecords(), sale.NewRecords()
-	apply(&r, story()...)
-	apply(&want, story()...)
+	apply(&r, events()...)
+	apply(&want, events()...)
 	clone := r.Clone()
 	if diff := cmp.Diff(r, clone); diff != "" {
 		t.Errorf("clone (-records +clone):\n%s", diff)

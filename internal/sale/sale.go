@@ -104,7 +104,7 @@ type Sale struct {
 
 // fields are the definition's in records: Redis's hash and its stream. Total is
 // what the sale was opened with. A field that is added must be optional.
-var fields = []field{
+var fields = []field[Sale]{
 	text("id", func(s *Sale) *ID { return &s.ID }),
 	text("title", func(s *Sale) *string { return &s.Title }),
 	text("kind", func(s *Sale) *Kind { return &s.Kind }),
@@ -169,16 +169,16 @@ func (s Sale) Validate() error {
 // Amount is what so many tickets cost, in the currency's minor unit.
 func (s *Sale) Amount(quantity int) int64 { return s.Price * int64(quantity) }
 
-// WindowAt says whether the sale's window and its operator let a claim pass
-// at now: Undecided means yes, NotOpen and Closed mean no.
-func (s *Sale) WindowAt(now Instant) Outcome {
+// WindowAt returns the sale's phase at now by its window and its operator:
+// scheduled, on sale or closed. It does not know the stock.
+func (s *Sale) WindowAt(now Instant) Phase {
 	switch {
 	case s.Closed, s.Closes != 0 && now >= s.Closes:
-		return Closed
+		return PhaseClosed
 	case now < s.Opens:
-		return NotOpen
+		return PhaseScheduled
 	}
-	return Undecided
+	return PhaseOnSale
 }
 
 func validCurrency(s string) bool {

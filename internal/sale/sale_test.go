@@ -157,19 +157,19 @@ func TestWindowAt(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*sale.Sale)
 		now    sale.Instant
-		want   sale.Outcome
+		want   sale.Phase
 	}{
-		"before it opens":           {func(*sale.Sale) {}, 999, sale.NotOpen},
-		"as it opens":               {func(*sale.Sale) {}, 1000, sale.Undecided},
-		"in its last moment":        {func(*sale.Sale) {}, 1999, sale.Undecided},
-		"as it closes":              {func(*sale.Sale) {}, 2000, sale.Closed},
-		"long after":                {func(*sale.Sale) {}, math.MaxInt64, sale.Closed},
-		"without an end":            {func(s *sale.Sale) { s.Closes = 0 }, math.MaxInt64, sale.Undecided},
-		"without an end, before":    {func(s *sale.Sale) { s.Closes = 0 }, 999, sale.NotOpen},
-		"without a window":          {func(s *sale.Sale) { s.Opens, s.Closes = 0, 0 }, 0, sale.Undecided},
-		"closed by hand, before":    {func(s *sale.Sale) { s.Closed = true }, 999, sale.Closed},
-		"closed by hand, meanwhile": {func(s *sale.Sale) { s.Closed = true }, 1500, sale.Closed},
-		"closed by hand, after":     {func(s *sale.Sale) { s.Closed = true }, 2000, sale.Closed},
+		"before it opens":           {func(*sale.Sale) {}, 999, sale.PhaseScheduled},
+		"as it opens":               {func(*sale.Sale) {}, 1000, sale.PhaseOnSale},
+		"in its last moment":        {func(*sale.Sale) {}, 1999, sale.PhaseOnSale},
+		"as it closes":              {func(*sale.Sale) {}, 2000, sale.PhaseClosed},
+		"long after":                {func(*sale.Sale) {}, math.MaxInt64, sale.PhaseClosed},
+		"without an end":            {func(s *sale.Sale) { s.Closes = 0 }, math.MaxInt64, sale.PhaseOnSale},
+		"without an end, before":    {func(s *sale.Sale) { s.Closes = 0 }, 999, sale.PhaseScheduled},
+		"without a window":          {func(s *sale.Sale) { s.Opens, s.Closes = 0, 0 }, 0, sale.PhaseOnSale},
+		"closed by hand, before":    {func(s *sale.Sale) { s.Closed = true }, 999, sale.PhaseClosed},
+		"closed by hand, meanwhile": {func(s *sale.Sale) { s.Closed = true }, 1500, sale.PhaseClosed},
+		"closed by hand, after":     {func(s *sale.Sale) { s.Closed = true }, 2000, sale.PhaseClosed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := concert()

@@ -2,7 +2,7 @@ package sale
 
 import "time"
 
-// Generation numbers a plan or a state of the stock. It only rises, also
+// Generation numbers a plan, a state of the stock, or the holder of a lease. It only rises, also
 // after data loss: each is max(old + 1, Redis milliseconds).
 type Generation int64
 
@@ -13,7 +13,7 @@ type Allotment struct {
 	Buffer     int64
 }
 
-// Reading is what every reply of every script says about a sale's stock.
+// Reading is what every reply of a sale's script reports about its stock.
 type Reading struct {
 	Sent      time.Time // when the call was sent, on this process's monotonic clock
 	At        Instant   // Redis time, read inside the script
@@ -21,7 +21,7 @@ type Reading struct {
 	Stock     Generation // stock generation
 	Plan      Generation // plan generation, 0 before the first plan
 	// Allotment is this node's, set only if the plan is newer than the
-	// caller said it knew; the zero Allotment otherwise.
+	// one that the caller knew; the zero Allotment otherwise.
 	Allotment Allotment
 }
 
@@ -45,16 +45,57 @@ type Share struct {
 	Claimed int64
 }
 
-// Grant is a draw's answer to a dry node.
+// shareLine is how Redis keeps a share, beside its node and what that has claimed. The
+// scripts read slice and buffer and carry on what they do not know. One more field is one
+// more line here, after the last.
+var shareLine = line[Share]{placed: 2, least: 2, fields: []field[Share]{
+	number("slice", 1, func(s *Share) *int64 { return &s.Slice }),
+	number("buffer", 1, func(s *Share) *int64 { return &s.Buffer }),
+}}
+
+// Encode is the share as the plan's record keeps it, beside its node and its claims.
+func (s Share) Encode() string { return shareLine.encode(s) }
+
+// DecodeShare is the inverse of Encode. A plan is a hint: a share that can't be read is
+// nothing, and no failure. It ignores fields of a later version.
+func DecodeShare(record string) Share {
+	s, err := shareLine.decode(record)
+	if err != nil || s.Slice < 0 || s.Buffer < 0 {
+		return Share{}
+	}
+	return s
+}
+
+// Left is what the node may still claim under that plan. A node that was restarted under
+// its name gets what is left of its slice, then of its buffer.
+func (s Share) Left(plan Generation) Allotment {
+	return Allotment{
+		Generation: plan,
+		Slice:      max(0, s.Slice-s.Claimed), Buffer: max(0, s.Buffer-max(0, s.Claimed-s.Slice)),
+	}
+}
+
+// Grant is a refill's answer to a dry node.
 type Grant struct {
 	Reading Reading
-	// Outcome is Undecided where the draw went through, and SoldOut,
-	// NotEnough, NotOpen or Closed where it did not.
-	Outcome Outcome
-	// Tickets is what the node may claim on top; 0 where the reading brings
+	Result  GrantResult
+	// Tickets is what the node may claim on top; 0 if the reading brings
 	// a newer allotment that is enough.
 	Tickets int64
 }
+
+// GrantResult is the result of a refill, by the name that lua/refill.lua returns. It is empty
+// beside an error.
+type GrantResult string
+
+// The results of a refill.
+const (
+	Granted        GrantResult = "granted"    // Tickets may be claimed, or the reading's allotment
+	GrantSoldOut   GrantResult = "sold-out"   // nothing remains
+	GrantNotEnough GrantResult = "not-enough" // less remains than the quantity that was asked for
+	GrantNotOpen   GrantResult = "not-open"   // the window has not opened
+	GrantClosed    GrantResult = "closed"     // the window or the operator closed the sale
+)
 
 // Survey is one consistent read of everything a plan depends on. The books
 // and the shares are of the same instant as the reading: a survey stitched

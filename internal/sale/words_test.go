@@ -92,7 +92,7 @@ func TestOutcomesHaveNames(t *testing.T) {
 		seen[name] = true
 	}
 	for outcome, want := range map[sale.Outcome]string{
-		sale.Undecided: "undecided", sale.SoldOut: "sold-out", sale.Busy: "busy", sale.Outcome(sale.Outcomes): "invalid", 255: "invalid",
+		sale.NoOutcome: "none", sale.SoldOut: "sold-out", sale.Busy: "busy", sale.Outcome(sale.Outcomes): "invalid", 255: "invalid",
 	} {
 		if got := outcome.String(); got != want {
 			t.Errorf("outcome %d: got %s, want %s", outcome, got, want)

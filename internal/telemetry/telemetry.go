@@ -1,6 +1,7 @@
-// Package telemetry turns the hooks of the other packages into Prometheus
-// metrics, and serves them with health on the admin port. It
-// knows none of those packages: anyone who wires them passes plain functions.
+// Package telemetry makes the hooks that turn what happens into Prometheus metrics, and
+// serves these with health on the admin port. It knows none of the packages whose hooks they
+// are: a program's wiring puts each hook in its place. So a metric is named where it is
+// registered, and in docs/metrics.md, which is tested.
 //
 // Names are onsale_<part>_<what>_<unit>[_total]; the unit is what is counted or
 // measured, and a flag, 1 or 0, has none. Labels come from closed sets, or name
@@ -10,7 +11,6 @@ package telemetry
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"onsale/internal/problem"
 
@@ -22,8 +22,9 @@ import (
 
 // Metrics is one process's registry.
 type Metrics struct {
-	registry *prometheus.Registry
-	factory  promauto.Factory
+	registry   *prometheus.Registry
+	factory    promauto.Factory
+	registered []Metric
 }
 
 // New makes a registry with the Go runtime's and the process's own metrics.
@@ -31,14 +32,6 @@ func New() *Metrics {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &Metrics{registry: r, factory: promauto.With(r)}
-}
-
-// latencies reach from a local answer to Nginx's patience.
-var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
-
-// Flag registers a gauge that is 1 while is says so. It is asked at every scrape, so that it can't be out of date.
-func (m *Metrics) Flag(name, help string, is func() bool) {
-	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return flag(is()) })
 }
 
 // AdminMux serves health and metrics, to everybody who reaches the port. unready returns why this
@@ -71,13 +64,4 @@ func say(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text + "\n")) // a prober that hangs up needs no answer
-}
-
-func seconds(d time.Duration) float64 { return d.Seconds() }
-
-func flag(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

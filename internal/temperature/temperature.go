@@ -99,10 +99,9 @@ func (s *Schedule) Heat(id sale.ID, at time.Time) {
 	}
 }
 
-// Next returns which sales are hot, the one that was asked for last first, and which cold ones
-// have their turn. asked is how many of the hot ones are asked for: the others are those of a
-// small site.
-func (s *Schedule) Next(now time.Time) (hot []sale.ID, asked int, cold []sale.ID) {
+// Hot returns which sales are hot, the one that was asked for last first. asked is how many of them
+// are asked for: the others are those of a small site.
+func (s *Schedule) Hot(now time.Time) (hot []sale.ID, asked int) {
 	s.looks++
 	few := len(s.known) <= s.config.Few
 	for e := s.recent.Front(); e != nil && (few || len(hot) < s.config.Most); e = e.Next() {
@@ -117,11 +116,17 @@ func (s *Schedule) Next(now time.Time) (hot []sale.ID, asked int, cold []sale.ID
 		of.hotAt = s.looks
 		hot = append(hot, of.id)
 	}
+	return hot, asked
+}
+
+// Turn returns which sales have their turn now. Those that were hot at the last look have none:
+// that has looked at them.
+func (s *Schedule) Turn() (cold []sale.ID) {
 	for ; s.next < len(s.turn) && len(cold) < s.config.Turn; s.next++ {
 		id := s.turn[s.next]
 		if e := s.known[id]; e != nil && e.Value.(*entry).hotAt != s.looks {
 			cold = append(cold, id)
 		}
 	}
-	return hot, asked, cold
+	return cold
 }

@@ -24,7 +24,8 @@ func TestSmallSiteHasNoColdSales(t *testing.T) {
 	s := temperature.New(small)
 	s.List(ids(2))
 	for range 3 {
-		hot, asked, cold := s.Next(time.Now())
+		hot, asked := s.Hot(time.Now())
+		cold := s.Turn()
 		if len(hot) != 2 || asked != 0 || len(cold) != 0 {
 			t.Errorf("got %v hot, %d of them asked for, %v cold, want two hot that nobody asked for", hot, asked, cold)
 		}
@@ -42,7 +43,8 @@ func TestEverySaleHasItsTurn(t *testing.T) {
 	}
 	var seen []sale.ID
 	for looks := 0; !s.Over(); looks++ {
-		hot, _, cold := s.Next(now)
+		hot, _ := s.Hot(now)
+		cold := s.Turn()
 		if looks == 0 {
 			seen = append(seen, hot...)
 		}
@@ -66,11 +68,11 @@ func TestHotSalesAreThoseAskedForLast(t *testing.T) {
 		s.Heat(id, now.Add(time.Duration(i)*time.Second))
 	}
 	s.Heat("opened", now.Add(6*time.Second)) // and not yet listed
-	hot, asked, _ := s.Next(now.Add(7 * time.Second))
+	hot, asked := s.Hot(now.Add(7 * time.Second))
 	if want := []sale.ID{"opened", "5", "11", "9"}; !slices.Equal(hot, want) || asked != 4 {
 		t.Errorf("got %v, %d of them asked for, want %v, all", hot, asked, want)
 	}
-	hot, asked, _ = s.Next(now.Add(15*time.Second + 1))
+	hot, asked = s.Hot(now.Add(15*time.Second + 1))
 	if want := []sale.ID{"opened"}; !slices.Equal(hot, want) || asked != 1 {
 		t.Errorf("later: got %v, %d of them asked for, want %v", hot, asked, want)
 	}

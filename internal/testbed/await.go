@@ -47,8 +47,8 @@ func (s *Site) AwaitUpstream(ctx context.Context, n int) error {
 }
 
 // published succeeds when upstream.conf names n selling nodes and an allocator
-// says that it told Nginx of so many. Both, because an allocator that finds the
-// file right already, by another's hand, goes on saying what it published last.
+// reports that it published so many. Both, because an allocator that finds the
+// file right already, written by another one, still reports what it published last.
 func (s *Site) published(n int) error {
 	conf, err := os.ReadFile(s.Nginx.Upstream)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Site) published(n int) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no allocator has told nginx of %d selling nodes", n)
+	return fmt.Errorf("no allocator has reloaded nginx with %d selling nodes", n)
 }
 
 // served succeeds when a node answers through Nginx. Only a node knows that a

@@ -88,7 +88,7 @@ func (f *front) wantAwaited(t *testing.T, what, because string) {
 }
 
 // TestUpstreamIsAwaitedUntilNginxServesIt follows a publication step by step.
-// The file comes first: anyone who took it for the whole told buyers to come while
+// The file comes first: a caller that waited for the file alone let buyers come while
 // Nginx still tested it, and they got a 502.
 func TestUpstreamIsAwaitedUntilNginxServesIt(t *testing.T) {
 	t.Parallel()
@@ -98,10 +98,10 @@ func TestUpstreamIsAwaitedUntilNginxServesIt(t *testing.T) {
 	if err := os.WriteFile(f.Nginx.Upstream, []byte("server "+f.node+";\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f.wantAwaited(t, "the file is written", "no allocator has told nginx")
+	f.wantAwaited(t, "the file is written", "no allocator has reloaded nginx")
 
 	f.selling.Store(1)
-	f.wantAwaited(t, "nginx is told, and has yet to act", "nginx answers 502")
+	f.wantAwaited(t, "nginx is to reload, and has yet to do so", "nginx answers 502")
 
 	reload := exec.CommandContext(t.Context(), f.Nginx.Reload[0], f.Nginx.Reload[1:]...)
 	if out, err := reload.CombinedOutput(); err != nil {
@@ -110,7 +110,7 @@ func TestUpstreamIsAwaitedUntilNginxServesIt(t *testing.T) {
 	if err := f.await(20 * time.Second); err != nil {
 		t.Fatalf("nginx has read the file: %v", err)
 	}
-	// As a crowd does, on connections of their own.
+	// As buyers do, on connections of their own.
 	for i := range 50 {
 		if status, body, err := process.Fetch(f.Front() + "/v1/sales/s"); err != nil || status != http.StatusNotFound {
 			t.Fatalf("request %d: got %d, %s, %v, want the node's 404", i, status, body, err)
@@ -118,5 +118,5 @@ func TestUpstreamIsAwaitedUntilNginxServesIt(t *testing.T) {
 	}
 
 	f.selling.Store(0)
-	f.wantAwaited(t, "the allocator takes it back", "no allocator has told nginx")
+	f.wantAwaited(t, "the allocator takes it back", "no allocator has reloaded nginx")
 }

@@ -98,4 +98,16 @@ func TestANodeOutOfDescriptorsIsUnreadyAndLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.audit(t)
+
+	// A node that is to serve more buyers than its limit of open files lets it does not start.
+	refused := *s.Nodes[1]
+	refused.Name += "-of-too-many"
+	if err := refused.StartWith("--connections", "100000000", "--admin", "127.0.0.1:0", "--listen", free(t), "--gossip-bind", free(t)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { refused.Kill() })
+	eventually(t, 30*time.Second, "end of a node that may not open enough files", func() bool { return !refused.Running() })
+	if log := refused.Tail(); !strings.Contains(log, "raise the limit (ulimit -n") {
+		t.Errorf("got %s, want what to raise", log)
+	}
 }

@@ -214,7 +214,7 @@ func (e *Embedded) await(ctx context.Context, what string, done func() bool) err
 }
 
 // Done is closed when a part has stopped by itself, or at Drain, which then
-// tells why.
+// returns why.
 func (e *Embedded) Done() <-chan struct{} { return e.ended.Done() }
 
 // Drain ends the front, the nodes and the allocator, in this order, and leaves

@@ -36,15 +36,20 @@ func TestNodesFollowAPromotionInARedisCluster(t *testing.T) {
 		}
 	}
 	var acked, last atomic.Int64
-	stop := s.crowd(t, func(a answer, err error) {
+	visit := func(a answer, err error) {
 		if err == nil && a.status == http.StatusCreated {
 			acked.Add(1)
 			last.Store(time.Now().UnixNano())
 		}
-	})
+	}
+	stop := s.buyers(t, visit)
 	eventually(t, 10*time.Second, "tickets sell", func() bool { return acked.Load() > 200 })
+	stop()
 
-	// Nobody is promoted while the replica stands still.
+	// A replica that lacks a hold would be a loss, and the sale would be shut. Nobody is promoted while the replica stands still.
+	if err := s.Shards.AwaitReplica(s.ctx, master, replica); err != nil {
+		t.Fatal(err)
+	}
 	if err := replica.Pause(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +59,7 @@ func TestNodesFollowAPromotionInARedisCluster(t *testing.T) {
 	for _, n := range s.Nodes {
 		eventually(t, 5*time.Second, n.Name+" is unready", func() bool { return !ready(n) })
 	}
+	stop = s.buyers(t, visit)
 	if err := replica.Resume(); err != nil {
 		t.Fatal(err)
 	}

@@ -41,8 +41,8 @@ func (s *site) count(t *testing.T, series string) int64 {
 	return sum
 }
 
-// crowd has buyers come one after the other, eight at a time, until stopped.
-func (s *site) crowd(t *testing.T, visit func(answer, error)) (stop func()) {
+// buyers has new buyers come one after the other, eight at a time, until stopped.
+func (s *site) buyers(t *testing.T, visit func(answer, error)) (stop func()) {
 	t.Helper()
 	var next atomic.Int64
 	var done atomic.Bool
@@ -50,7 +50,7 @@ func (s *site) crowd(t *testing.T, visit func(answer, error)) (stop func()) {
 	for range 8 {
 		group.Go(func() {
 			for !done.Load() {
-				visit(s.try(http.MethodPost, "/v1/sales/demo/orders", fmt.Sprintf("crowd-%d", next.Add(1)), `{"quantity":1}`))
+				visit(s.try(http.MethodPost, "/v1/sales/demo/orders", fmt.Sprintf("buyer-%d", next.Add(1)), `{"quantity":1}`))
 			}
 		})
 	}
@@ -67,7 +67,7 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 	s := start(t, testbed.Options{Nodes: 2, Allocators: 1})
 	s.open(t, 1_000_000, time.Minute)
 	var acked, away, wrong atomic.Int64
-	stop := s.crowd(t, func(a answer, err error) {
+	stop := s.buyers(t, func(a answer, err error) {
 		switch {
 		case err != nil || a.code != "" && a.code != "store-unavailable" && a.code != "outcome-unknown" && a.code != "busy":
 			wrong.Add(1)
@@ -82,7 +82,7 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 	if err := s.Redis.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "buyers hear store-unavailable", func() bool { return away.Load() > 0 })
+	eventually(t, 5*time.Second, "buyers get store-unavailable", func() bool { return away.Load() > 0 })
 	for _, n := range s.Nodes {
 		eventually(t, 5*time.Second, n.Name+" is unready", func() bool { return !ready(n) })
 	}
@@ -112,7 +112,7 @@ func TestNodesComeAndGoUnnoticed(t *testing.T) {
 	s := start(t, testbed.Options{Nodes: 3, Allocators: 1})
 	s.open(t, 1_000_000, time.Minute)
 	var acked atomic.Int64
-	stop := s.crowd(t, func(a answer, err error) {
+	stop := s.buyers(t, func(a answer, err error) {
 		if err != nil || a.status != http.StatusCreated && a.status != http.StatusOK {
 			t.Errorf("got %+v, %v, want an order", a, err)
 		}
@@ -250,7 +250,7 @@ func TestMissingSaleKey(t *testing.T) {
 			t.Errorf("%s: got %+v, want store-unavailable", path, got)
 		}
 	}
-	// Operators hear what Redis says, of a read as of a refund.
+	// Operators get Redis's answer, to a read as to a refund.
 	for method, path := range map[string]string{http.MethodGet: order, http.MethodPost: order + "/refund"} {
 		if _, err := s.AdminCall(s.ctx, method, "/admin/v1/sales/demo"+path, nil); err == nil || !strings.Contains(err.Error(), "sale-unknown") {
 			t.Errorf("operator's %s: got %v, want sale-unknown", method, err)
@@ -273,7 +273,7 @@ func TestRedisStalls(t *testing.T) {
 	s := start(t, testbed.Options{Nodes: 2, Allocators: 1})
 	s.open(t, 1_000_000, time.Minute)
 	var acked atomic.Int64
-	stop := s.crowd(t, func(a answer, err error) {
+	stop := s.buyers(t, func(a answer, err error) {
 		switch {
 		case err != nil || a.code == "sold-out":
 			t.Errorf("got %+v, %v", a, err)

@@ -78,7 +78,7 @@ func (s *site) open(t *testing.T, tickets int64, hold time.Duration) {
 	}
 }
 
-// answer is what a buyer is told.
+// answer is what a buyer gets.
 type answer struct {
 	status  int
 	code    string

@@ -10,10 +10,10 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// crowded is how many nodes share this machine's processors before gossip has to
-// be told: with the usual probes, members that wait for their turn to run would
-// take each other for dead.
-const crowded = 20
+// maxAtDefaultPace is how many nodes can share this machine's processors before gossip
+// has to be slowed down: with the usual probes, members that wait for their turn to run
+// would take each other for dead.
+const maxAtDefaultPace = 20
 
 // together is how many nodes start at the same time.
 const together = 10
@@ -124,7 +124,7 @@ func (s *Site) stores() []string {
 // seeds: should all allocators die, the nodes still find each other.
 func (s *Site) common(gossip string) []string {
 	args := append(s.stores(), "--gossip-bind", gossip)
-	if s.options.Nodes > crowded {
+	if s.options.Nodes > maxAtDefaultPace {
 		args = append(args, "--gossip-probe", "1s")
 	}
 	if len(s.seeds) > 0 {

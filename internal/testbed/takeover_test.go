@@ -27,7 +27,7 @@ func TestAnotherLedgerTakesOver(t *testing.T) {
 		t.Errorf("%s reads too, want it to stand by", other.Name)
 	}
 	var acked atomic.Int64
-	stop := s.crowd(t, func(a answer, err error) {
+	stop := s.buyers(t, func(a answer, err error) {
 		if err != nil || a.status != http.StatusCreated && a.status != http.StatusOK {
 			t.Errorf("got %+v, %v, want an order", a, err)
 		}
@@ -87,12 +87,22 @@ func TestLedgerPausedWithinATransactionIsTakenOver(t *testing.T) {
 	if got := s.ask(t, http.MethodDelete, "/v1/sales/demo/orders/"+order, "ann", ""); got.status != http.StatusOK {
 		t.Fatalf("got %+v, want 200", got)
 	}
-	eventually(t, 10*time.Second, "the reader waits for the order's row", func() bool {
-		return s.query(t, "SELECT count(*) FROM pg_locks WHERE NOT granted") == "1"
+	waits := func() bool { return s.query(t, "SELECT count(*) FROM pg_locks WHERE NOT granted") == "1" }
+	eventually(t, 30*time.Second, "the reader is paused while it waits for the order's row", func() bool {
+		if !waits() {
+			return false
+		}
+		if err := reader.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		if waits() { // it may have given up just before it was paused
+			return true
+		}
+		if err := reader.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		return false
 	})
-	if err := reader.Pause(); err != nil {
-		t.Fatal(err)
-	}
 	unlock()
 	eventually(t, 10*time.Second, "a transaction waits for the paused ledger", func() bool {
 		return s.query(t, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") == "1"

@@ -43,7 +43,7 @@ func NewVerifier(keySet []byte, audience string) (*Verifier, error) {
 	return v, err
 }
 
-// Fingerprints name the keys without telling them.
+// Fingerprints name the keys without revealing them.
 func (v *Verifier) Fingerprints() []string {
 	prints := make([]string, len(v.keys))
 	for i, k := range v.keys {

@@ -28,7 +28,7 @@ var ErrToken = errors.New("the token is not valid")
 // parsers read tokens: encoding/json would cost more than the signature.
 var parsers fastjson.ParserPool
 
-// Verifier tells who sends a request. A token's algorithm is fixed by the key
+// Verifier identifies the buyer who sends a request. A token's algorithm is fixed by the key
 // that verifies it, never by the token alone, and "none" has no key.
 //
 // Signatures are verified by golang-jwt's own method (Ed25519) and by crypto/hmac

@@ -81,7 +81,7 @@ func TestATokenWithLineEndsNamesNobody(t *testing.T) {
 	}
 }
 
-func TestARefusedTokenIsToldWhatIsWrong(t *testing.T) {
+func TestAnErrorNamesWhatIsWrongWithAToken(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, "onsale", secretKey, publicKey)
 	header := secretKey.header()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Config says where the file is, how Nginx is told, and how eagerly.
+// Config is where the file is, how Nginx is reloaded, and how often at most.
 type Config struct {
 	// File is Nginx's upstream.conf. Its folder must be writable: the file is replaced
 	// whole, by renaming.
@@ -69,12 +69,12 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Hooks tell what the publisher did. A nil hook is not called.
+// Hooks report what the publisher did. Nil hooks are not called.
 type Hooks struct {
-	// Published: the file names these nodes, and Nginx was told (if that is ours to do).
+	// Published: the file names these nodes, and Nginx was reloaded (if that is configured).
 	Published func(nodes, selling int, took time.Duration)
 	// InForce: so many nodes are in the upstream that is in force, and so many of them sell. Called at every look that
-	// succeeds, also where nothing had to be changed.
+	// succeeds, also if nothing had to be changed.
 	InForce func(nodes, selling int)
 	// Failed: one try to publish failed. It is tried again.
 	Failed func(error)

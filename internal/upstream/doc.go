@@ -1,5 +1,5 @@
-// Package upstream tells Nginx which nodes sell: it renders the gossip view as Nginx's
-// upstream.conf, puts it in place and has Nginx reload.
+// Package upstream configures in Nginx which nodes sell: it renders the gossip view as
+// Nginx's upstream.conf, puts it in place and has Nginx reload.
 //
 // Invariant: the file on disk is always one that Nginx accepts and that names at least
 // one server. A view that breaks this is reported, and the file stays as it was. So the

@@ -101,7 +101,7 @@ func (e *edge) buy() (status int, node string, err error) {
 		return 0, "", err
 	}
 	// A reload closes idle connections, now and then just as a request is sent down one.
-	// HTTP clients send it again if they know that they may; this tells Go's.
+	// HTTP clients send it again if they know that they may; this header permits it to Go's.
 	req.Header["Idempotency-Key"] = nil
 	r, err := e.client.Do(req)
 	if err != nil {

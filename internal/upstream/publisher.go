@@ -42,8 +42,8 @@ func New(members Members, cfg Config, hooks Hooks, log *zap.Logger) (*Publisher,
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	// Our predecessor may have ended between writing and telling Nginx, so the first
-	// publication tells it even of a file that is right already.
+	// Our predecessor may have ended between writing the file and reloading Nginx, so the
+	// first publication reloads it even if the file is right already.
 	return &Publisher{members: members, cfg: cfg, hooks: hooks, log: log, owed: true}, nil
 }
 
@@ -112,7 +112,7 @@ func (p *Publisher) publish(ctx context.Context) (changed bool, err error) {
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		// We are told to stop, and that is no failure.
+		// ctx has ended: that is no failure.
 	case err != nil:
 		p.reportFailure(next, err)
 	case changed:
@@ -131,7 +131,7 @@ func (p *Publisher) publish(ctx context.Context) (changed bool, err error) {
 	return changed, err
 }
 
-// apply puts next in place, unless it is there, and then tells Nginx.
+// apply puts next in place, unless it is there, and then has Nginx reload.
 func (p *Publisher) apply(ctx context.Context, old []byte, missing bool, next []byte) (changed bool, err error) {
 	if missing || !bytes.Equal(old, next) {
 		foreign := p.ours != nil && (missing || !bytes.Equal(old, p.ours))

@@ -29,7 +29,7 @@ const failover = "max_fails=3 fail_timeout=5s"
 // answer 502 to everybody, so a failing node is the better one.
 const lastResort = "max_fails=0"
 
-// maxWeight bounds what one node can draw: Nginx adds weights up in machine words, and
+// maxWeight bounds one node's share: Nginx adds weights up in machine words, and
 // refuses a weight it cannot parse.
 const maxWeight = 1_000_000
 
@@ -44,7 +44,7 @@ const MaxNodes = 4096
 var ErrFull = errors.New("the upstream is full")
 
 // fit returns a view that there is room for, and how many of the nodes that could be named
-// it leaves out. Nodes that the file names already stay: a crowd of new members, forged
+// it leaves out. Nodes that the file names already stay: many new members, forged
 // ones perhaps, must not take the place of those that sell. Then come those that sell.
 func fit(view sale.View, file []byte) (fitting sale.View, left int) {
 	if len(view) <= MaxNodes {
@@ -72,10 +72,10 @@ func fit(view sale.View, file []byte) (fitting sale.View, left int) {
 }
 
 // Render returns upstream.conf for the view: one server line a node, sorted by name.
-// Nodes that drain are marked down, and unready ones are backups: asked only where none
-// of the ready ones answers, their own 503 says more than Nginx's 502. That happens: when
-// Redis is away all nodes turn unready, except one that died a moment before, of which
-// gossip has not told yet. Where no node sells, all are up. Nodes that [Check] reports
+// Nodes that drain are marked down. Unready ones are backups, asked only if none
+// of the ready ones answers: their own 503 is more precise than Nginx's 502. That happens: when
+// Redis is away all nodes turn unready, except one that died a moment before and whose
+// death gossip has not reported yet. If no node sells, all are up. Nodes that [Check] reports
 // are left out. The same nodes give the same bytes.
 func Render(view sale.View) []byte {
 	nodes := named(view)

@@ -160,7 +160,7 @@ func FuzzAddress(f *testing.F) {
 	})
 }
 
-// The order in which gossip heard of the nodes must not cause a reload.
+// The order in which nodes joined the gossip must not cause a reload.
 func TestTheSameNodesGiveTheSameBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var view sale.View

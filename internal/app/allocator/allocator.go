@@ -87,23 +87,19 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 	if a.client, err = remotestock.Dial(redisConfig); err != nil {
 		return nil, err
 	}
-	meters := a.metrics.NewAllocator()
-	a.metrics.Flag("onsale_rebalance_ready", "1 while Redis answers this allocator and Nginx's upstream is what it should be.", a.Ready)
-	if a.gossip, err = membership.New(member, gossip.Registry{Client: a.client, Prefix: a.config.Redis.Prefix}, log, memberHooks(meters)); err != nil {
+	a.metrics.FlagOf("onsale_rebalance_ready", "1 while Redis answers this allocator and Nginx's upstream is what it should be.", a.Ready)
+	if a.gossip, err = membership.New(member, gossip.Registry{Client: a.client, Prefix: a.config.Redis.Prefix}, log, memberHooks(a.metrics)); err != nil {
 		return nil, err
 	}
-	store := remotestock.New(a.client, config.Name, redisConfig, remotestock.Hooks{
-		Lost:   func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
-		Looked: app.Looked(a.metrics),
-	}, a.log)
+	store := remotestock.New(a.client, config.Name, redisConfig, storeHooks(a.metrics), a.log)
 	a.store = store
 	if a.admin, err = adminapi.New(store, a.gossip.View, a.token, a.log); err != nil {
 		return nil, err
 	}
-	return a, a.wire(store, meters)
+	return a, a.wire(store)
 }
 
-func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) error {
+func (a *Allocator) wire(store *remotestock.Store) error {
 	plan := rebalance.DefaultConfig()
 	plan.Tolerate = a.config.Tolerate
 	a.relay = newRelay(a.gossip)
@@ -117,12 +113,8 @@ func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) 
 		}
 		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
 	}
-	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, rebalance.Hooks{
-		Planned: func(id sale.ID, _ sale.Generation, r rebalance.Reason, _ int) { meters.Planned(string(id), string(r)) },
-		Leading: meters.Leading,
-		Expired: func(id sale.ID, holds int) { meters.Expired(string(id), holds) },
-		Failed:  func(op rebalance.Op, _ error) { meters.Failed(string(op)) },
-	}, a.log)
+	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, planHooks(a.metrics), a.log)
+	published := upstreamHooks(a.metrics, a.owed.Store)
 	if a.config.Upstream == "" {
 		return plan.Validate()
 	}
@@ -134,29 +126,15 @@ func (a *Allocator) wire(store *remotestock.Store, meters *telemetry.Allocator) 
 	}
 	c.File = file
 	a.owed.Store(true)
-	a.publisher, err = upstream.New(a.relay.reader(), c, upstream.Hooks{
-		Published: func(_, _ int, took time.Duration) { meters.Published(took) },
-		InForce: func(nodes, selling int) {
-			a.owed.Store(false)
-			meters.InForce(nodes, selling)
-		},
-		Failed: func(error) {
-			a.owed.Store(true)
-			meters.Unpublished()
-		},
-		Restored: meters.Restored,
-		LeftOut:  meters.LeftOut,
-	}, a.log)
+	a.publisher, err = upstream.New(a.relay.reader(), c, published, a.log)
 	return errors.Join(plan.Validate(), err)
-}
-
-func memberHooks(m *telemetry.Allocator) membership.Hooks {
-	count := func(event string) func(sale.Node) { return func(sale.Node) { m.Member(event) } }
-	return membership.Hooks{Joined: count("joined"), Left: count("left"), Failed: count("failed"), Updated: count("updated")}
 }
 
 // allocatorStale is how long Redis may not answer before an allocator is not ready: six tries for the lease.
 const allocatorStale = 3 * time.Second
+
+// Metrics are what the allocator measures.
+func (a *Allocator) Metrics() []telemetry.Metric { return a.metrics.Registered() }
 
 // View is the nodes that gossip knows.
 func (a *Allocator) View() sale.View { return a.gossip.View() }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"onsale/internal/ledger"
 )
 
 // archiveEvery is how often a ledger looks for sales to archive.
@@ -19,7 +21,7 @@ func (l *Ledger) archive(ctx context.Context) error {
 			l.log.Debug("can't list sales that are over", zap.Error(err))
 		}
 		for _, id := range ids {
-			switch err := l.store.Archive(ctx, l.stock, id); {
+			switch err := ledger.Archive(ctx, l.store, l.stock, id); {
 			case err == nil:
 				l.log.Info("sale archived", zap.String("sale", string(id)))
 			case ctx.Err() == nil:

@@ -12,12 +12,13 @@ import (
 	"onsale/internal/app"
 	"onsale/internal/lease"
 	"onsale/internal/ledger"
+	"onsale/internal/ledger/postgres"
 	"onsale/internal/remotestock"
 )
 
 // Owner compares whose records a database has with the site of a program's flags. What
 // either does not know is not compared.
-func Owner(has ledger.Site, site app.SiteFlags, redis app.RedisFlags) error {
+func Owner(has postgres.Site, site app.SiteFlags, redis app.RedisFlags) error {
 	switch {
 	case has.ID == "":
 	case site.Name != "" && has.Name != "" && has.Name != site.Name:
@@ -71,7 +72,7 @@ func (l *Ledger) claimDatabase(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if has.ID == "" {
-		claim := ledger.Site{ID: kept.Database, Name: l.config.Site.Name, Prefix: string(l.config.Redis.Prefix)}
+		claim := postgres.Site{ID: kept.Database, Name: l.config.Site.Name, Prefix: string(l.config.Redis.Prefix)}
 		if claim.ID == "" {
 			claim.ID = rand.Text()
 		} else if others, err := lease.NewRegistry(l.client, l.config.Redis.Prefix, "ledger").Members(ctx); err != nil || len(others) > 0 {

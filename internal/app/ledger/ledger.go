@@ -16,6 +16,7 @@ import (
 	"onsale/internal/keyspace"
 	"onsale/internal/lease"
 	"onsale/internal/ledger"
+	"onsale/internal/ledger/postgres"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
@@ -47,7 +48,7 @@ type Ledger struct {
 	stock   *remotestock.Store
 	site    remotestock.Site
 	token   string // the operators', for what nodes remember
-	store   *ledger.Store
+	store   *postgres.Store
 	ledger  *ledger.Ledger
 	metrics *telemetry.Metrics
 }
@@ -74,7 +75,7 @@ func New(ctx context.Context, config Config, log *zap.Logger) (*Ledger, error) {
 	if l.client, err = remotestock.Dial(redisConfig); err != nil {
 		return nil, err
 	}
-	if l.store, err = ledger.Open(ctx, config.Database.URL); err != nil {
+	if l.store, err = postgres.Open(ctx, config.Database.URL); err != nil {
 		return nil, errors.Join(err, l.client.Close())
 	}
 	if l.ledger, err = l.wire(redisConfig); err != nil {
@@ -92,8 +93,7 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	c := ledger.DefaultConfig()
 	c.Entries, c.Call = l.config.Entries, redisConfig.Call
 	me := l.config.Name + "/" + uuid.NewString()
-	meters := l.metrics.NewLedger()
-	l.metrics.Flag("onsale_ledger_ready", "1 while Redis and PostgreSQL answer this ledger and every sale makes progress.", func() bool { return l.ledger != nil && l.ledger.Ready() })
+	l.metrics.FlagOf("onsale_ledger_ready", "1 while Redis and PostgreSQL answer this ledger and every sale makes progress.", func() bool { return l.ledger != nil && l.ledger.Ready() })
 	l.stock = remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{Looked: app.Looked(l.metrics)}, l.log)
 	made, err := ledger.New(
 		l.stock,
@@ -101,17 +101,7 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 		func(id sale.ID, report func(error)) ledger.Holder {
 			return Reader(l.client, redisConfig.Prefix, id, me, c, report)
 		},
-		l.store, c, ledger.Hooks{
-			Lag:     func(id sale.ID, entries int64, age time.Duration) { meters.Lag(string(id), entries, age) },
-			Reading: func(id sale.ID, reading bool) { meters.Reading(string(id), reading) },
-			Committed: func(id sale.ID, entries, orders int, took time.Duration) {
-				meters.Committed(string(id), entries, orders, took)
-			},
-			Lost:       func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
-			Stalled:    func(id sale.ID, stalled bool) { meters.Stalled(string(id), stalled) },
-			Failed:     func(op ledger.Op, _ error) { meters.Failed(string(op)) },
-			Unreadable: func(id sale.ID, entries int) { meters.Unreadable(string(id), entries) },
-		}, l.log)
+		l.store, c, hooks(l.metrics), l.log)
 	if err == nil && l.config.Auto {
 		made.Reconcile = l.reconcile(c)
 	}
@@ -130,6 +120,9 @@ func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.
 		return err
 	}
 }
+
+// Metrics are what the ledger measures.
+func (l *Ledger) Metrics() []telemetry.Metric { return l.metrics.Registered() }
 
 // Reader holds the lease of anyone who reads a sale's stream: a ledger, or a reconciliation.
 func Reader(client redis.UniversalClient, prefix keyspace.Prefix, id sale.ID, name string, c ledger.Config, report func(error)) *lease.Holder {
@@ -188,7 +181,7 @@ func (l *Ledger) unready() error {
 // away: the streams keep what waits. Any other failure ends the ledger.
 func (l *Ledger) migrate(ctx context.Context) error {
 	for logged := false; ; {
-		err := ledger.Migrate(ctx, l.config.Database.URL)
+		err := postgres.Migrate(ctx, l.config.Database.URL)
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}

@@ -20,7 +20,6 @@ import (
 	"onsale/internal/buyerapi"
 	"onsale/internal/checkout"
 	"onsale/internal/lease"
-	"onsale/internal/localstock"
 	"onsale/internal/membership"
 	"onsale/internal/payment"
 	"onsale/internal/reconcile"
@@ -63,7 +62,7 @@ const drainLimit = 3 * time.Second
 
 // Knows reports whether the node has read the sale.
 func (n *Node) Knows(id sale.ID) bool {
-	_, known := n.shop.Desk(id)
+	_, known := n.catalog.Seller(id)
 	return known
 }
 
@@ -75,7 +74,7 @@ type Node struct {
 	client  redis.UniversalClient
 	gossip  *membership.Gossip
 	name    *lease.Name
-	shop    *checkout.Shop
+	catalog *checkout.Catalog
 	store   *remotestock.Store
 	site    remotestock.Site
 	token   string // the operators'; empty: nobody may ask what the node remembers
@@ -88,7 +87,7 @@ type Node struct {
 }
 
 // redis is Redis's configuration with a connection for every call of a busy
-// sale, and some for its polls and draws and for the other sales: a call that
+// sale, and some for its polls and refills and for the other sales: a call that
 // finds none in time refuses its claims.
 func (c Config) redis() remotestock.Config {
 	r := c.Redis.Config()
@@ -115,10 +114,10 @@ func New(config Config, log *zap.Logger) (*Node, error) {
 	if config.Webhooks != "" {
 		secrets, err4 = payment.LoadSecrets(config.Webhooks)
 	}
-	member.Address, member.Weight = advertise, config.Weight
+	member.Node = sale.Node{Address: advertise, Weight: config.Weight}
 	commit := remotestock.DefaultCommitConfig()
-	commit.Batch, commit.Calls = config.Batch, config.Calls
 	store := config.redis()
+	commit.Batch, commit.Calls = config.Batch, config.Calls
 	if err := errors.Join(err1, err2, err3, err4, err5, commit.Validate(), store.Validate(), member.Validate()); err != nil {
 		return nil, err
 	}
@@ -126,47 +125,45 @@ func New(config Config, log *zap.Logger) (*Node, error) {
 }
 
 func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, verifier *token.Verifier, secrets payment.Secrets) (err error) {
-	meters := n.metrics.NewNode(names[buyerapi.Answer](buyerapi.Answers), names[sale.Outcome](sale.Outcomes), n.levels)
 	connections, err := app.Places(redisConfig.Pool, n.config.Connections)
 	if err != nil {
 		return err
 	}
 	n.door = buyerapi.NewDoor(connections)
-	n.metrics.Flag("onsale_buyerapi_short", "1 while this node has no place or no file descriptor for another connection.", n.door.Short)
-	n.metrics.Flag("onsale_checkout_ready", "1 while Redis answers this node's polls.", func() bool { return n.shop != nil && n.shop.Ready() })
 	if n.client, err = remotestock.Dial(redisConfig); err != nil {
 		return err
 	}
 	if n.gossip, err = membership.New(member, gossip.Registry{Client: n.client, Prefix: n.config.Redis.Prefix}, n.plain, membership.Hooks{}); err != nil {
 		return err
 	}
-	n.name = lease.NewName(n.client, n.config.Redis.Prefix, n.config.Name, app.Registration(gossip.Beside(n.config.Admin, member.Address), member.Address), n.plain)
-	store := remotestock.New(n.client, n.config.Name, redisConfig, remotestock.Hooks{
-		Called:     func(script string, _ int, d time.Duration, err error) { meters.Called(script, d, err) },
-		Decided:    func(o sale.Outcome) { meters.Decided(int(o)) },
-		Resent:     meters.Resent,
-		Lost:       func(id sale.ID, lost bool) { meters.Lost(string(id), lost) },
-		Looked:     app.Looked(n.metrics),
-		Reconciled: func(id sale.ID, epoch int64) { n.shop.Reconciled(id, epoch) },
-	}, n.log)
+	n.name = lease.NewName(n.client, n.config.Redis.Prefix, n.config.Name, app.Registration(gossip.Beside(n.config.Admin, member.Node.Address), member.Node.Address), n.plain)
+	hooks := storeHooks(n.metrics)
+	hooks.Reconciled = func(id sale.ID, epoch int64) { n.catalog.Reconciled(id, epoch) }
+	store := remotestock.New(n.client, n.config.Name, redisConfig, hooks, n.log)
 	n.store = store
-	n.metrics.Flag("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", store.Tripped)
-	remote := func(id sale.ID, d *checkout.Desk) checkout.Remote { return store.Committer(id, d, commit) }
-	n.shop = checkout.NewShop(store, remote, n.weights, checkout.DefaultConfig(), checkout.Hooks{
-		Local: func(id sale.ID) localstock.Hooks { return localHooks(meters, string(id)) },
+	remote := func(id sale.ID, d *checkout.Seller) checkout.Remote { return store.Committer(id, d, commit) }
+	config := checkout.DefaultConfig()
+	config.Patience = redisConfig.Patience
+	n.catalog = checkout.NewCatalog(store, store, remote, n.weights, config, checkout.Hooks{
+		Local: localHooks(n.metrics),
 		Ready: func(ready bool) {
 			n.gossip.SetReady(ready && !n.door.Short())
 		},
 	}, n.log)
-	n.handler = buyerapi.New(n.shop, store, verifier, secrets, buyerapi.Hooks{
-		Answered: func(a buyerapi.Answer) { meters.Answered(int(a)) },
-		Bought:   func(_ buyerapi.Answer, d time.Duration) { meters.Bought(d) },
-		Orphan:   meters.Orphan,
-	}, n.log)
+	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, buyerHooks(n.metrics), n.log)
+	n.scraped()
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
 	n.server = buyerapi.NewServer(n.handler, time.Minute)
 	return nil
 }
+
+// Metrics are what the node measures.
+func (n *Node) Metrics() []telemetry.Metric { return n.metrics.Registered() }
+
+// sales is the catalog as the buyers' API wants it.
+type sales struct{ *checkout.Catalog }
+
+func (s sales) Seller(id sale.ID) (buyerapi.Seller, bool) { return s.Catalog.Seller(id) }
 
 // weights are this node's and that of all selling nodes, itself included even
 // where gossip does not count it yet.
@@ -185,7 +182,7 @@ func (n *Node) weights() (own, all int) {
 // holds is what the node remembers of a sale.
 func (n *Node) holds(id sale.ID) adminapi.Holds {
 	h := adminapi.Holds{Node: n.config.Name, Sale: id, Seen: n.store.Seen(id), Holds: []reconcile.Hold{}}
-	for _, r := range n.shop.Remembered(id) {
+	for _, r := range n.catalog.Remembered(id) {
 		h.Holds = append(h.Holds, reconcile.Hold{Order: r.Order, Mark: r.Mark, Again: r.Again, Life: n.store.Life(id), Node: n.config.Name})
 	}
 	return h
@@ -233,13 +230,13 @@ func (n *Node) open(parts *app.Group) error {
 	}
 	parts.Run("settings", n.store.Watch)
 	parts.Run("name", n.name.Run)
-	parts.Run("shop", n.shop.Run)
+	parts.Run("catalog", n.catalog.Run)
 	select {
-	case <-n.shop.Known():
+	case <-n.catalog.Known():
 	case <-parts.Running().Done():
 		return nil
 	}
-	// Redis answers now: what it would refuse is known before anything is sold.
+	// Redis answers now: what it would reject is known before anything is sold.
 	if err := n.store.CheckReplicas(parts.Running()); err != nil {
 		return notStopped(parts, err)
 	}
@@ -254,7 +251,7 @@ func (n *Node) open(parts *app.Group) error {
 	select {
 	case <-n.gossip.Started():
 	case <-parts.Running().Done():
-		// Its port may be taken. A server told to end before it serves would serve for ever.
+		// Its port may be taken. A server that is stopped before it serves would serve for ever.
 		return buyers.Close()
 	}
 	parts.Run("buyers' API", func(context.Context) error { return n.server.Serve(n.door.At(buyers)) })

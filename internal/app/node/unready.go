@@ -20,7 +20,7 @@ func (n *Node) Unready() error {
 	case n.door.Short():
 		return errors.New("it has no place or no file descriptor for another connection")
 	}
-	return n.shop.Unready()
+	return n.catalog.Unready()
 }
 
 // noRoom is logged when the node can take no other connection.
@@ -46,7 +46,7 @@ func (n *Node) watchDoor(ctx context.Context) error {
 			case <-time.After(100 * time.Millisecond):
 			}
 		}
-		n.gossip.SetReady(n.shop.Ready())
+		n.gossip.SetReady(n.catalog.Ready())
 		failures.Note("", nil, nil)
 	}
 }

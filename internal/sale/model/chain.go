@@ -10,7 +10,7 @@ import (
 )
 
 // ring is how many links Redis keeps.
-const ring = 4096
+const ring = sale.LinksKept
 
 // append adds an event to the chain; payload is what its link covers, names and
 // values in turn, or a single text.
@@ -20,6 +20,10 @@ func (m *Sale) append(e sale.Event, payload ...string) {
 	e.At, e.Mark, e.ID = m.Now, m.mark, fmt.Sprintf("%d-%d", m.Now, m.mark.Seq)
 	m.events = append(m.events, e)
 }
+
+// AppendUnknown appends an event of a kind that this version does not know, as a later one
+// may write: it changes nothing.
+func (m *Sale) AppendUnknown(kind string) { m.append(sale.Event{}, kind) }
 
 // Chain is how far the sale's events go.
 func (m *Sale) Chain() sale.Chain { return sale.Chain{Life: m.life, Mark: m.mark} }
@@ -91,6 +95,20 @@ func (m *Sale) linkAt(seq int64) (link string, known bool) {
 		}
 	}
 	return "", true // of an epoch before: nothing is kept of it
+}
+
+// links are the links of this epoch's last events, in the ring that Redis keeps: see
+// [sale.Snapshot.LinkAt].
+func (m *Sale) links() string {
+	var b []byte
+	for _, e := range m.events {
+		at := int(e.Mark.Seq%ring) * sale.LinkLength
+		for len(b) < at+sale.LinkLength {
+			b = append(b, 0)
+		}
+		copy(b[at:], e.Mark.Link)
+	}
+	return string(b)
 }
 
 // Shut marks the sale as having lost data.

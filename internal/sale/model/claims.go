@@ -10,11 +10,8 @@ import (
 // past the earliest of their deadlines. The error is [sale.ErrLost], or
 // [sale.ErrUnavailable] until a ledger has recorded the sale, or its new epoch.
 func (m *Sale) Decide(batch []sale.Claim, late bool) ([]sale.Decision, error) {
-	if m.lost != "" {
-		return nil, m.shut()
-	}
-	if m.ledger && m.read < 1 {
-		return nil, fmt.Errorf("the ledger has not recorded the sale: %w", sale.ErrUnavailable)
+	if err := m.unsellable(); err != nil {
+		return nil, err
 	}
 	decisions := make([]sale.Decision, len(batch))
 	var held []sale.Order
@@ -48,7 +45,7 @@ func (m *Sale) decide(c sale.Claim, late bool) sale.Decision {
 	if late {
 		return sale.Decision{Outcome: sale.Late}
 	}
-	if refusal := m.refusal(); refusal != sale.Undecided {
+	if refusal, refused := m.phase().Refusal(); refused {
 		return sale.Decision{Outcome: refusal}
 	}
 	live, err := m.OrderOf(c.Buyer)
@@ -75,8 +72,48 @@ func (m *Sale) decide(c sale.Claim, late bool) sale.Decision {
 	return sale.Decision{Outcome: sale.Held, Order: o}
 }
 
-// refusal is why no claim passes now.
-func (m *Sale) refusal() sale.Outcome {
+// Refill ends those of the orders that are held, in one event, and then grants a share of
+// what remains by weight, at least the quantity; see [Sale.Overdue]. The model has no plans,
+// so the reading brings no allotment. The errors are those of [Sale.Decide]; then nothing ended.
+func (m *Sale) Refill(overdue []sale.OrderID, quantity, weight, all int64) (sale.Grant, error) {
+	if err := m.unsellable(); err != nil {
+		return sale.Grant{}, err
+	}
+	if _, err := m.Expire(overdue...); err != nil {
+		return sale.Grant{}, err
+	}
+	g := sale.Grant{Reading: m.Reading()}
+	phase, remaining := m.phase(), g.Reading.Remaining
+	switch {
+	case phase == sale.PhaseScheduled:
+		g.Result = sale.GrantNotOpen
+	case phase == sale.PhaseClosed:
+		g.Result = sale.GrantClosed
+	case remaining == 0:
+		g.Result = sale.GrantSoldOut
+	case remaining < quantity:
+		g.Result = sale.GrantNotEnough
+	default:
+		g.Result = sale.Granted
+		g.Tickets = min(remaining, max(quantity, (remaining*weight+all-1)/all))
+	}
+	return g, nil
+}
+
+// unsellable is why nothing sells: [sale.ErrLost], or [sale.ErrUnavailable] until a ledger
+// has recorded the sale, or its new epoch.
+func (m *Sale) unsellable() error {
+	if m.lost != "" {
+		return m.shut()
+	}
+	if m.ledger && m.read < 1 {
+		return fmt.Errorf("the ledger has not recorded the sale: %w", sale.ErrUnavailable)
+	}
+	return nil
+}
+
+// phase is the sale's phase now, without its stock.
+func (m *Sale) phase() sale.Phase {
 	d := m.definition
 	d.Closed = m.closed
 	return d.WindowAt(m.Now)
@@ -130,7 +167,7 @@ func (m *Sale) Change(is sale.Sale) error {
 	if !ordered {
 		fixed.Price, fixed.Opens = is.Price, is.Opens
 	}
-	if is.Limit > was.Limit || m.refusal() != sale.Undecided {
+	if is.Limit > was.Limit || m.phase() != sale.PhaseOnSale {
 		fixed.Limit = is.Limit
 	}
 	if fixed != is {

@@ -11,5 +11,5 @@
 // lua/chain.lua. So a model and a Redis that agree on a mark agree on all events.
 //
 // One thing does not happen by itself: Redis removes most of a buyer's ended orders
-// after a while, and the model only where it is told to. See [Sale.Remove].
+// after a while, and the model only on a call of [Sale.Remove].
 package model

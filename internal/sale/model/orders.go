@@ -84,29 +84,38 @@ func (m *Sale) changed(orders []sale.Order, payments []sale.Payment) {
 	}
 	for _, p := range payments {
 		m.payments[p.ID] = p
-		payload = append(payload, "payment:"+string(p.ID), record(p))
+		payload = append(payload, "payment:"+string(p.ID), p.Encode())
 	}
 	m.append(sale.Event{Orders: orders, Payments: payments}, payload...)
 }
 
-// Pay takes a payment, of which what a provider knows is read, and returns what became
-// of it. The error is [sale.ErrConflict] where the payment or its message came before
+// Pay takes a payment, of which what a provider knows is read, or a part of one that went
+// back, and returns what became of it. The error is [sale.ErrConflict] where the payment or its message came before
 // with another content, or [sale.ErrLost].
 func (m *Sale) Pay(p sale.Payment) (sale.Receipt, error) {
 	if m.lost != "" {
 		return sale.Receipt{}, m.shut()
 	}
+	if p.Of != "" {
+		return m.report(p)
+	}
 	o, known := m.orders[p.Order]
-	before, told := m.payments[p.ID]
+	before, recorded := m.payments[p.ID]
 	by := m.messageOf(p.Message)
-	if told || by != "" {
-		same := told && before.Order == p.Order && before.Amount == p.Amount && before.Currency == p.Currency
+	if recorded || by != "" {
+		same := recorded && before.Same(p)
 		if !same || by != "" && by != p.ID {
 			return sale.Receipt{Order: o, Payment: before}, sale.Conflict("this payment or message came before, with another content")
 		}
 		return sale.Receipt{Order: o, Payment: before, Replayed: true}, nil
 	}
 	p.At, p.State, p.Reason = m.Now, sale.PaymentDue, m.obstacle(o, known, p)
+	if p.Gone(m.parts(p.ID)) {
+		p.State = sale.PaymentSettled
+		if p.Reason == sale.ReasonNone {
+			p.Reason = sale.ReasonReturned
+		}
+	}
 	if p.Reason != sale.ReasonNone {
 		m.changed(nil, []sale.Payment{p})
 		return sale.Receipt{Order: o, Payment: p}, nil
@@ -151,10 +160,8 @@ func (m *Sale) Refund(id sale.OrderID) (sale.Refund, error) {
 		return sale.Refund{}, err
 	}
 	var paid []sale.Payment
-	for _, p := range m.payments {
-		if p.Order == id && (p.State == sale.PaymentApplied || p.Reason == sale.ReasonRefunded) {
-			paid = append(paid, p)
-		}
+	if p, is := m.payerOf(id); is {
+		paid = append(paid, p)
 	}
 	var r sale.Refund
 	r.Order, r.Replayed = o, o.State == sale.StateRefunded
@@ -162,6 +169,9 @@ func (m *Sale) Refund(id sale.OrderID) (sale.Refund, error) {
 	case o.State == sale.StatePaid:
 		for i := range paid {
 			paid[i].State, paid[i].Reason = sale.PaymentDue, sale.ReasonRefunded
+			if paid[i].Gone(m.parts(paid[i].ID)) {
+				paid[i].State = sale.PaymentSettled
+			}
 		}
 		r.Order = m.end([]sale.Order{o}, sale.StateRefunded, paid...)[0]
 	case !r.Replayed:
@@ -170,7 +180,7 @@ func (m *Sale) Refund(id sale.OrderID) (sale.Refund, error) {
 	if len(paid) > 0 {
 		r.Payment = paid[0]
 	}
-	r.Payments.Payments = m.PaymentsFor(id)
+	r.Payments = m.page(m.PaymentsFor(id))
 	return r, nil
 }
 
@@ -181,9 +191,7 @@ func (m *Sale) Payments(state sale.PaymentState) []sale.Payment {
 
 // PaymentsFor are those for an order, oldest first, but for the one that has paid it.
 func (m *Sale) PaymentsFor(id sale.OrderID) []sale.Payment {
-	payer := func(p sale.Payment) bool {
-		return p.Order == id && (p.State == sale.PaymentApplied || p.Reason == sale.ReasonRefunded)
-	}
+	payer := func(p sale.Payment) bool { return p.Order == id && isPayer(p) }
 	return append(m.payment(payer), m.payment(func(p sale.Payment) bool { return p.Order == id && !payer(p) })...)
 }
 

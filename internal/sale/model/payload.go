@@ -1,17 +1,16 @@
 package model
 
 import (
-	"cmp"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"onsale/internal/sale"
 )
 
-// What links cover, written once more and apart from remotestock's codec, so that each
-// checks the other: see lua/order.lua and lua/payment.lua.
+// What links cover of orders, written once more and apart from remotestock's codec, so that
+// each checks the other: see lua/order.lua. Payments have the codec of package sale, which
+// the scripts check.
 
 // binary is an order's id in 16 bytes. An id that is no UUID is kept as it is: no
 // script takes it, and a fake may use short ones.
@@ -39,11 +38,6 @@ func bytes(n int64, width int) string {
 		b[width-1-i] = byte(n >> (8 * i))
 	}
 	return string(b)
-}
-
-// record is a payment as events carry it.
-func record(p sale.Payment) string {
-	return fmt.Sprint(p.State, " ", cmp.Or(string(p.Reason), "-"), " ", p.Amount, " ", p.Currency, " ", int64(p.At), " ", p.Order, " ", p.Message)
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

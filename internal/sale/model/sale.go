@@ -35,8 +35,8 @@ type Sale struct {
 	events  []sale.Event // of this epoch, oldest first
 }
 
-// New opens a sale. life is random and tells openings of the same sale apart; where
-// the site has a ledger the sale sells once that has committed the first event.
+// New opens a sale. life is random and distinguishes openings of the same sale. If
+// the site has a ledger, the sale sells once that has committed the first event.
 func New(d sale.Sale, life string, ledger bool) *Sale {
 	m := &Sale{
 		definition: d, life: life, ledger: ledger, closed: d.Closed,
@@ -67,7 +67,16 @@ func (m *Sale) GoBack(earlier *Sale) {
 }
 
 // Counters are the books, counted anew.
-func (m *Sale) Counters() sale.Counters { return m.Records().Counters() }
+func (m *Sale) Counters() sale.Counters {
+	return sale.Records{Opened: m.definition.Total, Restocks: m.restocks, Orders: m.orders}.Counters()
+}
+
+// Definition is the sale as it is now.
+func (m *Sale) Definition() sale.Sale {
+	d := m.definition
+	d.Total, d.Closed = m.Counters().Total, m.closed
+	return d
+}
 
 // Reading is what every reply says about the stock. The model has no plans.
 func (m *Sale) Reading() sale.Reading {
@@ -79,8 +88,7 @@ func (m *Sale) Reading() sale.Reading {
 func (m *Sale) Records() sale.Records {
 	r := sale.Records{Sale: m.definition, Opened: m.definition.Total, Restocks: m.restocks, Orders: m.orders, Payments: m.payments}
 	r = r.Clone()
-	r.Sale.Closed = m.closed
-	r.Sale.Total = r.Counters().Total
+	r.Sale = m.Definition()
 	return r
 }
 
@@ -89,7 +97,7 @@ func (m *Sale) Snapshot() sale.Snapshot {
 	s := sale.Snapshot{
 		Records: m.Records(), At: m.Now, Counters: m.Counters(), Chain: m.Chain(), Read: m.read, Lost: m.lost, Witness: m.witness,
 		Buyers: map[sale.Buyer]sale.OrderID{}, Live: map[sale.OrderID]sale.Buyer{},
-		Deadlines: map[sale.OrderID]sale.Instant{}, Listed: map[sale.PaymentID]sale.PaymentState{}, Stream: m.Stream(),
+		Deadlines: map[sale.OrderID]sale.Instant{}, Listed: map[sale.PaymentID]sale.PaymentState{}, Parts: m.Records().Refunded(), Links: m.links(), Stream: m.Stream(),
 	}
 	for id, p := range m.payments {
 		s.Listed[id] = p.State

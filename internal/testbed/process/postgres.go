@@ -66,7 +66,7 @@ func StartPostgres(ctx context.Context, dir string, settings ...string) (*Postgr
 	own := []string{
 		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(p.Port),
 		"unix_socket_directories=", // one would be a second door, in a folder of all users
-		"cluster_name=" + p.name(), // tells whose its children are where processes are listed
+		"cluster_name=" + p.name(), // a list of processes then shows whose its children are
 	}
 	for _, s := range slices.Concat(own, postgresSettings, settings) {
 		p.args = append(p.args, "-c", s)
@@ -266,8 +266,8 @@ func awaitGone(children []child) []child {
 	}
 }
 
-// stat is what /proc/<pid>/stat tells of a process to everybody. More, such as
-// its folder, is closed to a container's root where the process is another user's.
+// stat is what every user may read of a process in /proc/<pid>/stat. More, such as
+// its folder, is closed to a container's root if the process is another user's.
 type stat struct{ state, parent, started string }
 
 func (s stat) ended() bool { return s.state == "Z" || s.state == "X" }

@@ -23,7 +23,7 @@ import (
 // Process is a running child. It dies with its parent.
 type Process struct {
 	Name string
-	log  string
+	log  string // file; empty: its output goes elsewhere
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // valid once done is closed
@@ -57,12 +57,17 @@ func startAs(as *syscall.Credential, dir, name, path string, args, env []string,
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &Process{Name: name, log: logPath, cmd: cmd, done: make(chan struct{})}
+	return newProcess(name, logPath, cmd), nil
+}
+
+// newProcess waits for a command that was started.
+func newProcess(name, log string, cmd *exec.Cmd) *Process {
+	p := &Process{Name: name, log: log, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.done)
 	}()
-	return p, nil
+	return p
 }
 
 // Pid is the child's process id.
@@ -114,8 +119,11 @@ func (p *Process) stop(grace time.Duration, ask syscall.Signal, kill func() erro
 	}
 }
 
-// Tail is the end of the child's log, for error messages.
+// Tail is the end of the child's log, if it has one, for error messages.
 func (p *Process) Tail() string {
+	if p.log == "" {
+		return ""
+	}
 	b, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()

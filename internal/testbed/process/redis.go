@@ -54,8 +54,8 @@ func StartRedisByClock(ctx context.Context, dir string, extra ...string) (*Redis
 }
 
 // newRedis makes what StartRedis starts. The server has a configuration file,
-// which is empty: what another program tells it to become, such as a replica,
-// it can note there (CONFIG REWRITE) and is again after a restart.
+// which is empty. What another program makes of it, such as a replica,
+// it can record there (CONFIG REWRITE) and is again after a restart.
 func newRedis(dir string, extra ...string) (*Redis, error) {
 	port, err := FreePort()
 	if err != nil {

@@ -142,6 +142,23 @@ func (c *RedisCluster) AwaitPromotion(ctx context.Context, key string, old *Redi
 	}
 }
 
+// AwaitReplica returns once the replica has all that was written to the master so far.
+func (c *RedisCluster) AwaitReplica(ctx context.Context, master, replica *Redis) error {
+	state, err := replication(ctx, master.Addr())
+	if err != nil {
+		return err
+	}
+	for {
+		err := caughtUp(ctx, replica, state)
+		if err == nil {
+			return nil
+		}
+		if perr := pause(ctx); perr != nil {
+			return fmt.Errorf("%w: %w", perr, err)
+		}
+	}
+}
+
 // AwaitSettled returns when every node that has not been killed sees a working
 // Cluster in which each replica has a link to its master.
 func (c *RedisCluster) AwaitSettled(ctx context.Context) error {

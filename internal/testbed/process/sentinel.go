@@ -16,7 +16,7 @@ import (
 const SentinelMaster = "tickets"
 
 // backstage is the address from which servers and Sentinels connect to each
-// other. Clients use 127.0.0.1, so that a cut can be told to concern only servers.
+// other. Clients use 127.0.0.1, so that a cut can be limited to servers.
 const backstage = "127.0.0.2"
 
 // downAfter is how long a master has to be silent before a Sentinel takes it for
@@ -220,7 +220,7 @@ func (s *Sentinels) settled(ctx context.Context) error {
 		if !strings.Contains(state, online) {
 			return fmt.Errorf("%s does not replicate from %s", other.Addr(), master.Addr())
 		}
-		if err := caughtUp(ctx, other, state); err != nil {
+		if err := caughtUp(ctx, other.Redis, state); err != nil {
 			return err
 		}
 	}
@@ -232,10 +232,10 @@ func (s *Sentinels) settled(ctx context.Context) error {
 	return nil
 }
 
-// caughtUp says what a replica lacks of what its master had when it told its
-// state. A replica that is online may have most of it before it yet.
-func caughtUp(ctx context.Context, replica *Server, masterState string) error {
-	state, err := replication(ctx, replica.Redis.Addr())
+// caughtUp returns what a replica lacks of what its master had in the given
+// state. A replica that is online may still lack most of it.
+func caughtUp(ctx context.Context, replica *Redis, masterState string) error {
+	state, err := replication(ctx, replica.Addr())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"onsale/bench/generator"
+	"onsale/internal/sale"
+	"onsale/internal/testbed"
+)
+
+// variant is one thing measured.
+type variant struct {
+	name   string
+	addr   string
+	pids   []int                         // whose processor time counts
+	sale   func(run int) (string, error) // prepares a sale for the run
+	site   *site                         // that the sale is on; nil: it sells nothing
+	orders int
+	status int // what every answer must be
+
+	repeated int // runs made again
+	micros   []float64
+	rates    []float64
+}
+
+// maxAttemptsPerRun bounds how often one run is made again.
+const maxAttemptsPerRun = 4
+
+// measure makes one run. A run in which Redis stalled, so that buyers were answered
+// of it, says nothing about cost: it is made again with a new sale, and counted.
+func (v *variant) measure(ctx context.Context, g *generator.Process, connections, run int) error {
+	for range maxAttemptsPerRun {
+		done, err := v.attempt(ctx, g, connections, run)
+		if done || err != nil {
+			return err
+		}
+		v.repeated++
+	}
+	return fmt.Errorf("%s: redis stalled in %d runs in a row", v.name, maxAttemptsPerRun)
+}
+
+// attempt sends one run's requests, and notes cost and rate if all were
+// answered as they should be.
+func (v *variant) attempt(ctx context.Context, g *generator.Process, connections, run int) (done bool, err error) {
+	id, err := v.sale(run)
+	if err != nil {
+		return false, err
+	}
+	if err := settleMemory(); err != nil {
+		return false, err
+	}
+	before, err := cpuOf(v.pids)
+	if err != nil {
+		return false, err
+	}
+	b, err := g.Run(ctx, generator.Order{
+		Addr: v.addr, Sale: id, Requests: v.orders, Connections: min(connections, v.orders), Timeout: 20 * time.Second,
+	})
+	if v.site != nil {
+		v.site.answered(sale.ID(id), b)
+	}
+	if err != nil {
+		return false, err
+	}
+	after, err := cpuOf(v.pids)
+	if err != nil {
+		return false, err
+	}
+	if b.Statuses[503] > 0 {
+		say(fmt.Sprintf("%s: answers %v, running again", v.name, b.Statuses))
+		return false, nil
+	}
+	if b.Statuses[v.status] != int64(v.orders) {
+		return false, fmt.Errorf("%s: answers %v, want %d of %d; errors %v", v.name, b.Statuses, v.orders, v.status, b.Errors)
+	}
+	v.micros = append(v.micros, (after-before)/float64(v.orders)*1e6)
+	v.rates = append(v.rates, float64(v.orders)/b.Seconds)
+	return true, nil
+}
+
+func cpuOf(pids []int) (sum float64, err error) {
+	for _, pid := range pids {
+		t, err := testbed.CPUTime(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += t
+	}
+	return sum, nil
+}

@@ -1,0 +1,86 @@
+package node
+
+import (
+	"time"
+
+	"onsale/internal/app"
+	"onsale/internal/buyerapi"
+	"onsale/internal/localstock"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+	"onsale/internal/telemetry"
+)
+
+// A node's metrics, as the hooks of the packages that it wires.
+
+func buyerHooks(m *telemetry.Metrics) buyerapi.Hooks {
+	bought := m.Seconds("onsale_buyerapi_purchase_seconds", "Time from a verified purchase request to its answer.")
+	return buyerapi.Hooks{
+		Answered: telemetry.CountEach[buyerapi.Answer](m, "onsale_buyerapi_answers_total", "Answers to buyers by problem code, or ok, created, replayed.", "code", buyerapi.Answers),
+		Bought:   func(_ buyerapi.Answer, took time.Duration) { bought(took) },
+		Orphan:   m.Count("onsale_buyerapi_orphan_payments_total", "Payments for orders that are in no record: the money has to go back."),
+		Disputed: m.Count("onsale_buyerapi_disputed_payments_total", "Payments, or parts of them, that buyers' banks took back, as providers reported."),
+	}
+}
+
+func storeHooks(m *telemetry.Metrics) remotestock.Hooks {
+	calls := m.CountBy("onsale_remotestock_calls_total", "Script calls by script and result.", "script", "result")
+	took := m.SecondsBy("onsale_remotestock_call_seconds", "Time of one script call.", "script")
+	return remotestock.Hooks{
+		Called: func(script string, _ int, d time.Duration, err error) {
+			result := "ok"
+			if err != nil {
+				result = "error"
+			}
+			calls(script, result)
+			took(script, d)
+		},
+		Decided: telemetry.CountEach[sale.Outcome](m, "onsale_remotestock_claims_total", "Claims that Redis decided, by outcome.", "outcome", sale.Outcomes),
+		Resent:  m.Sum("onsale_remotestock_resent_claims_total", "Claims sent again because their outcome was unknown."),
+		Lost:    m.SaleFlag("onsale_remotestock_sale_lost", "1 while the sale has lost data and is shut until it is reconciled."),
+		Looked:  app.Looked(m),
+	}
+}
+
+// localHooks makes those of each sale's local stock.
+func localHooks(m *telemetry.Metrics) func(sale.ID) localstock.Hooks {
+	buffered := m.SaleCount("onsale_localstock_touched_buffers_total", "How often a slice ran out and the buffer was begun.")
+	adopted := m.SaleCount("onsale_localstock_adopted_plans_total", "Plans that replaced this node's allotment.")
+	refills := m.CountBy("onsale_localstock_refills_total", "Refills of a dry node by result.", "sale", "result")
+	return func(id sale.ID) localstock.Hooks {
+		return localstock.Hooks{
+			Buffered: func() { buffered(id) },
+			Adopted:  func(sale.Allotment) { adopted(id) },
+			Refilled: func(g sale.Grant, err error) {
+				result := string(g.Result)
+				if err != nil {
+					result = "error"
+				}
+				refills(string(id), result)
+			},
+		}
+	}
+}
+
+// scraped registers what is asked for at a scrape.
+func (n *Node) scraped() {
+	n.metrics.FlagOf("onsale_buyerapi_short", "1 while this node has no place or no file descriptor for another connection.", n.door.Short)
+	n.metrics.FlagOf("onsale_checkout_ready", "1 while Redis answers this node's polls.", n.catalog.Ready)
+	n.metrics.FlagOf("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", n.store.Tripped)
+	n.metrics.SaleGauges(n.levels,
+		telemetry.Gauge{Name: "onsale_localstock_slice_tickets", Help: "Tickets left in this node's slice."},
+		telemetry.Gauge{Name: "onsale_localstock_buffer_tickets", Help: "Tickets left in this node's buffer."},
+		telemetry.Gauge{Name: "onsale_checkout_remaining_tickets", Help: "Tickets left in Redis by this node's newest reading."},
+		telemetry.Gauge{Name: "onsale_localstock_sold_out", Help: "1 since Redis last reported that nothing remains."})
+}
+
+func (n *Node) levels(report func(id sale.ID, values ...float64)) {
+	for id, d := range n.catalog.Sellers() {
+		slice, buffer := d.Local().Level()
+		soldOut := 0.0
+		if d.Local().Exhausted() {
+			soldOut = 1
+		}
+		report(id, float64(slice), float64(buffer), float64(d.Remaining()), soldOut)
+	}
+}

@@ -1,0 +1,53 @@
+package node
+
+import (
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"onsale/internal/buyerapi"
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+	"onsale/internal/telemetry"
+)
+
+func TestHooksChangeTheirMetrics(t *testing.T) {
+	m := telemetry.New()
+	buyers, store, local := buyerHooks(m), storeHooks(m), localHooks(m)("s")
+	buyers.Answered(buyerapi.Answer(0))
+	buyers.Bought(0, time.Millisecond)
+	buyers.Orphan()
+	buyers.Disputed()
+	buyers.Disputed()
+	store.Called("deduct", 3, time.Millisecond, nil)
+	store.Called("deduct", 3, time.Second, errors.New("away"))
+	store.Decided(sale.Held)
+	store.Resent(2)
+	store.Lost("s", true)
+	store.Looked(remotestock.Condition{Memory: remotestock.MemoryFull, Used: 0.5, Step: time.Second})
+	local.Buffered()
+	local.Adopted(sale.Allotment{})
+	local.Refilled(sale.Grant{Result: sale.Granted, Tickets: 1}, nil)
+	local.Refilled(sale.Grant{Result: sale.GrantSoldOut}, nil)
+	local.Refilled(sale.Grant{}, errors.New("away"))
+	w := httptest.NewRecorder()
+	m.AdminMux(func() error { return nil }, func() []string { return nil }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`onsale_buyerapi_answers_total{code="` + buyerapi.Answer(0).String() + `"} 1`, `onsale_buyerapi_purchase_seconds_bucket{le="0.001"} 1`,
+		`onsale_buyerapi_orphan_payments_total 1`, `onsale_buyerapi_disputed_payments_total 2`,
+		`onsale_remotestock_calls_total{result="ok",script="deduct"} 1`, `onsale_remotestock_calls_total{result="error",script="deduct"} 1`,
+		`onsale_remotestock_call_seconds_sum{script="deduct"} 1.001`,
+		`onsale_remotestock_claims_total{outcome="held"} 1`, `onsale_remotestock_claims_total{outcome="sold-out"} 0`,
+		`onsale_remotestock_resent_claims_total 2`, `onsale_remotestock_sale_lost{sale="s"} 1`,
+		`onsale_remotestock_memory_used_ratio 0.5`, `onsale_remotestock_memory_full 1`, `onsale_remotestock_clock_step_seconds 1`,
+		`onsale_localstock_touched_buffers_total{sale="s"} 1`, `onsale_localstock_adopted_plans_total{sale="s"} 1`,
+		`onsale_localstock_refills_total{result="granted",sale="s"} 1`, `onsale_localstock_refills_total{result="sold-out",sale="s"} 1`,
+		`onsale_localstock_refills_total{result="error",sale="s"} 1`,
+	} {
+		if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
+			t.Errorf("got no line %s", line)
+		}
+	}
+}

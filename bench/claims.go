@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
@@ -85,7 +86,7 @@ func (c *claims) claim(ctx context.Context, committer *remotestock.Committer, bu
 		d, err := committer.Decide(claim)
 		switch {
 		case errors.Is(err, sale.ErrUnavailable), errors.Is(err, sale.ErrUnknown), err == nil && d.Outcome == sale.Busy, err == nil && d.Outcome == sale.Late:
-			sleep(ctx, 20*time.Millisecond)
+			pause.For(ctx, 20*time.Millisecond)
 		case err != nil:
 			return fmt.Errorf("claim of %s: %w", claim.Buyer, err)
 		case d.Outcome == sale.Held, d.Outcome == sale.Replayed && d.Order.ID == claim.Order:

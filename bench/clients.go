@@ -14,6 +14,7 @@ import (
 	"onsale/bench/judge"
 	"onsale/internal/buyerapi"
 	"onsale/internal/operate"
+	"onsale/internal/pause"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
@@ -164,7 +165,7 @@ func (c *clients) live(ctx context.Context, buyer string) error {
 		}
 	case n < 75: // a payment that comes when the hold has expired
 		c.late.Go(func() {
-			if sleep(ctx, c.hold+3*time.Second); ctx.Err() != nil {
+			if !pause.For(ctx, c.hold+3*time.Second) {
 				return
 			}
 			if err := c.pay(ctx, o, false, false); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"onsale/bench/judge"
+	"onsale/internal/pause"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
@@ -68,7 +69,7 @@ func (c *clients) refund(ctx context.Context, o document) (err error) {
 			return fmt.Errorf("refunding: %w", cmp.Or(err, rerr))
 		}
 		err = rerr
-		sleep(ctx, 200*time.Millisecond)
+		pause.For(ctx, 200*time.Millisecond)
 	}
 }
 
@@ -124,14 +125,14 @@ func (c *clients) ask(ctx context.Context, method, path, buyer, body string) (st
 		answer, rerr := c.client.Do(r)
 		if rerr != nil {
 			err = cmp.Or(err, rerr) // the first says why; the last is that the patience ended
-			sleep(ctx, 50*time.Millisecond)
+			pause.For(ctx, 50*time.Millisecond)
 			continue
 		}
 		raw, rerr := io.ReadAll(answer.Body)
 		answer.Body.Close()
 		if rerr != nil || answer.StatusCode == http.StatusServiceUnavailable {
 			err = errors.Join(fmt.Errorf("%s %s: %s", method, path, answer.Status), rerr)
-			sleep(ctx, 200*time.Millisecond)
+			pause.For(ctx, 200*time.Millisecond)
 			continue
 		}
 		if err := json.Unmarshal(raw, &d); err != nil {

@@ -17,6 +17,7 @@ import (
 	"onsale/bench/report"
 	"onsale/internal/adminapi"
 	"onsale/internal/audit"
+	"onsale/internal/pause"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
 )
@@ -122,7 +123,7 @@ func (c *connections) run(ctx context.Context, site *testbed.Site, r *connection
 	if c.begun != nil {
 		c.begun()
 	}
-	if sleep(ctx, 2*time.Second); ctx.Err() != nil { // idle means idle
+	if !pause.For(ctx, 2*time.Second) { // idle means idle
 		return ctx.Err()
 	}
 	if r.Idle, err = resident(node.Pid()); err != nil {

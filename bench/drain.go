@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"onsale/bench/report"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 )
 
@@ -17,7 +18,7 @@ type drainWatch struct {
 // follow looks until ctx ends; while Redis is away there is nothing to see.
 func (w *drainWatch) follow(ctx context.Context, store *remotestock.Store) {
 	w.nodes = map[string][]report.Level{}
-	for ; ctx.Err() == nil; sleep(ctx, 50*time.Millisecond) {
+	for ; ctx.Err() == nil; pause.For(ctx, 50*time.Millisecond) {
 		survey, err := store.Survey(ctx, benchSale)
 		if err != nil {
 			continue

@@ -15,6 +15,7 @@ import (
 
 	"onsale/bench/generator"
 	"onsale/bench/judge"
+	"onsale/internal/pause"
 	"onsale/internal/testbed"
 )
 
@@ -76,7 +77,7 @@ func (b *roundBuyers) visit(ctx context.Context, buyer string) {
 		return
 	}
 	for ctx.Err() == nil && !b.done() && !b.ask(buyer, token) {
-		sleep(ctx, 50*time.Millisecond)
+		pause.For(ctx, 50*time.Millisecond)
 	}
 }
 

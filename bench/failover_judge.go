@@ -12,6 +12,7 @@ import (
 	"onsale/bench/judge"
 	"onsale/bench/report"
 	"onsale/internal/ledger/postgres"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
@@ -51,7 +52,7 @@ const failoverLedgerTimeout = 5 * time.Second
 // record does not have is an empty one.
 func (s *records) count(ctx context.Context, id sale.ID, total int64, answers judge.Answers, r *round) error {
 	inRedis := map[sale.OrderID]sale.Order{}
-	for limit := time.Now().Add(failoverLedgerTimeout); ; sleep(ctx, 20*time.Millisecond) {
+	for limit := time.Now().Add(failoverLedgerTimeout); ; pause.For(ctx, 20*time.Millisecond) {
 		entries, _, _, err := s.redis.Backlog(ctx, id)
 		if errors.Is(err, sale.ErrNoSale) || err == nil && entries == 0 {
 			break

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
@@ -79,7 +80,7 @@ func openRound(ctx context.Context, c *testbed.Site, id string, tickets int) err
 			return err
 		}
 		say(fmt.Sprintf("opening %s again: %v", id, err))
-		sleep(ctx, time.Second)
+		pause.For(ctx, time.Second)
 	}
 }
 
@@ -97,13 +98,13 @@ func (f *failover) round(ctx context.Context, c *testbed.Site, s *records, kind,
 		f.begun()
 		f.begun = nil
 	}
-	sleep(ctx, failoverWarmUp)
+	pause.For(ctx, failoverWarmUp)
 	fault, err := f.takeAway(ctx, c.Sentinels, masterFaults[kind], func() { b.again(selling, failoverRepeats) })
 	for err == nil && ctx.Err() == nil && !b.done() {
 		if _, last := b.sold(); time.Since(last) > failoverDeadAfter && time.Since(fault) > failoverDeadAfter {
 			break
 		}
-		sleep(ctx, 20*time.Millisecond)
+		pause.For(ctx, 20*time.Millisecond)
 	}
 	if !b.done() {
 		stop()
@@ -149,7 +150,7 @@ func (f *failover) takeAway(ctx context.Context, s *process.Sentinels, t masterF
 		defer cancel()
 		if _, err = s.AwaitPromotion(waiting, master); err == nil {
 			promoted()
-			sleep(ctx, failoverOnward)
+			pause.For(ctx, failoverOnward)
 		}
 	}
 	if ctx.Err() != nil {

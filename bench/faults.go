@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
@@ -96,11 +97,9 @@ func (s *faultScript) note(what string) {
 func (s *faultScript) run(ctx context.Context) error {
 	acts := s.steps()
 	for len(acts) > 0 {
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, time.Millisecond) {
 			s.unshown = append(s.unshown, fmt.Sprintf("the buyers were done before %q: use more buyers, or --rate", acts[0].what))
 			return nil
-		case <-time.After(time.Millisecond):
 		}
 		_, r, err := s.store.Read(ctx, benchSale, 0)
 		if err != nil {
@@ -179,7 +178,7 @@ func (s *faultScript) restartRedis(ctx context.Context) error {
 		return err
 	}
 	s.note("killed redis-server")
-	sleep(ctx, s.faults.Outage)
+	pause.For(ctx, s.faults.Outage)
 	if err := s.cluster.Redis.Restart(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
@@ -198,7 +197,7 @@ func (s *faultScript) pause(ctx context.Context) error {
 	s.note("paused " + n.Name)
 	s.await(ctx, n.Name+" is declared dead", s.faults.Pause, func() bool { return !s.alive(ctx, n.Name) })
 	s.await(ctx, "the plan leaves "+n.Name+" out", s.faults.Pause-time.Since(began), func() bool { return !s.planned(ctx, n.Name) })
-	sleep(ctx, s.faults.Pause-time.Since(began))
+	pause.For(ctx, s.faults.Pause-time.Since(began))
 	if err := n.Resume(); err != nil {
 		return err
 	}
@@ -210,7 +209,7 @@ func (s *faultScript) pause(ctx context.Context) error {
 
 // await notes when something is seen, or that it was not.
 func (s *faultScript) await(ctx context.Context, what string, limit time.Duration, seen func() bool) {
-	for end := time.Now().Add(limit); time.Now().Before(end) && ctx.Err() == nil; sleep(ctx, 5*time.Millisecond) {
+	for end := time.Now().Add(limit); time.Now().Before(end) && ctx.Err() == nil; pause.For(ctx, 5*time.Millisecond) {
 		if seen() {
 			s.note(what)
 			return
@@ -266,10 +265,8 @@ func awaitPlan(ctx context.Context, store *remotestock.Store, id sale.ID) error 
 		if len(v.Shares) > 0 {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, 20*time.Millisecond) {
 			return fmt.Errorf("the allocator has not planned the sale: %w", ctx.Err())
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

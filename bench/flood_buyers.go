@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"onsale/bench/generator"
+	"onsale/internal/pause"
 )
 
 // visitors are buyers who come once each, on a connection of their own, and don't try again.
@@ -43,7 +44,7 @@ func (f *flooded) buyers(ctx context.Context, howLong time.Duration) (visitors, 
 	)
 	for i, token := range tokens {
 		due := began.Add(time.Duration(float64(i) / f.Rate * float64(time.Second)))
-		if sleep(ctx, time.Until(due)); ctx.Err() != nil {
+		if !pause.For(ctx, time.Until(due)) {
 			break
 		}
 		group.Go(func() {

@@ -16,6 +16,7 @@ import (
 	"onsale/bench/judge"
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
+	"onsale/internal/pause"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/flood"
 	"onsale/internal/testbed/process"
@@ -130,7 +131,7 @@ func (f *flooded) turn(ctx context.Context, kind, name string, ruleset bool) err
 	if err != nil {
 		return err
 	}
-	sleep(ctx, f.Turn/2) // until they have what they get
+	pause.For(ctx, f.Turn/2) // until they have what they get
 	logged, err := f.logged()
 	began := time.Now()
 	if err == nil {
@@ -146,7 +147,7 @@ func (f *flooded) turn(ctx context.Context, kind, name string, ruleset bool) err
 	row.Lines = float64(now-logged) / took
 	f.result.Turns = append(f.result.Turns, row)
 	say(fmt.Sprintf("%s, ruleset %v: held %.0f, served %d of %d", name, ruleset, row.Held.Mean, row.During.Served, row.During.Sent))
-	sleep(ctx, f.Turn/4) // until Nginx has noticed that they are gone
+	pause.For(ctx, f.Turn/4) // until Nginx has noticed that they are gone
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"onsale/internal/operate"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
@@ -25,7 +26,7 @@ func (w *lagWatch) follow(ctx context.Context, store *remotestock.Store) {
 		if entries, _, now, err := store.Backlog(ctx, benchSale); err == nil {
 			w.saw(entries, now)
 		}
-		sleep(ctx, 20*time.Millisecond)
+		pause.For(ctx, 20*time.Millisecond)
 	}
 }
 
@@ -61,7 +62,7 @@ func awaitLedger(ctx context.Context, store *remotestock.Store) (sale.Instant, e
 		case time.Now().After(limit):
 			return 0, fmt.Errorf("a minute after the sale the ledger is %d entries behind (%v)", entries, err)
 		}
-		if sleep(ctx, 10*time.Millisecond); ctx.Err() != nil {
+		if !pause.For(ctx, 10*time.Millisecond) {
 			return 0, ctx.Err()
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"onsale/bench/generator"
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -67,7 +68,7 @@ func (s *milestones) endOne(ctx context.Context, pay bool, k generator.Ack) (err
 		if !errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, sale.ErrUnknown) {
 			break
 		}
-		sleep(ctx, 20*time.Millisecond)
+		pause.For(ctx, 20*time.Millisecond)
 	}
 	if err != nil {
 		return fmt.Errorf("order %s of %s: %w", k.Order, k.Buyer, err)
@@ -99,7 +100,7 @@ func (s *milestones) expire(ctx context.Context) error {
 			s.result.Ended["expired"] = n
 			break
 		}
-		sleep(ctx, 20*time.Millisecond)
+		pause.For(ctx, 20*time.Millisecond)
 	}
 	return s.settled(ctx, expiringSale)
 }

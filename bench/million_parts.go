@@ -13,6 +13,7 @@ import (
 
 	"onsale/bench/generator"
 	"onsale/bench/judge"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 )
@@ -158,7 +159,7 @@ func (s *milestones) lose(ctx context.Context) error {
 		if p, err := s.store.Page(ctx, millionSale, "", 0); err == nil && (p.Lost != "" || p.Chain.Epoch > 1) {
 			w.Noticed = time.Since(begin).Seconds()
 		}
-		sleep(ctx, 20*time.Millisecond)
+		pause.For(ctx, 20*time.Millisecond)
 	}
 	if err := s.sell(ctx, 1); err != nil {
 		return err
@@ -209,7 +210,7 @@ func recorded(ctx context.Context, store *remotestock.Store, id sale.ID) error {
 		if err != nil {
 			return err
 		}
-		sleep(ctx, 20*time.Millisecond)
+		pause.For(ctx, 20*time.Millisecond)
 	}
 	return nil
 }

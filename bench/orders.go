@@ -14,6 +14,7 @@ import (
 	"onsale/bench/report"
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
@@ -155,7 +156,7 @@ func (r *ordersResult) show() report.Sheet {
 // supervisor would.
 func (o *orders) killLedgers(ctx context.Context, c *testbed.Site) (kills int, err error) {
 	for i := 0; ; i++ {
-		if sleep(ctx, o.KillEvery); ctx.Err() != nil {
+		if !pause.For(ctx, o.KillEvery) {
 			return kills, nil
 		}
 		l := c.Ledgers[i%len(c.Ledgers)]
@@ -174,7 +175,7 @@ func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *cli
 	if o.Outage == 0 {
 		return nil
 	}
-	if sleep(ctx, o.For/3); ctx.Err() != nil {
+	if !pause.For(ctx, o.For/3) {
 		return nil // the judge says that nothing was sold meanwhile
 	}
 	if err := c.Postgres.Stop(10 * time.Second); err != nil {
@@ -182,7 +183,7 @@ func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *cli
 	}
 	say("stopped PostgreSQL")
 	clients.outage.Store(true)
-	sleep(ctx, o.Outage)
+	pause.For(ctx, o.Outage)
 	clients.outage.Store(false)
 	if err := c.Postgres.Restart(context.WithoutCancel(ctx)); err != nil {
 		return err
@@ -235,7 +236,7 @@ func (o *orders) awaitEnds(ctx context.Context, store *remotestock.Store) error 
 		if time.Now().After(end) {
 			return errors.Join(fmt.Errorf("%d holds have not ended", survey.Counters.Held), err)
 		}
-		if sleep(ctx, 50*time.Millisecond); ctx.Err() != nil {
+		if !pause.For(ctx, 50*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

@@ -48,14 +48,6 @@ func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
 // stop: no request waits longer than 15 seconds for its answer.
 const childGrace = 30 * time.Second
 
-// sleep returns after so long, or when ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 // wants collects what is wrong with a command line, so that all of it is reported at once.
 type wants []error
 

@@ -20,6 +20,7 @@ import (
 	"onsale/bench/judge"
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
@@ -136,7 +137,7 @@ func (t *till) payBack(ctx context.Context, order sale.OrderID) error {
 	} {
 		err := do()
 		for ctx.Err() == nil && (errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown)) {
-			sleep(ctx, 20*time.Millisecond)
+			pause.For(ctx, 20*time.Millisecond)
 			err = do()
 		}
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"onsale/bench/judge"
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
@@ -101,11 +102,11 @@ const coldAfter = 12 * time.Second
 // idle measures the site while nobody wants anything.
 func (m *market) idle(ctx context.Context) (err error) {
 	say("waiting until all sales are cold")
-	if sleep(ctx, m.Settle); ctx.Err() != nil {
+	if !pause.For(ctx, m.Settle) {
 		return nil
 	}
 	say(fmt.Sprintf("idling for %v", m.For))
-	m.result.Idle, m.result.IdleLog, err = m.measure(func() { sleep(ctx, m.For) })
+	m.result.Idle, m.result.IdleLog, err = m.measure(func() { pause.For(ctx, m.For) })
 	return err
 }
 
@@ -193,7 +194,7 @@ func (m *market) giveBack(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if sleep(ctx, min(m.Settle, coldAfter)); ctx.Err() != nil {
+		if !pause.For(ctx, min(m.Settle, coldAfter)) {
 			return nil
 		}
 		last := m.cluster.Nodes[len(m.cluster.Nodes)-1]
@@ -228,7 +229,7 @@ func (m *market) awaitSold(ctx context.Context, began time.Time, buy func() (sta
 		if time.Since(began) > 20*time.Second {
 			return fmt.Errorf("nothing was sold within 20 s: %d (%v)", status, err)
 		}
-		sleep(ctx, 20*time.Millisecond)
+		pause.For(ctx, 20*time.Millisecond)
 	}
 }
 

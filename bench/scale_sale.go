@@ -9,6 +9,7 @@ import (
 	"onsale/bench/generator"
 	"onsale/bench/judge"
 	"onsale/internal/adminapi"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
 )
@@ -96,7 +97,7 @@ func idling(ctx context.Context, c *testbed.Site) (float64, error) {
 		return 0, err
 	}
 	begin := time.Now()
-	sleep(ctx, idleWatch)
+	pause.For(ctx, idleWatch)
 	after, err := c.CPU()
 	if err != nil {
 		return 0, err

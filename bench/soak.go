@@ -11,6 +11,7 @@ import (
 
 	"onsale/bench/report"
 	"onsale/internal/adminapi"
+	"onsale/internal/pause"
 	"onsale/internal/testbed"
 )
 
@@ -103,7 +104,7 @@ func (s *soak) run(ctx context.Context, c *testbed.Site, r *soakResult) error {
 	var early map[string]int64
 	failing.Go(func() { killErr = s.kill(failures, c, r.Kills) })
 	failing.Go(func() {
-		if sleep(failures, s.For/5); failures.Err() == nil {
+		if pause.For(failures, s.For/5) {
 			early, growErr = witnesses(c)
 		}
 	})
@@ -172,7 +173,7 @@ func witnesses(c *testbed.Site) (map[string]int64, error) {
 // kill kills in turn: a node, a ledger, an allocator; and starts each again.
 func (s *soak) kill(ctx context.Context, c *testbed.Site, kills map[string]int) error {
 	for i := 0; ; i++ {
-		if sleep(ctx, s.KillEvery); ctx.Err() != nil {
+		if !pause.For(ctx, s.KillEvery) {
 			return nil
 		}
 		kind, m := "node", c.Nodes[1+i/3%(len(c.Nodes)-1)]
@@ -186,7 +187,7 @@ func (s *soak) kill(ctx context.Context, c *testbed.Site, kills map[string]int) 
 			return err
 		}
 		kills[kind]++
-		sleep(ctx, time.Second)
+		pause.For(ctx, time.Second)
 		if err := m.Start(); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/pause"
 	"onsale/internal/payment"
 	"onsale/internal/sale"
 )
@@ -117,9 +118,7 @@ func (p *pay) price(ctx context.Context, c *console, d *payment.Data) error {
 		if last == nil || ctx.Err() == nil {
 			last = err
 		}
-		select {
-		case <-time.After(askEvery):
-		case <-ctx.Done():
+		if !pause.For(ctx, askEvery) {
 			return fmt.Errorf("the price was not to be had within %v: %w", p.Wait, last)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -68,10 +69,8 @@ func (h *Handler) recorded(r *http.Request, id sale.ID) (v sale.Survey, err erro
 		case err == nil && (v.Recorded || time.Now().After(deadline)):
 			return v, nil
 		}
-		select {
-		case <-r.Context().Done():
+		if !pause.For(r.Context(), recordPoll) {
 			return v, done(r.Context().Err())
-		case <-time.After(recordPoll):
 		}
 	}
 }

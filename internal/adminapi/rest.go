@@ -3,6 +3,8 @@ package adminapi
 import (
 	"context"
 	"time"
+
+	"onsale/internal/pause"
 )
 
 // listRest is for how long no list is read after a piece of one, in multiples of the time that the
@@ -51,11 +53,7 @@ func (r rest) read(ctx context.Context, piece func() error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	wait := time.NewTimer(time.Until(free))
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-ctx.Done():
+	if !pause.For(ctx, time.Until(free)) {
 		r.turn <- free
 		return ctx.Err()
 	}

@@ -20,9 +20,9 @@ const module = "onsale/"
 // the vocabulary, policy and embedded files, and never another adapter.
 var (
 	vocabulary = "internal/sale"
-	// failures is a log that every layer writes.
-	failures = "internal/failurelog"
-	policy   = map[string][]string{ // and what else they may import
+	// everywhere is what every layer may import: the log of failures, and the pause between two tries.
+	everywhere = []string{"internal/failurelog", "internal/pause"}
+	policy     = map[string][]string{ // and what else they may import
 		"internal/localstock":  nil,
 		"internal/checkout":    {"internal/localstock", "internal/temperature"},
 		"internal/rebalance":   {"internal/temperature"},
@@ -127,7 +127,7 @@ func allowed(from, path string, test bool) bool {
 		return true
 	case from == vocabulary, inside(from, embedded...):
 		return false
-	case to == vocabulary, to == failures:
+	case to == vocabulary, slices.Contains(everywhere, to):
 		return true
 	}
 	if lower, is := policy[from]; is {
@@ -167,6 +167,9 @@ func TestWrongDirectionsAreFound(t *testing.T) {
 		{"internal/sale", "onsale/internal/localstock", false, false},
 		{"internal/localstock", "onsale/internal/checkout", false, false},
 		{"internal/checkout", "onsale/internal/localstock", false, true},
+		{"internal/checkout", "onsale/internal/pause", false, true},
+		{"internal/lease", "onsale/internal/pause", false, true},
+		{"internal/sale", "onsale/internal/pause", false, false},
 		{"internal/checkout", "onsale/internal/remotestock", false, false},
 		{"internal/checkout", "onsale/internal/remotestock", true, false},
 		{"internal/rebalance", "onsale/internal/localstock", false, false},

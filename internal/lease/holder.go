@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -75,7 +76,7 @@ func (h *Holder) Campaign(ctx context.Context) error {
 		if held {
 			return nil
 		}
-		pause(ctx, h.cfg.Renew)
+		pause.For(ctx, h.cfg.Renew)
 	}
 	return ctx.Err()
 }
@@ -97,7 +98,7 @@ func (h *Holder) Hold(ctx context.Context, do func(stop, work context.Context, t
 	children.Go(func() {
 		select {
 		case <-stop.Done():
-			if pause(work, h.cfg.Finish) {
+			if pause.For(work, h.cfg.Finish) {
 				end(context.Cause(stop))
 			}
 		case <-work.Done():
@@ -119,7 +120,7 @@ func (h *Holder) Hold(ctx context.Context, do func(stop, work context.Context, t
 // it has ended. A single failed renewal ends nothing.
 func (h *Holder) keep(ctx context.Context, g grant) error {
 	for {
-		if !pause(ctx, min(h.cfg.Renew, time.Until(g.ends))) {
+		if !pause.For(ctx, min(h.cfg.Renew, time.Until(g.ends))) {
 			return nil
 		}
 		if !time.Now().Before(g.ends) {
@@ -156,16 +157,4 @@ func (h *Holder) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Call)
 	defer cancel()
 	h.report(h.lease.Release(ctx))
-}
-
-// pause waits for d; false means ctx was done first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -102,7 +103,7 @@ func TestHoldFinishesWhatIsUnderWay(t *testing.T) {
 				began := time.Now()
 				cancel()
 				err := h.Hold(stop, func(_, work context.Context, _ sale.Generation) error {
-					pause(work, c.needs)
+					pause.For(work, c.needs)
 					return nil
 				})
 				if took := time.Since(began); took != c.want || err != nil {

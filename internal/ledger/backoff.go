@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -32,16 +31,4 @@ func (b *backoff) after(entries int, err error) time.Duration {
 	wait := b.idle
 	b.idle = min(2*b.idle, b.cfg.PollMax)
 	return wait
-}
-
-// pause waits for d; false means ctx was done first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/failurelog"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -102,7 +103,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	children.Go(func() { l.ping(ctx) })
 	for {
 		l.look(ctx)
-		if !pause(ctx, min(l.cfg.Listen, l.cfg.Look)) {
+		if !pause.For(ctx, min(l.cfg.Listen, l.cfg.Look)) {
 			break
 		}
 	}

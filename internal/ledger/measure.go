@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/failurelog"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -43,7 +44,7 @@ func (l *Ledger) measure(ctx context.Context) {
 			}
 		}
 		l.reportStalls()
-		if !pause(ctx, l.cfg.Look) {
+		if !pause.For(ctx, l.cfg.Look) {
 			return
 		}
 	}
@@ -85,7 +86,7 @@ func (l *Ledger) ping(ctx context.Context) {
 		if err == nil || ctx.Err() == nil {
 			l.failures.note(OpPing, "", err)
 		}
-		if !pause(ctx, l.cfg.Look) {
+		if !pause.For(ctx, l.cfg.Look) {
 			return
 		}
 	}

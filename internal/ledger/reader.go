@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -70,7 +71,7 @@ func (r *reader) run(stop, work context.Context) error {
 		if errors.Is(err, sale.ErrFenced) {
 			return err
 		}
-		if !pause(stop, wait.after(entries, err)) {
+		if !pause.For(stop, wait.after(entries, err)) {
 			return nil
 		}
 	}

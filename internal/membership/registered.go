@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"onsale/internal/pause"
 )
 
 // Registry knows the nodes that run, from another source than gossip.
@@ -111,10 +113,8 @@ func (m *members) confirm(ctx context.Context) {
 		if err != nil || m.unsettled() {
 			again.Reset(askAgain)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, askAgain) {
 			return
-		case <-time.After(askAgain):
 		}
 	}
 }

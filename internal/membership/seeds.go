@@ -7,9 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"time"
 
 	"onsale/internal/failurelog"
+	"onsale/internal/pause"
 
 	"github.com/hashicorp/memberlist"
 	"go.uber.org/zap"
@@ -45,9 +45,7 @@ func (g *Gossip) keepJoining(ctx context.Context, list *memberlist.Memberlist) {
 		// The jitter keeps members that started together from asking the
 		// seeds together for ever.
 		wait += rand.N(wait/5 + 1)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !pause.For(ctx, wait) {
 			return
 		}
 	}

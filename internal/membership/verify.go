@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"onsale/internal/pause"
 )
 
 // ping asks a member whether it lives, and takes a probe's time for it at most.
@@ -71,9 +73,6 @@ func (m *members) watch(ctx context.Context, p *member, lives ping, every time.D
 			m.drop(at.Name, p)
 		}
 		m.mu.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		}
+		pause.For(ctx, every)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/audit"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 	"onsale/internal/throttle"
 )
@@ -68,10 +69,8 @@ func (s *stores) audit(ctx context.Context, id sale.ID) (a Audited, err error) {
 		if a, err = s.look(ctx, id); err != nil || len(a.Faults) == 0 {
 			return a, err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, lookAgain) {
 			return a, ctx.Err()
-		case <-time.After(lookAgain):
 		}
 	}
 	return a, nil

@@ -13,6 +13,7 @@ import (
 
 	"onsale/internal/app"
 	"onsale/internal/ledger"
+	"onsale/internal/pause"
 	"onsale/internal/reconcile"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -109,10 +110,8 @@ func takeLease(ctx context.Context, s *stores, id sale.ID, holder interface {
 		if time.Now().After(deadline) {
 			return errors.Join(fmt.Errorf("after %v another program still reads the sale's stream", wait), err)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, 100*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -111,7 +112,7 @@ func (p *Payer) Pay(ctx context.Context, d Data) (Answer, error) {
 		if p.hooks.Retrying != nil {
 			p.hooks.Retrying(a.Attempts, reason, wait)
 		}
-		if !pause(ctx, wait) {
+		if !pause.For(ctx, wait) {
 			return a, undelivered(a, ended(ctx, last))
 		}
 	}
@@ -181,16 +182,4 @@ func retryAfter(value string) time.Duration {
 // all return in the same moment.
 func jitter(d time.Duration) time.Duration {
 	return d - mathrand.N(d/2)
-}
-
-// pause waits d and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

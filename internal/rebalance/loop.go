@@ -2,10 +2,10 @@ package rebalance
 
 import (
 	"context"
-	"time"
 
 	"go.uber.org/zap"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -89,7 +89,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		})
 		// The pause keeps a store that contradicts itself (lease granted,
 		// plan fenced) from being asked in a tight circle.
-		if !pause(ctx, l.cfg.LeaseRenew) {
+		if !pause.For(ctx, l.cfg.LeaseRenew) {
 			return nil
 		}
 	}
@@ -112,17 +112,5 @@ func (l *Loop) lead(ctx context.Context, token sale.Generation, changed <-chan s
 func (l *Loop) leading(leading bool) {
 	if l.hooks.Leading != nil {
 		l.hooks.Leading(leading)
-	}
-}
-
-// pause waits for d; false means ctx was done first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 	"onsale/internal/temperature"
 )
@@ -45,7 +46,7 @@ func (s *scout) run(ctx context.Context, finds chan<- find) {
 			return
 		case finds <- f:
 		}
-		if !pause(ctx, s.cfg.Tick) {
+		if !pause.For(ctx, s.cfg.Tick) {
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -25,13 +26,7 @@ func (s *Store) insist(ctx context.Context, call func() error) (again bool, err 
 		if err == nil || !unknown && !(again && errors.Is(err, sale.ErrUnavailable)) {
 			return again, err
 		}
-		wait := time.NewTimer(s.config.Pause)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
-		if ctx.Err() == nil && !time.Now().After(giveUp) && !errors.Is(err, sale.ErrLost) {
+		if pause.For(ctx, s.config.Pause) && !time.Now().After(giveUp) && !errors.Is(err, sale.ErrLost) {
 			continue
 		}
 		if !unknown {

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -54,10 +55,8 @@ func (s *Store) KeepSite(ctx context.Context, site Site) error {
 			away = true
 			s.log.Warn("can't look at the site's key; trying on", zap.String("key", s.config.Prefix.Site()), zap.Error(err))
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, every) {
 			return nil
-		case <-time.After(every):
 		}
 	}
 }

@@ -4,6 +4,8 @@ package throttle
 import (
 	"context"
 	"time"
+
+	"onsale/internal/pause"
 )
 
 // Rest is how long a reader rests after each piece, in multiples of the time that the piece
@@ -26,13 +28,9 @@ func (r *Reader) Rest(ctx context.Context) error {
 	if r.rest <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(time.Duration(float64(r.rest) * float64(time.Since(r.woke))))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+	if !pause.For(ctx, time.Duration(float64(r.rest)*float64(time.Since(r.woke)))) {
 		return ctx.Err()
-	case <-timer.C:
-		r.woke = time.Now()
-		return nil
 	}
+	r.woke = time.Now()
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
 
@@ -62,7 +63,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-p.members.Changed():
-			if !pause(ctx, p.cfg.Debounce) {
+			if !pause.For(ctx, p.cfg.Debounce) {
 				return nil
 			}
 			look = true
@@ -78,7 +79,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		} else {
 			wake.Reset(p.cfg.Check)
 		}
-		if changed && !pause(ctx, p.cfg.MinInterval) {
+		if changed && !pause.For(ctx, p.cfg.MinInterval) {
 			return nil
 		}
 	}
@@ -210,16 +211,4 @@ func (p *Publisher) reportLeftOut(view sale.View, full int) {
 		p.log.Warn("nodes left out of the upstream", zap.String("error", text[:min(len(text), outputLimit)]))
 	}
 	p.bad = text
-}
-
-// pause waits d and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/ledger"
+	"onsale/internal/pause"
 )
 
 // archiveEvery is how often a ledger looks for sales to archive.
@@ -28,10 +29,8 @@ func (l *Ledger) archive(ctx context.Context) error {
 				l.log.Warn("sale not archived; it is tried again", zap.String("sale", string(id)), zap.Error(err))
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, archiveEvery) {
 			return nil
-		case <-time.After(archiveEvery):
 		}
 	}
 }

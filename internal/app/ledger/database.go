@@ -13,6 +13,7 @@ import (
 	"onsale/internal/lease"
 	"onsale/internal/ledger"
 	"onsale/internal/ledger/postgres"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 )
 
@@ -55,10 +56,7 @@ func (l *Ledger) joinDatabase(ctx context.Context) (id string, err error) {
 			l.log.Warn("not yet known whose records the database has; trying on", zap.Error(err))
 			logged = true
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(500 * time.Millisecond):
-		}
+		pause.For(ctx, 500*time.Millisecond)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"onsale/internal/lease"
 	"onsale/internal/ledger"
 	"onsale/internal/ledger/postgres"
+	"onsale/internal/pause"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
@@ -192,9 +193,6 @@ func (l *Ledger) migrate(ctx context.Context) error {
 			l.log.Warn("PostgreSQL is away; waiting for it to bring its tables up to date", zap.Error(err))
 			logged = true
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
+		pause.For(ctx, time.Second)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"onsale/internal/app"
 	"onsale/internal/keyspace"
 	"onsale/internal/lease"
+	"onsale/internal/pause"
 	"onsale/internal/reconcile"
 	"onsale/internal/sale"
 )
@@ -36,9 +37,7 @@ const askTimeout = 5 * time.Second
 
 // Holds asks all nodes at once.
 func (m memory) Holds(ctx context.Context, id sale.ID) (holds []reconcile.Hold, seen []sale.Mark, err error) {
-	select {
-	case <-time.After(m.settle):
-	case <-ctx.Done():
+	if !pause.For(ctx, m.settle) {
 		return nil, nil, ctx.Err()
 	}
 	nodes, err := m.nodes.Members(ctx)

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/failurelog"
+	"onsale/internal/pause"
 )
 
 // Unready is why the node should get no buyers, or nil.
@@ -40,10 +41,8 @@ func (n *Node) watchDoor(ctx context.Context) error {
 		n.gossip.SetReady(false)
 		failures.Note("", noRoom, nil, zap.Int("connections", n.door.Open()), zap.Int("places", n.door.Most()))
 		for n.door.Short() {
-			select {
-			case <-ctx.Done():
+			if !pause.For(ctx, 100*time.Millisecond) {
 				return nil
-			case <-time.After(100 * time.Millisecond):
 			}
 		}
 		n.gossip.SetReady(n.catalog.Ready())

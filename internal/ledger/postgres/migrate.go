@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"onsale/internal/pause"
 )
 
 //go:embed migrations/*.sql
@@ -77,10 +79,8 @@ func (l *migrationLock) Lock(ctx context.Context, db *sql.DB) error {
 		if time.Now().After(end) {
 			return fmt.Errorf("another ledger has been migrating for %v: see its log", migrationWait)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, migrationPause) {
 			return ctx.Err()
-		case <-time.After(migrationPause):
 		}
 	}
 }

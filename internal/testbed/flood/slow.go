@@ -13,18 +13,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"onsale/internal/pause"
 )
 
 // Kind is a way to keep a connection to an HTTP server without having it do much.
 type Kind struct {
 	Name string
 	head string // sent at once
-	drip string // sent every pause
+	drip string // sent again and again, betweenDrips apart
 	deaf bool   // reads no answer
 }
 
-// pause is between two drips: less than servers usually wait.
-const pause = 4 * time.Second
+// betweenDrips is less than servers usually wait.
+const betweenDrips = 4 * time.Second
 
 // Kinds are all that the edge is tried with.
 var Kinds = []Kind{
@@ -81,11 +83,8 @@ func (s Slow) Run(ctx context.Context) Held {
 				if opened {
 					lives[i] = append(lives[i], lived)
 				}
-				if lived < pause/8 { // refused: no client gets more by asking faster
-					select {
-					case <-ctx.Done():
-					case <-time.After(pause / 8):
-					}
+				if lived < betweenDrips/8 { // refused: no client gets more by asking faster
+					pause.For(ctx, betweenDrips/8)
 				}
 			}
 		})
@@ -123,7 +122,7 @@ func (s Slow) hold(ctx context.Context) (lived time.Duration, opened bool) {
 	buffer := make([]byte, 2048)
 	for ctx.Err() == nil {
 		if send != "" {
-			if err := c.SetWriteDeadline(time.Now().Add(pause)); err != nil {
+			if err := c.SetWriteDeadline(time.Now().Add(betweenDrips)); err != nil {
 				break
 			}
 			if _, err := c.Write([]byte(send)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -141,13 +140,10 @@ func (s Slow) hold(ctx context.Context) (lived time.Duration, opened bool) {
 // await waits until it is time for the next drip, and returns false where the connection has ended.
 func (s Slow) await(ctx context.Context, c net.Conn, buffer []byte) bool {
 	if s.Kind.deaf {
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		pause.For(ctx, betweenDrips)
 		return true // the next write finds out
 	}
-	if err := c.SetReadDeadline(time.Now().Add(pause)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(betweenDrips)); err != nil {
 		return false
 	}
 	for {

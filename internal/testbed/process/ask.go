@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"onsale/internal/pause"
 )
 
 // ask sends one command on a connection of its own.
@@ -58,12 +60,10 @@ func portOf(addr string) string {
 	return port
 }
 
-// pause is the time between two looks.
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
+// lookAgain waits until it is time for another look.
+func lookAgain(ctx context.Context) error {
+	if !pause.For(ctx, 10*time.Millisecond) {
 		return ctx.Err()
-	case <-time.After(10 * time.Millisecond):
-		return nil
 	}
+	return nil
 }

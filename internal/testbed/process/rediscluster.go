@@ -77,7 +77,7 @@ func (c *RedisCluster) form(ctx context.Context, buses []int) error {
 			if err == nil {
 				break
 			}
-			if perr := pause(ctx); perr != nil {
+			if perr := lookAgain(ctx); perr != nil {
 				return fmt.Errorf("%s can't replicate from %s: %w: %w", r.Addr(), master.Addr(), perr, err)
 			}
 		}
@@ -136,7 +136,7 @@ func (c *RedisCluster) AwaitPromotion(ctx context.Context, key string, old *Redi
 		if err == nil && now != old {
 			return now, nil
 		}
-		if perr := pause(ctx); perr != nil {
+		if perr := lookAgain(ctx); perr != nil {
 			return nil, fmt.Errorf("nobody was promoted for %q: %w", key, errors.Join(perr, err))
 		}
 	}
@@ -153,7 +153,7 @@ func (c *RedisCluster) AwaitReplica(ctx context.Context, master, replica *Redis)
 		if err == nil {
 			return nil
 		}
-		if perr := pause(ctx); perr != nil {
+		if perr := lookAgain(ctx); perr != nil {
 			return fmt.Errorf("%w: %w", perr, err)
 		}
 	}
@@ -167,7 +167,7 @@ func (c *RedisCluster) AwaitSettled(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if perr := pause(ctx); perr != nil {
+		if perr := lookAgain(ctx); perr != nil {
 			return fmt.Errorf("%w: %w", perr, err)
 		}
 	}

@@ -183,7 +183,7 @@ func (s *Sentinels) AwaitPromotion(ctx context.Context, old *Server) (*Server, e
 		if err == nil && now != old && role(ctx, now.Redis.Addr()) == "master" {
 			return now, nil
 		}
-		if err := pause(ctx); err != nil {
+		if err := lookAgain(ctx); err != nil {
 			return nil, fmt.Errorf("no replica was promoted: %w", err)
 		}
 	}
@@ -197,7 +197,7 @@ func (s *Sentinels) AwaitSettled(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if perr := pause(ctx); perr != nil {
+		if perr := lookAgain(ctx); perr != nil {
 			return fmt.Errorf("%w: %w", perr, err)
 		}
 	}

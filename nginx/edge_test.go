@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"onsale/internal/testbed/await"
 	"onsale/nginx"
 )
 
@@ -129,21 +130,13 @@ func (e *edge) run(t *testing.T, cred *syscall.Credential) {
 			t.Logf("nginx said:\n%s", e.log.String())
 		}
 	})
-	e.await(t)
-}
-
-func (e *edge) await(t *testing.T) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	await.Until(t, "nginx answers", func() bool {
 		r, err := e.client.Get("http://" + e.Addr + "/nginx-health")
 		if err == nil {
 			r.Body.Close()
-			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("nginx does not answer: %v", err)
-		}
-	}
+		return err == nil
+	})
 }
 
 // answer is a response read to its end.

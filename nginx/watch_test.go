@@ -10,7 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"onsale/internal/testbed/await"
 )
 
 // buffer is what a running process has said so far.
@@ -64,15 +65,6 @@ func (e *edge) replace(t *testing.T, text string) {
 	}
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("after 10 s still not: %s", what)
-		}
-	}
-}
-
 func TestWatcherReloadsOnChange(t *testing.T) {
 	t.Parallel()
 	e := start(t, site{})
@@ -80,16 +72,16 @@ func TestWatcherReloadsOnChange(t *testing.T) {
 	sold := func() bool { return e.buy(t, "demo").StatusCode == http.StatusCreated }
 
 	e.replace(t, servers(startNode(t, sells)))
-	eventually(t, "the new node sells", sold)
+	await.Until(t, "the new node sells", sold)
 
 	e.replace(t, "server nonsense weight=;")
-	eventually(t, "the fault is reported", func() bool { return strings.Contains(said.String(), "cannot reload") })
+	await.Until(t, "the fault is reported", func() bool { return strings.Contains(said.String(), "cannot reload") })
 	if !sold() {
 		t.Error("a broken file stopped the sale, want the old nodes kept")
 	}
 	again := startNode(t, sells)
 	e.replace(t, servers(again))
-	eventually(t, "the mended file is used", func() bool { return sold() && again.Requests.Load() > 0 })
+	await.Until(t, "the mended file is used", func() bool { return sold() && again.Requests.Load() > 0 })
 	if got := strings.Count(said.String(), "cannot reload"); got != 1 {
 		t.Errorf("the fault was reported %d times, want once:\n%s", got, said)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 	"onsale/internal/token"
 )
@@ -50,7 +51,7 @@ func serve(t *testing.T, s Strategy) site {
 		x.end()
 		<-ended
 	})
-	until(t, "front", func() bool { return x.Ready(t.Context()) == nil })
+	await.Until(t, "front", func() bool { return x.Ready(t.Context()) == nil })
 	return x
 }
 
@@ -194,7 +195,7 @@ func TestServe(t *testing.T) {
 			x.served <- err
 		}()
 		x.end()
-		until(t, "closed port", func() bool {
+		await.Until(t, "closed port", func() bool {
 			c, err := net.Dial("tcp", strings.TrimPrefix(x.URL, "http://"))
 			if err == nil {
 				c.Close()
@@ -228,7 +229,7 @@ func TestServe(t *testing.T) {
 				return SoldOut, "", nil
 			}}, verifierOf(t, x.issuer))
 		}()
-		until(t, "front", func() bool { return x.Ready(t.Context()) == nil })
+		await.Until(t, "front", func() bool { return x.Ready(t.Context()) == nil })
 		if a, err := x.order(t.Context(), "s", "Ada"); a.status != 409 || err != nil {
 			t.Errorf("got %d, %v, want 409", a.status, err)
 		}

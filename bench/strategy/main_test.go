@@ -133,17 +133,3 @@ func wantRemaining(t *testing.T, s Strategy, name string, want int64) {
 		t.Errorf("remaining: got %d, %v, want %d", got, err, want)
 	}
 }
-
-// until waits until the condition holds.
-func until(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	ticker, limit := time.NewTicker(2*time.Millisecond), time.After(30*time.Second)
-	defer ticker.Stop()
-	for !condition() {
-		select {
-		case <-ticker.C:
-		case <-limit:
-			t.Fatalf("after 30 s: got no %s", what)
-		}
-	}
-}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"onsale/internal/testbed/await"
 )
 
 // inner is what a strategy in PostgreSQL is built on.
@@ -79,7 +81,7 @@ func (r rival) commitOnceAwaited() {
 		r.t.Fatal(err)
 	}
 	defer watch.Close(context.Background())
-	until(r.t, "wait for the lock", func() bool {
+	await.Until(r.t, "wait for the lock", func() bool {
 		var waiting bool
 		err := watch.QueryRow(r.t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))`,
 			int32(r.conn.PgConn().PID())).Scan(&waiting)

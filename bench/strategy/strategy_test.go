@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -209,7 +210,7 @@ func killed(t *testing.T, e Entry, c Config, kill func() error, restart func(con
 	if err := restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "sale after the restart", func() bool {
+	await.Until(t, "sale after the restart", func() bool {
 		o, _, err := s.Buy(t.Context(), name, "third")
 		if o == SoldOut {
 			t.Fatalf("got sold out with a ticket left")
@@ -234,7 +235,7 @@ func TestPatienceEndsWithoutAVerdict(t *testing.T) {
 			if e.Stores.Postgres && !errors.Is(err, sale.ErrUnavailable) {
 				t.Errorf("got %v, want %v: there was not even a connection", err, sale.ErrUnavailable)
 			}
-			until(t, "sale afterwards", func() bool {
+			await.Until(t, "sale afterwards", func() bool {
 				o, _, err := s.Buy(t.Context(), name, "buyer")
 				return err == nil && o == Sold
 			})

@@ -18,6 +18,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // damaged is a site whose ledger reconciles nothing by itself.
@@ -40,6 +41,9 @@ func startDamaged(t *testing.T) *damaged {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the ledger's log:\n%s", c.Ledgers[0].Tail())
+		}
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
@@ -107,18 +111,9 @@ func (d *damaged) sell(t *testing.T, id, prefix string, count int, into map[stri
 	}
 }
 
-func (d *damaged) await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 20s: %s; ledger:\n%s", what, d.Ledgers[0].Tail())
-		}
-	}
-}
-
 func (d *damaged) committed(t *testing.T, id string) {
 	t.Helper()
-	d.await(t, "the ledger has all of "+id, func() bool {
+	await.Until(t, "the ledger has all of "+id, func() bool {
 		p, err := d.store.Page(d.ctx, sale.ID(id), "", 0)
 		return err == nil && p.Waiting == 0 && p.Read == p.Chain.Seq
 	})

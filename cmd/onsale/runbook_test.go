@@ -15,6 +15,7 @@ import (
 	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // walk is one section of docs/runbook/recovery.md: its title and the commands under it.
@@ -176,7 +177,7 @@ func (d *damaged) follow(t *testing.T, w walk, id string, damage func(*testing.T
 	d.sell(t, id, "ann", 4, orders)
 	d.committed(t, id)
 	damage(t, d, id, orders)
-	d.await(t, "the loss is noticed", func() bool {
+	await.Until(t, "the loss is noticed", func() bool {
 		p, err := d.store.Page(d.ctx, sale.ID(id), "", 0)
 		return err != nil || p.Lost != ""
 	})
@@ -191,7 +192,7 @@ func (d *damaged) follow(t *testing.T, w walk, id string, damage func(*testing.T
 		}
 	}
 	d.committed(t, id)
-	d.await(t, "the sale sells on", func() bool { return d.buy(t, id, "zoe") != "" })
+	await.Until(t, "the sale sells on", func() bool { return d.buy(t, id, "zoe") != "" })
 	d.committed(t, id)
 	a, err := operate.Audit(d.ctx, d.Stores(), sale.ID(id), 0, zap.NewNop())
 	if err != nil || len(a.Faults) > 0 {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"onsale/internal/testbed/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,23 +117,17 @@ func TestRequestsUnderWayKeepTheirPlaces(t *testing.T) {
 			answers <- err
 		}()
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	await.Until(t, "all requests under way", func() bool {
 		p.mu.Lock()
+		defer p.mu.Unlock()
 		served := 0
 		for _, c := range p.conns {
 			if c.served {
 				served++
 			}
 		}
-		p.mu.Unlock()
-		if served == Connections-1 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("got %d requests under way, want %d", served, Connections-1)
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return served == Connections-1
+	})
 	for range 200 { // all in the one place that is left
 		dial(t, p)
 	}

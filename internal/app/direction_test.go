@@ -37,10 +37,9 @@ var (
 	}
 	embedded = []string{"lua", "nginx", "web"}
 	programs = []string{"cmd", "bench", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
-	// process starts redis-server and nginx. Any test may.
-	servers = "internal/testbed/process"
-	// flood plays the strangers whom servers have to stand. Any test may use it.
-	strangers = "internal/testbed/flood"
+	// helpers are what any test may use: process starts redis-server and nginx, flood plays the strangers
+	// whom servers have to stand, await waits for what they do.
+	helpers = []string{"internal/testbed/process", "internal/testbed/flood", "internal/testbed/await"}
 	// fixtures are what tests of the ledger and of its store share.
 	fixtures = "internal/ledger/ledgertest"
 	// Who holds a lease declares an interface for it; its tests may use the real one.
@@ -123,7 +122,7 @@ func allowed(from, path string, test bool) bool {
 	switch {
 	case inside(from, to), test && inside(to, from): // what is below another room is of it
 		return true
-	case inside(from, programs...), test && (to == servers || to == strangers || to == holders || to == model || to == problems || to == fixtures):
+	case inside(from, programs...), test && (slices.Contains(helpers, to) || to == holders || to == model || to == problems || to == fixtures):
 		return true
 	case from == vocabulary, inside(from, embedded...):
 		return false
@@ -193,6 +192,8 @@ func TestWrongDirectionsAreFound(t *testing.T) {
 		{"internal/ledger/postgres", "onsale/internal/ledger/ledgertest", true, true},
 		{"internal/ledger/ledgertest", "onsale/internal/testbed/process", false, true},
 		{"internal/remotestock", "onsale/internal/testbed/process", true, true},
+		{"internal/remotestock", "onsale/internal/testbed/await", true, true},
+		{"internal/remotestock", "onsale/internal/testbed/await", false, false},
 		{"internal/remotestock", "onsale/internal/testbed/process", false, false},
 		{"internal/buyerapi", "onsale/internal/checkout", false, true},
 		{"internal/buyerapi", "onsale/internal/telemetry", false, false},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"onsale/internal/testbed/await"
 	"onsale/lua"
 )
 
@@ -79,7 +80,7 @@ func TestTokensRiseAfterDataLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	client.FlushAll(ctx)
-	eventually(t, 5*time.Second, "the clock moved on", func() bool { return client.Time(ctx).Val().UnixMilli() > int64(before) })
+	await.Within(t, 5*time.Second, "the clock moved on", func() bool { return client.Time(ctx).Val().UnixMilli() > int64(before) })
 	after, held, err := l.Acquire(ctx)
 	if err != nil || !held || after <= before {
 		t.Errorf("got token %d, %v, %v, want it held with one above %d", after, held, err, before)
@@ -117,7 +118,7 @@ func TestRegistry(t *testing.T) {
 	wantMembers(t, r, map[string]string{"b": ""})
 
 	register(r.Member("dead", "x", 100*time.Millisecond), 2)
-	eventually(t, 5*time.Second, "one that registers no more lapses", func() bool {
+	await.Within(t, 5*time.Second, "one that registers no more lapses", func() bool {
 		got, err := b.Register(ctx)
 		return err == nil && got == 1
 	})

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"onsale/internal/testbed/await"
 	"onsale/lua"
 )
 
@@ -65,7 +66,7 @@ func running(t *testing.T, n *Name) (end func() error, done <-chan error) {
 	result := make(chan error, 1)
 	go func() { result <- n.Run(ctx) }()
 	t.Cleanup(cancel)
-	return func() error { cancel(); return ended(t, result) }, result
+	return func() error { cancel(); return await.Return(t, result) }, result
 }
 
 func TestNameIsHeldByOneInstance(t *testing.T) {
@@ -121,7 +122,7 @@ func TestNameOfAPausedInstance(t *testing.T) {
 		other := acquired(t, client, zap.NewNop()) // waits until the paused one's lease ends
 		endOther, _ := running(t, other)
 		_, done := running(t, paused)
-		if err := ended(t, done); !errors.Is(err, ErrNameLost) {
+		if err := await.Return(t, done); !errors.Is(err, ErrNameLost) {
 			t.Errorf("got %v, want %v", err, ErrNameLost)
 		}
 		if got := heldBy(t, client, other); got != other.lease.holder {
@@ -137,7 +138,7 @@ func TestNameOfAPausedInstance(t *testing.T) {
 			t.Fatal(err)
 		}
 		end, _ := running(t, paused)
-		eventually(t, 5*time.Second, "the name back", func() bool {
+		await.Within(t, 5*time.Second, "the name back", func() bool {
 			return heldBy(t, client, paused) == paused.lease.holder
 		})
 		if err := end(); err != nil {
@@ -191,11 +192,11 @@ func TestNameOutlivesARedisThatRestartsWithoutData(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "the outage logged", func() bool { return logs.Len() > 0 })
+	await.Within(t, 5*time.Second, "the outage logged", func() bool { return logs.Len() > 0 })
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "the name back", func() bool {
+	await.Within(t, 5*time.Second, "the name back", func() bool {
 		select {
 		case err := <-done:
 			t.Fatalf("got %v, want Run to go on", err)
@@ -203,7 +204,7 @@ func TestNameOutlivesARedisThatRestartsWithoutData(t *testing.T) {
 		}
 		return heldBy(t, client, n) == n.lease.holder
 	})
-	eventually(t, 5*time.Second, "the recovery logged", func() bool {
+	await.Within(t, 5*time.Second, "the recovery logged", func() bool {
 		return logs.FilterMessage("node name can be renewed again").Len() == 1
 	})
 	if err := end(); err != nil {

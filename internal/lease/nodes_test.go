@@ -8,6 +8,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"onsale/internal/testbed/await"
 )
 
 func TestNodesAreListedWhileTheyHoldTheirNames(t *testing.T) {
@@ -34,7 +36,7 @@ func TestNodesAreListedWhileTheyHoldTheirNames(t *testing.T) {
 	t.Run("killed, until their lease has ended", func(t *testing.T) {
 		acquired(t, client, zap.NewNop()) // and never renewed
 		wantMembers(t, nodes, map[string]string{"node-1": "127.0.0.1:9081"})
-		eventually(t, 5*time.Second, "the dead node gone", func() bool {
+		await.Within(t, 5*time.Second, "the dead node gone", func() bool {
 			members, err := nodes.Members(t.Context())
 			return err == nil && len(members) == 0
 		})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // restful is quick with sales that soon get cold.
@@ -26,7 +27,7 @@ func TestLedgerLeavesSalesAloneToWhichNothingHappens(t *testing.T) {
 	l := member{r, "a", cfg.LeaseTime}.run(t, s, cfg)
 	at := func(what string, condition func() bool) {
 		t.Helper()
-		until(t, what, condition)
+		await.Until(t, what, condition)
 	}
 	resting := func() bool { return len(r.holders()["a"]) == 0 }
 	recorded := func(id sale.ID) func() bool { return func() bool { return r.waiting(id) == 0 } }

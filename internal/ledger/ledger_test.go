@@ -14,6 +14,7 @@ import (
 
 	"onsale/internal/ledger/ledgertest"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -36,9 +37,9 @@ func TestLedgersShareTheSales(t *testing.T) {
 	cfg := quick()
 	cfg.LeaseTime, cfg.Call = 300*time.Millisecond, 200*time.Millisecond
 	a := member{r, "a", cfg.LeaseTime}.run(t, s, cfg)
-	until(t, "ledger that has all five", func() bool { return slices.Equal(r.shares("a"), []int{5}) })
+	await.Until(t, "ledger that has all five", func() bool { return slices.Equal(r.shares("a"), []int{5}) })
 	b := member{r, "b", cfg.LeaseTime}.run(t, s, cfg)
-	until(t, "shares of three and two", func() bool { return slices.Equal(r.shares("a", "b"), []int{3, 2}) })
+	await.Until(t, "shares of three and two", func() bool { return slices.Equal(r.shares("a", "b"), []int{3, 2}) })
 	for _, id := range ids {
 		r.hold(id)
 	}
@@ -49,7 +50,7 @@ func TestLedgersShareTheSales(t *testing.T) {
 		}
 		return n == 0
 	}
-	until(t, "empty streams", emptied)
+	await.Until(t, "empty streams", emptied)
 
 	// One vanishes: it renews nothing in Redis any more, and its leases run out by themselves.
 	b.cancel()
@@ -64,8 +65,8 @@ func TestLedgersShareTheSales(t *testing.T) {
 	for _, id := range ids {
 		r.hold(id)
 	}
-	until(t, "ledger that has all five again", func() bool { return slices.Equal(r.shares("a", "b"), []int{5, 0}) })
-	until(t, "empty streams once more", emptied)
+	await.Until(t, "ledger that has all five again", func() bool { return slices.Equal(r.shares("a", "b"), []int{5, 0}) })
+	await.Until(t, "empty streams once more", emptied)
 	for _, id := range ids {
 		wantRecords(t, s, id, r.truth(id))
 	}
@@ -89,7 +90,7 @@ func TestStandingByMeasuresTheLag(t *testing.T) {
 	r.hold(id)
 	least := r.save(id).Now.Sub(r.save(id).stream()[0].At)
 	l := m.run(t, ownStore(t), quick())
-	until(t, "lag", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.entries[id] == 2 })
+	await.Until(t, "lag", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.entries[id] == 2 })
 	l.stop(t)
 	if most := r.save(id).Now.Sub(r.save(id).stream()[0].At); l.lag[id] < least || l.lag[id] > most {
 		t.Errorf("got a lag of %v, want %v to %v: Redis time less the head's", l.lag[id], least, most)
@@ -127,19 +128,19 @@ func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 	has := func(n int64) func() bool {
 		return func() bool { l.mu.Lock(); defer l.mu.Unlock(); got, known := l.entries[id]; return known && got == n }
 	}
-	until(t, "backlog", has(1))
+	await.Until(t, "backlog", has(1))
 	r.with(func() { r.sales = slices.Clone(others) })
 	r.hold(id)
-	until(t, "larger backlog though it is not listed", has(2))
+	await.Until(t, "larger backlog though it is not listed", has(2))
 	close(down)
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
 	truth := r.truth(id)
 	archive()
-	until(t, "end of its reading, and of no other's", func() bool {
+	await.Until(t, "end of its reading, and of no other's", func() bool {
 		held := slices.Sorted(slices.Values(r.holders()["a"]))
 		return slices.Equal(held, slices.Sorted(slices.Values(others)))
 	})
-	until(t, "lag of nothing", has(0))
+	await.Until(t, "lag of nothing", has(0))
 	wantRecords(t, s, id, truth)
 	l.stop(t)
 	if got := l.count(dataLost.Begins); got != 0 || slices.Contains(l.lost[id], true) {
@@ -161,9 +162,9 @@ func TestReadyIsBothStoresLately(t *testing.T) {
 	cfg := quick()
 	cfg.Call = 50 * time.Millisecond
 	l := m.run(t, ownStore(t), cfg)
-	until(t, "readiness", l.Ready)
+	await.Until(t, "readiness", l.Ready)
 	close(down)
-	until(t, "unreadiness without Redis", func() bool { return !l.Ready() })
+	await.Until(t, "unreadiness without Redis", func() bool { return !l.Ready() })
 
 	port, err := process.FreePort()
 	if err != nil {
@@ -171,7 +172,7 @@ func TestReadyIsBothStoresLately(t *testing.T) {
 	}
 	_, _, m = alone()
 	l = m.run(t, openStore(t, strings.Replace(ledgertest.Server.URL(), process.Loopback(ledgertest.Server.Port), process.Loopback(port), 1)), cfg)
-	until(t, "failed ping", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpPing] > 2 })
+	await.Until(t, "failed ping", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpPing] > 2 })
 	if l.Ready() {
 		t.Error("got ready without PostgreSQL, want not")
 	}
@@ -187,8 +188,8 @@ func TestOneBrokenSaleHidesNoOther(t *testing.T) {
 		return nil
 	}
 	l := member{r, "a", time.Second}.run(t, ownStore(t), quick())
-	until(t, "reader of the other sale", func() bool { return r.waiting(fine) == 0 })
-	until(t, "lag of the other sale", func() bool { l.mu.Lock(); defer l.mu.Unlock(); _, reported := l.entries[fine]; return reported })
+	await.Until(t, "reader of the other sale", func() bool { return r.waiting(fine) == 0 })
+	await.Until(t, "lag of the other sale", func() bool { l.mu.Lock(); defer l.mu.Unlock(); _, reported := l.entries[fine]; return reported })
 }
 
 func TestNewRefusesFaultsAllAtOnce(t *testing.T) {

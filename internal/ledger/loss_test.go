@@ -9,6 +9,7 @@ import (
 
 	"onsale/internal/ledger/ledgertest"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // byHand leaves reconciliations to an operator.
@@ -20,7 +21,7 @@ func TestSaleThatRedisHasLostIsNoticedWithinTwoLooks(t *testing.T) {
 	s := ownStore(t)
 	first := m.run(t, s, quick())
 	r.hold(id)
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
 	first.stop(t)
 	truth := r.truth(id)
 	r.load(id, nil)
@@ -43,7 +44,7 @@ func TestSaleThatRedisHasLostIsNoticedWithinTwoLooks(t *testing.T) {
 			report(id, lost)
 		}
 	})
-	until(t, "notice of the loss", func() bool { return noticed.Load() > 0 })
+	await.Until(t, "notice of the loss", func() bool { return noticed.Load() > 0 })
 	l.stop(t)
 	if got := noticed.Load(); got > 2 {
 		t.Errorf("got it noticed after %d looks, want at most 2", got)
@@ -51,7 +52,7 @@ func TestSaleThatRedisHasLostIsNoticedWithinTwoLooks(t *testing.T) {
 	r.before = nil
 	t.Run("and reconciled by itself", func(t *testing.T) {
 		m.run(t, s, quick())
-		until(t, "sale in Redis", func() bool { k := r.save(id); return k != nil && k.Read() == k.Chain().Seq })
+		await.Until(t, "sale in Redis", func() bool { k := r.save(id); return k != nil && k.Read() == k.Chain().Seq })
 		if got, want := outcome(r.truth(id)), outcome(truth); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -65,16 +66,16 @@ func TestReaderGoesOnAfterAReconciliation(t *testing.T) {
 	s := ownStore(t)
 	r.hold(id)
 	l := m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
 	old := r.save(id)
 	r.hold(id)
-	until(t, "empty stream again", func() bool { return r.save(id).Read() == 3 })
+	await.Until(t, "empty stream again", func() bool { return r.save(id).Read() == 3 })
 	r.load(id, old)
 	r.hold(id)
-	until(t, "new epoch", func() bool { k := r.save(id); return k.Chain().Epoch > 1 && k.Read() == k.Chain().Seq })
+	await.Until(t, "new epoch", func() bool { k := r.save(id); return k.Chain().Epoch > 1 && k.Read() == k.Chain().Seq })
 	r.hold(id)
-	until(t, "order of the new epoch", func() bool { return r.waiting(id) == 0 })
-	until(t, "end of the loss in the log", func() bool { return l.count(dataLost.Over) == 1 })
+	await.Until(t, "order of the new epoch", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "end of the loss in the log", func() bool { return l.count(dataLost.Over) == 1 })
 	l.stop(t)
 	k := r.save(id)
 	if k.Chain().Epoch != 2 || len(k.Records().Orders) != 4 || k.Lost() != "" {
@@ -96,7 +97,7 @@ func TestFormerLayoutIsReconciledThoughItCantBeShut(t *testing.T) {
 	r.with(func() { r.kept[id].old = true })
 	s := ownStore(t)
 	m.run(t, s, quick())
-	until(t, "sale in today's layout", func() bool { k := r.save(id); return !k.old && k.Read() == k.Chain().Seq })
+	await.Until(t, "sale in today's layout", func() bool { k := r.save(id); return !k.old && k.Read() == k.Chain().Seq })
 	if k := r.save(id); k.Chain().Epoch != 2 || k.Chain().Life == "" || len(k.Records().Orders) != 1 {
 		t.Errorf("got %v with %d orders, want a life, an epoch that nobody has seen, and the order", k.Chain(), len(k.Records().Orders))
 	}
@@ -108,13 +109,13 @@ func TestSaleThatNeedsADecisionStaysShutAndIsLoggedOnce(t *testing.T) {
 	r, id, m := alone()
 	s := ownStore(t)
 	l := m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 1 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 1 })
 	old := r.save(id)
 	r.holdFor(id, "ada")
-	until(t, "empty stream again", func() bool { return r.save(id).Read() == 2 })
+	await.Until(t, "empty stream again", func() bool { return r.save(id).Read() == 2 })
 	r.load(id, old)
 	r.holdFor(id, "ada")
-	until(t, "several tries", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpReconcile] > 3 })
+	await.Until(t, "several tries", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpReconcile] > 3 })
 	if r.lost(id) == "" {
 		t.Error("got the sale open, want it shut")
 	}
@@ -132,14 +133,14 @@ func TestOperatorGetsTheLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, id, m := alone()
 			l := m.run(t, ownStore(t), quick(), byHand)
-			until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 1 })
+			await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 1 })
 			r.with(func() { damage(r.kept[id]); r.yields[id] = true })
 			operator := member{r, "operator", m.ttl}.claim(id)
-			until(t, "lease", func() bool {
+			await.Until(t, "lease", func() bool {
 				_, held, err := operator.Acquire(t.Context())
 				return held && err == nil
 			})
-			until(t, "end of the reading", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return !l.reading[id] })
+			await.Until(t, "end of the reading", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return !l.reading[id] })
 		})
 	}
 }

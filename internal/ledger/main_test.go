@@ -61,7 +61,6 @@ var (
 	newID, newOrderID, newSale = ledgertest.NewID, ledgertest.NewOrderID, ledgertest.NewSale
 	newOrder, newPayment, in   = ledgertest.NewOrder, ledgertest.NewPayment, ledgertest.In
 	opened, entry              = ledgertest.Opened, ledgertest.Entry
-	until                      = ledgertest.Until
 )
 
 type tester = ledgertest.T

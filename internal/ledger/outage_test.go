@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -53,20 +54,20 @@ func TestPostgresKilledInTheMiddle(t *testing.T) {
 	done := func(n int) func() bool {
 		return func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.committed >= n }
 	}
-	until(t, "commit", done(20))
+	await.Until(t, "commit", done(20))
 	if err := own.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "notice that PostgreSQL is away", func() bool { return l.count(databaseAway.Begins) > 0 && !l.Ready() })
+	await.Until(t, "notice that PostgreSQL is away", func() bool { return l.count(databaseAway.Begins) > 0 && !l.Ready() })
 	waited := r.waiting(id)
-	until(t, "sale without PostgreSQL", func() bool { return r.waiting(id) > waited+20 })
+	await.Until(t, "sale without PostgreSQL", func() bool { return r.waiting(id) > waited+20 })
 	if err := own.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "commit after the restart", func() bool { return l.count(databaseAway.Over) > 0 && l.Ready() })
+	await.Until(t, "commit after the restart", func() bool { return l.count(databaseAway.Over) > 0 && l.Ready() })
 	close(stop)
 	<-sold
-	until(t, "empty streams", func() bool { return r.waiting(id)+r.waiting(other) == 0 })
+	await.Until(t, "empty streams", func() bool { return r.waiting(id)+r.waiting(other) == 0 })
 	wantRecords(t, s, id, r.truth(id))
 	wantRecords(t, s, other, r.truth(other))
 	l.stop(t)

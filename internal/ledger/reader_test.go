@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // alone is a redis with one sale and one ledger's view of it.
@@ -26,10 +27,10 @@ func TestStreamIsEmptiedIntoTheBook(t *testing.T) {
 	}
 	s := ownStore(t)
 	l := m.run(t, s, cfg)
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
 	r.hold(id)
-	until(t, "empty stream again", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream again", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
 	l.stop(t)
 	if l.committed != 11 {
@@ -72,7 +73,7 @@ func TestForgottenOnlyAfterTheCommit(t *testing.T) {
 	for range 50 {
 		r.hold(id)
 	}
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	if missing.Load() != 0 || seen.Load() != 50 {
 		t.Errorf("got %d of %d orders deleted before their commit, want none of 50", missing.Load(), seen.Load())
 	}
@@ -95,7 +96,7 @@ func TestFailedForgetBeginsAtTheHead(t *testing.T) {
 	}
 	s := ownStore(t)
 	l := m.run(t, s, cfg)
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
 	l.stop(t)
 	if l.failed[OpForget] != 3 {
@@ -115,7 +116,7 @@ func TestContradictionWaitsForTheOperator(t *testing.T) {
 	s := ownStore(t)
 	healthy := r.open()
 	l := m.run(t, s, quick())
-	until(t, "opening recorded", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "opening recorded", func() bool { return r.waiting(id) == 0 })
 	stray := newOrder("ada", start) // of no event, and live
 	_, err := s.pool.Exec(t.Context(), `
 INSERT INTO orders (sale, id, buyer, quantity, state, created_at, expires_at, changed_at) VALUES ($1, $2, 'ada', 1, 'held', now(), now(), now())`, id, stray.ID)
@@ -125,8 +126,8 @@ INSERT INTO orders (sale, id, buyer, quantity, state, created_at, expires_at, ch
 	r.holdFor(id, "ada")
 	r.hold(id)
 	r.hold(healthy)
-	until(t, "refusal", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpCommit] > 3 })
-	until(t, "other sale's commit", func() bool { return r.waiting(healthy) == 0 })
+	await.Until(t, "refusal", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.failed[OpCommit] > 3 })
+	await.Until(t, "other sale's commit", func() bool { return r.waiting(healthy) == 0 })
 	if got := r.waiting(id); got != 2 {
 		t.Errorf("got %d entries waiting, want both", got)
 	}
@@ -141,9 +142,9 @@ INSERT INTO orders (sale, id, buyer, quantity, state, created_at, expires_at, ch
 	if _, err := s.pool.Exec(t.Context(), `DELETE FROM orders WHERE id = $1`, stray.ID); err != nil { // so the operator decides
 		t.Fatal(err)
 	}
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
-	until(t, "end of the contradiction in the log", func() bool { return l.count(contradiction.Over) == 1 })
+	await.Until(t, "end of the contradiction in the log", func() bool { return l.count(contradiction.Over) == 1 })
 }
 
 // TestDatabaseNewerThanTheSaleGetsIt: it is reconciled from what Redis has.
@@ -156,7 +157,7 @@ func TestDatabaseNewerThanTheSaleGetsIt(t *testing.T) {
 	r.tear(id, 0, 4) // another database has had the rest
 	s := ownStore(t)
 	m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
 }
 
@@ -167,14 +168,14 @@ func TestDatabaseThatComesBackAsAnother(t *testing.T) {
 	r.hold(id)
 	s := ownStore(t)
 	m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	for _, table := range []string{"orders WHERE sale", "readers WHERE sale", "sales WHERE id"} {
 		if _, err := s.pool.Exec(t.Context(), `DELETE FROM `+table+` = $1`, id); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.hold(id)
-	until(t, "empty stream again", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream again", func() bool { return r.waiting(id) == 0 })
 	wantRecords(t, s, id, r.truth(id))
 }
 
@@ -185,7 +186,7 @@ func TestUnreadableEntryBlocksNothing(t *testing.T) {
 	r.hold(id)
 	s := ownStore(t)
 	l := m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	if b := book(t, s, id); b.Unreadable != 1 || len(b.Orders) != 1 {
 		t.Errorf("got %d quarantined and %d orders, want 1 and 1", b.Unreadable, len(b.Orders))
 	}
@@ -244,7 +245,7 @@ func TestFencedOffReaderStops(t *testing.T) {
 		return nil
 	}
 	l := m.run(t, s, quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	paused.Store(true)
 	<-reached
 	o := r.hold(id)
@@ -252,7 +253,7 @@ func TestFencedOffReaderStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(proceed)
-	until(t, "end of the reading", func() bool { return l.count("no longer reading") > 0 })
+	await.Until(t, "end of the reading", func() bool { return l.count("no longer reading") > 0 })
 	if _, written := book(t, s, id).Orders[o.ID]; written || r.waiting(id) != 1 {
 		t.Errorf("got written %v and %d entries waiting, want the order to wait for the later holder", written, r.waiting(id))
 	}
@@ -265,11 +266,11 @@ func TestFencedOffReaderStops(t *testing.T) {
 func TestLostLeaseStopsTheReader(t *testing.T) {
 	r, id, m := alone()
 	l := m.run(t, ownStore(t), quick())
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 })
 	r.with(func() { r.leases[id] = holder{"stranger", 1 << 41, time.Now().Add(time.Hour)} })
-	until(t, "end of the reading", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return !l.reading[id] })
+	await.Until(t, "end of the reading", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return !l.reading[id] })
 	r.hold(id)
-	until(t, "lag of the sale that nobody reads here", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.entries[id] == 1 && l.lag[id] > 0 })
+	await.Until(t, "lag of the sale that nobody reads here", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.entries[id] == 1 && l.lag[id] > 0 })
 	if r.waiting(id) != 1 {
 		t.Error("got the entry taken without the lease, want it to wait")
 	}
@@ -288,7 +289,7 @@ func TestHooksThatAreNotSetAreNotCalled(t *testing.T) {
 	m.run(t, ownStore(t), quick(), func(l *Ledger) { l.hooks, l.failures.hooks = Hooks{}, Hooks{} })
 	r.restock(id, "more", 1)
 	r.with(func() { k := r.kept[id]; k.faulty[k.Chain().Mark] = "torn" })
-	until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
+	await.Until(t, "empty stream", func() bool { return r.waiting(id) == 0 && r.save(id).Read() == 2 })
 	r.load(id, nil)
-	until(t, "sale in Redis again", func() bool { k := r.save(id); return k != nil && k.Read() == k.Chain().Seq })
+	await.Until(t, "sale in Redis again", func() bool { k := r.save(id); return k != nil && k.Read() == k.Chain().Seq })
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"onsale/internal/testbed/await"
 )
 
 // BenchmarkCrashKnown measures from a member's silence to the moment when
@@ -22,7 +24,7 @@ func BenchmarkCrashKnown(b *testing.B) {
 				b.StartTimer()
 				begin := time.Now()
 				crashed.crash()
-				eventually(b, 10*time.Second, "the crash known", func() bool { return allSee(survivors, count-1) })
+				await.Within(b, 10*time.Second, "the crash known", func() bool { return allSee(survivors, count-1) })
 				b.StopTimer()
 				worst = max(worst, time.Since(begin))
 				for _, m := range nodes {

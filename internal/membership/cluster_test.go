@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // testMember is a real member on a loopback port, with what it logged and
@@ -81,7 +82,7 @@ func start(t testing.TB, cfg Config, prepare ...func(*Gossip)) *testMember {
 func (m *testMember) stop(t testing.TB) {
 	t.Helper()
 	m.cancel()
-	err := ended(t, m.done)
+	err := await.Return(t, m.done)
 	m.done <- err
 	if err != nil {
 		t.Errorf("%s: Run returned %v, want nil", m.cfg.Name, err)
@@ -119,7 +120,7 @@ func startNodes(t testing.TB, count int) []*testMember {
 			n.cancel()
 		}
 	})
-	eventually(t, 10*time.Second, "everyone in every view", func() bool { return allSee(nodes, count) })
+	await.Within(t, 10*time.Second, "everyone in every view", func() bool { return allSee(nodes, count) })
 	return nodes
 }
 

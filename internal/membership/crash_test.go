@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"onsale/internal/testbed/await"
 )
 
 // childVariable makes the test binary run one member, named by its value,
@@ -55,23 +57,23 @@ func TestProcesses(t *testing.T) {
 	here := func(count int) func() bool { return func() bool { return allSee(nodes, count) } }
 
 	child := startChild(t, "child", nodes[0].LocalAddr())
-	eventually(t, 10*time.Second, "the child in every view", here(4))
+	await.Within(t, 10*time.Second, "the child in every view", here(4))
 	killed := time.Now()
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "the killed child out of every view", here(3))
+	await.Within(t, 10*time.Second, "the killed child out of every view", here(3))
 	t.Logf("kill -9 known to all after %v", time.Since(killed).Round(time.Millisecond))
 	for _, m := range nodes {
-		eventually(t, 5*time.Second, "the kill reported as a failure", func() bool { return m.received("failed child") == 1 })
+		await.Within(t, 5*time.Second, "the kill reported as a failure", func() bool { return m.received("failed child") == 1 })
 	}
 
 	child = startChild(t, "child", nodes[0].LocalAddr())
-	eventually(t, 10*time.Second, "the restarted child in every view, on another port", here(4))
+	await.Within(t, 10*time.Second, "the restarted child in every view, on another port", here(4))
 	if err := child.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range nodes {
-		eventually(t, 10*time.Second, "the interrupted child to have left", func() bool { return m.received("left child") == 1 })
+		await.Within(t, 10*time.Second, "the interrupted child to have left", func() bool { return m.received("left child") == 1 })
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // register is a registry that a test fills.
@@ -84,13 +85,13 @@ func TestAMemberThatAnswersStaysInTheViewWhateverIsSaidOfIt(t *testing.T) {
 	t.Run("and its changes are accepted", func(t *testing.T) {
 		nodes[1].SetReady(true)
 		for _, m := range nodes {
-			eventually(t, 5*time.Second, "n1 ready", func() bool { return len(m.View()) == 4 && m.View()[1].Ready })
+			await.Within(t, 5*time.Second, "n1 ready", func() bool { return len(m.View()) == 4 && m.View()[1].Ready })
 		}
 	})
 	t.Run("until it is silent", func(t *testing.T) {
 		nodes[1].crash()
 		for _, m := range []*testMember{nodes[0], nodes[2], nodes[3]} {
-			eventually(t, 5*time.Second, "n1 failed", func() bool { return m.received("failed n1") == 1 && len(m.View()) == 3 })
+			await.Within(t, 5*time.Second, "n1 failed", func() bool { return m.received("failed n1") == 1 && len(m.View()) == 3 })
 		}
 	})
 }
@@ -109,7 +110,7 @@ func TestFifteenHundredForgedMembersChangeNoView(t *testing.T) {
 		}
 		nodes = append(nodes, start(t, testConfig(name, seeds...), registers(registry)))
 	}
-	eventually(t, 10*time.Second, "everyone in every view", func() bool { return allSee(nodes, 4) })
+	await.Within(t, 10*time.Second, "everyone in every view", func() bool { return allSee(nodes, 4) })
 	send := foreigner(t)
 	forge := func(weight int) {
 		for i := range 1500 {
@@ -143,12 +144,12 @@ func TestFifteenHundredForgedMembersChangeNoView(t *testing.T) {
 	registry.set(func(nodes map[string]string) { nodes["n4"] = "127.0.0.1:8080" })
 	nodes = append(nodes, start(t, testConfig("n4", nodes[0].LocalAddr()), registers(registry))) // to the end of this test, not of a part
 	t.Run("a node that starts meanwhile is let in", func(t *testing.T) {
-		eventually(t, 5*time.Second, "the fifth in every view", func() bool { return allSee(nodes, 5) })
+		await.Within(t, 5*time.Second, "the fifth in every view", func() bool { return allSee(nodes, 5) })
 	})
 	t.Run("and a crash is known soon", func(t *testing.T) {
 		nodes[3].crash()
 		begin := time.Now()
-		eventually(t, 15*time.Second, "the crash known", func() bool {
+		await.Within(t, 15*time.Second, "the crash known", func() bool {
 			for _, m := range []*testMember{nodes[0], nodes[1], nodes[2], nodes[4]} {
 				if m.received("failed n3") != 1 || len(m.View()) != 4 {
 					return false
@@ -167,13 +168,13 @@ func TestNoPlanIsMadeForAPartOfTheNodes(t *testing.T) {
 	cfg := testConfig("a", n0.LocalAddr())
 	cfg.Role, cfg.Node, cfg.Settle = RoleAllocator, sale.Node{}, time.Second
 	a := start(t, cfg, registers(registry))
-	eventually(t, 5*time.Second, "n0 known", func() bool { return len(*a.members.view.Load()) == 1 })
+	await.Within(t, 5*time.Second, "n0 known", func() bool { return len(*a.members.view.Load()) == 1 })
 	begin := time.Now()
 	if got := a.View(); len(got) != 0 {
 		t.Errorf("got a view of %v, want none while n1 is registered and has not joined", names(got))
 	}
 	t.Run("until it has waited long enough", func(t *testing.T) {
-		eventually(t, 5*time.Second, "n0 in the view", func() bool { return len(a.View()) == 1 })
+		await.Within(t, 5*time.Second, "n0 in the view", func() bool { return len(a.View()) == 1 })
 		if took := time.Since(begin); took < 300*time.Millisecond {
 			t.Errorf("got a view after %v, want one after some %v", took, cfg.Settle)
 		}
@@ -183,7 +184,7 @@ func TestNoPlanIsMadeForAPartOfTheNodes(t *testing.T) {
 		cfg.Name, cfg.Settle = "b", time.Minute
 		b := start(t, cfg, registers(registry))
 		seen := 0
-		eventually(t, 5*time.Second, "both in the view", func() bool {
+		await.Within(t, 5*time.Second, "both in the view", func() bool {
 			if n := len(b.View()); n > 0 && seen == 0 {
 				seen = n
 			}
@@ -197,7 +198,7 @@ func TestNoPlanIsMadeForAPartOfTheNodes(t *testing.T) {
 		cfg.Name, cfg.Settle = "c", time.Millisecond
 		away := &register{err: errors.New("away")}
 		c := start(t, cfg, registers(away))
-		eventually(t, 5*time.Second, "members known", func() bool { return c.count() > 2 })
+		await.Within(t, 5*time.Second, "members known", func() bool { return c.count() > 2 })
 		if got := c.View(); len(got) != 0 {
 			t.Errorf("got %v, want no node: the registry has not answered", names(got))
 		}
@@ -219,7 +220,7 @@ func TestAddressesOutsideTheNetworksAreNotBelieved(t *testing.T) {
 	}
 	good := meta{Version: metaVersion, Role: RoleNode, Node: sale.Node{Address: "10.1.2.3:80", Weight: 1, Ready: true}}
 	send(nodes[0], alivePacket("good", netip.MustParseAddrPort("127.0.0.5:7946"), good, 1))
-	eventually(t, 5*time.Second, "the one that is within", func() bool { return len(nodes[0].View()) == 3 })
+	await.Within(t, 5*time.Second, "the one that is within", func() bool { return len(nodes[0].View()) == 3 })
 	want := sale.Node{Name: "good", Address: "10.1.2.3:80", Weight: 1, Ready: true}
 	if v := nodes[0].View(); v[0] != want {
 		t.Errorf("got %+v, want only %+v beside the nodes", v, want)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 func TestViewListsLiveNodesSortedAndNoAllocators(t *testing.T) {
@@ -23,11 +24,11 @@ func TestViewListsLiveNodesSortedAndNoAllocators(t *testing.T) {
 
 	want := []string{"a", "b"}
 	for _, m := range []*testMember{a, b, allocator} {
-		eventually(t, 5*time.Second, "both nodes in the view", func() bool {
+		await.Within(t, 5*time.Second, "both nodes in the view", func() bool {
 			return cmp.Equal(names(m.View()), want)
 		})
 	}
-	eventually(t, 5*time.Second, "the allocator's arrival logged", func() bool {
+	await.Within(t, 5*time.Second, "the allocator's arrival logged", func() bool {
 		return a.logs.FilterMessage("gossip peer joined").FilterField(zap.String("peer", "allocator-1")).Len() == 1
 	})
 	if got := a.received("joined allocator-1"); got != 0 {
@@ -46,13 +47,13 @@ func TestDepartures(t *testing.T) {
 	t.Run("a member that stops has left", func(t *testing.T) {
 		nodes[1].stop(t)
 		for _, m := range survivors {
-			eventually(t, 5*time.Second, "n1 left", func() bool { return m.received("left n1") == 1 })
+			await.Within(t, 5*time.Second, "n1 left", func() bool { return m.received("left n1") == 1 })
 		}
 	})
 	t.Run("a member that falls silent has failed", func(t *testing.T) {
 		nodes[0].crash()
 		for _, m := range survivors {
-			eventually(t, 5*time.Second, "n0 failed", func() bool { return m.received("failed n0") == 1 })
+			await.Within(t, 5*time.Second, "n0 failed", func() bool { return m.received("failed n0") == 1 })
 		}
 	})
 	t.Run("each is reported once and as nothing else", func(t *testing.T) {
@@ -82,7 +83,7 @@ func TestWhatAMemberSaysReachesTheOthers(t *testing.T) {
 
 	sees := func(want sale.Node) {
 		t.Helper()
-		eventually(t, 5*time.Second, "the others to see what was set", func() bool {
+		await.Within(t, 5*time.Second, "the others to see what was set", func() bool {
 			v := a.View()
 			return len(v) == 2 && v[1] == want && b.View()[len(b.View())-1] == want
 		})
@@ -124,7 +125,7 @@ func TestChangedSignalsOnceForABurst(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 5*time.Second, "the last weight", func() bool { return nodes[0].View()[1].Weight == 20 })
+	await.Within(t, 5*time.Second, "the last weight", func() bool { return nodes[0].View()[1].Weight == 20 })
 	if got := len(nodes[0].Changed()); got != 1 {
 		t.Errorf("got %d signals waiting, want 1", got)
 	}
@@ -136,7 +137,7 @@ func TestViewIsNeverChangedOnceHandedOut(t *testing.T) {
 	before := nodes[0].View()
 	want := append(sale.View(nil), before...)
 	nodes[1].SetReady(true)
-	eventually(t, 5*time.Second, "n1 ready", func() bool { return nodes[0].View()[1].Ready })
+	await.Within(t, 5*time.Second, "n1 ready", func() bool { return nodes[0].View()[1].Ready })
 	if diff := cmp.Diff(want, before); diff != "" {
 		t.Errorf("a view changed under its reader (-want +got):\n%s", diff)
 	}
@@ -154,7 +155,7 @@ func TestRestartElsewhereIsAcceptedOnceTheOldSelfIsKnownDead(t *testing.T) {
 	cfg.Rejoin = DefaultConfig().Rejoin
 	again := start(t, cfg) // at once: the others still believe in the old one
 	for _, m := range nodes[:3] {
-		eventually(t, 10*time.Second, "n3 at its new address", func() bool {
+		await.Within(t, 10*time.Second, "n3 at its new address", func() bool {
 			v := m.View()
 			return len(v) == 4 && v[3].Address == "127.0.0.1:9999"
 		})
@@ -162,7 +163,7 @@ func TestRestartElsewhereIsAcceptedOnceTheOldSelfIsKnownDead(t *testing.T) {
 	if took := time.Since(crashed); took > cfg.Rejoin {
 		t.Errorf("got the new address known to all %v after the crash, want less than one Rejoin", took)
 	}
-	eventually(t, 5*time.Second, "the restarted node to see everyone", func() bool { return len(again.View()) == 4 })
+	await.Within(t, 5*time.Second, "the restarted node to see everyone", func() bool { return len(again.View()) == 4 })
 	if got := again.logs.FilterMessage("gossip name claimed from a second address").Len(); got != 1 {
 		t.Errorf("got %d lines about the contested name, want 1", got)
 	}
@@ -213,9 +214,9 @@ func TestBeforeAndAfterRunNothingBlocks(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
 	<-g.Started()
-	eventually(t, 5*time.Second, "the node in its own view", func() bool { return len(g.View()) == 1 })
+	await.Within(t, 5*time.Second, "the node in its own view", func() bool { return len(g.View()) == 1 })
 	cancel()
-	if err := ended(t, done); err != nil {
+	if err := await.Return(t, done); err != nil {
 		t.Fatalf("got %v, want nil", err)
 	}
 	for range 10 {

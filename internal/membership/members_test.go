@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 func gossiped(name, data string) *memberlist.Node {
@@ -105,7 +106,7 @@ func TestAStrangerInTheClusterIsIgnoredOnce(t *testing.T) {
 	}
 	for _, m := range nodes {
 		ignored := func() int { return m.logs.FilterMessage("gossip peer ignored").Len() }
-		eventually(t, 5*time.Second, "the stranger noticed", func() bool { return ignored() > 0 })
+		await.Within(t, 5*time.Second, "the stranger noticed", func() bool { return ignored() > 0 })
 		if err := stranger.UpdateNode(time.Second); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"onsale/internal/testbed/await"
 )
 
 func TestSplitHeals(t *testing.T) {
@@ -23,12 +25,12 @@ func TestSplitHeals(t *testing.T) {
 		}
 	}
 	for _, side := range sides {
-		eventually(t, 10*time.Second, "each side alone", func() bool { return allSee(side, 2) })
+		await.Within(t, 10*time.Second, "each side alone", func() bool { return allSee(side, 2) })
 	}
 	for _, m := range nodes {
 		m.wire.reach(func(string) bool { return true })
 	}
-	eventually(t, 10*time.Second, "one cluster again", func() bool { return allSee(nodes, 4) })
+	await.Within(t, 10*time.Second, "one cluster again", func() bool { return allSee(nodes, 4) })
 	for _, m := range nodes[2:] {
 		if got := m.logs.FilterMessage("gossip seed can't be joined").Len(); got != 1 {
 			t.Errorf("%s: got %d lines about the lost seed, want 1", m.cfg.Name, got)
@@ -40,14 +42,14 @@ func TestASeedThatStartsLaterIsJoined(t *testing.T) {
 	t.Parallel()
 	seed := freeAddress(t)
 	early := start(t, testConfig("early", seed))
-	eventually(t, 5*time.Second, "the missing seed logged", func() bool {
+	await.Within(t, 5*time.Second, "the missing seed logged", func() bool {
 		return early.logs.FilterMessage("gossip seed can't be joined").Len() == 1
 	})
 	cfg := testConfig("late", seed) // itself among its seeds, as in a real configuration
 	cfg.Bind = seed
 	late := start(t, cfg)
-	eventually(t, 5*time.Second, "both together", func() bool { return allSee([]*testMember{early, late}, 2) })
-	eventually(t, 5*time.Second, "the found seed logged", func() bool {
+	await.Within(t, 5*time.Second, "both together", func() bool { return allSee([]*testMember{early, late}, 2) })
+	await.Within(t, 5*time.Second, "the found seed logged", func() bool {
 		return early.logs.FilterMessage("gossip seed can be joined again").Len() == 1
 	})
 	if got := late.logs.FilterMessage("gossip seed can't be joined").Len(); got != 0 {
@@ -84,7 +86,7 @@ func TestEncryption(t *testing.T) {
 	cfg = testConfig("b", a.LocalAddr())
 	cfg.Key = key('a')
 	b := start(t, cfg)
-	eventually(t, 5*time.Second, "members with one key together", func() bool { return allSee([]*testMember{a, b}, 2) })
+	await.Within(t, 5*time.Second, "members with one key together", func() bool { return allSee([]*testMember{a, b}, 2) })
 
 	for name, wrong := range map[string][]byte{"another key": key('b'), "no key": nil} {
 		t.Run(name+" never joins and logs it", func(t *testing.T) {
@@ -92,14 +94,14 @@ func TestEncryption(t *testing.T) {
 			cfg.Key = wrong
 			stranger := start(t, cfg)
 			logged := stranger.logs.FilterMessage("gossip seed can't be joined")
-			eventually(t, 5*time.Second, "the refusal logged", func() bool {
+			await.Within(t, 5*time.Second, "the refusal logged", func() bool {
 				logged = stranger.logs.FilterMessage("gossip seed can't be joined")
 				return logged.Len() == 1
 			})
 			if got := fmt.Sprint(logged.All()[0].ContextMap()["error"]); !strings.Contains(got, "encrypt") && !strings.Contains(got, "decrypt") {
 				t.Errorf("got error %q, want one that speaks of encryption", got)
 			}
-			eventually(t, 5*time.Second, "the intrusion logged by the seed", func() bool {
+			await.Within(t, 5*time.Second, "the intrusion logged by the seed", func() bool {
 				return a.logs.FilterMessage("gossip library").Len() > 0
 			})
 			if !allSee([]*testMember{a, b}, 2) || len(stranger.View()) != 1 {

@@ -7,6 +7,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // A buyer's GET of his orders bypassed the breaker: each waited for a dead Redis by itself. The breaker
@@ -44,16 +45,6 @@ func TestReadsOfOrdersGoThroughTheBreaker(t *testing.T) {
 		t.Fatal(err)
 	}
 	// No call is made: the cooldown alone ends the refusal.
-	for deadline := time.Now().Add(20 * time.Second); s.Tripped(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("got the breaker open for ever, want it half-open after its cooldown")
-		}
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if err := reads[0](); errors.Is(err, sale.ErrNoOrder) {
-			return
-		} else if time.Now().After(deadline) {
-			t.Fatalf("got %v, want %v from the Redis that is back", err, sale.ErrNoOrder)
-		}
-	}
+	await.Until(t, "the breaker half-open", func() bool { return !s.Tripped() })
+	await.Until(t, "an answer of the Redis that is back", func() bool { return errors.Is(reads[0](), sale.ErrNoOrder) })
 }

@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // soldOut is the raw reply of a deduct that refuses every claim.
@@ -45,7 +46,7 @@ func TestBatchesAndFlightsAreBounded(t *testing.T) {
 	for range claims {
 		answers = append(answers, decide(c, claim("ann", 1)))
 	}
-	eventually(t, "every call under way", func() bool { return flying.Load() == calls })
+	await.Until(t, "every call under way", func() bool { return flying.Load() == calls })
 	close(release)
 	for _, a := range answers {
 		if got := <-a; got.err != nil || got.decision.Outcome != sale.SoldOut {
@@ -81,7 +82,7 @@ func TestFullQueueAnswersBusyAtOnce(t *testing.T) {
 	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call, c.Patience = 20*time.Second, time.Minute })
 	c := committer(t, s, "s", func(c *remotestock.CommitConfig) { c.Batch, c.Calls, c.Queue = 1, 1, 3 })
 	answers := []<-chan decided{decide(c, claim("ann", 1))}
-	eventually(t, "the first claim under way", func() bool { return sent.Load() == 1 })
+	await.Until(t, "the first claim under way", func() bool { return sent.Load() == 1 })
 	// Three more fit into the queue; the fifth does not, whichever it is.
 	for range 4 {
 		answers = append(answers, decide(c, claim("bob", 1)))

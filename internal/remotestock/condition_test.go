@@ -14,6 +14,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // watched makes a store whose log is read.
@@ -137,8 +138,8 @@ func TestARedisThatComesBackIsLookedAtAtOnce(t *testing.T) {
 	if err := r.RestartWith(ctx, "--maxmemory-policy", "allkeys-lru"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it answers", func() bool { _, _, err := s.Read(ctx, "s", 0); return err == nil })
-	eventually(t, "its eviction is known", func() bool { return errors.Is(s.Refuses("s"), remotestock.ErrEvicts) })
+	await.Until(t, "it answers", func() bool { _, _, err := s.Read(ctx, "s", 0); return err == nil })
+	await.Until(t, "its eviction is known", func() bool { return errors.Is(s.Refuses("s"), remotestock.ErrEvicts) })
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -12,6 +12,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // TestKillOfRedisLosesNoHold kills Redis again and again under claims in
@@ -54,7 +55,7 @@ func TestKillOfRedisLosesNoHold(t *testing.T) {
 	}
 	for n := range kills {
 		want := held.Load() + 50
-		eventually(t, "sold some more", func() bool { return held.Load() >= want })
+		await.Until(t, "sold some more", func() bool { return held.Load() >= want })
 		if err := redis.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +65,7 @@ func TestKillOfRedisLosesNoHold(t *testing.T) {
 		}
 	}
 	want := held.Load() + 50
-	eventually(t, "sold after the last restart", func() bool { return held.Load() >= want })
+	await.Until(t, "sold after the last restart", func() bool { return held.Load() >= want })
 	close(stop)
 	group.Wait()
 
@@ -95,7 +96,7 @@ func stall(t *testing.T, c *remotestock.Committer, resent *atomic.Int64, signal 
 	}
 	mine := claim("ann", 2)
 	answer := decide(c, mine)
-	eventually(t, "the claim sent again", func() bool { return resent.Load() > 0 })
+	await.Until(t, "the claim sent again", func() bool { return resent.Load() > 0 })
 	return mine, answer
 }
 
@@ -107,8 +108,8 @@ func stalled(t *testing.T, addr string, trip uint32, patience time.Duration) (*r
 		c.Call, c.Dial, c.TripAfter, c.Patience = 200*time.Millisecond, 200*time.Millisecond, trip, patience
 	})
 	d := newSale("stalled", 10)
-	eventually(t, "opened", func() bool { _, err := s.Open(context.Background(), d); return err == nil })
-	eventually(t, "warm", func() bool { // the script and a connection are there
+	await.Until(t, "opened", func() bool { _, err := s.Open(context.Background(), d); return err == nil })
+	await.Until(t, "warm", func() bool { // the script and a connection are there
 		_, err := s.Committer(d.ID, watcher{}, remotestock.DefaultCommitConfig()).Decide(claim("warm", 1))
 		return err == nil
 	})
@@ -122,7 +123,7 @@ func TestStalledCallIsDecidedOnceRedisGoesOn(t *testing.T) {
 	c := committer(t, s, d.ID)
 	mine, answer := stall(t, c, resent, redis.Signal)
 	again := resent.Load()
-	eventually(t, "sent again and again", func() bool { return resent.Load() > again+1 })
+	await.Until(t, "sent again and again", func() bool { return resent.Load() > again+1 })
 	if err := redis.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestRestartAfterThePatience(t *testing.T) {
 	if err := redis.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "connections are refused", func() bool {
+	await.Until(t, "connections are refused", func() bool {
 		got := <-decide(committer(t, s, d.ID), claim("bob", 1))
 		if got.err == nil {
 			t.Fatalf("got %v of a dead Redis", got.decision.Outcome)
@@ -158,7 +159,7 @@ func TestRestartAfterThePatience(t *testing.T) {
 	if err := redis.Restart(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "sells again", func() bool { return (<-decide(c, claim("cid", 1))).err == nil })
+	await.Until(t, "sells again", func() bool { return (<-decide(c, claim("cid", 1))).err == nil })
 	audit := wantClean(t, s, d.ID)
 	if o, ok := audit.Orders[mine.Order]; ok && o.Quantity != 2 {
 		t.Errorf("got %+v, want the whole hold or none", o)
@@ -189,6 +190,6 @@ func TestOpenBreakerKnowsUnsentFromUnknown(t *testing.T) {
 	if err := redis.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "sells again", func() bool { return (<-decide(c, claim("bob", 1))).err == nil })
+	await.Until(t, "sells again", func() bool { return (<-decide(c, claim("bob", 1))).err == nil })
 	wantClean(t, s, d.ID)
 }

@@ -13,6 +13,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // TestClaimIsLateOnlyPastItsDeadline asks until calls ran in the very millisecond of a
@@ -62,11 +63,11 @@ func TestAClaimIsNotLateByAnothersDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := decide(c, claim("ann", 1)) // the others gather behind it
-	eventually(t, "the first claim under way", func() bool { return c.Queued() == 0 })
+	await.Until(t, "the first claim under way", func() bool { return c.Queued() == 0 })
 	late := claim("bob", 1)
 	late.Deadline = 1
 	answers := []<-chan decided{decide(c, late), decide(c, claim("cid", 1)), decide(c, claim("dee", 1))}
-	eventually(t, "the others waiting", func() bool { return c.Queued() == len(answers) })
+	await.Until(t, "the others waiting", func() bool { return c.Queued() == len(answers) })
 	if err := r.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

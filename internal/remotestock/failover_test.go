@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -41,7 +42,7 @@ func sellsAfter(t *testing.T, limit time.Duration, take func(*process.Redis) err
 	var last atomic.Int64 // when a claim was granted, in Unix nanoseconds
 	stop := sellSteadily(t, committer(t, s, "demo"), &last)
 	defer stop()
-	eventually(t, "tickets sell", func() bool { return last.Load() > 0 })
+	await.Until(t, "tickets sell", func() bool { return last.Load() > 0 })
 	if err := take(master); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func sellsAfter(t *testing.T, limit time.Duration, take func(*process.Redis) err
 		t.Fatal(err)
 	}
 	promoted := time.Now()
-	eventually(t, "tickets sell again", func() bool { return last.Load() > promoted.UnixNano() })
+	await.Until(t, "tickets sell again", func() bool { return last.Load() > promoted.UnixNano() })
 	took := time.Since(promoted)
 	t.Logf("the first hold came %v after the promotion", took)
 	if took > limit {

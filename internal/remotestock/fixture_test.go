@@ -84,16 +84,6 @@ func decide(c *remotestock.Committer, claim sale.Claim) <-chan decided {
 	return answer
 }
 
-// eventually polls until ok holds.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: still not so after 20s", what)
-		}
-	}
-}
-
 // wantClean fails the test where the sale breaks a promise, and returns its books.
 func wantClean(t testing.TB, s *remotestock.Store, id sale.ID) sale.Snapshot {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // TestRefusalsBeforeTheFirstWrite: errors by which Redis proves that a script
@@ -94,7 +95,7 @@ func TestLoadingRedisIsUnavailable(t *testing.T) {
 	go func() { started <- r.Restart(ctx) }()
 	c := committer(t, s, "s")
 	loading := 0
-	eventually(t, "sells", func() bool {
+	await.Until(t, "sells", func() bool {
 		_, err := c.Decide(claim("ann", 1))
 		if err != nil && (!errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown)) {
 			t.Errorf("got %v, want ErrUnavailable", err)
@@ -221,7 +222,7 @@ func TestGenerationsRiseAfterDataLoss(t *testing.T) {
 	stock, plan := life()
 	client.FlushAll(ctx)
 	before := redisTime(t, client)
-	eventually(t, "the clock has moved on", func() bool { return redisTime(t, client) > before })
+	await.Until(t, "the clock has moved on", func() bool { return redisTime(t, client) > before })
 	s, _ = newStore(t, r.Addr(), "n1") // the first one has seen more, and shuts the sale
 	stock2, plan2 := life()
 	if stock2 <= stock || plan2 <= plan {

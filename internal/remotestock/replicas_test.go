@@ -13,6 +13,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -30,7 +31,7 @@ func startPair(t *testing.T, change ...func(*remotestock.Config)) pair {
 	p.replica = startRedis(t, "--replicaof", "127.0.0.1", strconv.Itoa(p.master.Port))
 	p.store, p.client = newStore(t, p.master.Addr(), "n1", append(change, func(c *remotestock.Config) { c.Replicas = 1 })...)
 	p.plain, _ = newStore(t, p.master.Addr(), "n2")
-	eventually(t, "the replica follows", func() bool {
+	await.Until(t, "the replica follows", func() bool {
 		n, err := p.client.Do(context.Background(), "wait", 1, 1000).Int()
 		return err == nil && n == 1
 	})
@@ -61,7 +62,7 @@ func TestWithoutReplicasOneCallIsUnknownAndTheOthersAreNotSent(t *testing.T) {
 	}
 	first := claim("bob", 1)
 	unknown := decide(c, first)
-	eventually(t, "the first is deducted", func() bool { return p.remaining(t, "s") == 98 })
+	await.Until(t, "the first is deducted", func() bool { return p.remaining(t, "s") == 98 })
 	var others []<-chan decided
 	for i := range 20 {
 		others = append(others, decide(c, claim(fmt.Sprint("cid", i), 1)))
@@ -81,7 +82,7 @@ func TestWithoutReplicasOneCallIsUnknownAndTheOthersAreNotSent(t *testing.T) {
 	if err := p.replica.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "claims are decided again", func() bool {
+	await.Until(t, "claims are decided again", func() bool {
 		d, err := c.Decide(claim("dan", 1))
 		return err == nil && (d.Outcome == sale.Held || d.Outcome == sale.Replayed)
 	})
@@ -221,7 +222,7 @@ func TestAPartIsAnsweredOnceAReplicaHasIt(t *testing.T) {
 	if err := p.replica.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is recorded once", func() bool {
+	await.Until(t, "it is recorded once", func() bool {
 		_, err := p.store.RefundPart(ctx, "s", order, "part", 100)
 		return err == nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"onsale/internal/keyspace"
 	"onsale/internal/remotestock"
+	"onsale/internal/testbed/await"
 )
 
 // ofSite is a store of a site of this prefix.
@@ -89,7 +90,7 @@ func TestASiteIsKept(t *testing.T) {
 	if err := client.Del(ctx, "kept:onsale:site").Err(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the key is there again", recorded)
+	await.Until(t, "the key is there again", recorded)
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)

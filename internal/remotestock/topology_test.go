@@ -16,6 +16,7 @@ import (
 	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -258,7 +259,7 @@ func TestSentinel(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := committer(t, s, "unwatched")
-	eventually(t, "nothing left to connect to", func() bool {
+	await.Until(t, "nothing left to connect to", func() bool {
 		_, err := c.Decide(claim("ann", 1))
 		return errors.Is(err, sale.ErrUnavailable) && !errors.Is(err, sale.ErrUnknown)
 	})

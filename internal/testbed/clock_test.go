@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // The clock of the Redis host was set by an hour: all holds expired, every payment was refused
@@ -30,20 +31,20 @@ func TestASiteSellsThoughRedisClockWasSet(t *testing.T) {
 		s.payFor(t, "demo", bought[name+"0"], 4200)
 		maps.Copy(orders, bought)
 		for member, m := range members {
-			eventually(t, 30*time.Second, member+" reports the step", func() bool {
+			await.Within(t, 30*time.Second, member+" reports the step", func() bool {
 				off := time.Duration(gauge(m, step)*float64(time.Second)) - c.set
 				return off.Abs() < 10*time.Minute
 			})
 		}
-		eventually(t, 20*time.Second, "an allocator leads", func() bool { return gauge(s.Allocators[0], "onsale_rebalance_leading") == 1 })
+		await.Within(t, 20*time.Second, "an allocator leads", func() bool { return gauge(s.Allocators[0], "onsale_rebalance_leading") == 1 })
 		for name, n := range members {
-			eventually(t, 20*time.Second, name+" is ready", func() bool { return readyz(n) == http.StatusOK })
+			await.Within(t, 20*time.Second, name+" is ready", func() bool { return readyz(n) == http.StatusOK })
 		}
 		if err := s.Redis.Clock.Set(0); err != nil {
 			t.Fatal(err)
 		}
 		for member, m := range members {
-			eventually(t, 30*time.Second, member+" reports that the clock is back", func() bool {
+			await.Within(t, 30*time.Second, member+" reports that the clock is back", func() bool {
 				return gauge(m, step) == 0
 			})
 		}

@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // filesLimit sets how many files a running process may have open, and returns what it was.
@@ -52,7 +53,7 @@ func TestANodeOutOfDescriptorsIsUnreadyAndLeftAlone(t *testing.T) {
 			return err == nil && status == want
 		}
 	}
-	eventually(t, 15*time.Second, "ready node", ready(http.StatusOK))
+	await.Within(t, 15*time.Second, "ready node", ready(http.StatusOK))
 
 	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", node.Pid()))
 	if err != nil {
@@ -70,11 +71,11 @@ func TestANodeOutOfDescriptorsIsUnreadyAndLeftAlone(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	eventually(t, 15*time.Second, "node that is unready without descriptors", ready(http.StatusServiceUnavailable))
+	await.Within(t, 15*time.Second, "node that is unready without descriptors", ready(http.StatusServiceUnavailable))
 	if _, text, err := get("/metrics"); err != nil || !strings.Contains(text, "\nonsale_buyerapi_short 1\n") {
 		t.Errorf("got no onsale_buyerapi_short 1 (%v)", err)
 	}
-	eventually(t, 15*time.Second, "upstream with the node as a backup", func() bool {
+	await.Within(t, 15*time.Second, "upstream with the node as a backup", func() bool {
 		conf, err := os.ReadFile(s.Nginx.Upstream)
 		if err != nil {
 			t.Fatal(err)
@@ -93,7 +94,7 @@ func TestANodeOutOfDescriptorsIsUnreadyAndLeftAlone(t *testing.T) {
 	}
 
 	filesLimit(t, node.Pid(), was)
-	eventually(t, 15*time.Second, "ready node that has its descriptors again", ready(http.StatusOK))
+	await.Within(t, 15*time.Second, "ready node that has its descriptors again", ready(http.StatusOK))
 	if err := s.AwaitUpstream(s.ctx, 2); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func TestANodeOutOfDescriptorsIsUnreadyAndLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { refused.Kill() })
-	eventually(t, 30*time.Second, "end of a node that may not open enough files", func() bool { return !refused.Running() })
+	await.Within(t, 30*time.Second, "end of a node that may not open enough files", func() bool { return !refused.Running() })
 	if log := refused.Tail(); !strings.Contains(log, "raise the limit (ulimit -n") {
 		t.Errorf("got %s, want what to raise", log)
 	}

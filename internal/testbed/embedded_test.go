@@ -18,6 +18,7 @@ import (
 	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 func startEmbedded(t *testing.T, o testbed.EmbeddedOptions) *testbed.Embedded {
@@ -61,8 +62,8 @@ func TestEmbeddedSiteSellsReturnedTickets(t *testing.T) {
 	if got := buyers.ask(t, http.MethodDelete, sale(1)+"/"+first.order, "a", ""); got.status != http.StatusOK {
 		t.Errorf("cancel: got %+v, want 200", got)
 	}
-	eventually(t, 20*time.Second, "the cancelled ticket is sold", func() bool { return order(1, "b").status == http.StatusCreated })
-	eventually(t, 20*time.Second, "the overdue ticket is sold", func() bool { return order(0, "c").status == http.StatusCreated })
+	await.Within(t, 20*time.Second, "the cancelled ticket is sold", func() bool { return order(1, "b").status == http.StatusCreated })
+	await.Within(t, 20*time.Second, "the overdue ticket is sold", func() bool { return order(0, "c").status == http.StatusCreated })
 
 	if err := e.Drain(); err != nil {
 		t.Error(err)
@@ -105,7 +106,7 @@ func TestASaleIsChangedWhileItSells(t *testing.T) {
 	}
 	change(`{"title":"Postponed","price":250,"limit":3}`, http.StatusOK)
 	for node := range e.Nodes {
-		eventually(t, 20*time.Second, "the node knows the higher limit", func() bool {
+		await.Within(t, 20*time.Second, "the node knows the higher limit", func() bool {
 			return order(node, fmt.Sprint("buyer-", node), 3).status == http.StatusCreated
 		})
 	}

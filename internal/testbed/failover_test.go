@@ -9,6 +9,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // The client of a Redis Cluster keeps its map of the slots for a minute, and nodes
@@ -43,7 +44,7 @@ func TestNodesFollowAPromotionInARedisCluster(t *testing.T) {
 		}
 	}
 	stop := s.buyers(t, visit)
-	eventually(t, 10*time.Second, "tickets sell", func() bool { return acked.Load() > 200 })
+	await.Within(t, 10*time.Second, "tickets sell", func() bool { return acked.Load() > 200 })
 	stop()
 
 	// A replica that lacks a hold would be a loss, and the sale would be shut. Nobody is promoted while the replica stands still.
@@ -57,7 +58,7 @@ func TestNodesFollowAPromotionInARedisCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range s.Nodes {
-		eventually(t, 5*time.Second, n.Name+" is unready", func() bool { return !ready(n) })
+		await.Within(t, 5*time.Second, n.Name+" is unready", func() bool { return !ready(n) })
 	}
 	stop = s.buyers(t, visit)
 	if err := replica.Resume(); err != nil {
@@ -69,14 +70,14 @@ func TestNodesFollowAPromotionInARedisCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	promoted := time.Now()
-	eventually(t, 20*time.Second, "tickets sell again", func() bool { return last.Load() > promoted.UnixNano() })
+	await.Within(t, 20*time.Second, "tickets sell again", func() bool { return last.Load() > promoted.UnixNano() })
 	took := time.Since(promoted)
 	t.Logf("the first hold came %v after the promotion", took)
 	if took > time.Second {
 		t.Errorf("got the first hold %v after the promotion, want it within a second", took)
 	}
 	for _, n := range s.Nodes {
-		eventually(t, 5*time.Second, n.Name+" is ready again", func() bool { return ready(n) })
+		await.Within(t, 5*time.Second, n.Name+" is ready again", func() bool { return ready(n) })
 	}
 	stop()
 }

@@ -16,6 +16,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // count adds up a counter over all nodes that run.
@@ -78,19 +79,19 @@ func TestRedisKilledAndRestarted(t *testing.T) {
 			away.Add(1)
 		}
 	})
-	eventually(t, 10*time.Second, "tickets sell", func() bool { return acked.Load() > 200 })
+	await.Within(t, 10*time.Second, "tickets sell", func() bool { return acked.Load() > 200 })
 	if err := s.Redis.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "buyers get store-unavailable", func() bool { return away.Load() > 0 })
+	await.Within(t, 5*time.Second, "buyers get store-unavailable", func() bool { return away.Load() > 0 })
 	for _, n := range s.Nodes {
-		eventually(t, 5*time.Second, n.Name+" is unready", func() bool { return !ready(n) })
+		await.Within(t, 5*time.Second, n.Name+" is unready", func() bool { return !ready(n) })
 	}
 	if err := s.Redis.Restart(s.ctx); err != nil {
 		t.Fatal(err)
 	}
 	before := acked.Load()
-	took := eventually(t, 5*time.Second, "tickets sell again", func() bool { return acked.Load() > before+200 })
+	took := await.Within(t, 5*time.Second, "tickets sell again", func() bool { return acked.Load() > before+200 })
 	stop()
 	t.Logf("200 tickets were sold %v after redis came back", took)
 	if sold := s.audit(t).Sold(); sold < acked.Load() {
@@ -121,7 +122,7 @@ func TestNodesComeAndGoUnnoticed(t *testing.T) {
 	more := func(what string) {
 		t.Helper()
 		before := acked.Load()
-		eventually(t, 10*time.Second, what, func() bool { return acked.Load() > before+300 })
+		await.Within(t, 10*time.Second, what, func() bool { return acked.Load() > before+300 })
 	}
 	more("tickets sell")
 	if err := s.Nodes[0].Stop(10 * time.Second); err != nil {
@@ -138,7 +139,7 @@ func TestNodesComeAndGoUnnoticed(t *testing.T) {
 	if _, err := s.AddNode(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 15*time.Second, "the restarted node and the new one sell", func() bool { return ready(s.Nodes[1]) && ready(s.Nodes[3]) })
+	await.Within(t, 15*time.Second, "the restarted node and the new one sell", func() bool { return ready(s.Nodes[1]) && ready(s.Nodes[3]) })
 	more("tickets sell on after nodes came")
 	stop()
 	if sold := s.audit(t).Sold(); sold != acked.Load() {
@@ -156,14 +157,14 @@ func TestPlanMovesToTheOtherAllocator(t *testing.T) {
 		}
 		return len(v.Shares)
 	}
-	eventually(t, 5*time.Second, "a plan for two nodes", func() bool { return shares() == 2 })
+	await.Within(t, 5*time.Second, "a plan for two nodes", func() bool { return shares() == 2 })
 	if err := s.Allocators[0].Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Nodes[1].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	took := eventually(t, 10*time.Second, "a plan without the dead node", func() bool { return shares() == 1 })
+	took := await.Within(t, 10*time.Second, "a plan without the dead node", func() bool { return shares() == 1 })
 	t.Logf("replanned %v after allocator and node died together", took)
 	if got := s.buy(t, "ann"); got.status != http.StatusCreated {
 		t.Errorf("got %+v, want 201", got)
@@ -200,11 +201,11 @@ func TestPausedNodeComesBack(t *testing.T) {
 		return false
 	}
 	n := s.Nodes[1]
-	eventually(t, 5*time.Second, "a plan", func() bool { return planned(n.Name) })
+	await.Within(t, 5*time.Second, "a plan", func() bool { return planned(n.Name) })
 	if err := n.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("planned around after %v", eventually(t, 5*time.Second, "a plan without the paused node", func() bool { return !planned(n.Name) }))
+	t.Logf("planned around after %v", await.Within(t, 5*time.Second, "a plan without the paused node", func() bool { return !planned(n.Name) }))
 	for i := range 50 {
 		if got := s.buy(t, fmt.Sprintf("buyer-%d", i)); got.status != http.StatusCreated {
 			t.Fatalf("got %+v, want 201 without the paused node", got)
@@ -214,7 +215,7 @@ func TestPausedNodeComesBack(t *testing.T) {
 	if err := n.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("planned for again after %v", eventually(t, 10*time.Second, "a plan with the node again", func() bool { return planned(n.Name) }))
+	t.Logf("planned for again after %v", await.Within(t, 10*time.Second, "a plan with the node again", func() bool { return planned(n.Name) }))
 	if got := s.ask(t, http.MethodPost, "http://"+n.Listen+"/v1/sales/demo/orders", "direct", `{"quantity":1}`); got.status != http.StatusCreated {
 		t.Errorf("asked directly: got %+v, want 201", got)
 	}
@@ -262,7 +263,7 @@ func TestMissingSaleKey(t *testing.T) {
 	if err := client.Restore(s.ctx, key, 0, dump).Err(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 3*time.Second, "it sells again", func() bool { return s.buy(t, "ann").status == http.StatusCreated })
+	await.Within(t, 3*time.Second, "it sells again", func() bool { return s.buy(t, "ann").status == http.StatusCreated })
 	if sold := s.audit(t).Sold(); sold != 1 {
 		t.Errorf("got %d sold, want 1", sold)
 	}
@@ -281,7 +282,7 @@ func TestRedisStalls(t *testing.T) {
 			acked.Add(1)
 		}
 	})
-	eventually(t, 10*time.Second, "tickets sell", func() bool { return acked.Load() > 100 })
+	await.Within(t, 10*time.Second, "tickets sell", func() bool { return acked.Load() > 100 })
 	for range 3 {
 		if err := s.Redis.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
@@ -291,7 +292,7 @@ func TestRedisStalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := acked.Load()
-		eventually(t, 10*time.Second, "tickets sell again", func() bool { return acked.Load() > before+50 })
+		await.Within(t, 10*time.Second, "tickets sell again", func() bool { return acked.Load() > before+50 })
 	}
 	stop()
 	if sold := s.audit(t).Sold(); sold < acked.Load() {

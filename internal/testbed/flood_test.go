@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/flood"
 )
 
@@ -58,7 +59,7 @@ func TestBuyersAreServedThroughForgedMembersAndIdleConnections(t *testing.T) {
 	if err := s.Nodes[2].Kill(); err != nil {
 		t.Fatal(err)
 	}
-	known := eventually(t, 15*time.Second, "a plan for the two that are left", func() bool { return plan() == 2 })
+	known := await.Within(t, 15*time.Second, "a plan for the two that are left", func() bool { return plan() == 2 })
 	t.Logf("a node that was killed was out of the plan after %v", known)
 	took = buy(300, 400)
 	t.Logf("100 purchases after that: p50 %v, p99 %v", took[50], took[98])

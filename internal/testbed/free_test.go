@@ -8,6 +8,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // freeOrders: nobody pays for what costs nothing, so each order of such a sale expired.
@@ -32,7 +33,7 @@ func freeOrders(t *testing.T, s *lossy) {
 		t.Fatal(err)
 	}
 	s.reconciled(t, "free")
-	eventually(t, 10*time.Second, "the sale answers again", func() bool { return s.buyOf(t, "free", "bob").code == "sold-out" })
+	await.Within(t, 10*time.Second, "the sale answers again", func() bool { return s.buyOf(t, "free", "bob").code == "sold-out" })
 	a := s.wantAll(t, "free", orders, more)
 	if want := (sale.Counters{Total: 4, Paid: 4}); a.Counters != want || a.Book.Counters() != want || len(a.Payments) != 0 {
 		t.Errorf("got %+v in Redis, %+v in the ledger and %d payments, want %+v and none", a.Counters, a.Book.Counters(), len(a.Payments), want)

@@ -12,6 +12,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // health is what a member's readiness says.
@@ -49,7 +50,7 @@ func TestAFullRedisDrainsAndSellsAgain(t *testing.T) {
 		orders = append(orders, got.order)
 	}
 	fillers := 0
-	eventually(t, 20*time.Second, "a new hold is refused", func() bool {
+	await.Within(t, 20*time.Second, "a new hold is refused", func() bool {
 		// Redis frees the buffers of idle connections, and has room again.
 		for client.Set(s.ctx, fmt.Sprint("filler-", fillers), strings.Repeat("x", 20_000), 0).Err() == nil {
 			fillers++
@@ -58,7 +59,7 @@ func TestAFullRedisDrainsAndSellsAgain(t *testing.T) {
 		got := s.buy(t, fmt.Sprint("late-", fillers))
 		return got.status == http.StatusServiceUnavailable && got.code == "store-unavailable"
 	})
-	eventually(t, 20*time.Second, "the node is unready and says why", func() bool {
+	await.Within(t, 20*time.Second, "the node is unready and says why", func() bool {
 		status, text := health(n)
 		return status == http.StatusServiceUnavailable && strings.Contains(text, "memory is full")
 	})
@@ -76,7 +77,7 @@ func TestAFullRedisDrainsAndSellsAgain(t *testing.T) {
 	if err := s.Postgres.Restart(s.ctx); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 30*time.Second, "the ledger drains the stream though memory is full", func() bool {
+	await.Within(t, 30*time.Second, "the ledger drains the stream though memory is full", func() bool {
 		waiting, _, _, err := s.store.Backlog(s.ctx, "demo")
 		return err == nil && waiting == 0
 	})
@@ -85,8 +86,8 @@ func TestAFullRedisDrainsAndSellsAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 20*time.Second, "it sells again", func() bool { return s.buy(t, "last").status == http.StatusCreated })
-	eventually(t, 20*time.Second, "the node is ready", func() bool { status, _ := health(n); return status == http.StatusOK })
+	await.Within(t, 20*time.Second, "it sells again", func() bool { return s.buy(t, "last").status == http.StatusCreated })
+	await.Within(t, 20*time.Second, "the node is ready", func() bool { status, _ := health(n); return status == http.StatusOK })
 	s.recorded(t)
 }
 
@@ -101,7 +102,7 @@ func TestANodeDoesNotSellOnARedisThatEvicts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range []*testbed.Member{s.Nodes[0], s.Allocators[0]} {
-			eventually(t, 20*time.Second, m.Name+" names "+setting, func() bool {
+			await.Within(t, 20*time.Second, m.Name+" names "+setting, func() bool {
 				status, text := health(m)
 				return status == http.StatusServiceUnavailable && strings.Contains(text, setting+" "+values[0])
 			})
@@ -115,7 +116,7 @@ func TestANodeDoesNotSellOnARedisThatEvicts(t *testing.T) {
 		if err := client.ConfigSet(s.ctx, setting, values[1]).Err(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 20*time.Second, "the node is ready again", func() bool { status, _ := health(s.Nodes[0]); return status == http.StatusOK })
+		await.Within(t, 20*time.Second, "the node is ready again", func() bool { status, _ := health(s.Nodes[0]); return status == http.StatusOK })
 	}
 	if got := s.buy(t, "ann"); got.status != http.StatusCreated {
 		t.Errorf("got %+v, want 201", got)

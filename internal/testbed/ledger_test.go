@@ -10,13 +10,14 @@ import (
 
 	"onsale/internal/operate"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
 // recorded is an audit of what the ledger has once it has everything.
 func (s *site) recorded(t *testing.T) operate.Audited {
 	t.Helper()
-	eventually(t, 30*time.Second, "the ledger has everything", func() bool {
+	await.Within(t, 30*time.Second, "the ledger has everything", func() bool {
 		waiting, _, _, err := s.store.Backlog(s.ctx, "demo")
 		return err == nil && waiting == 0
 	})
@@ -89,7 +90,7 @@ func TestLedgerWhilePostgreSQLIsAway(t *testing.T) {
 	}
 	wantLag := func(t *testing.T, what string, ok func(entries, age float64) bool) {
 		t.Helper()
-		eventually(t, 10*time.Second, what, func() bool {
+		await.Within(t, 10*time.Second, what, func() bool {
 			return ok(gauge(l, `onsale_ledger_lag_entries{sale="demo"}`), gauge(l, `onsale_ledger_lag_seconds{sale="demo"}`))
 		})
 	}
@@ -97,7 +98,7 @@ func TestLedgerWhilePostgreSQLIsAway(t *testing.T) {
 
 	t.Run("before, nothing waits", func(t *testing.T) {
 		sell(t, "ann", "bob", "cid")
-		eventually(t, 5*time.Second, "all orders are committed", func() bool { return gauge(l, `onsale_ledger_orders_total{sale="demo"}`) == 3 })
+		await.Within(t, 5*time.Second, "all orders are committed", func() bool { return gauge(l, `onsale_ledger_orders_total{sale="demo"}`) == 3 })
 		wantLag(t, "there is no lag", none)
 		if got := readyz(l); got != http.StatusOK {
 			t.Errorf("readyz: got %d, want 200", got)
@@ -111,14 +112,14 @@ func TestLedgerWhilePostgreSQLIsAway(t *testing.T) {
 		wantLag(t, "two entries wait, and grow old", func(entries, age float64) bool { return entries == 2 && age > 0 })
 	})
 	t.Run("the ledger says that it is not ready", func(t *testing.T) {
-		eventually(t, 10*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
+		await.Within(t, 10*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
 	})
 	t.Run("the ledger stops quickly, and can start", func(t *testing.T) {
 		quickly(t, l, "PostgreSQL is away")
 		if err := l.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 5*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
+		await.Within(t, 5*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
 		sell(t, "fay")
 	})
 	t.Run("one that only waits for its tables stops quickly, too", func(t *testing.T) {
@@ -126,13 +127,13 @@ func TestLedgerWhilePostgreSQLIsAway(t *testing.T) {
 		if err := l.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 5*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
+		await.Within(t, 5*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
 	})
 	if err := s.Postgres.Restart(s.ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("it catches up by itself", func(t *testing.T) {
-		took := eventually(t, 10*time.Second, "readyz answers 200", func() bool { return readyz(l) == http.StatusOK })
+		took := await.Within(t, 10*time.Second, "readyz answers 200", func() bool { return readyz(l) == http.StatusOK })
 		t.Logf("ready %v after PostgreSQL", took)
 		if got := len(s.recorded(t).Book.Orders); got != 6 {
 			t.Errorf("got %d orders in the ledger, want 6", got)
@@ -164,7 +165,7 @@ func TestLedgerStartsBeforeItsStores(t *testing.T) {
 	}
 	unready := func(t *testing.T) {
 		t.Helper()
-		eventually(t, 5*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
+		await.Within(t, 5*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
 		time.Sleep(1500 * time.Millisecond) // through more than one of its tries
 		if got := readyz(l); got != http.StatusServiceUnavailable || !l.Running() {
 			t.Errorf("readyz: got %d, running %v, want 503 and true:\n%s", got, l.Running(), l.Tail())
@@ -172,7 +173,7 @@ func TestLedgerStartsBeforeItsStores(t *testing.T) {
 	}
 	wantBooked := func(t *testing.T, want int) {
 		t.Helper()
-		eventually(t, 10*time.Second, "readyz answers 200", func() bool { return readyz(l) == http.StatusOK })
+		await.Within(t, 10*time.Second, "readyz answers 200", func() bool { return readyz(l) == http.StatusOK })
 		if got := len(s.recorded(t).Book.Orders); got != want {
 			t.Errorf("got %d orders in the ledger, want %d", got, want)
 		}
@@ -209,7 +210,7 @@ func TestLedgerStartsBeforeItsStores(t *testing.T) {
 		if err := s.Redis.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 10*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
+		await.Within(t, 10*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
 		quickly(t, l, "Redis is away")
 		if err := s.Redis.Restart(s.ctx); err != nil {
 			t.Fatal(err)

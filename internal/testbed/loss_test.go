@@ -15,6 +15,7 @@ import (
 	"onsale/internal/operate"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // One site for all: each loss is another sale's.
@@ -45,7 +46,7 @@ func aPaidOrderWhoseEventsWereLost(t *testing.T, s *lossy) {
 		t.Fatal(err)
 	}
 	s.reconciled(t, "a1")
-	eventually(t, 20*time.Second, "the sale answers again", func() bool { return s.buyOf(t, "a1", "bob").code == "sold-out" })
+	await.Within(t, 20*time.Second, "the sale answers again", func() bool { return s.buyOf(t, "a1", "bob").code == "sold-out" })
 	a := s.wantAll(t, "a1", orders)
 	if o := a.Book.Orders[sale.OrderID(orders["ann0"])]; o.State != sale.StatePaid || len(a.Book.Payments) != 1 {
 		t.Errorf("ledger: got %+v and %d payments, want it paid by one", o, len(a.Book.Payments))
@@ -94,7 +95,7 @@ func anOlderRedis(t *testing.T, s *lossy) {
 	more := s.sell(t, "a3", "ann", 5)
 	s.committed(t, "a3")
 	restore()
-	shut := eventually(t, 2*time.Second, "the loss is noticed", func() bool {
+	shut := await.Within(t, 2*time.Second, "the loss is noticed", func() bool {
 		v, err := s.store.Page(s.ctx, "a3", "", 0)
 		return err == nil && (v.Lost != "" || v.Chain.Epoch > 1)
 	})
@@ -163,7 +164,7 @@ func anEmptyLedger(t *testing.T, s *lossy) {
 		}
 	}
 	s.sellsAgain(t, "db", "bob")
-	eventually(t, 20*time.Second, "the ledger has the sale again", func() bool {
+	await.Within(t, 20*time.Second, "the ledger has the sale again", func() bool {
 		a, err := operate.Audit(s.ctx, s.Stores(), "db", 0, zap.NewNop())
 		return err == nil && a.Book != nil && len(a.Book.Orders) >= 5
 	})

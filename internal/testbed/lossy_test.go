@@ -14,6 +14,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // lossy is a site on which sales lose data, one after the other.
@@ -67,7 +68,7 @@ func (s *lossy) sell(t *testing.T, id, prefix string, count int) map[string]stri
 // committed waits until the ledger has everything.
 func (s *lossy) committed(t *testing.T, id string) {
 	t.Helper()
-	eventually(t, 10*time.Second, "the ledger has everything of "+id, func() bool {
+	await.Within(t, 10*time.Second, "the ledger has everything of "+id, func() bool {
 		waiting, _, _, err := s.store.Backlog(s.ctx, sale.ID(id))
 		return err == nil && waiting == 0
 	})
@@ -115,7 +116,7 @@ func (s *lossy) sellsAgain(t *testing.T, id, buyer string) (took time.Duration) 
 			t.Logf("last answer %+v; ledger:\n%s", last, s.Ledgers[0].Tail())
 		}
 	}()
-	return eventually(t, 20*time.Second, id+" sells again", func() bool {
+	return await.Within(t, 20*time.Second, id+" sells again", func() bool {
 		last = s.buyOf(t, id, buyer)
 		return last.status == http.StatusCreated || last.status == http.StatusOK
 	})
@@ -124,7 +125,7 @@ func (s *lossy) sellsAgain(t *testing.T, id, buyer string) (took time.Duration) 
 // reconciled waits until the sale has begun a new epoch and the ledger has recorded it.
 func (s *lossy) reconciled(t *testing.T, id string) {
 	t.Helper()
-	eventually(t, 20*time.Second, id+" is reconciled", func() bool {
+	await.Within(t, 20*time.Second, id+" is reconciled", func() bool {
 		p, err := s.store.Page(s.ctx, sale.ID(id), "", 0)
 		return err == nil && p.Lost == "" && p.Chain.Epoch > 1 && p.Read == p.Chain.Seq
 	})

@@ -146,16 +146,3 @@ func (s *site) audit(t *testing.T) operate.Audited {
 	}
 	return a
 }
-
-// eventually polls until ok, and fails the test with what after the limit.
-func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) time.Duration {
-	t.Helper()
-	begin := time.Now()
-	for !ok() {
-		if time.Since(begin) > limit {
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return time.Since(begin)
-}

@@ -15,6 +15,7 @@ import (
 	"onsale/internal/payment"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // message is what a payment provider sends.
@@ -139,7 +140,7 @@ func TestRefundReopensASoldOutSaleThroughNginx(t *testing.T) {
 	if _, err := s.AdminCall(s.ctx, http.MethodPost, "/admin/v1/sales/demo/orders/"+order+"/refund", nil); err != nil {
 		t.Fatal(err)
 	}
-	took := eventually(t, 3*time.Second, "the refunded ticket sells", func() bool { return s.buy(t, "late").status == http.StatusCreated })
+	took := await.Within(t, 3*time.Second, "the refunded ticket sells", func() bool { return s.buy(t, "late").status == http.StatusCreated })
 	t.Logf("sold again %v after the refund", took)
 
 	t.Run("once", func(t *testing.T) {
@@ -189,7 +190,7 @@ func TestExpiredTicketsSellToOthersByThemselves(t *testing.T) {
 	}
 	for i := range 4 {
 		var bought answer
-		eventually(t, time.Until(begin.Add(hold+5*time.Second)), "a returned ticket sells", func() bool {
+		await.Within(t, time.Until(begin.Add(hold+5*time.Second)), "a returned ticket sells", func() bool {
 			bought = s.buy(t, fmt.Sprint("late-", i))
 			return bought.status == http.StatusCreated
 		})

@@ -10,6 +10,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // A node has acknowledged a hold, and the sale is reconciled without it, as where an old master
@@ -29,7 +30,7 @@ func TestANodeMissesItsHoldAfterAReconciliation(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := func() string { return client.HGet(s.ctx, keys[0], "lost").Val() }
-	eventually(t, 15*time.Second, "the sale to be shut", func() bool { return lost() != "" })
+	await.Within(t, 15*time.Second, "the sale to be shut", func() bool { return lost() != "" })
 	if got := lost(); !strings.Contains(got, "1 holds that a node acknowledged are missing") {
 		t.Errorf("got it shut for %q, want for the hold", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 // A user without XADD had twenty buyers get the one ticket. Now no program sells or records
@@ -30,7 +31,7 @@ func TestProgramsNameTheRightsThatTheirRedisUserLacks(t *testing.T) {
 				t.Logf("%s: %s", name, m.Tail())
 			}
 		}()
-		eventually(t, 20*time.Second, name+" ends", func() bool { return !m.Running() })
+		await.Within(t, 20*time.Second, name+" ends", func() bool { return !m.Running() })
 		if log := m.Tail(); !strings.Contains(log, "XADD") || !strings.Contains(log, "ZADD") {
 			t.Errorf("%s: got %s, want the missing commands named", name, log)
 		}

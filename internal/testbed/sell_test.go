@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 )
 
 func TestSaleSellsOutThroughNginx(t *testing.T) {
@@ -67,12 +68,12 @@ func TestReturnedTicketSellsWithEveryAllocatorDead(t *testing.T) {
 		if got := s.ask(t, http.MethodDelete, "/v1/sales/demo/orders/"+held["early-0"], "early-0", ""); got.status != http.StatusOK {
 			t.Fatalf("cancel: got %+v, want 200", got)
 		}
-		took := eventually(t, 3*time.Second, "the cancelled ticket sells", func() bool { return s.buy(t, "late").status == http.StatusCreated })
+		took := await.Within(t, 3*time.Second, "the cancelled ticket sells", func() bool { return s.buy(t, "late").status == http.StatusCreated })
 		t.Logf("sold again after %v", took)
 	})
 	t.Run("after holds expire", func(t *testing.T) {
 		time.Sleep(time.Until(bought.Add(4 * time.Second))) // Redis time itself must pass
-		took := eventually(t, 3*time.Second, "an expired ticket sells", func() bool { return s.buy(t, "later").status == http.StatusCreated })
+		took := await.Within(t, 3*time.Second, "an expired ticket sells", func() bool { return s.buy(t, "later").status == http.StatusCreated })
 		t.Logf("sold again after %v", took)
 	})
 	s.audit(t)

@@ -18,6 +18,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -106,7 +107,7 @@ func TestTwoSitesInOneRedisShareNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	var archived error
-	eventually(t, 20*time.Second, "the sale is archived", func() bool {
+	await.Within(t, 20*time.Second, "the sale is archived", func() bool {
 		archived = operate.Archive(two.ctx, two.Stores(), "second", zap.NewNop())
 		return !errors.Is(archived, sale.ErrConflict) // the ledger may not have recorded the closing yet
 	})
@@ -169,7 +170,7 @@ func TestProgramsOfAnotherSiteAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { other.Kill() })
-		eventually(t, 30*time.Second, name+" ends", func() bool { return !other.Running() })
+		await.Within(t, 30*time.Second, name+" ends", func() bool { return !other.Running() })
 		if log := other.Tail(); !strings.Contains(log, want) {
 			t.Errorf("%s: got %s, want it to name %q", name, log, want)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -38,9 +39,9 @@ func TestAnotherLedgerTakesOver(t *testing.T) {
 	committed := func(l *testbed.Member, limit time.Duration, what string) {
 		t.Helper()
 		series := `onsale_ledger_orders_total{sale="demo"}`
-		eventually(t, limit, what+": "+l.Name+" reads", func() bool { return gauge(l, reading) == 1 })
+		await.Within(t, limit, what+": "+l.Name+" reads", func() bool { return gauge(l, reading) == 1 })
 		before := gauge(l, series)
-		eventually(t, limit, what+": "+l.Name+" commits", func() bool { return gauge(l, series) > max(0, before)+50 })
+		await.Within(t, limit, what+": "+l.Name+" commits", func() bool { return gauge(l, series) > max(0, before)+50 })
 	}
 	committed(reader, 10*time.Second, "all is well")
 
@@ -53,7 +54,7 @@ func TestAnotherLedgerTakesOver(t *testing.T) {
 	if err := reader.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "it stands by", func() bool { return readyz(reader) == http.StatusOK })
+	await.Within(t, 10*time.Second, "it stands by", func() bool { return readyz(reader) == http.StatusOK })
 	reader, other = other, reader
 
 	if err := reader.Pause(); err != nil {
@@ -63,7 +64,7 @@ func TestAnotherLedgerTakesOver(t *testing.T) {
 	if err := reader.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "who was paused reads no more", func() bool { return gauge(reader, reading) == 0 })
+	await.Within(t, 10*time.Second, "who was paused reads no more", func() bool { return gauge(reader, reading) == 0 })
 	committed(other, 10*time.Second, "the paused one is back")
 	stop()
 	if got := int64(len(s.recorded(t).Book.Orders)); got != acked.Load() {
@@ -88,7 +89,7 @@ func TestLedgerPausedWithinATransactionIsTakenOver(t *testing.T) {
 		t.Fatalf("got %+v, want 200", got)
 	}
 	waits := func() bool { return s.query(t, "SELECT count(*) FROM pg_locks WHERE NOT granted") == "1" }
-	eventually(t, 30*time.Second, "the reader is paused while it waits for the order's row", func() bool {
+	await.Within(t, 30*time.Second, "the reader is paused while it waits for the order's row", func() bool {
 		if !waits() {
 			return false
 		}
@@ -104,15 +105,15 @@ func TestLedgerPausedWithinATransactionIsTakenOver(t *testing.T) {
 		return false
 	})
 	unlock()
-	eventually(t, 10*time.Second, "a transaction waits for the paused ledger", func() bool {
+	await.Within(t, 10*time.Second, "a transaction waits for the paused ledger", func() bool {
 		return s.query(t, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") == "1"
 	})
-	took := eventually(t, 20*time.Second, "the other ledger commits", func() bool { return gauge(other, `onsale_ledger_orders_total{sale="demo"}`) == 1 })
+	took := await.Within(t, 20*time.Second, "the other ledger commits", func() bool { return gauge(other, `onsale_ledger_orders_total{sale="demo"}`) == 1 })
 	t.Logf("the other committed %v after the reader was paused", took)
 	if err := reader.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "who was paused reads no more", func() bool { return gauge(reader, reading) == 0 })
+	await.Within(t, 10*time.Second, "who was paused reads no more", func() bool { return gauge(reader, reading) == 0 })
 	if got := s.recorded(t).Book.Orders[sale.OrderID(order)].State; got != sale.StateCancelled {
 		t.Errorf("the ledger has the order %s, want cancelled", got)
 	}
@@ -121,7 +122,7 @@ func TestLedgerPausedWithinATransactionIsTakenOver(t *testing.T) {
 // reading finds the ledger that reads the sale, and the one that stands by.
 func (s *site) reading(t *testing.T) (reader, other *testbed.Member) {
 	t.Helper()
-	eventually(t, 5*time.Second, "one ledger reads", func() bool {
+	await.Within(t, 5*time.Second, "one ledger reads", func() bool {
 		for i, l := range s.Ledgers {
 			if gauge(l, reading) == 1 {
 				reader, other = l, s.Ledgers[1-i]

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/upstream"
 	"onsale/nginx"
 )
@@ -75,7 +76,7 @@ func startEdge(t *testing.T) *edge {
 			t.Logf("nginx said:\n%s", said.String())
 		}
 	})
-	e.eventually(t, "nginx answers", func() bool {
+	await.Until(t, "nginx answers", func() bool {
 		r, err := e.client.Get("http://" + e.addr + "/nginx-health")
 		if err == nil {
 			r.Body.Close()
@@ -83,15 +84,6 @@ func startEdge(t *testing.T) *edge {
 		return err == nil
 	})
 	return e
-}
-
-func (e *edge) eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("after 10 s still not: %s", what)
-		}
-	}
 }
 
 // buy returns the answer's status and the node that gave it.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/upstream"
 	"onsale/nginx"
 )
@@ -75,7 +76,7 @@ func TestAFailedNodeIsOutOfTheUpstreamSoon(t *testing.T) {
 		t.Errorf("published %v after the signal, want about 200 ms", took)
 	}
 	inARow := 0 // old workers end within milliseconds
-	e.eventually(t, "only the living node is asked", func() bool {
+	await.Until(t, "only the living node is asked", func() bool {
 		if _, node, _ := e.buy(); node == "alive" {
 			inARow++
 		} else {
@@ -94,7 +95,7 @@ func TestBuyersAreSpreadByWeight(t *testing.T) {
 	if err := bench.next(t); err != nil {
 		t.Fatal(err)
 	}
-	e.eventually(t, "both sell", func() bool { _, node, _ := e.buy(); return node == "light" })
+	await.Until(t, "both sell", func() bool { _, node, _ := e.buy(); return node == "light" })
 	got := map[string]int{}
 	for range 500 {
 		_, node, err := e.buy()
@@ -119,7 +120,7 @@ func TestNoRequestIsLostWhileTheClusterChanges(t *testing.T) {
 		c.Debounce, c.MinInterval = 10*time.Millisecond, 50*time.Millisecond
 	}, x)
 	bench.next(t)
-	e.eventually(t, "the first node sells", func() bool { status, _, _ := e.buy(); return status == 201 })
+	await.Until(t, "the first node sells", func() bool { status, _, _ := e.buy(); return status == 201 })
 
 	stop := make(chan struct{})
 	var sold, lost atomic.Int64
@@ -172,7 +173,7 @@ func TestCopyingTheShippedFilesAgainTakesNobodyOutOfTheUpstream(t *testing.T) {
 		t.Fatal(err)
 	}
 	sells := func() bool { status, node, _ := e.buy(); return status == http.StatusCreated && node == "x" }
-	e.eventually(t, "x sells", sells)
+	await.Until(t, "x sells", sells)
 	for file, what := range map[string]string{"*.conf": "the shipped files", "site/upstream.conf": "the shipped upstream as well"} {
 		files, err := fs.Glob(nginx.Files, file)
 		if err != nil {
@@ -193,7 +194,7 @@ func TestCopyingTheShippedFilesAgainTakesNobodyOutOfTheUpstream(t *testing.T) {
 		}
 		time.Sleep(200 * time.Millisecond) // the new workers have taken over
 		began := time.Now()
-		e.eventually(t, "x sells after copying "+what, sells)
+		await.Until(t, "x sells after copying "+what, sells)
 		if took := time.Since(began); took > 3*time.Second {
 			t.Errorf("%s: x sells again after %v, want within the check of a second", what, took)
 		}
@@ -209,7 +210,7 @@ func TestABrokenSiteFileKeepsTheOldNodesSelling(t *testing.T) {
 		c.Retry = 20 * time.Millisecond
 	}, x)
 	bench.next(t)
-	e.eventually(t, "x sells", func() bool { _, node, _ := e.buy(); return node == "x" })
+	await.Until(t, "x sells", func() bool { _, node, _ := e.buy(); return node == "x" })
 
 	limits := filepath.Join(e.dir, "site", "limits.conf")
 	good, err := os.ReadFile(limits)
@@ -229,5 +230,5 @@ func TestABrokenSiteFileKeepsTheOldNodesSelling(t *testing.T) {
 	if err := os.WriteFile(limits, good, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	e.eventually(t, "y sells once the file is mended", func() bool { _, node, _ := e.buy(); return node == "y" })
+	await.Until(t, "y sells once the file is mended", func() bool { _, node, _ := e.buy(); return node == "y" })
 }

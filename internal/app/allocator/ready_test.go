@@ -9,6 +9,7 @@ import (
 
 	"onsale/internal/app"
 	"onsale/internal/app/gossip"
+	"onsale/internal/testbed/await"
 
 	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/zap"
@@ -40,14 +41,7 @@ func TestAnAllocatorIsReadyWhileItCanDoItsWork(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	eventually := func(what string, want bool) {
-		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); a.Ready() != want; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("got ready %v %s, want %v", !want, what, want)
-			}
-		}
-	}
+	unready := func() bool { return !a.Ready() }
 	time.Sleep(time.Second)
 	if a.Ready() {
 		t.Error("got an allocator that is ready without the upstream's folder")
@@ -55,19 +49,19 @@ func TestAnAllocatorIsReadyWhileItCanDoItsWork(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	eventually("with folder and Redis", true)
+	await.Until(t, "ready with folder and Redis", a.Ready)
 	if err := os.RemoveAll(folder); err != nil {
 		t.Fatal(err)
 	}
-	eventually("without the folder", false)
+	await.Until(t, "unready without the folder", unready)
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	eventually("with the folder back", true)
+	await.Until(t, "ready with the folder back", a.Ready)
 	redis.Close()
-	eventually("without Redis", false)
+	await.Until(t, "unready without Redis", unready)
 	if err := redis.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	eventually("with Redis back", true)
+	await.Until(t, "ready with Redis back", a.Ready)
 }

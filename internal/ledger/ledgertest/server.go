@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
@@ -100,18 +99,4 @@ func With(t testing.TB, change func(*url.URL)) string {
 	}
 	change(u)
 	return u.String()
-}
-
-// Until waits until the condition holds.
-func Until(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	ticker, limit := time.NewTicker(2*time.Millisecond), time.After(30*time.Second)
-	defer ticker.Stop()
-	for !condition() {
-		select {
-		case <-ticker.C:
-		case <-limit:
-			t.Fatalf("after 30 s: got no %s", what)
-		}
-	}
 }

@@ -19,10 +19,10 @@ const (
 )
 
 var (
-	newID, newOrderID, newSale          = ledgertest.NewID, ledgertest.NewOrderID, ledgertest.NewSale
-	newOrder, newPayment, in            = ledgertest.NewOrder, ledgertest.NewPayment, ledgertest.In
-	opened, entry, applied              = ledgertest.Opened, ledgertest.Entry, ledgertest.Applied
-	database, databaseLike, with, until = ledgertest.Database, ledgertest.DatabaseLike, ledgertest.With, ledgertest.Until
+	newID, newOrderID, newSale   = ledgertest.NewID, ledgertest.NewOrderID, ledgertest.NewSale
+	newOrder, newPayment, in     = ledgertest.NewOrder, ledgertest.NewPayment, ledgertest.In
+	opened, entry, applied       = ledgertest.Opened, ledgertest.Entry, ledgertest.Applied
+	database, databaseLike, with = ledgertest.Database, ledgertest.DatabaseLike, ledgertest.With
 )
 
 var (

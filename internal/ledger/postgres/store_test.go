@@ -16,6 +16,7 @@ import (
 	"onsale/internal/ledger"
 	"onsale/internal/ledger/ledgertest"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
 )
 
@@ -119,7 +120,7 @@ func TestWhatIsAwayIsReported(t *testing.T) {
 		stopped, cancel := context.WithCancel(ctx)
 		result := make(chan error, 1)
 		go func() { result <- s.Commit(stopped, id, 1, ledger.Batch{}) }()
-		until(t, "commit that waits for a row", func() bool {
+		await.Until(t, "commit that waits for a row", func() bool {
 			var waiting bool
 			err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')`).Scan(&waiting)
 			return err == nil && waiting

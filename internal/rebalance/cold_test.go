@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 )
 
@@ -52,9 +53,9 @@ func coldOnes(s *store, since time.Time) (ids []sale.ID) {
 }
 
 // thousandSales runs a leader over a thousand idle sales, all of them planned and looked at.
-func thousandSales(t *testing.T, test func(s *store, m *members, a *allocator, cold sale.ID)) {
+func thousandSales(t *testing.T, test func(s *store, m *membershiptest.Members, a *allocator, cold sale.ID)) {
 	synctest.Test(t, func(t *testing.T) {
-		m, s := newMembers(selling("a", "b")...), thousand()
+		m, s := membershiptest.New(selling("a", "b")...), thousand()
 		s.news = []sale.ID{"sale-0"}
 		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
@@ -72,7 +73,7 @@ func thousandSales(t *testing.T, test func(s *store, m *members, a *allocator, c
 // Each sale was surveyed five times a second: 600 closed ones took half a core, and from some
 // 1,800 on the allocator had no connections left for its operators.
 func TestIdleSalesAreNotSurveyed(t *testing.T) {
-	thousandSales(t, func(s *store, _ *members, a *allocator, _ sale.ID) {
+	thousandSales(t, func(s *store, _ *membershiptest.Members, a *allocator, _ sale.ID) {
 		if got := a.planCount(); got != 1000 {
 			t.Errorf("got %d plans, want one a sale", got)
 		}
@@ -88,26 +89,26 @@ func TestIdleSalesAreNotSurveyed(t *testing.T) {
 func TestColdSaleIsPlannedWhen(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		change func(*store, *members, sale.ID)
+		change func(*store, *membershiptest.Members, sale.ID)
 		within time.Duration // a round takes two seconds, and the next may have another order
 		want   Reason
 	}{
-		{"an operator changes it", func(s *store, _ *members, id sale.ID) {
+		{"an operator changes it", func(s *store, _ *membershiptest.Members, id sale.ID) {
 			s.with(func() { s.books[id].sell("a", 10); s.books[id].giveBack(10); s.news = append(s.news, id) })
 		}, 250 * time.Millisecond, Returned},
-		{"buyers ask for it", func(s *store, _ *members, id sale.ID) {
+		{"buyers ask for it", func(s *store, _ *membershiptest.Members, id sale.ID) {
 			s.with(func() { s.books[id].sell("a", 60); s.hot = append(s.hot, id) })
 		}, 250 * time.Millisecond, Low},
-		{"nobody says that it changed", func(s *store, _ *members, id sale.ID) {
+		{"nobody says that it changed", func(s *store, _ *membershiptest.Members, id sale.ID) {
 			s.with(func() { s.books[id].restock(1) })
 		}, 4500 * time.Millisecond, Returned},
-		{"a hold is overdue", func(s *store, _ *members, id sale.ID) {
+		{"a hold is overdue", func(s *store, _ *membershiptest.Members, id sale.ID) {
 			s.with(func() { s.books[id].sell("a", 1); s.books[id].overdue = 1 })
 		}, 4500 * time.Millisecond, Returned},
-		{"a node dies", func(_ *store, m *members, _ sale.ID) { m.fail("b") }, 4500 * time.Millisecond, Membership},
+		{"a node dies", func(_ *store, m *membershiptest.Members, _ sale.ID) { m.Fail("b") }, 4500 * time.Millisecond, Membership},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			thousandSales(t, func(s *store, m *members, a *allocator, id sale.ID) {
+			thousandSales(t, func(s *store, m *membershiptest.Members, a *allocator, id sale.ID) {
 				from := time.Now()
 				test.change(s, m, id)
 				pass(test.within)
@@ -120,7 +121,7 @@ func TestColdSaleIsPlannedWhen(t *testing.T) {
 }
 
 func TestNewSaleAmongThousandsIsPlannedAtOnce(t *testing.T) {
-	thousandSales(t, func(s *store, _ *members, a *allocator, _ sale.ID) {
+	thousandSales(t, func(s *store, _ *membershiptest.Members, a *allocator, _ sale.ID) {
 		from := time.Now()
 		s.open("new", 100)
 		s.with(func() { s.news = append(s.news, "new") })
@@ -140,7 +141,7 @@ func TestNewSaleAmongThousandsIsPlannedAtOnce(t *testing.T) {
 
 // A look that failed is made again, though nothing changes any more.
 func TestFailedLookAtAColdSaleIsMadeAgain(t *testing.T) {
-	thousandSales(t, func(s *store, _ *members, a *allocator, id sale.ID) {
+	thousandSales(t, func(s *store, _ *membershiptest.Members, a *allocator, id sale.ID) {
 		from, until := time.Now(), time.Now().Add(5*time.Second)
 		s.before = func(_ context.Context, op Op, which sale.ID) error {
 			if which == id && op == OpSurvey && time.Now().Before(until) {
@@ -172,7 +173,7 @@ func TestLeaderLooksAtFewSalesAtOnce(t *testing.T) {
 			s.with(func() { at-- })
 			return err
 		}
-		a := newAllocator(newMembers(selling("a")...), s, newRecord(), DefaultConfig()).start(t)
+		a := newAllocator(membershiptest.New(selling("a")...), s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		pass(5 * time.Second)
 		s.mu.Lock()
@@ -185,7 +186,7 @@ func TestLeaderLooksAtFewSalesAtOnce(t *testing.T) {
 
 // A sale that is archived was there at the last listing: its planner failed until the next one.
 func TestArchivedColdSaleIsNoFailure(t *testing.T) {
-	thousandSales(t, func(s *store, _ *members, a *allocator, id sale.ID) {
+	thousandSales(t, func(s *store, _ *membershiptest.Members, a *allocator, id sale.ID) {
 		surveys := s.count(OpSurvey, id)
 		s.with(func() { delete(s.books, id) })
 		pass(15 * time.Second)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"pgregory.net/rapid"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 )
 
@@ -22,7 +23,7 @@ func sellOut(t *testing.T, nodes int, total int64, next func(sold int64) int) in
 	view := weighted(weights...)
 	s := newStore(map[sale.ID]int64{"demo": total})
 	lows := 0
-	loop := New(newMembers(view...), s, noHolder, DefaultConfig(), Hooks{Planned: func(_ sale.ID, _ sale.Generation, reason Reason, _ int) {
+	loop := New(membershiptest.New(view...), s, noHolder, DefaultConfig(), Hooks{Planned: func(_ sale.ID, _ sale.Generation, reason Reason, _ int) {
 		if reason == Low {
 			lows++
 		}
@@ -60,7 +61,7 @@ func TestPlansForLowNodesAreFew(t *testing.T) {
 func TestOneLookSettlesASale(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newStore(map[sale.ID]int64{"demo": rapid.Int64Range(0, 2000).Draw(t, "total")})
-		m := newMembers()
+		m := membershiptest.New()
 		plans := 0
 		cfg := DefaultConfig()
 		cfg.Tolerate = rapid.IntRange(-1, 4).Draw(t, "tolerate")
@@ -81,15 +82,15 @@ func TestOneLookSettlesASale(t *testing.T) {
 }
 
 // disturb changes the nodes or the stock in one way that plans answer.
-func disturb(t *rapid.T, m *members, b *book) {
+func disturb(t *rapid.T, m *membershiptest.Members, b *book) {
 	name := fmt.Sprintf("n%d", rapid.IntRange(0, 7).Draw(t, "node"))
 	amount := rapid.Int64Range(1, 500).Draw(t, "amount")
 	switch rapid.SampledFrom([]string{"join", "join", "fail", "sell", "sell", "return", "restock"}).Draw(t, "what") {
 	case "join":
-		m.fail(name)
-		m.set(append(slices.Clone(m.View()), sale.Node{Name: name, Weight: int(amount), Ready: true}))
+		m.Fail(name)
+		m.Set(append(slices.Clone(m.View()), sale.Node{Name: name, Weight: int(amount), Ready: true})...)
 	case "fail":
-		m.fail(name)
+		m.Fail(name)
 	case "sell":
 		if n := min(amount, b.Counters().Remaining); n > 0 { // to one buyer: it is not about holds
 			id := sale.OrderID(fmt.Sprint("o", b.Chain().Seq))

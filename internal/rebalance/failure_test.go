@@ -8,12 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 )
 
 func TestStuckSaleDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMembers(selling("a", "b", "c")...)
+		m := membershiptest.New(selling("a", "b", "c")...)
 		s := newStore(map[sale.ID]int64{"stuck": 100, "fine": 100})
 		var stuck atomic.Bool
 		stuck.Store(true)
@@ -29,7 +30,7 @@ func TestStuckSaleDelaysNoOther(t *testing.T) {
 		pass(5*time.Second + 10*time.Millisecond)
 
 		from := time.Now()
-		m.fail("b")
+		m.Fail("b")
 		pass(50 * time.Millisecond)
 		if got := a.planned("fine", from); !slices.Equal(got, []Reason{Membership}) {
 			t.Errorf("the other sale: got plans %v within 50 ms, want one for membership", got)
@@ -54,7 +55,7 @@ func TestStuckSaleDelaysNoOther(t *testing.T) {
 
 func TestStuckListingDelaysNoPlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMembers(selling("a", "b", "c")...)
+		m := membershiptest.New(selling("a", "b", "c")...)
 		s := newStore(map[sale.ID]int64{"demo": 100})
 		var stuck atomic.Bool
 		s.before = func(ctx context.Context, op Op, _ sale.ID) error {
@@ -71,7 +72,7 @@ func TestStuckListingDelaysNoPlan(t *testing.T) {
 		pass(2*time.Second + 10*time.Millisecond)
 
 		from := time.Now()
-		m.fail("b")
+		m.Fail("b")
 		pass(50 * time.Millisecond)
 		if got := a.planned("demo", from); !slices.Equal(got, []Reason{Membership}) {
 			t.Errorf("got plans %v within 50 ms, want one for membership", got)
@@ -82,7 +83,7 @@ func TestStuckListingDelaysNoPlan(t *testing.T) {
 func TestLostAnswerOfAPlanIsNotPlannedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(map[sale.ID]int64{"demo": 100})
-		a := newAllocator(newMembers(selling("a", "b")...), answerless{s}, newRecord(), DefaultConfig()).start(t)
+		a := newAllocator(membershiptest.New(selling("a", "b")...), answerless{s}, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
 		pass(5 * time.Second)
 		if got := s.count(OpPlan, "demo"); got != 1 {
@@ -114,7 +115,7 @@ func TestListedSaleWithoutBooksIsReported(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
+		a := newAllocator(membershiptest.New(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(archiving*cfg.Tick - time.Millisecond)
 		if got := a.failures(OpSurvey); got != 0 {
@@ -141,7 +142,7 @@ func TestEndlessReturnsAreBounded(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
+		a := newAllocator(membershiptest.New(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(10*cfg.Tick - time.Millisecond)
 		if got, want := s.count(OpPlan, "demo"), 10*planTries; got != want {
@@ -155,7 +156,7 @@ func TestEndlessReturnsAreBounded(t *testing.T) {
 
 func TestStoreAwayAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMembers(selling("a", "b")...)
+		m := membershiptest.New(selling("a", "b")...)
 		s := newStore(map[sale.ID]int64{"demo": 100})
 		var down atomic.Bool
 		s.before = func(context.Context, Op, sale.ID) error {
@@ -170,7 +171,7 @@ func TestStoreAwayAndBack(t *testing.T) {
 		defer a.stop()
 		pass(time.Second)
 		down.Store(true)
-		m.fail("b")
+		m.Fail("b")
 		pass(10 * time.Second)
 		if got := a.led(); !slices.Equal(got, []bool{true, false}) {
 			t.Errorf("got leading %v while the store is away, want it not leading", got)

@@ -123,6 +123,14 @@ func (a *allocator) logged(message string) int { return a.logs.FilterMessage(mes
 // newRecord is a free lease of the default length.
 func newRecord() *record { return &record{ttl: DefaultConfig().LeaseTime} }
 
+func selling(names ...string) []sale.Node {
+	var nodes []sale.Node
+	for _, name := range names {
+		nodes = append(nodes, sale.Node{Name: name, Weight: 1, Ready: true})
+	}
+	return nodes
+}
+
 // pass lets fake time go by, and everything that is due in it happen.
 func pass(d time.Duration) {
 	time.Sleep(d) // inside a synctest bubble: no real time

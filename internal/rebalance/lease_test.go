@@ -8,12 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 )
 
 // one starts a loop alone with one planned sale.
-func one(t *testing.T) (*allocator, *store, *members) {
-	m := newMembers(selling("a", "b", "c")...)
+func one(t *testing.T) (*allocator, *store, *membershiptest.Members) {
+	m := membershiptest.New(selling("a", "b", "c")...)
 	s := newStore(map[sale.ID]int64{"demo": 100})
 	a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 	pass(1010 * time.Millisecond)
@@ -30,7 +31,7 @@ func TestLostLeaseStopsPlanningUntilRegained(t *testing.T) {
 			t.Fatalf("got leading %v, want the first one over", got)
 		}
 		before, surveys := s.count(OpPlan, ""), s.count(OpSurvey, "")
-		m.fail("b")
+		m.Fail("b")
 		pass(2 * time.Second)
 		if got := s.count(OpPlan, ""); got != before {
 			t.Errorf("got %d plans written without the lease, want none", got-before)
@@ -113,7 +114,7 @@ func TestFencedLeaderStepsDownAndMayLeadAgain(t *testing.T) {
 		a, s, m := one(t)
 		defer a.stop()
 		s.with(func() { s.books["demo"].fence = 2 })
-		m.fail("b")
+		m.Fail("b")
 		pass(50 * time.Millisecond)
 		if got := a.led(); !slices.Equal(got, []bool{true, false}) {
 			t.Fatalf("got leading %v right after the fence, want the first one over", got)
@@ -135,13 +136,13 @@ func TestFencedLeaderStepsDownAndMayLeadAgain(t *testing.T) {
 
 func TestTwoAllocators(t *testing.T) {
 	cfg := DefaultConfig()
-	pair := func(t *testing.T) (first, second *allocator, s *store, m *members) {
+	pair := func(t *testing.T) (first, second *allocator, s *store, m *membershiptest.Members) {
 		r := newRecord()
-		m = newMembers(selling("a", "b", "c")...)
+		m = membershiptest.New(selling("a", "b", "c")...)
 		s = newStore(map[sale.ID]int64{"demo": 100})
 		first = newAllocator(m, s, r, cfg).start(t)
 		pass(time.Millisecond)
-		second = newAllocator(newMembers(selling("a", "b", "c")...), s, r, cfg).start(t)
+		second = newAllocator(membershiptest.New(selling("a", "b", "c")...), s, r, cfg).start(t)
 		pass(10 * time.Second)
 		if len(first.led()) != 1 || len(second.led()) != 0 {
 			t.Fatalf("got leading %v and %v, want the first to lead alone", first.led(), second.led())
@@ -184,12 +185,12 @@ func TestTwoAllocators(t *testing.T) {
 			defer second.stop()
 			// The first is cut off from the lease but believes, until its next
 			// renewal, that it leads; the second got the lease and has planned.
-			second.loop.members.(*members).fail("b")
+			second.loop.members.(*membershiptest.Members).Fail("b")
 			first.lease.record.mu.Lock()
 			first.lease.record.holder, first.lease.record.token = second.lease, 2
 			first.lease.record.mu.Unlock()
 			s.with(func() { s.books["demo"].fence = 2 })
-			m.fail("c")
+			m.Fail("c")
 			pass(40 * time.Millisecond)
 			if got := s.book("demo").plan; got != 1 {
 				t.Errorf("got plan %d, want the stale leader's refused", got)
@@ -226,7 +227,7 @@ func TestRunEnds(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			s := newStore(nil)
-			a := newAllocator(newMembers(), s, newRecord(), DefaultConfig())
+			a := newAllocator(membershiptest.New(), s, newRecord(), DefaultConfig())
 			if err := a.loop.Run(ctx); err != nil {
 				t.Errorf("got error %v, want nil", err)
 			}
@@ -249,7 +250,7 @@ func TestRunEnds(t *testing.T) {
 				}
 				return nil
 			}
-			a := newAllocator(newMembers(selling("a")...), s, newRecord(), DefaultConfig()).start(t)
+			a := newAllocator(membershiptest.New(selling("a")...), s, newRecord(), DefaultConfig()).start(t)
 			pass(100 * time.Millisecond)
 			from := time.Now()
 			a.stop()

@@ -10,6 +10,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 )
 
@@ -27,7 +28,7 @@ func slow(d time.Duration) func(context.Context, Op, sale.ID) error {
 
 func TestDeadNodeLeavesThePlanWithinFiftyMilliseconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMembers(selling("a", "b", "c")...)
+		m := membershiptest.New(selling("a", "b", "c")...)
 		s := newStore(map[sale.ID]int64{"one": 100, "two": 100})
 		s.before = slow(5 * time.Millisecond)
 		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
@@ -35,7 +36,7 @@ func TestDeadNodeLeavesThePlanWithinFiftyMilliseconds(t *testing.T) {
 		pass(1010 * time.Millisecond) // off the tick's beat, so that only the signal can be the cause
 
 		from := time.Now()
-		m.fail("b")
+		m.Fail("b")
 		pass(50 * time.Millisecond)
 		for _, id := range []sale.ID{"one", "two"} {
 			if got := a.planned(id, from); !slices.Equal(got, []Reason{Membership}) {
@@ -50,13 +51,13 @@ func TestDeadNodeLeavesThePlanWithinFiftyMilliseconds(t *testing.T) {
 
 func TestBurstOfSignals(t *testing.T) {
 	run := func(t *testing.T, step time.Duration) (a *allocator, from time.Time) {
-		m := newMembers(selling("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")...)
+		m := membershiptest.New(selling("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")...)
 		a = newAllocator(m, newStore(map[sale.ID]int64{"demo": 1000}), newRecord(), DefaultConfig()).start(t)
 		defer func() { a.stop() }()
 		pass(1010 * time.Millisecond)
 		from = time.Now()
 		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
-			m.fail(name)
+			m.Fail(name)
 			pass(step)
 		}
 		pass(100 * time.Millisecond)
@@ -85,7 +86,7 @@ func TestBurstOfSignals(t *testing.T) {
 
 func TestQuietSaleIsPlannedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMembers(selling("a", "b")...)
+		m := membershiptest.New(selling("a", "b")...)
 		s := newStore(map[sale.ID]int64{"demo": 100})
 		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
@@ -110,7 +111,7 @@ func TestStockIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		s := newStore(map[sale.ID]int64{"demo": 100})
-		a := newAllocator(newMembers(selling("a", "b")...), s, newRecord(), cfg).start(t)
+		a := newAllocator(membershiptest.New(selling("a", "b")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(time.Second)
 
@@ -129,7 +130,7 @@ func TestSalesComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		s := newStore(map[sale.ID]int64{"old": 100})
-		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
+		a := newAllocator(membershiptest.New(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(time.Second)
 
@@ -159,7 +160,7 @@ func TestOverdueHolds(t *testing.T) {
 		cfg.ExpireBatch = 500
 		s := newStore(map[sale.ID]int64{"demo": 2000})
 		s.before = slow(time.Millisecond)
-		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
+		a := newAllocator(membershiptest.New(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(1010 * time.Millisecond)
 		s.with(func() {
@@ -211,7 +212,7 @@ func TestHoldsThatRunOutOneByOneAreGathered(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(newMembers(selling("a")...), s, newRecord(), cfg).start(t)
+		a := newAllocator(membershiptest.New(selling("a")...), s, newRecord(), cfg).start(t)
 		defer a.stop()
 		pass(10*cfg.Tick - time.Millisecond)
 		if got := s.count(OpExpire, "demo"); got != 10 {
@@ -225,7 +226,7 @@ func TestHoldsThatRunOutOneByOneAreGathered(t *testing.T) {
 
 func TestNobodySelling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMembers(sale.Node{Name: "a", Weight: 1})
+		m := membershiptest.New(sale.Node{Name: "a", Weight: 1})
 		s := newStore(map[sale.ID]int64{"one": 100, "two": 100})
 		a := newAllocator(m, s, newRecord(), DefaultConfig()).start(t)
 		defer a.stop()
@@ -236,7 +237,7 @@ func TestNobodySelling(t *testing.T) {
 		if got := a.logged("no node is selling; plans wait"); got != 1 {
 			t.Errorf("got %d log lines about it, want 1", got)
 		}
-		m.update(func(n *sale.Node) bool { n.Ready = true; return true })
+		m.Update(func(n *sale.Node) bool { n.Ready = true; return true })
 		pass(50 * time.Millisecond)
 		if got := s.count(OpPlan, ""); got != 2 {
 			t.Errorf("got %d plans written once a node was ready, want 2", got)
@@ -258,7 +259,7 @@ func TestHooksThatAreNotSetAreNotCalled(t *testing.T) {
 			}
 			return nil
 		}
-		a := newAllocator(newMembers(selling("a", "b")...), s, newRecord(), DefaultConfig())
+		a := newAllocator(membershiptest.New(selling("a", "b")...), s, newRecord(), DefaultConfig())
 		a.loop.hooks = Hooks{}
 		a.start(t)
 		defer a.stop()

@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 )
 
@@ -78,7 +79,7 @@ func play(t *testing.T, text string) string {
 // scenario is one sale, its nodes and the planner that looks after it.
 type scenario struct {
 	t       *testing.T
-	members *members
+	members *membershiptest.Members
 	store   *store
 	cfg     Config
 	token   sale.Generation
@@ -90,7 +91,7 @@ type scenario struct {
 const scenarioSale sale.ID = "demo"
 
 func newScenario(t *testing.T) *scenario {
-	s := &scenario{t: t, members: newMembers(), store: newStore(nil), cfg: DefaultConfig()}
+	s := &scenario{t: t, members: membershiptest.New(), store: newStore(nil), cfg: DefaultConfig()}
 	s.store.before = func(_ context.Context, op Op, _ sale.ID) error {
 		if op == OpPlan && len(s.amid) > 0 {
 			s.store.with(func() { s.book().giveBack(s.amid[0]) })
@@ -157,7 +158,7 @@ func (s *scenario) play(line string) {
 // change is what gossip reports. nodes, join and weight take name=weight.
 func (s *scenario) change(what string, args []string) {
 	if what == "nodes" {
-		s.members.set(nil)
+		s.members.Set()
 	}
 	for _, arg := range args {
 		name, weight, _ := strings.Cut(arg, "=")
@@ -165,11 +166,11 @@ func (s *scenario) change(what string, args []string) {
 		case "nodes", "join":
 			view := append(slices.Clone(s.members.View()), sale.Node{Name: name, Weight: int(s.number(weight)), Ready: true})
 			slices.SortFunc(view, func(a, b sale.Node) int { return strings.Compare(a.Name, b.Name) })
-			s.members.set(view)
+			s.members.Set(view...)
 		case "fail":
-			s.members.fail(name)
+			s.members.Fail(name)
 		default:
-			s.members.update(func(n *sale.Node) bool {
+			s.members.Update(func(n *sale.Node) bool {
 				switch {
 				case n.Name != name:
 				case what == "weight":

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,44 +13,16 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 	"onsale/internal/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// members is a gossip view that the test changes.
-type members struct {
-	mu      sync.Mutex
-	view    sale.View
-	changed chan struct{}
-}
-
-func newMembers(nodes ...sale.Node) *members {
-	return &members{view: nodes, changed: make(chan struct{}, 1)}
-}
-
-func (m *members) View() sale.View {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.view
-}
-
-func (m *members) Changed() <-chan struct{} { return m.changed }
-
-func (m *members) set(nodes ...sale.Node) {
-	m.mu.Lock()
-	m.view = nodes
-	m.mu.Unlock()
-	select {
-	case m.changed <- struct{}{}:
-	default:
-	}
-}
-
 // bench is a publisher under test.
 type bench struct {
-	*members
+	*membershiptest.Members
 	file   string
 	logs   *observer.ObservedLogs
 	events chan error // nil for each publication, else its failure
@@ -64,7 +35,7 @@ type bench struct {
 func startPublisher(t *testing.T, dir string, adjust func(*upstream.Config), nodes ...sale.Node) *bench {
 	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
-	b := &bench{members: newMembers(nodes...), file: filepath.Join(dir, "upstream.conf"), logs: logs, events: make(chan error, 1000)}
+	b := &bench{Members: membershiptest.New(nodes...), file: filepath.Join(dir, "upstream.conf"), logs: logs, events: make(chan error, 1000)}
 	cfg := upstream.DefaultConfig()
 	cfg.File = b.file
 	if adjust != nil {
@@ -76,7 +47,7 @@ func startPublisher(t *testing.T, dir string, adjust func(*upstream.Config), nod
 		Restored:  func() { b.restored.Add(1) },
 		LeftOut:   func(nodes int) { b.leftOut.Store(int64(nodes)) },
 	}
-	p, err := upstream.New(b.members, cfg, hooks, zap.New(core))
+	p, err := upstream.New(b.Members, cfg, hooks, zap.New(core))
 	if err != nil {
 		t.Fatal(err)
 	}

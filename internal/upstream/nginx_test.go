@@ -66,7 +66,7 @@ func TestAFailedNodeIsOutOfTheUpstreamSoon(t *testing.T) {
 	}
 	time.Sleep(upstream.DefaultConfig().MinInterval) // a calm cluster: the last news is long ago
 	began := time.Now()
-	bench.set(alive)
+	bench.Set(alive)
 	if err := bench.next(t); err != nil {
 		t.Fatal(err)
 	}
@@ -145,14 +145,14 @@ func TestNoRequestIsLostWhileTheClusterChanges(t *testing.T) {
 	draining := x
 	draining.Draining = true
 	for _, view := range []sale.View{{x, y}, {x, y, z}, {draining, y, z}, {y, z}, {x, y, z}} {
-		bench.set(view...)
+		bench.Set(view...)
 		if err := bench.next(t); err != nil {
 			t.Error(err)
 		}
 	}
 	victim.CloseClientConnections() // z dies with what it is doing
 	victim.Close()
-	bench.set(x, y)
+	bench.Set(x, y)
 	if err := bench.next(t); err != nil {
 		t.Error(err)
 	}
@@ -220,7 +220,7 @@ func TestABrokenSiteFileKeepsTheOldNodesSelling(t *testing.T) {
 	if err := os.WriteFile(limits, []byte("limit_everything;"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	bench.set(y)
+	bench.Set(y)
 	if err := bench.next(t); err == nil || !strings.Contains(err.Error(), "limits.conf") {
 		t.Errorf("got %v, want Nginx's words on limits.conf", err)
 	}

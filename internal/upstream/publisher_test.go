@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/membership/membershiptest"
 	"onsale/internal/sale"
 	"onsale/internal/upstream"
 )
@@ -23,7 +24,7 @@ func TestTheFirstNewsOfABurstSetsTheTime(t *testing.T) {
 		time.Sleep(time.Second) // in the bubble: MinInterval is over
 		began := time.Now()
 		for i := range 15 { // never at rest: a change every 20 ms
-			bench.set(a, ready("b", "10.0.0.2:8080", i+1))
+			bench.Set(a, ready("b", "10.0.0.2:8080", i+1))
 			time.Sleep(20 * time.Millisecond)
 			synctest.Wait()
 			if len(bench.events) > 0 {
@@ -46,7 +47,7 @@ func TestABurstIsOnePublication(t *testing.T) {
 		bench.next(t)
 		time.Sleep(time.Second)
 		for i := range 50 {
-			bench.set(a, ready("b", "10.0.0.2:8080", i+1))
+			bench.Set(a, ready("b", "10.0.0.2:8080", i+1))
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(10 * time.Second)
@@ -63,7 +64,7 @@ func TestPublicationsKeepTheirDistance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bench := startPublisher(t, dir, nil, a)
 		for i := range 200 { // 10 s of change
-			bench.set(a, ready("b", "10.0.0.2:8080", i+1))
+			bench.Set(a, ready("b", "10.0.0.2:8080", i+1))
 			time.Sleep(50 * time.Millisecond)
 		}
 		synctest.Wait()
@@ -78,9 +79,9 @@ func TestNewsWithoutADifferenceReloadsNothing(t *testing.T) {
 	dir := t.TempDir()
 	bench := startPublisher(t, dir, func(cfg *upstream.Config) { quick("true", "echo reload >> reloads")(cfg) }, a)
 	bench.next(t)
-	bench.set(a)
-	bench.set(a)
-	bench.set(a, b)
+	bench.Set(a)
+	bench.Set(a)
+	bench.Set(a, b)
 	bench.next(t)
 	if got, _ := os.ReadFile(filepath.Join(dir, "reloads")); strings.Count(string(got), "reload") != 2 {
 		t.Errorf("got reloads %q, want one at the start and one for the new node", got)
@@ -106,13 +107,13 @@ func TestKnowingNobodyKeepsTheNodesOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	bench := startPublisher(t, dir, quick("true", "true"), a)
 	bench.next(t)
-	bench.set()
-	bench.set(ready("bad", "nonsense", 1))
-	bench.set(a, b)
+	bench.Set()
+	bench.Set(ready("bad", "nonsense", 1))
+	bench.Set(a, b)
 	for bench.next(t) != nil {
 	}
 	bench.wantFile(t, render(a, b))
-	bench.set()
+	bench.Set()
 	select {
 	case err := <-bench.events:
 		t.Errorf("got %v, want nothing published for nobody", err)
@@ -142,7 +143,7 @@ func TestAFileChangedByAnotherHandIsRestored(t *testing.T) {
 				bench := startPublisher(t, dir, nil, a, b)
 				bench.next(t)
 				if c.nobody {
-					bench.set()
+					bench.Set()
 				}
 				time.Sleep(5 * time.Second)
 				if err := c.change(bench.file); err != nil {
@@ -170,7 +171,7 @@ func TestItsOwnFileIsNoOtherHands(t *testing.T) {
 	if bench.next(t) == nil {
 		t.Fatal("got a reload, want a failure")
 	}
-	bench.set(a, b)
+	bench.Set(a, b)
 	if err := os.WriteFile(filepath.Join(dir, "works"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func TestMoreNodesThanThereIsRoomFor(t *testing.T) {
 		n.Ready = i%2 == 0
 		all = append(all, n)
 	}
-	bench.set(all...)
+	bench.Set(all...)
 	if err := bench.next(t); err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +229,7 @@ func TestKnowingNobodyMakesAMissingFile(t *testing.T) {
 func TestANodeLeftOutIsLoggedOnce(t *testing.T) {
 	bench := startPublisher(t, t.TempDir(), quick("true", "true"), a, ready("bad", "host:1", 1))
 	bench.next(t)
-	bench.set(a, b, ready("bad", "host:1", 1))
+	bench.Set(a, b, ready("bad", "host:1", 1))
 	bench.next(t)
 	if got := bench.logs.FilterMessage("nodes left out of the upstream").Len(); got != 1 {
 		t.Errorf("logged %d times, want once", got)
@@ -236,7 +237,7 @@ func TestANodeLeftOutIsLoggedOnce(t *testing.T) {
 }
 
 func TestConfigReportsEveryFault(t *testing.T) {
-	_, err := upstream.New(newMembers(), upstream.Config{Test: []string{""}, Debounce: -1}, upstream.Hooks{}, zap.NewNop())
+	_, err := upstream.New(membershiptest.New(), upstream.Config{Test: []string{""}, Debounce: -1}, upstream.Hooks{}, zap.NewNop())
 	for _, want := range []string{"file", "test", "debounce", "retry", "timeout"} {
 		if err == nil || !strings.Contains(err.Error(), "upstream "+want) {
 			t.Errorf("got %v, want a word on the %s", err, want)

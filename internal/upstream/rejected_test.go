@@ -18,14 +18,14 @@ func TestARejectedFileGivesWayToThePreviousOne(t *testing.T) {
 	if err := bench.next(t); err != nil {
 		t.Fatal(err)
 	}
-	bench.set(a, b)
+	bench.Set(a, b)
 	for range 3 { // tried again and again
 		err := bench.next(t)
 		if err == nil || !strings.Contains(err.Error(), "it is broken") {
 			t.Fatalf("got %v, want the command's own words", err)
 		}
 	}
-	bench.set(a, c)
+	bench.Set(a, c)
 	for bench.next(t) != nil { // a last try may be under way
 	}
 	bench.wantFile(t, render(a, c))

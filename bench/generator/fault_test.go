@@ -169,22 +169,12 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 			// the second request is due long after.
 			o := open(s, 2, 1, 2)
 			said := false
-			var e *engine
-			e, err := newEngine(o, tokens(2), func() bool {
+			r := mustWatch(t, o, func(e *engine) {
 				if !said && e.tally.run.Completed == 1 {
 					said = true
 					close(gone)
 				}
-				return false
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.close()
-			r, err := e.run()
-			if err != nil {
-				t.Fatal(err)
-			}
 			checkSums(t, o, r)
 			if diff := cmp.Diff(c.want, r.Errors); diff != "" || r.Completed != 2 || s.accepted.Load() != 2 {
 				t.Errorf("got %d answers on %d connections, want 2 on 2; errors (-want +got):\n%s", r.Completed, s.accepted.Load(), diff)
@@ -223,25 +213,20 @@ func TestServerThatDies(t *testing.T) {
 	}
 }
 
-func TestServerThatComesBackIsFoundAgain(t *testing.T) {
-	s := startServer(t, dying)
-	o := closed(s, 300, 4)
-	var again *server
-	var e *engine
-	e, err := newEngine(o, tokens(300), func() bool {
-		if again == nil && e.tally.run.Errors[errRefused] > 0 && e.in[broken] == 4 {
-			again = startServerAt(t, s.addr, always(replySold))
+// replaced makes a run to a server that dies. Another takes its place once every connection is broken.
+func replaced(t *testing.T, o Order) (r Run, again *server) {
+	t.Helper()
+	r = mustWatch(t, o, func(e *engine) {
+		if again == nil && e.tally.run.Errors[errRefused] > 0 && e.in[broken] == o.Connections {
+			again = startServerAt(t, o.Addr, always(replySold))
 		}
-		return false
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.close()
-	r, err := e.run()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return r, again
+}
+
+func TestServerThatComesBackIsFoundAgain(t *testing.T) {
+	o := closed(startServer(t, dying), 300, 4)
+	r, again := replaced(t, o)
 	checkSums(t, o, r)
 	// Each connection loses one request at most with the first server.
 	if r.Dropped != 0 || again == nil || again.asked.Load() == 0 || r.Completed < 296 {

@@ -81,27 +81,17 @@ func TestOpenLoopKeepsItsScheduleWithoutSpinning(t *testing.T) {
 	s := startServer(t, always(replySold))
 	o := open(s, 26, 4, 50)
 	turns, woken := 0, map[time.Duration]bool{}
-	var e *engine
-	e, err := newEngine(o, tokens(26), func() bool {
+	r := mustWatch(t, o, func(e *engine) {
 		turns++
 		woken[e.poll.armed] = true
-		return false
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.close()
-	r, err := e.run()
-	if err != nil {
-		t.Fatal(err)
-	}
 	checkSums(t, o, r)
 	if r.Completed != 26 || r.Seconds < 0.5 {
 		t.Errorf("got %d answers in %v seconds, want 26 in at least 0.5", r.Completed, r.Seconds)
 	}
-	inTime := 0
+	inTime, schedule := 0, newSchedule(o)
 	for i := 1; i < 26; i++ {
-		if woken[e.schedule.at(i)] {
+		if woken[schedule.at(i)] {
 			inTime++
 		}
 	}

@@ -179,6 +179,28 @@ func mustSend(t *testing.T, o Order) Run {
 	return r
 }
 
+// watch makes a run, and looks at its engine in each of its turns. look reports whether to stop.
+func watch(t *testing.T, o Order, look func(e *engine) (stop bool)) (Run, error) {
+	t.Helper()
+	var e *engine
+	e, err := newEngine(o, tokens(o.First+o.Requests), func() bool { return look(e) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	return e.run()
+}
+
+// mustWatch watches a run that ends by itself.
+func mustWatch(t *testing.T, o Order, look func(e *engine)) Run {
+	t.Helper()
+	r, err := watch(t, o, func(e *engine) bool { look(e); return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func checkSums(t *testing.T, o Order, r Run) {
 	t.Helper()
 	if r.Intended != int64(o.Requests) || r.Sent+r.Dropped != r.Intended {

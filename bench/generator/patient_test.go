@@ -178,23 +178,7 @@ func TestPatientBuyersOfADeadServer(t *testing.T) {
 		}
 	})
 	t.Run("are served once it is back", func(t *testing.T) {
-		s := startServer(t, dying)
-		var again *server
-		var e *engine
-		e, err := newEngine(patiently(s, 100, 4), tokens(100), func() bool {
-			if again == nil && e.tally.run.Errors[errRefused] > 0 && e.in[broken] == 4 {
-				again = startServerAt(t, s.addr, always(replySold))
-			}
-			return false
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer e.close()
-		r, err := e.run()
-		if err != nil {
-			t.Fatal(err)
-		}
+		r, _ := replaced(t, patiently(startServer(t, dying), 100, 4))
 		if len(r.Acks) != 100 || len(r.Visits.GaveUp) > 0 {
 			t.Errorf("got %d acks and %d who gave up, want 100 and none", len(r.Acks), len(r.Visits.GaveUp))
 		}
@@ -230,20 +214,14 @@ func TestStoppedVisits(t *testing.T) {
 			})
 			o := patiently(s, 1000, 2)
 			o.Repeat = c.repeat
-			var e *engine
 			var once sync.Once
-			e, err := newEngine(o, tokens(o.Requests), func() bool {
+			r, err := watch(t, o, func(e *engine) bool {
 				stop := e.in[asked] == 1 && e.in[held] == 1 && s.asked.Load() == int64(len(c.turns[Buyer(resting)]))+1
 				if stop {
 					once.Do(func() { time.AfterFunc(50*time.Millisecond, func() { close(stopping) }) })
 				}
 				return stop || e.visits != nil && e.visits.ending
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer e.close()
-			r, err := e.run()
 			if !errors.Is(err, ErrStopped) {
 				t.Errorf("got %v, want %v", err, ErrStopped)
 			}
@@ -261,13 +239,7 @@ func TestStoppedVisits(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 			return false
 		})
-		var e *engine
-		e, err := newEngine(patiently(s, 1, 1), tokens(1), func() bool { return e.visits != nil && e.in[asked] == 1 })
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer e.close()
-		r, err := e.run()
+		r, err := watch(t, patiently(s, 1, 1), func(e *engine) bool { return e.visits != nil && e.in[asked] == 1 })
 		if !errors.Is(err, ErrStopped) {
 			t.Errorf("got %v, want %v", err, ErrStopped)
 		}

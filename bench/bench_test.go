@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -47,14 +46,8 @@ func headlined(t *testing.T, args ...string) headlineResult {
 	if err := run(context.Background(), append([]string{"headline", "--json", file, "--binaries", binaries}, args...)); err != nil {
 		t.Error(err)
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var r headlineResult
-	if err := json.Unmarshal(raw, &r); err != nil {
-		t.Fatal(err)
-	}
+	readResult(t, file, &r)
 	// More than 5 is a fault, and an error of the run.
 	if r.LedgerSeconds <= 0 || r.LedgerSeconds > 5 {
 		t.Errorf("got the ledger done after %v s, want more than 0 and at most 5", r.LedgerSeconds)
@@ -139,14 +132,8 @@ func TestOrdersReachTheLedger(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var r ordersResult
-	if err := json.Unmarshal(raw, &r); err != nil {
-		t.Fatal(err)
-	}
+	readResult(t, file, &r)
 	if len(r.Faults) > 0 || r.Lost > 0 || r.Contradicted > 0 {
 		t.Errorf("got %d lost, %d contradicted, faults %q, want none", r.Lost, r.Contradicted, r.Faults)
 	}

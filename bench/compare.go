@@ -95,9 +95,7 @@ func (c *compare) Run(ctx context.Context) error {
 		r.Notes = append(r.Notes, fmt.Sprintf("NOT WHOLE: %d of %d rows were measured, then it ended: %v",
 			len(r.Rows), len(f.contenders)*len(comparePhases)*c.Repeats, err))
 	}
-	if cerr := f.close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(f.close())
 	if len(r.Rows) == 0 {
 		return err
 	}

@@ -73,9 +73,7 @@ func (c *connections) Run(ctx context.Context) error {
 		return err
 	}
 	err = c.run(ctx, site, r)
-	if cerr := site.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(site.Close())
 	if r.Before == 0 {
 		return err // nothing was measured
 	}

@@ -116,11 +116,7 @@ func (f *failover) at(ctx context.Context, replicas int, binaries string, r *fai
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if cerr := c.Close(); cerr != nil {
-			say("closing: " + cerr.Error())
-		}
-	}()
+	defer func() { closed(c.Close()) }()
 	s, err := f.openRecords(ctx, c)
 	if err != nil {
 		return err

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,14 +26,8 @@ func TestFailoverOfAKilledMaster(t *testing.T) {
 	if err != nil && !errors.Is(err, errBroken) { // it may lose an order, and says so
 		t.Error(err)
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var r failoverResult
-	if err := json.Unmarshal(raw, &r); err != nil {
-		t.Fatal(err)
-	}
+	readResult(t, file, &r)
 	if len(r.Rows) != 1 || len(r.Rows[0].Rounds) != 1 || len(r.Cost) != 1 || r.Cost[0].Rate <= 0 || r.Cost[0].Millis.P99 <= 0 {
 		t.Fatalf("got %+v, want one round and the cost", r)
 	}

@@ -58,9 +58,7 @@ func (f *flooded) Run(ctx context.Context) error {
 		return err
 	}
 	err = f.measure(ctx)
-	if cerr := f.site.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(f.site.Close())
 	if f.result.Interrupted = ctx.Err() != nil; f.result.Interrupted {
 		err = nil // it was not given the time
 	} else if err == nil {

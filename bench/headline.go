@@ -60,9 +60,7 @@ func (h *headline) Run(ctx context.Context) error {
 		return err
 	}
 	r, err := h.sell(ctx, c, origin)
-	if cerr := c.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(c.Close())
 	if r == nil {
 		return err
 	}

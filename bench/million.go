@@ -105,9 +105,7 @@ func (m *million) Run(ctx context.Context) error {
 	}
 	r.Favoured = favour(c.Redis.Pid()) == nil
 	err = m.on(ctx, c, r)
-	if cerr := c.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(c.Close())
 	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
 		r.Unshown, err = nil, nil // it was not given the time
 	}

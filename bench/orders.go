@@ -91,9 +91,7 @@ func (o *orders) Run(ctx context.Context) error {
 		return err
 	}
 	r, err := o.run(ctx, c, origin)
-	if cerr := c.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(c.Close())
 	if r == nil {
 		return err
 	}

@@ -44,6 +44,13 @@ func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
 }
 
+// closed prints what went wrong when a site was closed: no figure is worse for it.
+func closed(err error) {
+	if err != nil {
+		say("closing: " + err.Error())
+	}
+}
+
 // childGrace is how long a child process may take to write what it measured, once it is asked to
 // stop: no request waits longer than 15 seconds for its answer.
 const childGrace = 30 * time.Second

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,13 +33,7 @@ func measured(t *testing.T, into any, args ...string) {
 	if err != nil && (errors.Is(err, errBroken) || !strings.Contains(err.Error(), "beyond the bound")) {
 		t.Error(err)
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		t.Fatal(err)
-	}
+	readResult(t, file, into)
 }
 
 func TestRedisCostOfBothVersions(t *testing.T) {
@@ -85,14 +78,8 @@ func TestRedisCostOfASaleThatIsNotSoldOutIsNone(t *testing.T) {
 	if err := run(t.Context(), []string{"redis", "--claims", "1000", "--turns", "1", "--before", before, "--json", file}); !errors.Is(err, errBroken) {
 		t.Errorf("got error %v, want that a promise was broken", err)
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var r redisCostResult
-	if err := json.Unmarshal(raw, &r); err != nil {
-		t.Fatal(err)
-	}
+	readResult(t, file, &r)
 	if diff := cmp.Diff([]string{"turn: unsold: 992"}, r.Faults); diff != "" {
 		t.Errorf("eight calls grant one ticket each (-want +got):\n%s", diff)
 	}

@@ -78,9 +78,7 @@ func (f *refunds) Run(ctx context.Context) error {
 	}
 	r.Favoured = favour(c.Redis.Pid()) == nil
 	err = f.on(ctx, c, r)
-	if cerr := c.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(c.Close())
 	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
 		err = nil // it was not given the time
 	} else if err == nil {

@@ -84,9 +84,7 @@ func (s *sales) Run(ctx context.Context) error {
 	}
 	m := newMarket(s, c, origin)
 	err = m.run(ctx)
-	if cerr := c.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(c.Close())
 	m.result.Interrupted = ctx.Err() != nil
 	if m.result.Interrupted {
 		err = nil

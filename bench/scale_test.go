@@ -15,6 +15,12 @@ func resultOf(t *testing.T, into any, args ...string) {
 	if err := run(t.Context(), append(args, "--json", file, "--binaries", binaries)); err != nil {
 		t.Error(err)
 	}
+	readResult(t, file, into)
+}
+
+// readResult reads what a command wrote.
+func readResult(t *testing.T, file string, into any) {
+	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

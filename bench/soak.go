@@ -72,9 +72,7 @@ func (s *soak) Run(ctx context.Context) error {
 		return err
 	}
 	err = s.run(ctx, c, r)
-	if cerr := c.Close(); cerr != nil {
-		say("closing: " + cerr.Error())
-	}
+	closed(c.Close())
 	if r.Holds == 0 {
 		return err // nothing happened
 	}

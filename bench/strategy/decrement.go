@@ -14,13 +14,7 @@ var decrementEntry = Entry{
 		"has no order, and the order is inserted if it did.",
 	Durable: true,
 	Stores:  Stores{Postgres: true},
-	Make: func(ctx context.Context, c Config) (Strategy, error) {
-		p, err := newPostgres(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		return decrement{p}, nil
-	},
+	Make:    onPostgres(func(p *postgres, _ Config) Strategy { return decrement{p} }),
 }
 
 // decrement leaves the check to the update's own condition.

@@ -38,6 +38,17 @@ CREATE TABLE IF NOT EXISTS strategy.orders (
 	UNIQUE (sale, buyer)
 )`
 
+// onPostgres makes a strategy that sells in one of these.
+func onPostgres(strategy func(*postgres, Config) Strategy) func(context.Context, Config) (Strategy, error) {
+	return func(ctx context.Context, c Config) (Strategy, error) {
+		p, err := newPostgres(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return strategy(p, c), nil
+	}
+}
+
 // newPostgres connects and makes the tables where they are missing. Statements are
 // prepared on first use, once a connection, which is pgx's default.
 func newPostgres(ctx context.Context, c Config) (*postgres, error) {

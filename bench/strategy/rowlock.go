@@ -16,13 +16,7 @@ var rowLockEntry = Entry{
 		"A plain read before it spares buyers the lock where it can't help them.",
 	Durable: true,
 	Stores:  Stores{Postgres: true},
-	Make: func(ctx context.Context, c Config) (Strategy, error) {
-		p, err := newPostgres(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		return rowLock{p}, nil
-	},
+	Make:    onPostgres(func(p *postgres, _ Config) Strategy { return rowLock{p} }),
 }
 
 // rowLock sells one ticket after the other: the transaction that has the sale's row keeps it

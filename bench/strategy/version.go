@@ -10,13 +10,7 @@ var versionEntry = Entry{
 	Durable: true,
 	Lacks:   []string{"a verdict for everybody: a buyer who loses every attempt is answered busy though tickets are left"},
 	Stores:  Stores{Postgres: true},
-	Make: func(ctx context.Context, c Config) (Strategy, error) {
-		p, err := newPostgres(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		return version{p, c.Attempts}, nil
-	},
+	Make:    onPostgres(func(p *postgres, c Config) Strategy { return version{p, c.Attempts} }),
 }
 
 // version lets everybody read and one of them write. There is no pause between

@@ -1,45 +1,25 @@
 package nginx_test
 
 import (
-	"bytes"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"onsale/internal/testbed/await"
 )
 
-// buffer is what a running process has said so far.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
 // watch runs watch.sh beside e until the test ends, and returns what it says.
-func watch(t *testing.T, e *edge) *buffer {
+func watch(t *testing.T, e *edge) *lines {
 	t.Helper()
 	script, err := filepath.Abs("watch.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := &buffer{}
+	said := &lines{}
 	cmd := exec.Command("sh", script, "site/upstream.conf", binary(t), "-e", "stderr", "-p", e.Prefix, "-c", "nginx.conf")
 	cmd.Dir, cmd.Stderr = e.Prefix, said
 	cmd.Env = append(os.Environ(), "INTERVAL=0.05")

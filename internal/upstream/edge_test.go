@@ -1,23 +1,18 @@
 package upstream_test
 
 import (
-	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"onsale/internal/sale"
-	"onsale/internal/testbed/await"
+	"onsale/internal/testbed/process"
 	"onsale/internal/upstream"
-	"onsale/nginx"
 )
 
 // edge is a private Nginx with the shipped configuration.
@@ -38,50 +33,26 @@ func (e *edge) publish(c *upstream.Config) {
 
 func startEdge(t *testing.T) *edge {
 	t.Helper()
-	if _, err := exec.LookPath("nginx"); err != nil {
-		t.Fatalf("nginx is missing, install it with `apt-get install nginx`: %v", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &edge{addr: l.Addr().String(), dir: t.TempDir(), client: &http.Client{
-		Timeout:   10 * time.Second,
-		Transport: &http.Transport{MaxIdleConnsPerHost: 32},
-	}}
-	l.Close()
-	for _, d := range []string{e.dir, filepath.Dir(e.dir)} { // the workers must get in
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} { // the workers must get in
 		if err := os.Chmod(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.CopyFS(e.dir, nginx.Files); err != nil {
+	n, err := process.StartNginx(t.Context(), dir, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(e.dir, "site", "listen.conf"), []byte("listen "+e.addr+" reuseport;"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var said bytes.Buffer
-	argv := e.argv("-g", "daemon off;")
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	e := &edge{addr: process.Loopback(n.Port), dir: filepath.Dir(filepath.Dir(n.Upstream)), client: &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 32},
+	}}
 	t.Cleanup(func() {
 		e.client.CloseIdleConnections()
-		_ = cmd.Process.Signal(syscall.SIGTERM) // already gone is what we want
-		_ = cmd.Wait()                          // the test's own failures say enough
+		_ = n.Stop(10 * time.Second) // the test's own failures say enough
 		if t.Failed() {
-			t.Logf("nginx said:\n%s", said.String())
+			t.Logf("nginx said:\n%s", n.Tail())
 		}
-	})
-	await.Until(t, "nginx answers", func() bool {
-		r, err := e.client.Get("http://" + e.addr + "/nginx-health")
-		if err == nil {
-			r.Body.Close()
-		}
-		return err == nil
 	})
 	return e
 }

@@ -37,9 +37,9 @@ var (
 	}
 	embedded = []string{"lua", "nginx", "web"}
 	programs = []string{"cmd", "bench", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
-	// helpers are what any test may use: process starts redis-server and nginx, flood plays the strangers
-	// whom servers have to stand, await waits for what they do.
-	helpers = []string{"internal/testbed/process", "internal/testbed/flood", "internal/testbed/await"}
+	// helpers are what any test may use: process starts redis-server and nginx, processtest for as long as a
+	// test lasts, flood plays the strangers whom servers have to stand, await waits for what they do.
+	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await"}
 	// fixtures are what tests of the ledger and of its store share.
 	fixtures = "internal/ledger/ledgertest"
 	// members are those of a cluster, as a test changes them.

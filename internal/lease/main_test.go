@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"onsale/internal/testbed/process"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // testTTL keeps the tests short; everything else is derived from it.
@@ -20,16 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // startRedis starts a private server that forgets all when it is killed.
 func startRedis(t *testing.T) *process.Redis {
 	t.Helper()
-	r, err := process.StartRedis(context.Background(), t.TempDir(), "--appendonly", "no")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
+	return processtest.Redis(t, "--appendonly", "no")
 }
 
 func clientOf(t *testing.T, r *process.Redis) *redis.Client {

@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // TestASaleSellsOnAfterItsLossIsReconciled: what the ledger had kept comes back, and
@@ -95,7 +96,7 @@ func TestASaleSellsOnAfterItsLossIsReconciled(t *testing.T) {
 // while the records are compared.
 func TestAdoptReplacesOnlyWhatWasRead(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	open(t, s, newSale("moved", 10))
 	held(t, s, "moved", 2)
 	read := wantClean(t, s, "moved")

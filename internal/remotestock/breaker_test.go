@@ -8,12 +8,13 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // A buyer's GET of his orders bypassed the breaker: each waited for a dead Redis by itself. The breaker
 // is asked, for it becomes half-open without a call, and a gauge set on change went on saying that it refuses.
 func TestReadsOfOrdersGoThroughTheBreaker(t *testing.T) {
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	var calls int
 	s, _ := hooked(t, r.Addr(), remotestock.Hooks{Called: func(string, int, time.Duration, error) { calls++ }},
 		func(c *remotestock.Config) { c.Cooldown = 2 * time.Second })

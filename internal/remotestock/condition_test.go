@@ -15,6 +15,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // watched makes a store whose log is read.
@@ -30,7 +31,7 @@ func watched(client redis.UniversalClient, change ...func(*remotestock.Config)) 
 // A Redis that fsyncs now and then, or evicts, was sold from without a word.
 func TestSettingsThatLoseWhatIsAcknowledgedAreReported(t *testing.T) {
 	ctx := context.Background()
-	_, client := newStore(t, startRedis(t).Addr(), "n1")
+	_, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	s, lines := watched(client)
 	dev, devLines := watched(client, func(c *remotestock.Config) { c.AllowDataLoss = true })
 	for _, test := range []struct {
@@ -81,7 +82,7 @@ func TestSettingsThatLoseWhatIsAcknowledgedAreReported(t *testing.T) {
 // In a managed Redis CONFIG is forbidden. What INFO reports is compared all the same.
 func TestSettingsAreReadFromInfoWhereConfigIsForbidden(t *testing.T) {
 	ctx := context.Background()
-	_, client := newStore(t, startRedis(t, "--appendonly", "no", "--maxmemory-policy", "volatile-ttl").Addr(), "n1")
+	_, client := newStore(t, processtest.Redis(t, "--appendonly", "no", "--maxmemory-policy", "volatile-ttl").Addr(), "n1")
 	for _, test := range []struct {
 		rights string
 		faults []remotestock.Setting
@@ -114,14 +115,8 @@ func TestSettingsAreReadFromInfoWhereConfigIsForbidden(t *testing.T) {
 
 // A server that comes back may be configured otherwise: it is looked at at once.
 func TestARedisThatComesBackIsLookedAtAtOnce(t *testing.T) {
-	r := startRedis(t)
-	config := remotestock.DefaultConfig(r.Addr())
-	client, err := remotestock.Dial(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	s := remotestock.New(client, "n1", config, remotestock.Hooks{}, zap.NewNop())
+	r := processtest.Redis(t)
+	s, _ := hooked(t, r.Addr(), remotestock.Hooks{})
 	open(t, s, newSale("s", 5))
 	if err := s.Look(t.Context()); err != nil || s.Unfit() != nil {
 		t.Fatal(err, s.Unfit())

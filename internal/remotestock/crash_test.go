@@ -13,6 +13,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // TestKillOfRedisLosesNoHold kills Redis again and again under claims in
@@ -21,7 +22,7 @@ import (
 func TestKillOfRedisLosesNoHold(t *testing.T) {
 	const buyers, rounds, kills = 32, 400, 3
 	ctx := context.Background()
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	s, _ := newStore(t, redis.Addr(), "n1", patience(time.Minute))
 	d := newSale("killed", buyers*rounds)
 	open(t, s, d)
@@ -118,7 +119,7 @@ func stalled(t *testing.T, addr string, trip uint32, patience time.Duration) (*r
 }
 
 func TestStalledCallIsDecidedOnceRedisGoesOn(t *testing.T) {
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	s, resent, d := stalled(t, redis.Addr(), 1000, time.Minute)
 	c := committer(t, s, d.ID)
 	mine, answer := stall(t, c, resent, redis.Signal)
@@ -139,7 +140,7 @@ func TestStalledCallIsDecidedOnceRedisGoesOn(t *testing.T) {
 // TestRestartAfterThePatience: what may have run is unknown to the end, what was
 // never sent is refused at once; both are distinguished though Redis is equally dead.
 func TestRestartAfterThePatience(t *testing.T) {
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	s, resent, d := stalled(t, redis.Addr(), 1000, 2*time.Second)
 	c := committer(t, s, d.ID)
 	mine, answer := stall(t, c, resent, redis.Signal)
@@ -170,7 +171,7 @@ func TestRestartAfterThePatience(t *testing.T) {
 // refused at once, also behind one that keeps the only flight busy; the
 // unknown one stays unknown.
 func TestOpenBreakerKnowsUnsentFromUnknown(t *testing.T) {
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	s, resent, d := stalled(t, redis.Addr(), 1, 4*time.Second)
 	c := committer(t, s, d.ID, func(c *remotestock.CommitConfig) { c.Batch, c.Calls = 1, 1 })
 	_, answer := stall(t, c, resent, redis.Signal)

@@ -14,6 +14,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // recorded is the definition of which testdata/definition-c6403fa.txt is the record.
@@ -48,7 +49,7 @@ func record(t *testing.T) (hash, entry []string) {
 // TestASaleOfAnotherLayoutIsRefused: scripts that took it for theirs would sell without
 // a chain of events. Anyone who asks is sent to the way to migrate.
 func TestASaleOfAnotherLayoutIsRefused(t *testing.T) {
-	for name, addr := range map[string]string{"a real Redis": startRedis(t).Addr(), "the embedded one": miniredis.RunT(t).Addr()} {
+	for name, addr := range map[string]string{"a real Redis": processtest.Redis(t).Addr(), "the embedded one": miniredis.RunT(t).Addr()} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
 			s, client := newStore(t, addr, "n1", func(c *remotestock.Config) { c.Call = 10 * time.Second })

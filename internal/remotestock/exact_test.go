@@ -14,6 +14,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // TestClaimIsLateOnlyPastItsDeadline asks until calls ran in the very millisecond of a
@@ -47,7 +48,7 @@ func TestClaimIsLateOnlyPastItsDeadline(t *testing.T) {
 // TestAClaimIsNotLateByAnothersDeadline: the script compares with the earliest deadline
 // of a call. Who shares a call with a late claim is sent again, and sold to.
 func TestAClaimIsNotLateByAnothersDeadline(t *testing.T) {
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	var mu sync.Mutex
 	var sizes []int
 	s, _ := hooked(t, r.Addr(), remotestock.Hooks{Called: func(_ string, claims int, _ time.Duration, _ error) {
@@ -210,7 +211,7 @@ func TestClaimsUnderAnOlderPlanAreNotCounted(t *testing.T) {
 // TestMalformedCallsWriteNothing: the scripts trust no caller.
 func TestMalformedCallsWriteNothing(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	order := overdueSale(t, s, client, "s")
 	before := dump(t, client)
 	errs := map[string]error{}

@@ -13,6 +13,7 @@ import (
 	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // go-redis asks a Redis Cluster once a minute which master serves which slot. It
@@ -91,7 +92,7 @@ func sellSteadily(t *testing.T, c *remotestock.Committer, last *atomic.Int64) (s
 // A node whose sale can't be reached leaves the upstream; one whose sale is broken
 // does not.
 func TestReadDistinguishesUnreachableFromBroken(t *testing.T) {
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	s, client := newStore(t, r.Addr(), "n1")
 	open(t, s, newSale("demo", 10))
 	read := func(what string, unreachable bool) {

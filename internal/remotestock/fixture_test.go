@@ -16,23 +16,7 @@ import (
 	"onsale/internal/audit"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
-	"onsale/internal/testbed/process"
 )
-
-// startRedis starts a server that the test may torment.
-func startRedis(t testing.TB, extra ...string) *process.Redis {
-	t.Helper()
-	r, err := process.StartRedis(context.Background(), t.TempDir(), extra...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
 
 // hooked makes a store with hooks, for a server at addr.
 func hooked(t testing.TB, addr string, hooks remotestock.Hooks, change ...func(*remotestock.Config)) (*remotestock.Store, redis.UniversalClient) {

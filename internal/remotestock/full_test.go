@@ -14,13 +14,14 @@ import (
 	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // Redis's memory filled up while PostgreSQL was away. Then no ledger got a lease, so what
 // would have freed memory never ran; and cancels and payments were refused too.
 func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t, "--appendfsync", "no").Addr(), "n1", func(c *remotestock.Config) { c.Ledger = true }, patience(300*time.Millisecond))
+	s, client := newStore(t, processtest.Redis(t, "--appendfsync", "no").Addr(), "n1", func(c *remotestock.Config) { c.Ledger = true }, patience(300*time.Millisecond))
 	open(t, s, newSale("s", 20))
 	recorded := func() sale.Page {
 		t.Helper()
@@ -142,7 +143,7 @@ func TestAFullRedisRefusesNewHoldsAlone(t *testing.T) {
 // otherwise be that memory is full, and the loss would be found by nobody.
 func TestALossIsNoticedThoughRedisIsFull(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t, "--appendfsync", "no").Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t, "--appendfsync", "no").Addr(), "n1")
 	open(t, s, newSale("s", 20))
 	before := copyKeys(t, client, "s")
 	held(t, s, "s", 3)
@@ -186,7 +187,7 @@ func TestReplicasConfirmThoughRedisIsFull(t *testing.T) {
 // crosses the limit.
 func TestMemoryIsReportedAtItsThresholds(t *testing.T) {
 	ctx := context.Background()
-	_, client := newStore(t, startRedis(t, "--appendfsync", "no").Addr(), "n1")
+	_, client := newStore(t, processtest.Redis(t, "--appendfsync", "no").Addr(), "n1")
 	core, lines := observer.New(zap.InfoLevel)
 	config := remotestock.DefaultConfig("")
 	config.AllowDataLoss = true

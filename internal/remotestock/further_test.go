@@ -9,6 +9,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // further is a field that a later version writes behind those that this one knows.
@@ -18,7 +19,7 @@ const further = " colour blue"
 // site is upgraded. What the later one knows of a payment must survive the other's scripts.
 func TestScriptsKeepFurtherFieldsOfPayments(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	order := paidSale(t, s, "kept")
 	sold, nobodys := remotestock.Keys("kept")[6], "{onsale:orphans}"
 	if _, err := s.RefundPart(ctx, "kept", order, "part", 100); err != nil {

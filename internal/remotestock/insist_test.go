@@ -8,6 +8,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // changes are the calls that change an order or a sale, each on a sale of its own, and what
@@ -59,7 +60,7 @@ func wantState(o sale.Order, want sale.State) error {
 func TestAChangeIsSentAgainUntilItIsDecided(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	s, _ := newStore(t, redis.Addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 100 })
 	claims := map[string][]sale.Claim{}
 	for name := range changes {
@@ -101,7 +102,7 @@ func TestAChangeIsSentAgainUntilItIsDecided(t *testing.T) {
 
 func TestAnOpeningWhoseAnswerIsLostIsStillThisOne(t *testing.T) {
 	t.Parallel()
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	p := startProxy(t, redis.Addr())
 	s, _ := newStore(t, p.addr(), "n1")
 	open(t, s, newSale("warm", 1)) // the script is cached from here on
@@ -120,7 +121,7 @@ func TestAnOpeningWhoseAnswerIsLostIsStillThisOne(t *testing.T) {
 func TestAChangeThatStaysUnknownSaysSo(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	p := startProxy(t, redis.Addr())
 	s, _ := newStore(t, p.addr(), "n1", func(c *remotestock.Config) { c.TripAfter, c.Patience = 2, 200*time.Millisecond })
 	open(t, s, newSale("unknown", 5))

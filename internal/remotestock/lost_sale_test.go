@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // TestAnOrderOfALostSaleIsNotUnknown: while Redis had lost a sale its buyers
 // got "no such order", and were free to believe it.
 func TestAnOrderOfALostSaleIsNotUnknown(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	open(t, s, newSale("s", 10))
 	mine := claim("ann", 1)
 	if _, err := committer(t, s, "s").Decide(mine); err != nil {

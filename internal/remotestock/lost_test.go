@@ -13,13 +13,14 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // TestLostRepliesMakeOneHold: Redis sold, and the connection broke before it
 // could say so. The claim is sent again and gets its own hold.
 func TestLostRepliesMakeOneHold(t *testing.T) {
 	const losses = 3
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	direct, _ := newStore(t, redis.Addr(), "n1")
 	d := newSale("lost", 10)
 	open(t, direct, d)
@@ -72,7 +73,7 @@ func TestLostReplyAfterACancel(t *testing.T) {
 // TestOneCallSendsItsScriptOnce: go-redis must not retry a script by itself.
 func TestOneCallSendsItsScriptOnce(t *testing.T) {
 	ctx := context.Background()
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	direct, plain := newStore(t, redis.Addr(), "n1")
 	open(t, direct, newSale("once", 10))
 	p := startProxy(t, redis.Addr())
@@ -234,7 +235,7 @@ func TestAClaimStaysUnknownWhenTheSaleIsShut(t *testing.T) {
 
 // A read has no outcome that could be unknown: operators got that the change may have been made.
 func TestASurveyWhoseReplyIsLostChangedNothing(t *testing.T) {
-	redis := startRedis(t)
+	redis := processtest.Redis(t)
 	direct, _ := newStore(t, redis.Addr(), "n1")
 	open(t, direct, newSale("s", 10))
 	p := startProxy(t, redis.Addr())

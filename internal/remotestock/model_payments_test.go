@@ -28,15 +28,20 @@ func (w *world) pay(t *rapid.T) {
 	case 2:
 		p.Message = sale.MessageID(fmt.Sprint("msg_", w.id, "-p", n%6+1)) // another payment's
 	}
+	w.received(t, "pay", p)
+}
+
+// received takes a payment into both, and compares what they answer.
+func (w *world) received(t *rapid.T, what string, p sale.Payment) {
 	w.see()
 	got, r, err := w.store.Pay(context.Background(), w.id, 0, p)
 	if err == nil {
 		w.model.Now = r.At
 	}
 	want, err2 := w.model.Pay(p)
-	wantKind(t, fmt.Sprintf("pay %+v", p), err, err2)
+	wantKind(t, fmt.Sprintf("%s %+v", what, p), err, err2)
 	if diff := cmp.Diff(want, got); err == nil && diff != "" {
-		t.Fatalf("pay (-model +redis):\n%s", diff)
+		t.Fatalf("%s %+v (-model +redis):\n%s", what, p, diff)
 	}
 }
 
@@ -109,16 +114,7 @@ func (w *world) report(t *rapid.T) {
 	if p.Of == p.ID || p.Of == "" {
 		return
 	}
-	w.see()
-	got, r, err := w.store.Pay(context.Background(), w.id, 0, p)
-	if err == nil {
-		w.model.Now = r.At
-	}
-	want, err2 := w.model.Pay(p)
-	wantKind(t, fmt.Sprintf("report %+v", p), err, err2)
-	if diff := cmp.Diff(want, got); err == nil && diff != "" {
-		t.Fatalf("report %+v (-model +redis):\n%s", p, diff)
-	}
+	w.received(t, "report", p)
 }
 
 // list reads the payments as an operator does, page by page.

@@ -12,6 +12,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // stray is a payment for an order of a sale that nobody knows.
@@ -167,7 +168,7 @@ func TestOrphansOfAnotherShapeAreErrors(t *testing.T) {
 }
 
 func TestWithoutRedisNoPaymentForAnUnknownSaleIsKept(t *testing.T) {
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	s, _ := newStore(t, r.Addr(), "n1")
 	if err := r.Kill(); err != nil {
 		t.Fatal(err)

@@ -13,11 +13,12 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 func TestReadAllIsReadOfEach(t *testing.T) {
 	ctx := context.Background()
-	r := startRedis(t) // its scripts are not loaded yet
+	r := processtest.Redis(t) // its scripts are not loaded yet
 	s, client := newStore(t, r.Addr(), "n1")
 	var asks []sale.Ask
 	for i := range 150 {
@@ -69,7 +70,7 @@ func TestReadAllIsReadOfEach(t *testing.T) {
 }
 
 func TestReadAllOfARedisThatIsAway(t *testing.T) {
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	s, _ := newStore(t, r.Addr(), "n1")
 	if err := r.Kill(); err != nil {
 		t.Fatal(err)
@@ -150,7 +151,7 @@ func TestGlanceChangesWithTheSale(t *testing.T) {
 
 func TestFeeds(t *testing.T) {
 	ctx := context.Background()
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	s, client := newStore(t, r.Addr(), "n1")
 	ids, next, lost, err := s.News(ctx, 0)
 	if err != nil || len(ids) != 0 || next != 0 || lost {
@@ -218,7 +219,7 @@ func TestFeeds(t *testing.T) {
 // An idle node made two round trips for each poll.
 func TestAPeekIsNewsAndGlancesInOneRoundTrip(t *testing.T) {
 	ctx := context.Background()
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	var calls []string
 	s, _ := hooked(t, r.Addr(), remotestock.Hooks{Called: func(script string, _ int, _ time.Duration, _ error) { calls = append(calls, script) }})
 	ids := []sale.ID{"no-such-sale"}

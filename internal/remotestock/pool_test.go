@@ -13,6 +13,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // Calls that found no connection of our own free were counted as failures of Redis: five in a
@@ -48,13 +49,9 @@ func TestPoolTimeoutIsNoFailureOfRedis(t *testing.T) {
 // It was warned of at every listing, several times a second.
 func TestForeignMemberIsWarnedOfOnce(t *testing.T) {
 	ctx := context.Background()
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	config := remotestock.DefaultConfig(r.Addr())
-	client, err := remotestock.Dial(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := dial(t, r.Addr(), config)
 	core, logs := observer.New(zapcore.WarnLevel)
 	s := remotestock.New(client, "n1", config, remotestock.Hooks{}, zap.New(core))
 	for _, member := range []string{"Not A Sale", "nor this"} {

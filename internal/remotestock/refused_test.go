@@ -14,6 +14,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // TestRefusalsBeforeTheFirstWrite: errors by which Redis proves that a script
@@ -31,7 +32,7 @@ func TestRefusalsBeforeTheFirstWrite(t *testing.T) {
 		{"permission was taken", "NOPERM", []any{"acl", "setuser", "default", "-evalsha"}, []any{"acl", "setuser", "default", "+@all"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, client := newStore(t, startRedis(t).Addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
+			s, client := newStore(t, processtest.Redis(t).Addr(), "n1", func(c *remotestock.Config) { c.TripAfter = 1000 })
 			overdueSale(t, s, client, "s")
 			c := committer(t, s, "s")
 			before := dump(t, client)
@@ -57,7 +58,7 @@ func TestRefusalsBeforeTheFirstWrite(t *testing.T) {
 // allowed; all that follows must then be allowed too.
 func TestFullMemoryNeverHalvesACancel(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	open(t, s, newSale("s", 10))
 	mine := claim("ann", 2)
 	if _, err := committer(t, s, "s").Decide(mine); err != nil {
@@ -76,7 +77,7 @@ func TestFullMemoryNeverHalvesACancel(t *testing.T) {
 // nothing is unknown.
 func TestLoadingRedisIsUnavailable(t *testing.T) {
 	ctx := context.Background()
-	r := startRedis(t, "--key-load-delay", "500") // µs a command, from the next start on
+	r := processtest.Redis(t, "--key-load-delay", "500") // µs a command, from the next start on
 	s, client := newStore(t, r.Addr(), "n1", func(c *remotestock.Config) {
 		c.Call, c.Dial, c.TripAfter = 10*time.Second, 10*time.Second, 1_000_000
 	})
@@ -118,7 +119,7 @@ func TestLoadingRedisIsUnavailable(t *testing.T) {
 func TestScriptFlushIsUnnoticed(t *testing.T) {
 	const buyers = 400
 	ctx := context.Background()
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	s, client := newStore(t, r.Addr(), "n1", patience(time.Minute))
 	open(t, s, newSale("s", buyers))
 	c := committer(t, s, "s")
@@ -198,7 +199,7 @@ func TestOneBrokenRecordSpoilsNoOtherClaim(t *testing.T) {
 // believe what comes after it.
 func TestGenerationsRiseAfterDataLoss(t *testing.T) {
 	ctx := context.Background()
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	s, client := newStore(t, r.Addr(), "n1")
 	life := func() (stock, plan sale.Generation) {
 		open(t, s, newSale("s", 10))

@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 func TestHoldsEndAtTheirDeadlineAndNotBefore(t *testing.T) {
@@ -133,7 +134,7 @@ func TestAHoldThatTwoDeadlinesNameEndsOnce(t *testing.T) {
 // one that names another is no reason to end either.
 func TestAHoldOfABuyerWithAnotherIsLeftAlone(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	open(t, s, newSale("entry", 10))
 	mine, other := claim("ann", 1), claim("bob", 1)
 	for _, c := range []sale.Claim{mine, other} {

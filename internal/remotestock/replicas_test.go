@@ -15,6 +15,7 @@ import (
 	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/process"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // pair is a master with a replica, and a store that waits for it.
@@ -27,8 +28,8 @@ type pair struct {
 
 func startPair(t *testing.T, change ...func(*remotestock.Config)) pair {
 	t.Helper()
-	p := pair{master: startRedis(t)}
-	p.replica = startRedis(t, "--replicaof", "127.0.0.1", strconv.Itoa(p.master.Port))
+	p := pair{master: processtest.Redis(t)}
+	p.replica = processtest.Redis(t, "--replicaof", "127.0.0.1", strconv.Itoa(p.master.Port))
 	p.store, p.client = newStore(t, p.master.Addr(), "n1", append(change, func(c *remotestock.Config) { c.Replicas = 1 })...)
 	p.plain, _ = newStore(t, p.master.Addr(), "n2")
 	await.Until(t, "the replica follows", func() bool {

@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // TestAUserWithoutXADDSellsNoTicketTwice: the script wrote orders and failed before it
@@ -18,7 +19,7 @@ import (
 func TestAUserWithoutXADDSellsNoTicketTwice(t *testing.T) {
 	const buyers = 20
 	ctx := context.Background()
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	admin, client := newStore(t, r.Addr(), "admin")
 	for _, right := range []string{"xadd", "zadd", "setrange"} {
 		t.Run(right, func(t *testing.T) {
@@ -76,7 +77,7 @@ func TestAUserWithoutXADDSellsNoTicketTwice(t *testing.T) {
 // is tried before it.
 func TestAUserWithoutTheRightToTrimWritesNothing(t *testing.T) {
 	ctx := context.Background()
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	admin, client := newStore(t, r.Addr(), "admin")
 	order := overdueSale(t, admin, client, "s")
 	for _, right := range []string{"lrange", "hget", "hmget", "zcard", "xlen", "strlen", "hlen"} {

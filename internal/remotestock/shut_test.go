@@ -12,10 +12,11 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // fastRedis starts a server that does not wait for its disk, for tests of many calls.
-func fastRedis(t testing.TB) string { return startRedis(t, "--appendfsync", "no").Addr() }
+func fastRedis(t testing.TB) string { return processtest.Redis(t, "--appendfsync", "no").Addr() }
 
 // newer makes a store that has seen nothing.
 func newer(t testing.TB, addr string, change ...func(*remotestock.Config)) *remotestock.Store {

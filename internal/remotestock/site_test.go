@@ -10,6 +10,7 @@ import (
 	"onsale/internal/keyspace"
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed/await"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // ofSite is a store of a site of this prefix.
@@ -99,7 +100,7 @@ func TestASiteIsKept(t *testing.T) {
 
 // A user who may not touch the site's keys learns which they are.
 func TestAUserOfAnotherPrefixIsNamedTheKeys(t *testing.T) {
-	r := startRedis(t)
+	r := processtest.Redis(t)
 	_, admin := newStore(t, r.Addr(), "admin")
 	if err := admin.Do(t.Context(), "acl", "setuser", "shop", "on", ">secret", "~shop:*", "+@all").Err(); err != nil {
 		t.Fatal(err)

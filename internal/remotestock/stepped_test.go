@@ -7,23 +7,8 @@ import (
 	"onsale/internal/lease"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
-	"onsale/internal/testbed/process"
+	"onsale/internal/testbed/process/processtest"
 )
-
-// startByClock starts a server whose clock can be set.
-func startByClock(t *testing.T) *process.Redis {
-	t.Helper()
-	r, err := process.StartRedisByClock(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
 
 // near fails the test unless the moment is this machine's time plus d, give or take what a
 // busy machine needs, which is far less than the hour by which clocks are set here.
@@ -41,7 +26,7 @@ func TestNoHoldEndsBecauseRedisClockWasSet(t *testing.T) {
 	for name, set := range map[string]time.Duration{"forward": hour, "back": -hour} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, r := t.Context(), startByClock(t)
+			ctx, r := t.Context(), processtest.RedisByClock(t)
 			s, client := newStore(t, r.Addr(), "n1")
 			d := newSale("s", 10)
 			d.HoldFor = hold
@@ -131,7 +116,7 @@ func TestNoHoldEndsBecauseRedisClockWasSet(t *testing.T) {
 // seemed to be held for that hour, also by the dead.
 func TestWhatTheDeadHoldEndsThoughTheClockWasSetBack(t *testing.T) {
 	t.Parallel()
-	ctx, r := t.Context(), startByClock(t)
+	ctx, r := t.Context(), processtest.RedisByClock(t)
 	_, client := newStore(t, r.Addr(), "n1")
 	take := func(who string) (sale.Generation, bool) {
 		t.Helper()

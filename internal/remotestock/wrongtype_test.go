@@ -12,6 +12,7 @@ import (
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/process/processtest"
 )
 
 // writers is every script that may write, run on a sale with one overdue hold
@@ -123,7 +124,7 @@ func overdueSale(t testing.TB, s *remotestock.Store, client redis.UniversalClien
 // write half of what it does and then say that it did nothing.
 func TestWrongTypeWritesNothing(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	for name, write := range everyWriter() {
 		for i := range remotestock.Keys("x") {
 			id := fmt.Sprintf("wrong-%s-%d", name, i)
@@ -147,7 +148,7 @@ func TestWrongTypeWritesNothing(t *testing.T) {
 }
 
 func TestMissingSaleIsNamed(t *testing.T) {
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	calls := map[string]func(*remotestock.Store, sale.ID, sale.OrderID) error{
 		"read": func(s *remotestock.Store, id sale.ID, _ sale.OrderID) error {
 			_, _, err := s.Read(context.Background(), id, 0)
@@ -177,7 +178,7 @@ func TestMissingSaleIsNamed(t *testing.T) {
 // TestGarbageInTheBooksIsBroken: no script may calculate with what is no number.
 func TestGarbageInTheBooksIsBroken(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	type fault struct{ field, value string }
 	// These are numbers, and don't balance: an audit and a reconciliation have to get past them.
 	unbalanced := []fault{{"remaining", "-1"}, {"remaining", "8"}, {"held", "-1"}, {"paid", "1"}, {"total", "11"}}
@@ -241,7 +242,7 @@ func wantBroken(t testing.TB, s *remotestock.Store, client redis.UniversalClient
 // neither stop the sale nor fail a script after it has written.
 func TestGarbageInAPlanCostsNoClaim(t *testing.T) {
 	ctx := context.Background()
-	s, client := newStore(t, startRedis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	for i, fields := range [][]string{
 		{"a:n1", "x"}, {"a:n1", ""}, {"a:n1", "1"}, {"a:n1", "-1 5"}, {"c:n1", "x"}, {"c:n1", "1.5"}, {"c:n1", ""}, {"stock", "x"},
 	} {

@@ -26,15 +26,7 @@ func (s *Store) Former(ctx context.Context, id sale.ID) (sale.Snapshot, error) {
 		v.Orders[o.ID] = o
 		return err
 	}
-	payments := func(field, record string) error {
-		name, is := strings.CutPrefix(field, "p:")
-		if !is {
-			return nil
-		}
-		p, err := parsePayment(sale.PaymentID(name), record)
-		v.Payments[p.ID] = p
-		return err
-	}
+	payments := func(field, record string) error { return addPayment(&v, field, record) }
 	err := errors.Join(s.scan(ctx, k.Sale, s.client.HScan, scanAtOnce, hash), s.scan(ctx, k.Orders, s.client.HScan, scanAtOnce, orders),
 		s.scan(ctx, k.Payments, s.client.HScan, scanAtOnce, payments))
 	if err != nil {

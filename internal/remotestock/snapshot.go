@@ -204,13 +204,7 @@ func (s *Store) scanSale(ctx context.Context, k keyspace.Sale, v *sale.Snapshot)
 		if name, is := strings.CutPrefix(field, "r:"); is {
 			return refunded(&v.Parts, sale.PaymentID(name), record)
 		}
-		name, is := strings.CutPrefix(field, "p:")
-		if !is {
-			return nil
-		}
-		p, err := parsePayment(sale.PaymentID(name), record)
-		v.Payments[p.ID] = p
-		return err
+		return addPayment(v, field, record)
 	}
 	index := func(member, _ string) error {
 		payment, state, err := listed(member)
@@ -248,6 +242,17 @@ func (s *Store) scan(ctx context.Context, key string, command scanCommand, atOnc
 			return err
 		}
 	}
+}
+
+// addPayment adds a field of a sale's payments to v. Fields of other kinds are left out.
+func addPayment(v *sale.Snapshot, field, record string) error {
+	name, is := strings.CutPrefix(field, "p:")
+	if !is {
+		return nil
+	}
+	p, err := parsePayment(sale.PaymentID(name), record)
+	v.Payments[p.ID] = p
+	return err
 }
 
 // readFields reads the sale's own hash: its definition, counters and chain.

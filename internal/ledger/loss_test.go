@@ -230,15 +230,7 @@ func TestReadAheadThatFailsIsNoLoss(t *testing.T) {
 	for range 2 * quick().Entries {
 		s.hold(s.id)
 	}
-	reads := 0
-	s.before = func(_ context.Context, op Op, _ sale.ID) error {
-		if op == OpEvents {
-			if reads++; reads == 2 {
-				return errDown
-			}
-		}
-		return nil
-	}
+	s.secondPageFails(errDown)
 	r := s.reader()
 	entries, err := r.drain(t.Context(), t.Context())
 	if !errors.Is(err, errDown) || errors.Is(err, sale.ErrLost) || entries != quick().Entries {

@@ -223,15 +223,7 @@ func TestReconcileDoesNotShutWhatItCantJudge(t *testing.T) {
 	for range 2 * quick().Entries {
 		s.hold(s.id)
 	}
-	reads := 0
-	s.before = func(_ context.Context, op Op, _ sale.ID) error {
-		if op == OpEvents {
-			if reads++; reads == 2 {
-				return fmt.Errorf("%w: %w", sale.ErrUnavailable, errDown)
-			}
-		}
-		return nil
-	}
+	s.secondPageFails(fmt.Errorf("%w: %w", sale.ErrUnavailable, errDown))
 	_, err := s.reconciler().Run(t.Context(), s.id, Reconciliation{Token: 50})
 	if !errors.Is(err, errDown) || s.lost(s.id) != "" {
 		t.Errorf("got %v and lost %q, want %v and the sale open", err, s.lost(s.id), errDown)

@@ -92,6 +92,19 @@ func newSite(t testing.TB, total int64) *site {
 	return s
 }
 
+// secondPageFails has Redis fail at the second page of events that is read.
+func (s *site) secondPageFails(err error) {
+	reads := 0
+	s.before = func(_ context.Context, op Op, _ sale.ID) error {
+		if op == OpEvents {
+			if reads++; reads == 2 {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // record has a reader take the stream into the ledger, up to its end. It returns the first
 // error, which leaves the sale as it is.
 func (s *site) record(ctx context.Context) error {

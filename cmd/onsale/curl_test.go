@@ -34,13 +34,17 @@ func (c *curl) do(client *http.Client, header http.Header) (*http.Response, stri
 		return nil, "", err
 	}
 	r.Header = header
-	answer, err := client.Do(r)
-	if err != nil {
+	return answered(client, r)
+}
+
+// answered sends a request, and reads the answer to its end.
+func answered(client *http.Client, r *http.Request) (answer *http.Response, body string, err error) {
+	if answer, err = client.Do(r); err != nil {
 		return nil, "", err
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return answer, string(body), err
+	raw, err := io.ReadAll(answer.Body)
+	return answer, string(raw), err
 }
 
 // send sends the command as it was printed.
@@ -117,17 +121,15 @@ func get(t *testing.T, client *http.Client, url string, v any, header ...string)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	answer, err := client.Do(r)
+	answer, body, err := answered(client, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("got %s, %v from %s, want 200", answer.Status, err, url)
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("got %s from %s, want 200", answer.Status, url)
 	}
 	if v != nil {
-		if err := json.Unmarshal(body, v); err != nil {
+		if err := json.Unmarshal([]byte(body), v); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -76,26 +75,12 @@ func (d *damaged) open(t *testing.T, id string, total int64) {
 // buy has a buyer buy, and returns the order, or "" where the answer is no order.
 func (d *damaged) buy(t *testing.T, id, buyer string) (order string) {
 	t.Helper()
-	token, err := d.Issuer.Token(buyer, time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(d.ctx, http.MethodPost, d.Front()+"/v1/sales/"+id+"/orders", bytes.NewReader([]byte(`{"quantity":1}`)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header["Idempotency-Key"] = nil // http may send it again
-	got, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer got.Body.Close()
+	status, text := ask(d.ctx, t, d.Site, http.MethodPost, id+"/orders", buyer, `{"quantity":1}`)
 	var doc struct{ ID string }
-	if err := json.NewDecoder(got.Body).Decode(&doc); err != nil {
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if got.StatusCode/100 != 2 {
+	if status/100 != 2 {
 		return ""
 	}
 	return doc.ID

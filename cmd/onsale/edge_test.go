@@ -58,16 +58,11 @@ func (e *edge) order(t *testing.T, header ...string) (*http.Response, string) {
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	answer, err := e.client.Do(r)
+	answer, body, err := answered(e.client, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer, string(body)
+	return answer, body
 }
 
 // node is a selling node that answers with a function.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -75,26 +74,27 @@ func (r *records) sell(t *testing.T, id string, tickets int64) {
 // ask sends a buyer's request.
 func (r *records) ask(t *testing.T, method, path, buyer, body string) (status int, text string) {
 	t.Helper()
-	token, err := r.Issuer.Token(buyer, time.Hour)
+	return ask(r.ctx, t, r.Site, method, path, buyer, body)
+}
+
+// ask sends a buyer's request to a site.
+func ask(ctx context.Context, t *testing.T, s *testbed.Site, method, path, buyer, body string) (status int, text string) {
+	t.Helper()
+	token, err := s.Issuer.Token(buyer, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(r.ctx, method, r.Front()+"/v1/sales/"+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, s.Front()+"/v1/sales/"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header["Idempotency-Key"] = nil // net/http may send it again: Nginx closes idle connections when it reloads
-	answer, err := http.DefaultClient.Do(request)
+	answer, text, err := answered(http.DefaultClient, request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(raw)
+	return answer.StatusCode, text
 }
 
 func (r *records) buy(t *testing.T, id, buyer string, quantity int) (status int, text string) {

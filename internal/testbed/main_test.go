@@ -110,15 +110,7 @@ func (s *site) try(method, path, buyer, body string) (answer, error) {
 		return answer{}, err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	// Purchases are idempotent: http may send them again when Nginx closes an
-	// idle connection, as it does at every reload.
-	r.Header["Idempotency-Key"] = nil
-	got, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return answer{}, err
-	}
-	defer got.Body.Close()
-	raw, err := io.ReadAll(got.Body)
+	got, raw, err := answered(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -127,6 +119,19 @@ func (s *site) try(method, path, buyer, body string) (answer, error) {
 		return answer{}, fmt.Errorf("%s: %q: %w", got.Status, raw, err)
 	}
 	return answer{got.StatusCode, doc.Code, doc.ID, got.Header.Get("Onsale-Retried") != "", got.Header}, nil
+}
+
+// answered sends a request, and reads the answer to its end.
+func answered(r *http.Request) (answer *http.Response, body []byte, err error) {
+	// All requests are idempotent: http may send them again when Nginx closes an
+	// idle connection, as it does at every reload.
+	r.Header["Idempotency-Key"] = nil
+	if answer, err = http.DefaultClient.Do(r); err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(answer.Body)
+	return answer, body, err
 }
 
 func (s *site) buy(t *testing.T, buyer string) answer {

@@ -3,7 +3,6 @@ package testbed_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -48,13 +47,7 @@ func (s *site) webhook(t *testing.T, m message) (status int, text string, header
 	r.Header.Set(payment.HeaderID, m.id)
 	r.Header.Set(payment.HeaderTimestamp, strconv.FormatInt(m.at.Unix(), 10))
 	r.Header.Set(payment.HeaderSignature, m.signature)
-	r.Header["Idempotency-Key"] = nil // it may be sent again where Nginx closes an idle connection
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(answer.Body)
+	answer, raw, err := answered(r)
 	if err != nil {
 		t.Fatal(err)
 	}

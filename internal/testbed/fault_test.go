@@ -1,12 +1,10 @@
 package testbed_test
 
 import (
-	"bufio"
 	"fmt"
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,29 +16,6 @@ import (
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/await"
 )
-
-// count adds up a counter over all nodes that run.
-func (s *site) count(t *testing.T, series string) int64 {
-	t.Helper()
-	var sum int64
-	for _, n := range s.Nodes {
-		r, err := http.Get("http://" + n.Admin + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Body.Close()
-		for lines := bufio.NewScanner(r.Body); lines.Scan(); {
-			if value, ok := strings.CutPrefix(lines.Text(), series+" "); ok {
-				v, err := strconv.ParseFloat(value, 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				sum += int64(v)
-			}
-		}
-	}
-	return sum
-}
 
 // buyers has new buyers come one after the other, eight at a time, until stopped.
 func (s *site) buyers(t *testing.T, visit func(answer, error)) (stop func()) {

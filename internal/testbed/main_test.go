@@ -1,6 +1,7 @@
 package testbed_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,4 +153,27 @@ func (s *site) audit(t *testing.T) operate.Audited {
 		t.Error("audit: " + f)
 	}
 	return a
+}
+
+// count adds up a counter over all nodes that run.
+func (s *site) count(t *testing.T, series string) int64 {
+	t.Helper()
+	var sum int64
+	for _, n := range s.Nodes {
+		r, err := http.Get("http://" + n.Admin + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+			if value, ok := strings.CutPrefix(lines.Text(), series+" "); ok {
+				v, err := strconv.ParseFloat(value, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sum += int64(v)
+			}
+		}
+	}
+	return sum
 }

@@ -3,6 +3,6 @@
 //
 // Three rules hold in each of them. A row with a fault is INVALID: it is shown with its
 // fault, and never ranked, drawn or compared, because a wrong answer costs less than a
-// right one. Closed loop is capacity and says so: its latencies are those of a server
+// right one. Closed loop is called capacity: its latencies are those of a server
 // that chooses its own load. And the same report gives the same bytes.
 package report

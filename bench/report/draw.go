@@ -118,7 +118,7 @@ func (p *picture) grid(vertical, horizontal bool) {
 // at 0, which a log axis does not have.
 type bars struct {
 	rows   [][]float64 // from the top
-	said   []string    // what stands at each bar's end
+	labels []string    // what stands at each bar's end
 	colors func(row, part int) color.Color
 	style  text.Style
 }
@@ -139,7 +139,7 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 			c.Fill(r.Path())
 			start = end
 		}
-		c.FillText(b.style, vg.Point{X: x(start) + 4, Y: middle}, b.said[i])
+		c.FillText(b.style, vg.Point{X: x(start) + 4, Y: middle}, b.labels[i])
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// units say which way is better, for benchstat. Without them it takes more to be worse.
+// units declares which way is better, for benchstat. Without them it takes more to be worse.
 const units = "Unit req/s better=higher\n"
 
 // WriteBench writes the report in Go's benchmark format, a line for each repeat, so that
@@ -53,7 +53,7 @@ func (r *Report) WriteBench(w io.Writer) error {
 
 // benchmark is the row's name: the phase, then a key for everything that distinguishes rows.
 func benchmark(r Row, cores int) string {
-	name := "Benchmark" + camel(r.Phase) + "/strategy=" + word(r.Strategy) + "/loop=" + word(r.Loop)
+	name := "Benchmark" + camel(r.Phase) + "/strategy=" + token(r.Strategy) + "/loop=" + token(r.Loop)
 	if r.Loop == LoopOpen {
 		name += "/offered=" + number(r.Offered)
 	}
@@ -93,8 +93,8 @@ func number(v float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// word makes one part of a benchmark's name: what separates parts would make two of it.
-func word(s string) string {
+// token makes one part of a benchmark's name: what separates parts would make two of it.
+func token(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == ' ' || r == '/' || r == '=' {
 			return '_'
@@ -106,14 +106,14 @@ func word(s string) string {
 // camel is the phase as a benchmark's name begins: "sold-out" is SoldOut.
 func camel(phase string) string {
 	var b strings.Builder
-	for _, part := range strings.FieldsFunc(word(phase), func(r rune) bool { return r == '-' || r == '_' }) {
+	for _, part := range strings.FieldsFunc(token(phase), func(r rune) bool { return r == '-' || r == '_' }) {
 		r := []rune(part)
 		b.WriteString(strings.ToUpper(string(r[:1])) + string(r[1:]))
 	}
 	return b.String()
 }
 
-// key is a name as the format's configuration lines want it: lower case, in one word.
+// key is a name as the format's configuration lines want it: lower case, in one token.
 func key(s string) string {
-	return strings.ToLower(strings.ReplaceAll(word(s), ":", "_"))
+	return strings.ToLower(strings.ReplaceAll(token(s), ":", "_"))
 }

@@ -102,7 +102,7 @@ func TestHostileTextMakesNoBenchmark(t *testing.T) {
 		t.Fatalf("got %d results, want 1", len(results))
 	}
 	if got := len(results[0].Values); got != 6 {
-		t.Errorf("got %d values, want 6: the name must be one word", got)
+		t.Errorf("got %d values, want 6: the name must be one token", got)
 	}
 }
 

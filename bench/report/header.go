@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Header says where the figures of a result come from. Every result begins with it.
+// Header records where the figures of a result come from. Every result begins with it.
 type Header struct {
 	Command  string            `json:"command"`
 	Machine  string            `json:"machine"`
@@ -63,7 +63,7 @@ func (h Header) setting() [][2]string {
 		all = append(all, [2]string{"noise", h.Noise.String()})
 	}
 	for _, program := range sortedKeys(h.Versions) {
-		if program != "kernel" || h.Kernel == "" { // said once
+		if program != "kernel" || h.Kernel == "" { // shown once
 			all = append(all, [2]string{program, h.Versions[program]})
 		}
 	}

@@ -34,7 +34,7 @@ func (r *Report) WriteHTML(w io.Writer, peer string) error {
 }
 
 // content is what the page's template fills in. Only the pictures are taken as they
-// are: what they say was escaped when they were drawn.
+// are: their text was escaped when they were drawn.
 type content struct {
 	Title      string
 	Origin     string
@@ -57,7 +57,7 @@ type rowContent struct {
 	Cells   []cell
 }
 
-// cell is what a table's cell says, a paragraph a line.
+// cell is the text of a table's cell, a paragraph a line.
 type cell struct {
 	Left  bool // text and not a number
 	Lines []string

@@ -38,7 +38,7 @@ func TestPageRefersToNothingOutside(t *testing.T) {
 	}
 }
 
-func TestPageSays(t *testing.T) {
+func TestPageContains(t *testing.T) {
 	text := html(t, sample())
 	for _, want := range []string{
 		"hit: capacity (closed loop)", "spike: open loop, 20,000 requests a second offered", "× onsale", "0.52×",

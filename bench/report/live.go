@@ -29,7 +29,7 @@ type Live struct {
 // NewLive shows on w, usually standard error: standard output is for results.
 func NewLive(w io.Writer) *Live { return &Live{w: w} }
 
-// Begin says how many steps follow.
+// Begin sets how many steps follow.
 func (l *Live) Begin(total int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -39,7 +39,7 @@ func (l *Live) Begin(total int) {
 	}
 }
 
-// Step says that the next step begins, and what it is. The ones before it are done.
+// Step shows that the next step begins, and what it is. The ones before it are done.
 func (l *Live) Step(what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,9 +80,9 @@ func line(r Row, color bool) string {
 	if r.Invalid() {
 		return red(head+"INVALID: "+plain(r.Faults[0]), color)
 	}
-	said := fmt.Sprintf("%s served a second, p99 %s ms, %s served", decimal(r.Throughput()), millis(r.Decisive(), r.Decisive().P99), percent(r.Served()))
+	figures := fmt.Sprintf("%s served a second, p99 %s ms, %s served", decimal(r.Throughput()), millis(r.Decisive(), r.Decisive().P99), percent(r.Served()))
 	if r.GeneratorBusy >= Saturated {
-		said += ", generator saturated"
+		figures += ", generator saturated"
 	}
-	return head + said
+	return head + figures
 }

@@ -78,14 +78,14 @@ func (r *Report) footnote(g Group) string {
 			slow = append(slow, plain(s.Strategy))
 		}
 	}
-	var said string
+	var note string
 	if len(missing) > 0 {
-		said += "Not drawn, INVALID: " + strings.Join(missing, ", ") + ". "
+		note += "Not drawn, INVALID: " + strings.Join(missing, ", ") + ". "
 	}
 	if len(slow) > 0 {
-		said += "Did not keep up, drawn without those it left unserved: " + strings.Join(slow, ", ") + ". "
+		note += "Did not keep up, drawn without those it left unserved: " + strings.Join(slow, ", ") + ". "
 	}
-	return said + r.origin()
+	return note + r.origin()
 }
 
 // index is a strategy's place among all of the report's, so that it has the same colour
@@ -106,7 +106,7 @@ func (r *Report) throughput(g Group) *picture {
 	p := barPicture("throughput-"+g.slug(), "Buyers served a second, "+g.Heading(), valid)
 	b := bars{colors: func(row, _ int) color.Color { return shade(r.index(valid[row].Strategy)) }}
 	for _, s := range valid {
-		b.rows, b.said = append(b.rows, []float64{s.Throughput()}), append(b.said, decimal(s.Throughput()))
+		b.rows, b.labels = append(b.rows, []float64{s.Throughput()}), append(b.labels, decimal(s.Throughput()))
 	}
 	p.addBars(b, "buyers served a second (more is better)", true)
 	p.small = r.footnote(g)
@@ -130,7 +130,7 @@ func (r *Report) processorTime(g Group) *picture {
 			parts[i] = s.CPU[process]
 			used[process] = used[process] || parts[i] > 0
 		}
-		b.rows, b.said = append(b.rows, parts), append(b.said, decimal(s.Cost()))
+		b.rows, b.labels = append(b.rows, parts), append(b.labels, decimal(s.Cost()))
 	}
 	p.addBars(b, "µs of processor time a request, the generator's left out (less is better)", false)
 	for i, process := range names {
@@ -174,7 +174,7 @@ func barPicture(name, title string, rows []Summary) *picture {
 	return p
 }
 
-// addBars draws the bars and sets the axis, which leaves room for what is said at their ends.
+// addBars draws the bars and sets the axis, which leaves room for their labels.
 func (p *picture) addBars(b bars, label string, mayLog bool) {
 	low, high := math.Inf(1), 0.0
 	for _, parts := range b.rows {

@@ -73,7 +73,7 @@ func (g Group) Valid() []Summary {
 }
 
 // Peer is the row of the strategy that the others are compared with, if it is there and
-// valid: a ratio to a wrong answer would say nothing.
+// valid: a ratio to a wrong answer would mean nothing.
 func (g Group) Peer(strategy string) (Summary, bool) {
 	for _, s := range g.Valid() {
 		if s.Strategy == strategy {

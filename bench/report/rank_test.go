@@ -58,8 +58,8 @@ func TestRanking(t *testing.T) {
 	}
 }
 
-// A strategy that breaks its word in one phase is no better in the others, and a
-// generator that was late says little of the server.
+// A strategy that breaks a promise in one phase is no better in the others, and a
+// generator that was late shows little of the server.
 func TestRemarksTellWhatARowAloneDoesNot(t *testing.T) {
 	broken, late := spike("a", 1), spike("b", 1)
 	broken.Faults = []string{"it lied"}

@@ -74,7 +74,7 @@ type Row struct {
 	Faults        []string `json:"faults"` // any makes the row INVALID
 	GeneratorBusy float64  `json:"generator_busy"`
 	// GeneratorBehind is by how many ms the generator itself was late at worst, in an
-	// open loop: such a run says less about the server than it seems to.
+	// open loop: such a run shows less about the server than it seems to.
 	GeneratorBehind float64 `json:"generator_behind_ms"`
 }
 
@@ -100,7 +100,7 @@ type Curve struct {
 	Points   []Point `json:"points"` // by rising quantile
 }
 
-// Point says that Quantile of the answers took at most Millis.
+// Point means that Quantile of the answers took at most Millis.
 type Point struct {
 	Quantile float64 `json:"quantile"` // 0 to 1
 	Millis   float64 `json:"ms"`

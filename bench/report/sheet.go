@@ -39,7 +39,7 @@ func (t *Table) Add(cells ...any) {
 	t.Rows = append(t.Rows, row)
 }
 
-// Verdict says in one line whether the figures count.
+// Verdict states in one line whether the figures count.
 func (s Sheet) Verdict() string {
 	if n := len(s.Faults); n > 0 {
 		return fmt.Sprintf("INVALID: %d faults", n)

@@ -18,7 +18,7 @@ func sheet() report.Sheet {
 		Missed: []string{"too slow"}, Unshown: []string{"nothing died"}, Notes: []string{hostile}}
 }
 
-func TestSheetSays(t *testing.T) {
+func TestSheetContains(t *testing.T) {
 	s := sheet()
 	outputs := func() map[string]string {
 		var text, page bytes.Buffer
@@ -66,8 +66,8 @@ func TestSheetRefersToNothingOutside(t *testing.T) {
 	}
 }
 
-// The page of a clean run has to say that nothing was oversold or unsold: silence is no audit.
-func TestReportSaysWhatItsAuditFound(t *testing.T) {
+// The page of a clean run has to state that nothing was oversold or unsold: silence is no audit.
+func TestReportShowsWhatItsAuditFound(t *testing.T) {
 	clean := &report.Report{Rows: []report.Row{hit("onsale", 1, 100), hit("onsale", 2, 100)}}
 	broken := &report.Report{Rows: []report.Row{hit("onsale", 1, 100), hit("b", 1, 100)}}
 	broken.Rows[0].Oversold, broken.Rows[1].Oversold, broken.Rows[1].Unsold = 2, 1, 4

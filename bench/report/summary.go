@@ -83,7 +83,7 @@ func summarise(rows []Row) Summary {
 }
 
 // medianClasses takes each class apart. A repeat without an answer of a class counts 0
-// of them, and has no say in their latency.
+// of them, and has no part in their latency.
 func medianClasses(rows []Row) map[string]Quantiles {
 	counts := medians(rows, func(r Row) map[string]int64 {
 		n := map[string]int64{}

@@ -35,8 +35,8 @@ func svgs(t *testing.T, r *report.Report) map[string]string {
 	return all
 }
 
-// said is all text of an SVG, which must be well-formed.
-func said(t *testing.T, name, svg string) (text []string) {
+// textOf returns all text of an SVG, which must be well-formed.
+func textOf(t *testing.T, name, svg string) (text []string) {
 	t.Helper()
 	for d := xml.NewDecoder(strings.NewReader(svg)); ; {
 		token, err := d.Token()
@@ -67,7 +67,7 @@ func TestPictures(t *testing.T) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	for name, texts := range want {
-		got := said(t, name, all[name])
+		got := textOf(t, name, all[name])
 		for _, text := range texts {
 			if !slices.Contains(got, text) {
 				t.Errorf("%s: got %q, want %q among them", name, got, text)
@@ -87,7 +87,7 @@ func TestPictures(t *testing.T) {
 
 func TestPicturesOfHostileTextAreWellFormed(t *testing.T) {
 	for name, svg := range svgs(t, infested()) {
-		said(t, name, svg)
+		textOf(t, name, svg)
 	}
 }
 

@@ -54,14 +54,14 @@ func red(s string, color bool) string {
 	return "\x1b[31m" + s + "\x1b[0m"
 }
 
-// column is one of the table's: its title and what it says of a row.
+// column is one of the table's: its title and what it shows of a row.
 type column struct {
 	title string
 	cell  func(place string, s Summary) string
 	left  bool // text and not a number
 }
 
-// lines are what the column says of the row: one remark a line.
+// lines are what the column shows of the row: one remark a line.
 func (c column) lines(place string, s Summary) []string {
 	return strings.Split(c.cell(place, s), "\n")
 }
@@ -124,8 +124,8 @@ func (g Group) table(peer string, color bool) string {
 		row := table.Row{}
 		for _, c := range cols {
 			var lines []string
-			for _, said := range c.lines(place(i, s), s) { // WrapSoft would join the remarks
-				for _, line := range strings.Split(text.WrapSoft(said, remarksWidth), "\n") {
+			for _, remark := range c.lines(place(i, s), s) { // WrapSoft would join the remarks
+				for _, line := range strings.Split(text.WrapSoft(remark, remarksWidth), "\n") {
 					lines = append(lines, red(strings.TrimRight(line, " "), color && s.Invalid()))
 				}
 			}

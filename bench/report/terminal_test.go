@@ -141,7 +141,7 @@ func TestHardlyAllIsNotAll(t *testing.T) {
 	}
 }
 
-func TestTheKernelIsSaidOnce(t *testing.T) {
+func TestTheKernelIsShownOnce(t *testing.T) {
 	r := sample()
 	r.Versions["kernel"] = "6.1.0"
 	var b bytes.Buffer

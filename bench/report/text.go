@@ -106,7 +106,7 @@ func (s Summary) spread() string {
 	return fmt.Sprintf("± %.1f %%", 100*max(s.High-middle, middle-s.Low)/middle)
 }
 
-// load says how the group's requests came. Closed loop is named capacity everywhere.
+// load describes how the group's requests came. Closed loop is named capacity everywhere.
 func load(loop string, offered float64) string {
 	if loop == LoopClosed {
 		return "capacity (closed loop)"
@@ -117,7 +117,7 @@ func load(loop string, offered float64) string {
 // Heading names the group: its phase and how its requests came.
 func (g Group) Heading() string { return plain(g.Phase) + ": " + load(g.Loop, g.Offered) }
 
-// ranking says what the order of the rows means.
+// ranking explains the order of the rows.
 func (g Group) ranking() string {
 	if g.Loop == LoopClosed {
 		return "Ranked by buyers served a second."

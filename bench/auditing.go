@@ -121,7 +121,7 @@ func (m *million) audits(ctx context.Context, c *testbed.Site) (all []audited, e
 		if err != nil {
 			return all, err
 		}
-		say(fmt.Sprintf("audited %d orders in %.1f s, %d MiB, %d faults", found.Orders, found.Seconds, found.Memory>>20, len(found.Faults)))
+		logLine(fmt.Sprintf("audited %d orders in %.1f s, %d MiB, %d faults", found.Orders, found.Seconds, found.Memory>>20, len(found.Faults)))
 		all = append(all, found)
 	}
 	return all, nil

@@ -95,7 +95,7 @@ func (c *clients) failed(err error) {
 	c.errs = append(c.errs, err)
 }
 
-// faults are the clients' failures, the first few in words.
+// faults are the clients' failures, the first few as text.
 func (c *clients) faults() (faults []string) {
 	const shown = 5
 	for i, err := range c.errs {
@@ -176,6 +176,8 @@ func (c *clients) live(ctx context.Context, buyer string) error {
 	return nil
 }
 
+// pay pays, perhaps twice, and perhaps wants the money back. The site decides whether the hold
+// had expired before.
 func (c *clients) pay(ctx context.Context, o document, twice, back bool) error {
 	outcome, err := c.send(ctx, o)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// buy makes a hold. Until somebody says otherwise it is left to expire.
+// buy makes a hold. It expires unless it is cancelled or paid.
 func (c *clients) buy(ctx context.Context, buyer string) (document, error) {
 	const body = `{"quantity":1}`
 	status, o, err := c.ask(ctx, http.MethodPost, "/v1/sales/"+benchSale+"/orders", buyer, body)
@@ -43,8 +43,6 @@ func (c *clients) buy(ctx context.Context, buyer string) (document, error) {
 	return o, nil
 }
 
-// pay pays, perhaps twice, and perhaps wants the money back. Whether the hold
-// had expired before, the site says.
 // patience is how long a client asks again that finds the site unavailable, as a
 // client would: the documented 503s, and connections that break, come to pass.
 const clientPatience = 10 * time.Second

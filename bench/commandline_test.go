@@ -129,7 +129,7 @@ func TestWhatAFileHoldsStaysUntilThereIsAResult(t *testing.T) {
 	}
 }
 
-func TestEveryEndHasItsOwnWord(t *testing.T) {
+func TestEveryEndHasItsOwnError(t *testing.T) {
 	for name, test := range map[string]struct {
 		interrupted     bool
 		faults, unshown []string

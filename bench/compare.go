@@ -85,9 +85,9 @@ func (c *compare) Run(ctx context.Context) error {
 	r := &report.Report{}
 	r.Notes = []string{
 		"hit: tickets are left for everybody. sold-out: none are. spike: many buyers come at once for a tenth as many tickets.",
-		"Each row's sale was audited: what buyers were answered against the orders that the strategy has. That these survive a crash is its own word.",
+		"Each row's sale was audited: what buyers were answered against the orders that the strategy has. That these survive a crash is its own claim.",
 		"Every tenth request is a buyer's second, sent right after the first. One order is theirs, answered twice.",
-		"onsale runs one node without Nginx and ledger, with its allocator. It says sold out before it looks at the token; the others look first.",
+		"onsale runs one node without Nginx and ledger, with its allocator. It answers sold out before it looks at the token; the others look first.",
 		"CPU is of the servers and stores, an answer of any kind; a store's idle work for others is in it, which shows at a low rate. MiB is what they hold at the end, from all runs.",
 	}
 	err = c.measure(ctx, f, r)
@@ -150,7 +150,7 @@ func (c *compare) measure(ctx context.Context, f *field, r *report.Report) error
 			}
 			row, curve, err := t.run(ctx, s.phase, repeat+1)
 			if ctx.Err() != nil {
-				return ctx.Err() // err only says what the interruption came to
+				return ctx.Err() // err is only what the interruption caused
 			}
 			if err != nil {
 				t.fallen(r, s.phase, repeat+1, err)

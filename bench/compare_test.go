@@ -119,7 +119,7 @@ func TestInterruptedComparisonKeepsWhatItMeasured(t *testing.T) {
 		t.Errorf("got %d rows, %v, want the two that were measured and %v", len(r.Rows), err, context.Canceled)
 	}
 	if last := r.Notes[len(r.Notes)-1]; !strings.Contains(last, "2 of 5 rows") {
-		t.Errorf("got the last note %q, want one that says what is missing", last)
+		t.Errorf("got the last note %q, want one that names what is missing", last)
 	}
 }
 

@@ -68,7 +68,7 @@ func (c *connections) Run(ctx context.Context) error {
 		return err
 	}
 	r := &connectionsResult{outcome: newOutcome(ctx), Count: c.Count, Sources: sources(c.Count), Tickets: int64(max(1, c.Count/2))}
-	site, err := testbed.Start(ctx, testbed.Options{Nodes: 1, NoFront: true, Binaries: c.Binaries, Progress: say, NodeArgs: []string{"--drain-delay", "0s"}})
+	site, err := testbed.Start(ctx, testbed.Options{Nodes: 1, NoFront: true, Binaries: c.Binaries, Progress: logLine, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (c *connections) Run(ctx context.Context) error {
 		return err // nothing was measured
 	}
 	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
-		err = nil // that it was cut off is all that it says
+		err = nil // it is only the interruption
 	}
 	return c.conclude(r, err)
 }
@@ -117,7 +117,7 @@ func (c *connections) run(ctx context.Context, site *testbed.Site, r *connection
 		return fmt.Errorf("the buyers could not connect: %w", child.Finish(childGrace))
 	}
 	r.Seconds = time.Since(begin).Seconds()
-	say(fmt.Sprintf("%d connections are open", c.Count))
+	logLine(fmt.Sprintf("%d connections are open", c.Count))
 	if c.begun != nil {
 		c.begun()
 	}

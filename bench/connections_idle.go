@@ -138,7 +138,7 @@ func (i *idle) each(do func(n int) error) error {
 	group.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return err // the first says enough
+			return err // the first is enough
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func startField(ctx context.Context, entries []strategy.Entry, binaries string) 
 		}
 	}()
 	f.cluster, err = testbed.Start(ctx, testbed.Options{
-		Nodes: 1, Allocators: 1, NoFront: true, Binaries: binaries, Progress: say,
+		Nodes: 1, Allocators: 1, NoFront: true, Binaries: binaries, Progress: logLine,
 		// A rewrite of the log would fall into one contender's run and not the others'.
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"},
 	})
@@ -55,7 +55,7 @@ func startField(ctx context.Context, entries []strategy.Entry, binaries string) 
 		return nil, err
 	}
 	f.closers = append(f.closers, f.cluster.Close)
-	say("starting PostgreSQL")
+	logLine("starting PostgreSQL")
 	if f.postgres, err = process.StartPostgres(ctx, f.cluster.Dir); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func startField(ctx context.Context, entries []strategy.Entry, binaries string) 
 		return nil, err
 	}
 	for _, e := range entries {
-		say("starting " + e.Name)
+		logLine("starting " + e.Name)
 		if err := f.add(ctx, e); err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (f *field) addOurs() error {
 	f.contenders = append(f.contenders, &contender{
 		Entry: strategy.Entry{Name: onsaleStrategy, Title: "onsale: local stock, group commit", Durable: true,
 			About: "Local stock lets a request pass; one script call decides a batch.",
-			Lacks: []string{"a look at the token before it says sold out"}},
+			Lacks: []string{"a look at the token before it answers sold out"}},
 		addr: node.Listen, pids: map[string]int{"server": node.Pid(), "allocator": allocator.Pid(), "redis": f.cluster.Redis.Pid()},
 		token: f.cluster.AdminToken,
 		profile: func(seconds int) string {

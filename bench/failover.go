@@ -106,7 +106,7 @@ func (f *failover) Run(ctx context.Context) error {
 func (f *failover) at(ctx context.Context, replicas int, binaries string, r *failoverResult) (err error) {
 	o := testbed.Options{
 		Nodes: f.Nodes, Allocators: 1, Ledgers: 1, Topology: testbed.Sentinels, RedisReplicas: replicas + 1,
-		Binaries: binaries, NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
+		Binaries: binaries, NodeArgs: []string{"--drain-delay", "0s"}, Progress: logLine,
 	}
 	if replicas > 0 {
 		o.WaitReplicas = replicas

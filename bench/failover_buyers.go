@@ -73,7 +73,7 @@ func (b *roundBuyers) run(ctx context.Context, clients int) {
 func (b *roundBuyers) visit(ctx context.Context, buyer string) {
 	token, err := b.cluster.Issuer.Token(buyer, time.Hour)
 	if err != nil {
-		say(err.Error())
+		logLine(err.Error())
 		return
 	}
 	for ctx.Err() == nil && !b.done() && !b.ask(buyer, token) {

@@ -40,7 +40,7 @@ func (f *failover) openRecords(ctx context.Context, c *testbed.Site) (*records, 
 	return &records{remotestock.New(client, "bench", config, remotestock.Hooks{}, zap.NewNop()), kept, func() {
 		kept.Close()
 		if err := client.Close(); err != nil {
-			say(err.Error())
+			logLine(err.Error())
 		}
 	}}, nil
 }

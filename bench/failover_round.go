@@ -127,7 +127,7 @@ func (f *failover) round(ctx context.Context, c *testbed.Site, s *records, kind,
 	if r.Resumed {
 		again = fmt.Sprintf("after %.2f s", r.SecondsDry)
 	}
-	say(fmt.Sprintf("%-14s %5d acknowledged, lost in Redis %4d, in both %4d, oversold %4d, doubled %3d, %4.1f s of 503, selling again %s",
+	logLine(fmt.Sprintf("%-14s %5d acknowledged, lost in Redis %4d, in both %4d, oversold %4d, doubled %3d, %4.1f s of 503, selling again %s",
 		id, r.Acknowledged, r.LostInRedis, r.LostInUnion, r.Oversold, r.Doubled, r.Seconds503, again))
 	return r, err
 }
@@ -154,7 +154,7 @@ func (f *failover) takeAway(ctx context.Context, s *process.Sentinels, t masterF
 		}
 	}
 	if ctx.Err() != nil {
-		err = nil // that it was cut off is all that it says
+		err = nil // it is only the interruption
 	}
 	return fault, errors.Join(err, t.back(context.WithoutCancel(ctx), master))
 }

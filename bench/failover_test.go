@@ -23,7 +23,7 @@ func TestFailoverOfAKilledMaster(t *testing.T) {
 		"failover", "--rounds", "1", "--kinds", "killed", "--replicas", "0", "--cost", "1s", "--tickets", "1000", "--rate", "300",
 		"--json", file, "--binaries", binaries,
 	})
-	if err != nil && !errors.Is(err, errBroken) { // it may lose an order, and says so
+	if err != nil && !errors.Is(err, errBroken) { // it may lose an order, and reports it
 		t.Error(err)
 	}
 	var r failoverResult

@@ -89,11 +89,11 @@ func (s *faultScript) open(ctx context.Context, d adminapi.Definition) error {
 func (s *faultScript) note(what string) {
 	e := event{time.Since(s.start).Seconds(), what, s.remaining}
 	s.events = append(s.events, e)
-	say(fmt.Sprintf("%6.2f s  %s, %d of %d left", e.Seconds, e.What, e.Remaining, s.tickets))
+	logLine(fmt.Sprintf("%6.2f s  %s, %d of %d left", e.Seconds, e.What, e.Remaining, s.tickets))
 }
 
-// run follows the sale until ctx ends. What of the faults that were asked for
-// has not happened by then is noted: the run says nothing about it.
+// run follows the sale until ctx ends. It notes the faults that were asked for and did
+// not happen by then: the run shows nothing about them.
 func (s *faultScript) run(ctx context.Context) error {
 	acts := s.steps()
 	for len(acts) > 0 {

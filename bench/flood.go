@@ -148,14 +148,14 @@ func (s *strangers) end() (held flood.Held, err error) {
 		}
 		var h flood.Held
 		if jerr := json.Unmarshal(out, &h); jerr != nil {
-			err = errors.Join(err, fmt.Errorf("the slow clients said %q: %w", out, jerr))
+			err = errors.Join(err, fmt.Errorf("the slow clients replied %q: %w", out, jerr))
 		}
 		held = held.And(h)
 	}
 	return held, err
 }
 
-// slowly is the strangers, as a process of its own. It ends by SIGTERM and says what it held.
+// slowly is the strangers, as a process of its own. It ends by SIGTERM and reports what it held.
 type slowly struct {
 	Kind        string `required:"" help:"How they are slow."`
 	From        string `required:"" help:"Their address."`

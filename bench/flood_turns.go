@@ -54,7 +54,7 @@ func (f *flooded) Run(ctx context.Context) error {
 	f.result = &slowResult{outcome: newOutcome(ctx), Workers: runtime.NumCPU()}
 	f.result.Command = fmt.Sprintf("go run ./bench flood --connections %d --turn %v --rate %v --members %d --idle %d", f.Connections, f.Turn, f.Rate, f.Members, f.Idle)
 	var err error
-	if f.site, err = testbed.Start(ctx, testbed.Options{Nodes: 2, Allocators: 1, Binaries: f.Binaries, Progress: say, NodeArgs: []string{"--drain-delay", "0s"}}); err != nil {
+	if f.site, err = testbed.Start(ctx, testbed.Options{Nodes: 2, Allocators: 1, Binaries: f.Binaries, Progress: logLine, NodeArgs: []string{"--drain-delay", "0s"}}); err != nil {
 		return err
 	}
 	err = f.measure(ctx)

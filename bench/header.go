@@ -48,7 +48,7 @@ type machineUsage struct {
 	load                   float64
 }
 
-// usageOfMachine is the zero value where the kernel does not say.
+// usageOfMachine is the zero value if the kernel has no figures.
 func usageOfMachine() machineUsage {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
@@ -88,14 +88,14 @@ func kernel() string {
 	return strings.TrimSpace(string(raw))
 }
 
-// versions are those of the programs that the bench starts, in their own words.
+// versions are those of the programs that the bench starts, as they print them.
 func versions(ctx context.Context) map[string]string {
 	found := map[string]string{"go": runtime.Version()}
 	ask := func(name, path string, err error, flag string) {
 		if err != nil {
 			return // it is not installed, and so not measured
 		}
-		// nginx says it on standard error.
+		// nginx prints it on standard error.
 		if out, err := exec.CommandContext(ctx, path, flag).CombinedOutput(); err == nil {
 			found[name], _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
 		}
@@ -130,8 +130,8 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(out))
 }
 
-// stampedCommit is what the compiler wrote down, as git describe would say it;
-// empty where it wrote nothing.
+// stampedCommit is what the compiler recorded, in the form of git describe;
+// empty if it recorded nothing.
 func stampedCommit(settings []debug.BuildSetting) (revision string) {
 	changed := ""
 	for _, s := range settings {

@@ -34,7 +34,7 @@ func TestNoiseIsWhatOthersTook(t *testing.T) {
 		t.Errorf("noise (-want +got):\n%s", diff)
 	}
 	if got := noise(machineUsage{}, after); got != nil {
-		t.Errorf("got %v of a kernel that does not say, want nil", got)
+		t.Errorf("got %v of a kernel without figures, want nil", got)
 	}
 	if u := usageOfMachine(); u.all <= 0 || u.busy <= 0 || u.own <= 0 {
 		t.Errorf("got %+v of this machine, want figures", u)

@@ -55,7 +55,7 @@ func (h *headline) Run(ctx context.Context) error {
 		return err
 	}
 	origin := newOutcome(ctx)
-	c, err := testbed.Start(ctx, testbed.Options{Nodes: h.Nodes, Allocators: 1, Ledgers: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: say})
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: h.Nodes, Allocators: 1, Ledgers: 1, Binaries: h.Binaries, Dir: h.Keep, Progress: logLine})
 	if err != nil {
 		return err
 	}
@@ -76,14 +76,14 @@ func (h *headline) sell(ctx context.Context, c *testbed.Site, origin outcome) (*
 		return nil, err
 	}
 	defer closeStore()
-	say(fmt.Sprintf("signing %d tokens", h.Buyers))
+	logLine(fmt.Sprintf("signing %d tokens", h.Buyers))
 	g, err := generator.Start(ctx, filepath.Join(c.Dir, "keys.json"), h.Buyers)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err := g.Stop(); err != nil {
-			say("buyers: " + err.Error())
+			logLine("buyers: " + err.Error())
 		}
 	}()
 	m := newMeter(c)
@@ -91,7 +91,7 @@ func (h *headline) sell(ctx context.Context, c *testbed.Site, origin outcome) (*
 	if err := script.open(ctx, adminapi.Definition{ID: benchSale, Title: "Headline", Currency: "EUR", Price: 4200, Total: h.Tickets, HoldSeconds: 3600}); err != nil {
 		return nil, err
 	}
-	say(fmt.Sprintf("%d buyers come for %d tickets", h.Buyers, h.Tickets))
+	logLine(fmt.Sprintf("%d buyers come for %d tickets", h.Buyers, h.Tickets))
 	if err := settleMemory(); err != nil {
 		return nil, err
 	}
@@ -156,5 +156,5 @@ func connect(addr string) (*remotestock.Store, func() error, error) {
 	return remotestock.New(client, "bench", config, remotestock.Hooks{}, zap.NewNop()), client.Close, nil
 }
 
-// say informs a person of what goes on; standard output is for results.
-func say(what string) { fmt.Fprintln(os.Stderr, what) }
+// logLine prints a line of progress to standard error: standard output is for results.
+func logLine(what string) { fmt.Fprintln(os.Stderr, what) }

@@ -17,7 +17,7 @@ import (
 )
 
 // headlineResult is what a headline run found. All counts but requests are of tickets,
-// orders or claims, as their names say.
+// orders or claims, as their names show.
 type headlineResult struct {
 	outcome
 

@@ -38,7 +38,7 @@ func interrupted(t *testing.T, into any, command func(file string, begun func())
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(raw), `"interrupted": true`) {
-		t.Errorf("the result does not say that it was interrupted:\n%s", raw)
+		t.Errorf("the result has no mark of the interruption:\n%s", raw)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestInterruptedSoakKeepsWhatItMeasured(t *testing.T) {
 		return &soak{For: time.Hour, Rate: 100, Clients: 20, Nodes: 2, KillEvery: 500 * time.Millisecond, output: output{JSON: file}, Binaries: binaries, begun: begun}
 	})
 	if r.Holds == 0 || r.Kills["node"] == 0 || r.Books.Total == 0 || len(r.Growth) > 0 {
-		t.Errorf("got %+v, want some holds and kills, the books, and nothing said of growth", r)
+		t.Errorf("got %+v, want some holds and kills, the books, and no growth", r)
 	}
 }
 

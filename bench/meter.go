@@ -28,7 +28,7 @@ func newMeter(c *testbed.Site) *meter {
 func (m *meter) scrape(n *testbed.Member) {
 	r, err := m.client.Get("http://" + n.Admin + "/metrics")
 	if err != nil {
-		say(fmt.Sprintf("no metrics of %s: %v", n.Name, err))
+		logLine(fmt.Sprintf("no metrics of %s: %v", n.Name, err))
 		return
 	}
 	defer r.Body.Close()

@@ -98,7 +98,7 @@ func (m *million) Run(ctx context.Context) error {
 		SoldBy: "group commit in the bench's process, and the nodes behind Nginx",
 	}
 	c, err := testbed.Start(ctx, testbed.Options{
-		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: m.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
+		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: m.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: logLine,
 	})
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (m *million) on(ctx context.Context, c *testbed.Site, r *millionResult) (er
 		{"selling while audited", s.sellAudited}, {"buyers at half capacity", s.compareBuyers}, {"loss and way back", s.lose},
 		{"selling the rest", s.sellRest}, {"ending", s.end}, {"expiring", s.expire}, {"archiving", s.archive},
 	} {
-		say(part.name)
+		logLine(part.name)
 		if err := s.watch.begin(ctx); err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (m *million) on(ctx context.Context, c *testbed.Site, r *millionResult) (er
 		if err != nil {
 			return err
 		}
-		say(fmt.Sprintf("%s: %.1f s, longest call %s", p.Name, p.Seconds, p.longest()))
+		logLine(fmt.Sprintf("%s: %.1f s, longest call %s", p.Name, p.Seconds, p.longest()))
 		r.Phases = append(r.Phases, p)
 		if err := s.memory(); err != nil {
 			return err

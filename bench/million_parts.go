@@ -45,7 +45,7 @@ func (s *milestones) sellAudited(ctx context.Context) error {
 	took := time.Since(begin).Seconds()
 	sold()
 	group.Wait()
-	say(fmt.Sprintf("sold %d in %.1f s, %.0f a second", s.sold, took, float64(s.sold)/took))
+	logLine(fmt.Sprintf("sold %d in %.1f s, %.0f a second", s.sold, took, float64(s.sold)/took))
 	return errors.Join(err, aerr)
 }
 
@@ -60,7 +60,7 @@ func (s *milestones) compareBuyers(ctx context.Context) error {
 	}
 	defer func() {
 		if err := g.Stop(); err != nil {
-			say(err.Error())
+			logLine(err.Error())
 		}
 	}()
 	o := generator.Order{Addr: s.cluster.Front()[len("http://"):], Sale: millionSale, Requests: trial, Connections: min(s.Connections, trial), Timeout: 20 * time.Second}
@@ -79,7 +79,7 @@ func (s *milestones) compareBuyers(ctx context.Context) error {
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
-			say(fmt.Sprintf("p99 %.2f ms at %.0f a second, audits %v", p99, b.Rate, audited))
+			logLine(fmt.Sprintf("p99 %.2f ms at %.0f a second, audits %v", p99, b.Rate, audited))
 			if audited {
 				b.With = append(b.With, p99)
 			} else {

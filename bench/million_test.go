@@ -44,7 +44,7 @@ func TestInterruptedMillionKeepsWhatItMeasured(t *testing.T) {
 		return &million{Tickets: 400_000, Pairs: 1, Turn: time.Second, Connections: 16, output: output{JSON: file}, Binaries: binaries, begun: begun}
 	})
 	if r.Acknowledged == 0 || r.Final != nil || r.Sold != 0 {
-		t.Errorf("got %d acknowledged, %+v, want some sold, and nothing said of all", r.Acknowledged, r.Final)
+		t.Errorf("got %d acknowledged, %+v, want some sold, and no figures of all", r.Acknowledged, r.Final)
 	}
 }
 

@@ -85,7 +85,7 @@ func (o *orders) Run(ctx context.Context) error {
 	}
 	origin := newOutcome(ctx)
 	c, err := testbed.Start(ctx, testbed.Options{
-		Nodes: o.Nodes, Allocators: 1, Ledgers: o.Ledgers, Binaries: o.Binaries, Dir: o.Keep, Progress: say,
+		Nodes: o.Nodes, Allocators: 1, Ledgers: o.Ledgers, Binaries: o.Binaries, Dir: o.Keep, Progress: logLine,
 	})
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (o *orders) run(ctx context.Context, c *testbed.Site, origin outcome) (*ord
 	if err != nil {
 		return nil, err
 	}
-	say(fmt.Sprintf("%d clients make %d holds in %v", o.Clients, o.Orders, o.For))
+	logLine(fmt.Sprintf("%d clients make %d holds in %v", o.Clients, o.Orders, o.For))
 	if o.begun != nil {
 		o.begun()
 	}
@@ -179,14 +179,14 @@ func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *cli
 	if err := c.Postgres.Stop(10 * time.Second); err != nil {
 		return err
 	}
-	say("stopped PostgreSQL")
+	logLine("stopped PostgreSQL")
 	clients.outage.Store(true)
 	pause.For(ctx, o.Outage)
 	clients.outage.Store(false)
 	if err := c.Postgres.Restart(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	say("PostgreSQL answers again")
+	logLine("PostgreSQL answers again")
 	return nil
 }
 
@@ -225,7 +225,7 @@ func (o *orders) compare(ctx context.Context, c *testbed.Site, clients *clients,
 
 // awaitEnds returns once no hold is left.
 func (o *orders) awaitEnds(ctx context.Context, store *remotestock.Store) error {
-	say("all holds are made; waiting for the last to end")
+	logLine("all holds are made; waiting for the last to end")
 	for end := time.Now().Add(o.Hold + 30*time.Second); ; {
 		survey, err := store.Survey(ctx, benchSale)
 		if err == nil && survey.Counters.Held == 0 {

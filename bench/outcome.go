@@ -92,10 +92,10 @@ func built(ctx context.Context, binaries string) (folder string, remove func(), 
 	}
 	remove = func() {
 		if err := os.RemoveAll(folder); err != nil {
-			say(err.Error())
+			logLine(err.Error())
 		}
 	}
-	say("building node, allocator and ledger")
+	logLine("building node, allocator and ledger")
 	if err := testbed.Build(ctx, folder); err != nil {
 		remove()
 		return "", nil, err

@@ -120,8 +120,8 @@ func save(name string, write func(io.Writer) error) error {
 type outcome struct {
 	report.Header
 	Interrupted bool     `json:"interrupted,omitempty"` // the figures are of what was whole by then
-	Faults      []string `json:"faults"`                // every broken promise, in words
-	Missed      []string `json:"missed,omitempty"`      // bounds, in words
+	Faults      []string `json:"faults"`                // every broken promise, as text
+	Missed      []string `json:"missed,omitempty"`      // bounds that were not met, as text
 	Unshown     []string `json:"unshown,omitempty"`     // what was asked for and did not happen
 
 	began machineUsage
@@ -146,7 +146,7 @@ type result interface {
 }
 
 // conclude publishes a result once all processes of the run have ended, and returns the error of
-// a run that ended so: err joined with what the outcome says.
+// a run that ended so: err joined with the outcome's.
 func (o output) conclude(r result, err error) error {
 	r.common().finish()
 	return errors.Join(err, o.publish(published{r}), r.common().err())

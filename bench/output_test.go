@@ -84,8 +84,8 @@ func TestOnlyJSONToStandardOutputPrintsJSON(t *testing.T) {
 	}
 }
 
-// The page of a headline never said "oversold 0, unsold 0".
-func TestHeadlinePageSaysOversoldAndUnsold(t *testing.T) {
+// The page of a headline once left out "oversold 0, unsold 0".
+func TestHeadlinePageShowsOversoldAndUnsold(t *testing.T) {
 	page := func(r *headlineResult) string {
 		var b bytes.Buffer
 		if err := r.published().WriteHTML(&b); err != nil {

@@ -96,7 +96,7 @@ func (r *ratios) onSites(ctx context.Context, out *ratiosResult) (measured bool,
 	}
 	defer func() {
 		if err := g.Stop(); err != nil {
-			say(err.Error())
+			logLine(err.Error())
 		}
 	}()
 
@@ -111,7 +111,7 @@ func (r *ratios) onSites(ctx context.Context, out *ratiosResult) (measured bool,
 	}
 	out.Runs, err = r.measure(ctx, g, variants)
 	if out.Interrupted = ctx.Err() != nil; out.Interrupted {
-		err = nil // that it was cut off is all that it says
+		err = nil // it is only the interruption
 	}
 	outlived, cancel := outliving(ctx)
 	defer cancel()
@@ -135,7 +135,7 @@ func (r *ratios) measure(ctx context.Context, g *generator.Process, variants []*
 				return run, err
 			}
 		}
-		say(fmt.Sprintf("run %d of %d", run+1, r.Runs))
+		logLine(fmt.Sprintf("run %d of %d", run+1, r.Runs))
 		if r.measured != nil {
 			r.measured(run + 1)
 		}

@@ -33,7 +33,7 @@ func (r *ratios) site(ctx context.Context, issuer *testbed.Issuer, nodeArgs ...s
 		Nodes: 1, NoFront: true, Issuer: issuer, Binaries: r.Binaries,
 		// A rewrite of the log would fall into one variant's run and not the others'.
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"},
-		NodeArgs:  append(nodeArgs, "--drain-delay", "0s"), Progress: say,
+		NodeArgs:  append(nodeArgs, "--drain-delay", "0s"), Progress: logLine,
 	})
 	if err != nil {
 		return nil, err
@@ -47,10 +47,10 @@ func (r *ratios) site(ctx context.Context, issuer *testbed.Issuer, nodeArgs ...s
 
 func (s *site) close() {
 	if err := s.closing(); err != nil {
-		say(err.Error())
+		logLine(err.Error())
 	}
 	if err := s.cluster.Close(); err != nil {
-		say(err.Error())
+		logLine(err.Error())
 	}
 }
 

@@ -29,7 +29,7 @@ type variant struct {
 const maxAttemptsPerRun = 4
 
 // measure makes one run. A run in which Redis stalled, so that buyers were answered
-// of it, says nothing about cost: it is made again with a new sale, and counted.
+// of it, shows nothing about cost: it is made again with a new sale, and counted.
 func (v *variant) measure(ctx context.Context, g *generator.Process, connections, run int) error {
 	for range maxAttemptsPerRun {
 		done, err := v.attempt(ctx, g, connections, run)
@@ -69,7 +69,7 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 		return false, err
 	}
 	if b.Statuses[503] > 0 {
-		say(fmt.Sprintf("%s: answers %v, running again", v.name, b.Statuses))
+		logLine(fmt.Sprintf("%s: answers %v, running again", v.name, b.Statuses))
 		return false, nil
 	}
 	if b.Statuses[v.status] != int64(v.orders) {

@@ -98,7 +98,7 @@ func (r *redisCost) Run(ctx context.Context) error {
 		}
 	}
 	if out.Interrupted = ctx.Err() != nil; out.Interrupted {
-		err = nil // that it was cut off is all that it says
+		err = nil // it is only the interruption
 	}
 	out.sum()
 	return r.conclude(out, err)
@@ -119,7 +119,7 @@ func (r *redisCost) turn(ctx context.Context, n int, out *redisCostResult) error
 			return err
 		}
 		out.Turns, out.Faults = append(out.Turns, t), append(out.Faults, t.Faults...)
-		say(fmt.Sprintf("turn %d of %d, %-6s %5.2f µs a claim, %5.1f B an order, %5.1f claims a call", n+1, r.Turns, t.Version, t.Micros, t.Bytes, t.ClaimsCall))
+		logLine(fmt.Sprintf("turn %d of %d, %-6s %5.2f µs a claim, %5.1f B an order, %5.1f claims a call", n+1, r.Turns, t.Version, t.Micros, t.Bytes, t.ClaimsCall))
 		if r.measured != nil {
 			r.measured()
 		}

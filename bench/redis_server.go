@@ -17,7 +17,7 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// server is a private redis-server, and what it says of itself.
+// server is a private redis-server, and what it reports of itself.
 type server struct {
 	*process.Redis
 	client redis.UniversalClient
@@ -76,14 +76,14 @@ func (s *server) usage(ctx context.Context) (u usage, err error) {
 	} {
 		v, err := strconv.ParseFloat(info[name], 64)
 		if err != nil {
-			return u, fmt.Errorf("redis says nothing of %s: %w", name, err)
+			return u, fmt.Errorf("redis reports no %s: %w", name, err)
 		}
 		*into += v
 	}
 	return u, nil
 }
 
-// infoOf is what INFO says, by name.
+// infoOf returns the fields of INFO, by name.
 func infoOf(ctx context.Context, client redis.UniversalClient, sections ...string) (map[string]string, error) {
 	values := map[string]string{}
 	for _, section := range sections {

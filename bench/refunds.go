@@ -71,7 +71,7 @@ func (f *refunds) Run(ctx context.Context) error {
 	}
 	r := &refundsResult{outcome: newOutcome(ctx)}
 	c, err := testbed.Start(ctx, testbed.Options{
-		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: f.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: say,
+		Nodes: 2, Allocators: 1, Ledgers: 1, Binaries: f.Binaries, RedisArgs: slowArgs(), NodeArgs: []string{"--drain-delay", "0s"}, Progress: logLine,
 	})
 	if err != nil {
 		return err

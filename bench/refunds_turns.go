@@ -81,7 +81,7 @@ func (t *till) fill(ctx context.Context) error {
 	if err := direct.sell(ctx, 0, t.Payments); err != nil || ctx.Err() != nil {
 		return err
 	}
-	say(fmt.Sprintf("sold %d in %.0f s", len(acks), time.Since(begin).Seconds()))
+	logLine(fmt.Sprintf("sold %d in %.0f s", len(acks), time.Since(begin).Seconds()))
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var next atomic.Int64
@@ -103,7 +103,7 @@ func (t *till) fill(ctx context.Context) error {
 	if err := context.Cause(working); err != nil {
 		return err
 	}
-	say(fmt.Sprintf("paid and refunded after %.0f s", time.Since(begin).Seconds()))
+	logLine(fmt.Sprintf("paid and refunded after %.0f s", time.Since(begin).Seconds()))
 	t.result.Filling = time.Since(begin).Seconds()
 	if err := recorded(ctx, t.store, refundsSale); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (t *till) fill(ctx context.Context) error {
 // flush has PostgreSQL write now what the filling left to be written: its checkpoint takes minutes, and
 // meanwhile Redis waits for the same disk, in some turns and not in others.
 func (t *till) flush(ctx context.Context) error {
-	say("PostgreSQL writes what it has")
+	logLine("PostgreSQL writes what it has")
 	db, err := pgx.Connect(ctx, t.cluster.Postgres.URL())
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (t *till) payBack(ctx context.Context, order sale.OrderID) error {
 // compare has buyers come through Nginx and the nodes, with the operator and without, in
 // turns. Whose turn is first alternates.
 func (t *till) compare(ctx context.Context, perTurn int) error {
-	// The first list is no part of a turn: it says how many payments there are.
+	// The first list is no part of a turn: it counts the payments.
 	all, err := t.page(ctx, "")
 	for cursor := all.Next; err == nil && ctx.Err() == nil; cursor = all.Next {
 		t.result.Payments += len(all.Refunds)
@@ -168,7 +168,7 @@ func (t *till) compare(ctx context.Context, perTurn int) error {
 	}
 	defer func() {
 		if err := g.Stop(); err != nil {
-			say(err.Error())
+			logLine(err.Error())
 		}
 	}()
 	watch := &slowWatch{pid: t.cluster.Redis.Pid()}
@@ -192,7 +192,7 @@ func (t *till) compare(ctx context.Context, perTurn int) error {
 			if err != nil || ctx.Err() != nil {
 				return err
 			}
-			say(fmt.Sprintf("p99 %.2f ms at %.0f a second, operator %v", p99, t.Rate, with))
+			logLine(fmt.Sprintf("p99 %.2f ms at %.0f a second, operator %v", p99, t.Rate, with))
 			if with {
 				pair[1] = p99
 			} else {

@@ -78,7 +78,7 @@ func (s *sales) Run(ctx context.Context) error {
 		return err
 	}
 	origin := newOutcome(ctx)
-	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 1, Binaries: s.Binaries, Progress: say})
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 1, Binaries: s.Binaries, Progress: logLine})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (m *market) create(ctx context.Context, id string, total int64) (took time.
 // createAll creates the sales, several at a time. A refusal is a fault, not the end: the first few
 // are shown.
 func (m *market) createAll(ctx context.Context) error {
-	say(fmt.Sprintf("creating %d sales", m.Sales))
+	logLine(fmt.Sprintf("creating %d sales", m.Sales))
 	began := time.Now()
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -112,7 +112,7 @@ func (m *market) idle(ctx context.Context) (err error) {
 
 // sell measures it while buyers buy the hot sales, at a steady rate.
 func (m *market) sell(ctx context.Context) (err error) {
-	say(fmt.Sprintf("selling %d of them for %v", m.Hot, m.For))
+	logLine(fmt.Sprintf("selling %d of them for %v", m.Hot, m.For))
 	limiter := rate.NewLimiter(rate.Limit(m.Rate), 1)
 	m.result.Selling, m.result.SellingLog, err = m.measure(func() {
 		ctx, end := context.WithTimeout(ctx, m.For)

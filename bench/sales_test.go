@@ -4,7 +4,7 @@ import "testing"
 
 func TestManySales(t *testing.T) {
 	var r salesResult
-	// So short a run says little of what it costs; what a site may take is its own measurement.
+	// So short a run shows little of what a site costs; what it may take is a measurement of its own.
 	resultOf(t, &r, "sales", "--sales", "60", "--hot", "2", "--nodes", "2", "--for", "2s", "--settle", "4s", "--openings", "1", "--returns", "1",
 		"--redis-most", "100", "--node-most", "100")
 	if r.Created != 60 || r.Bought == 0 || len(r.Opened) != 1 || len(r.Returned) != 1 || r.Ready <= 0 || r.Idle["redis"] <= 0 || r.Selling["nodes"] <= 0 {

@@ -46,7 +46,7 @@ type scaleRow struct {
 	warm bool // its figures are not shown
 }
 
-// scaleResult is the whole outcome. The exponents say how a figure grows with
+// scaleResult is the whole outcome. The exponents are how a figure grows with
 // the number of nodes: it is proportional to nodes to their power.
 type scaleResult struct {
 	outcome
@@ -96,7 +96,7 @@ func (s *scale) Run(ctx context.Context) error {
 	}
 	r.fit()
 	if r.Interrupted = ctx.Err() != nil; r.Interrupted {
-		err = nil // that it was cut off is all that it says
+		err = nil // it is only the interruption
 	}
 	if len(r.Rows)+len(r.Faults) == 0 {
 		return errors.Join(err, ctx.Err())
@@ -115,7 +115,7 @@ func warming(warm bool) string {
 // at measures one cluster, and returns the rows that are whole, that of warming
 // up first: what breaks there is broken too.
 func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scaleRow, err error) {
-	c, err := testbed.Start(ctx, testbed.Options{Nodes: nodes, Allocators: 1, Binaries: binaries, Progress: say,
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: nodes, Allocators: 1, Binaries: binaries, Progress: logLine,
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scal
 			return rows, err
 		}
 		rows = append(rows, row)
-		say(fmt.Sprintf("%d nodes, %d connections: %.0f purchases a second", nodes, row.Connections, row.Rate))
+		logLine(fmt.Sprintf("%d nodes, %d connections: %.0f purchases a second", nodes, row.Connections, row.Rate))
 		if s.measured != nil {
 			s.measured()
 		}

@@ -178,15 +178,15 @@ func waitedForCore(pid int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	words := strings.Fields(string(raw))
-	if len(words) < 2 {
+	fields := strings.Fields(string(raw))
+	if len(fields) < 2 {
 		return 0, fmt.Errorf("schedstat of process %d: %q", pid, raw)
 	}
-	n, err := strconv.ParseInt(words[1], 10, 64)
+	n, err := strconv.ParseInt(fields[1], 10, 64)
 	return float64(n) / 1e9, err
 }
 
-// missed are the calls that were longer than they may be, in words. What a trivial call took
+// missed are the calls that were longer than they may be, as text. What a trivial call took
 // in the same time is not their own.
 func (p stretch) missed() (list []string) {
 	for _, c := range p.Slow {
@@ -203,7 +203,7 @@ func favour(pid int) error {
 	return unix.SchedSetAttr(pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0)
 }
 
-// longest is the phase's longest call, in words.
+// longest is the phase's longest call, as text.
 func (p stretch) longest() string {
 	if len(p.Slow) == 0 {
 		return fmt.Sprintf("less than %v", slowLogThreshold)

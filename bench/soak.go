@@ -67,7 +67,7 @@ func (s *soak) Run(ctx context.Context) error {
 		return err
 	}
 	r := &soakResult{outcome: newOutcome(ctx), Answered: map[string]int{}, Kills: map[string]int{}, Growth: map[string]float64{}, Memory: map[string]int64{}}
-	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 2, Binaries: s.Binaries, Progress: say})
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: s.Nodes, Allocators: 2, Ledgers: 2, Binaries: s.Binaries, Progress: logLine})
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *soak) run(ctx context.Context, c *testbed.Site, r *soakResult) error {
 	if err != nil {
 		return err
 	}
-	say(fmt.Sprintf("%d holds in %v", holds, s.For))
+	logLine(fmt.Sprintf("%d holds in %v", holds, s.For))
 	if s.begun != nil {
 		s.begun()
 	}

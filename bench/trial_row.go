@@ -33,7 +33,7 @@ func durability(e strategy.Entry) string {
 	return "Redis, appendfsync always"
 }
 
-// fill puts what the generator saw and what the audit says into the row.
+// fill puts what the generator saw and what the audit found into the row.
 func fill(row *report.Row, run generator.Run, v judge.Verdict) {
 	row.Intended, row.Sent, row.Completed, row.Dropped = run.Intended, run.Sent, run.Completed, run.Dropped
 	row.Rate = float64(run.Completed) / run.Seconds

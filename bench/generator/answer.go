@@ -23,7 +23,7 @@ const (
 	errClosed    = "closed"    // it was closed before any byte of the answer
 	errCut       = "cut short" // it was closed within the answer
 	errTimeout   = "timeout"
-	errChunked   = "chunked" // an answer that does not say its length beforehand
+	errChunked   = "chunked" // an answer without its length in the headers
 	errNoLength  = "no length"
 	errMalformed = "malformed"
 	errTooLong   = "too long"
@@ -145,7 +145,7 @@ func parse(b []byte) (a answer, whole bool, fault string) {
 	return a, true, ""
 }
 
-// bodyLength is what the headers say.
+// bodyLength reads the body's length from the headers.
 func bodyLength(headers []byte) (length int, fault string) {
 	_, after, ok := bytes.Cut(headers, contentLength)
 	if !ok {

@@ -165,7 +165,7 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 				_, _ = v.Write([]byte(c.farewell))
 				return false
 			})
-			// A single connection. Its first answer is read before the farewell is said, and
+			// A single connection. Its first answer is read before the farewell is sent, and
 			// the second request is due long after.
 			o := open(s, 2, 1, 2)
 			said := false

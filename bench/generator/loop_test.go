@@ -214,7 +214,7 @@ func TestOpenLoopDropsWhatFindsNoConnection(t *testing.T) {
 }
 
 // The generator that oversleeps must not blame the server silently.
-func TestGeneratorThatIsBehindSaysSo(t *testing.T) {
+func TestGeneratorThatIsBehindReportsIt(t *testing.T) {
 	s := startServer(t, always(replySold))
 	o := open(s, 100, 10, 1000)
 	o.Late = ms
@@ -234,7 +234,7 @@ func TestGeneratorThatIsBehindSaysSo(t *testing.T) {
 	}
 }
 
-func TestStoppedRunSaysWhatWasMeasured(t *testing.T) {
+func TestStoppedRunReturnsWhatWasMeasured(t *testing.T) {
 	s := startServer(t, always(replySold))
 	r, err := send(open(s, 1_000_000, 4, 1000), tokens(1_000_000), func() bool { return s.asked.Load() >= 20 }, nil)
 	if !errors.Is(err, ErrStopped) {

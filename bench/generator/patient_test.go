@@ -197,7 +197,7 @@ func TestStoppedVisits(t *testing.T) {
 			0, map[string][]turn{Buyer(resting): {purchased(problem(503, "busy", "Retry-After: 60\r\n"))}},
 			seen{Sold: 1, Acks: []Ack{{Buyer(asking), "late"}}, Interrupted: []string{Buyer(resting)}},
 		},
-		"a repeated purchase says nothing": {
+		"a repeated purchase is not counted": {
 			2, map[string][]turn{Buyer(resting): {purchased(order("o")), purchased(problem(503, "busy", "Retry-After: 60\r\n"))}},
 			seen{Sold: 2, Acks: []Ack{{Buyer(resting), "o"}, {Buyer(asking), "late"}}},
 		},

@@ -23,7 +23,7 @@ type Run struct {
 	Errors map[string]int64
 
 	// Behind is by how much the generator itself was late at worst, in an open loop: a
-	// request was due and a connection free, and yet it was not sent. Such a run says
+	// request was due and a connection free, and yet it was not sent. Such a run shows
 	// less about the server than it seems to.
 	Behind     time.Duration
 	CPUSeconds float64 // of the whole generator's process, in this run

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// schedule says which request is sent when. Requests are sent in their order, so the
+// schedule decides when each request is sent. Requests are sent in their order, so the
 // line of those that wait for a connection is just a range of numbers. Times count
 // from the start of the run.
 type schedule struct {

@@ -175,7 +175,7 @@ func (s *visits) giveUp(v *visit) {
 }
 
 // interrupt ends a visit, if there is one, because the run ends. A repeated purchase without an
-// answer says nothing.
+// answer is not counted.
 func (s *visits) interrupt(v *visit) {
 	if v.step == absent {
 		return

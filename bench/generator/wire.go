@@ -33,7 +33,7 @@ func (e *engine) connect(c *conn, now time.Duration) {
 // hangUp closes a connection, if there is one.
 func (e *engine) hangUp(c *conn) {
 	if c.fd >= 0 {
-		_ = unix.Close(c.fd) // whatever it says, the connection is gone
+		_ = unix.Close(c.fd) // whatever it returns, the connection is gone
 		c.fd = -1
 	}
 }

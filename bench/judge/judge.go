@@ -177,7 +177,7 @@ func Judge(r Records, a Answers) Verdict {
 	return v
 }
 
-// Misdated counts orders from outside a time: what is said of "sold out" rests on their times.
+// Misdated counts orders from outside a time: the verdict on "sold out" rests on their times.
 // Stores keep milliseconds at best, and PostgreSQL's time is that of a transaction's beginning.
 func Misdated(orders []sale.Order, from, to time.Time) (count int64) {
 	for _, o := range orders {
@@ -202,7 +202,7 @@ func (v Verdict) All() []Breaches {
 	}
 }
 
-// Broken are the broken promises, in words; none means that the run counts.
+// Broken are the broken promises, as text; none means that the run counts.
 func (v Verdict) Broken() (faults []string) {
 	for _, b := range v.All() {
 		if b.Count != 0 {

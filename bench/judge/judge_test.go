@@ -108,7 +108,7 @@ func TestJudge(t *testing.T) {
 		"a sound run":        {func(*generator.Run, *[]sale.Order) {}, Verdict{}},
 		"one order too many": {func(_ *generator.Run, o *[]sale.Order) { *o = append(*o, order("3", "cid", 9*time.Millisecond)) }, Verdict{Oversold: 1, Unacknowledged: 1}},
 		"a buyer with two":   {func(_ *generator.Run, o *[]sale.Order) { (*o)[1].Buyer = "ann" }, Verdict{Duplicates: 1, LostAcks: 1, Unacknowledged: 1}},
-		"an order that is not kept, and sold out is said": {func(_ *generator.Run, o *[]sale.Order) { *o = (*o)[:1] },
+		"an order that is not kept, and sold out is answered": {func(_ *generator.Run, o *[]sale.Order) { *o = (*o)[:1] },
 			Verdict{Unsold: 1, LostAcks: 1, FalseSoldOut: 1}},
 		"another's order":                 {func(r *generator.Run, _ *[]sale.Order) { r.Acks[0].Order = "2" }, Verdict{LostAcks: 1, Unacknowledged: 1}},
 		"sold out too early":              {func(r *generator.Run, _ *[]sale.Order) { r.SoldOut[0].Sent, r.SoldOut[0].Received = 9_990, 10_001 }, Verdict{FalseSoldOut: 1}},

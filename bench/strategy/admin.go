@@ -82,9 +82,9 @@ func (a Admin) call(ctx context.Context, method, path string, send, result any) 
 func refusal(status int, text string) error {
 	switch status {
 	case http.StatusNotFound:
-		return fmt.Errorf("%w: the front says: %s", sale.ErrNoSale, text)
+		return fmt.Errorf("%w: the front answers: %s", sale.ErrNoSale, text)
 	case http.StatusConflict:
-		return fmt.Errorf("%w: the front says: %s", sale.ErrConflict, text)
+		return fmt.Errorf("%w: the front answers: %s", sale.ErrConflict, text)
 	}
 	return fmt.Errorf("the front answers %d: %s", status, text)
 }

@@ -16,11 +16,11 @@ import (
 var Broken = []Entry{
 	broken("oversells", "sells on where nothing is left", breaks{oversells: true}),
 	broken("loses-acks", "answers buyers with orders that it keeps no record of", breaks{losesAcks: true}),
-	broken("early-sold-out", "says sold out while tickets are left", breaks{earlySoldOut: true}),
+	broken("early-sold-out", "answers sold out while tickets are left", breaks{earlySoldOut: true}),
 	broken("sells-to-ghosts", "gives tickets to buyers who never came", breaks{ghosts: true}),
 	broken("hides-orders", "answers sold out to the buyer who has the last ticket", breaks{hides: true}),
 	broken("forgets-buyers", "sells to a buyer who asks again", breaks{forgets: true}),
-	broken("dates-back", "says sold out early, and hides it by the times of its orders", breaks{earlySoldOut: true, datesBack: true}),
+	broken("dates-back", "answers sold out early, and hides it by the times of its orders", breaks{earlySoldOut: true, datesBack: true}),
 	broken("falls", "ends its process after some requests, and", breaks{falls: true}),
 	broken("doubles", "makes two orders for one buyer", breaks{doubles: true}),
 }

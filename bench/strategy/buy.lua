@@ -1,4 +1,4 @@
--- buy: sells one ticket to a buyer, or says why not.
+-- buy: sells one ticket to a buyer, or replies why not.
 --
 -- KEYS  1 stock (a number)  2 buyers (buyer -> order id)  3 orders (stream)
 -- ARGV  1 buyer  2 the order's id, if it is sold

@@ -11,7 +11,7 @@ import (
 // buyer are about to hang up.
 const Patience = 2 * time.Second
 
-// Config says where the stores are and how a strategy uses them.
+// Config holds where the stores are and how a strategy uses them.
 type Config struct {
 	Redis    string // host:port; of strategies that need it
 	Postgres string // URL; of strategies that need it

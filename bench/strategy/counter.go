@@ -19,7 +19,7 @@ var counterEntry = Entry{
 	Lacks: []string{
 		"one step: a process or connection that dies between the commands loses the ticket, and its buyer is answered busy for good",
 		"a stock that can be read while it sells: it is below 0 while losers undo their DECR",
-		"a record before the verdict: sold out may be said a moment before the last order is recorded",
+		"a record before the verdict: sold out may be answered a moment before the last order is recorded",
 	},
 	Stores: Stores{Redis: true},
 	Make: func(ctx context.Context, c Config) (Strategy, error) {

@@ -8,7 +8,7 @@
 // Each is one small file behind [Strategy], and all are sold through the same
 // front ([Serve]): the buyers' routes, tokens and answers of the node, as far as a
 // load generator looks. Each does the same duty, one order per buyer and an order
-// record that survives a crash once the buyer has been answered, or its [Entry] says
+// record that survives a crash once the buyer has been answered, or its [Entry] lists
 // what it lacks.
 //
 // None is handicapped on purpose: connections are pooled and open before the first

@@ -115,7 +115,7 @@ func (x site) order(ctx context.Context, name, buyer string) (answer, error) {
 	return x.send(ctx, http.MethodPost, "/v1/sales/"+name+"/orders", "Bearer "+token, one)
 }
 
-// buy is order in the strategies' words. Any 503 is a conflict: a buyer asks again.
+// buy is order with a strategy's outcomes. Any 503 is a conflict: a buyer asks again.
 func (x site) buy(name string) purchase {
 	return func(ctx context.Context, buyer string) (Outcome, string, error) {
 		a, err := x.order(ctx, name, buyer)

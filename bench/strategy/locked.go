@@ -56,6 +56,6 @@ func (l locked) Buy(ctx context.Context, name, buyer string) (Outcome, string, e
 		counts[name] = 0
 	}
 	// After an error the count stays: too high it costs a call, too low it would
-	// say sold out while tickets are left.
+	// answer sold out while tickets are left.
 	return o, order, err
 }

@@ -126,7 +126,7 @@ func wantBuy(t *testing.T, s Strategy, name, buyer string, want Outcome) string 
 	return order
 }
 
-// wantRemaining checks what the store says is left.
+// wantRemaining checks what is left in the store.
 func wantRemaining(t *testing.T, s Strategy, name string, want int64) {
 	t.Helper()
 	if got, err := s.Remaining(t.Context(), name); got != want || err != nil {

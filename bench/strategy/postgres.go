@@ -122,7 +122,7 @@ type stand struct {
 	order          pgtype.UUID // the buyer's; not valid where there is none
 }
 
-// decide reports what the stand alone says already. Nobody's ticket comes back, so
+// decide returns the outcome if the stand alone decides it. Nobody's ticket comes back, so
 // a snapshot without stock and without an order of the buyer's stays true.
 func (s stand) decide() (o Outcome, order string, decided bool) {
 	switch {
@@ -148,8 +148,8 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // duplicate reports whether the statement failed because the buyer has an order.
 func duplicate(err error) bool {
-	var said *pgconn.PgError
-	return errors.As(err, &said) && said.Code == "23505"
+	var reported *pgconn.PgError
+	return errors.As(err, &reported) && reported.Code == "23505"
 }
 
 // read wraps the failure of what changes nothing, so that nothing was sold.
@@ -164,12 +164,12 @@ func read(what string, err error) error {
 }
 
 // wrote wraps the failure of what may have been committed. Only proof counts as
-// no: the statement was never sent, or PostgreSQL said that it failed, and not
-// because it was just going away.
+// no: the statement was never sent, or PostgreSQL reported that it failed, and not
+// because it was just shutting down.
 func wrote(what string, err error) error {
-	var said *pgconn.PgError
+	var reported *pgconn.PgError
 	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) || pgconn.SafeToRetry(err) || errors.As(err, &said) && !strings.HasPrefix(said.Code, "57") {
+	if errors.As(err, &connect) || pgconn.SafeToRetry(err) || errors.As(err, &reported) && !strings.HasPrefix(reported.Code, "57") {
 		return fmt.Errorf("%s: %w: %w", what, sale.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w: %w", what, sale.ErrUnknown, err)

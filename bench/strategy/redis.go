@@ -82,7 +82,7 @@ func (s *store) Remaining(ctx context.Context, name string) (int64, error) {
 const page = 5_000
 
 // takenField is in the record of an order whose ticket was taken before the record
-// was made, and says when, in Unix milliseconds.
+// was made, and holds the time of that, in Unix milliseconds.
 const takenField = "taken"
 
 // Orders implements Strategy. A record's time is its place in the stream, unless it
@@ -142,9 +142,9 @@ func asked(what string, err error) error {
 // the command was never sent, or Redis answered that it failed, which the commands
 // and scripts here do before their first write.
 func sent(what string, err error) error {
-	var said redis.Error
+	var reported redis.Error
 	var network *net.OpError
-	if errors.As(err, &said) || errors.As(err, &network) && network.Op == "dial" ||
+	if errors.As(err, &reported) || errors.As(err, &network) && network.Op == "dial" ||
 		errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("%s: %w: %w", what, sale.ErrUnavailable, err)
 	}

@@ -129,7 +129,7 @@ func TestCounter(t *testing.T) {
 			wantRemaining(t, s, name, 2)
 		}
 	})
-	t.Run("the buyer's other request that has just given up says nothing about stock", func(t *testing.T) {
+	t.Run("the buyer's other request that has just given up leaves the stock as it is", func(t *testing.T) {
 		s, name := opened(t, "redis-decr", 2)
 		_, buyers, _ := keys(name)
 		c := s.(counter)

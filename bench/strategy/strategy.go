@@ -15,13 +15,13 @@ type Strategy interface {
 	// Open puts total tickets on sale under a name that was never used;
 	// sale.ErrConflict where it was.
 	Open(ctx context.Context, name string, total int64) error
-	// Buy sells one ticket to the buyer, or says why not. The order's id is set
+	// Buy sells one ticket to the buyer, or returns why not. The order's id is set
 	// for Sold and Replayed; the outcome is NoOutcome with every error.
 	Buy(ctx context.Context, name, buyer string) (Outcome, string, error)
 	// Orders are all that it sold, as its own store has them afterwards, in no
 	// order that one could rely on.
 	Orders(ctx context.Context, name string) ([]Order, error)
-	// Remaining is what its store says is left.
+	// Remaining is what is left, as its store has it.
 	Remaining(ctx context.Context, name string) (int64, error)
 	// Close ends its connections. It may be called twice.
 	Close() error

@@ -16,7 +16,7 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-func TestEntriesSayWhatTheReportNeeds(t *testing.T) {
+func TestEntriesHaveWhatTheReportNeeds(t *testing.T) {
 	var names []string
 	for _, e := range All {
 		names = append(names, e.Name)
@@ -38,7 +38,7 @@ func TestEntriesSayWhatTheReportNeeds(t *testing.T) {
 	}
 	for _, e := range Broken {
 		if e.Durable || len(e.Lacks) == 0 {
-			t.Errorf("%s: got durable %v, lacks %q, want it said that nothing is kept", e.Name, e.Durable, e.Lacks)
+			t.Errorf("%s: got durable %v, lacks %q, want it not durable, and what it lacks", e.Name, e.Durable, e.Lacks)
 		}
 	}
 	if got, ok := Find("postgres"); ok {

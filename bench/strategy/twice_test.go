@@ -22,8 +22,8 @@ type attempt struct {
 	err          error
 }
 
-// buyTwice has that many buyers ask twice each, all at the same time. Who is answered busy
-// asks again, as the answer says.
+// buyTwice has that many buyers ask twice each, all at the same time. A buyer who is answered busy
+// asks again, as the answer demands.
 func buyTwice(ctx context.Context, buyers int, buy purchase) []attempt {
 	ctx, cancel := context.WithTimeout(ctx, slow)
 	defer cancel()
@@ -144,7 +144,7 @@ func of(s Strategy, name string) purchase {
 	return func(ctx context.Context, buyer string) (Outcome, string, error) { return s.Buy(ctx, name, buyer) }
 }
 
-// forgets are the strategies whose entry says that owners may be answered sold out.
+// forgets are the strategies whose entry lists that owners may be answered sold out.
 func forgets(name string) bool { return name == "locked-call" }
 
 func TestStrategiesSellEachTicketOnce(t *testing.T) {
@@ -172,7 +172,7 @@ func TestStrategiesSellEachTicketOnce(t *testing.T) {
 	}
 }
 
-func TestBrokenStrategiesBreakWhatTheySay(t *testing.T) {
+func TestBrokenStrategiesBreakWhatTheyClaim(t *testing.T) {
 	sound := Entry{Name: "sound", Make: broken("", "", breaks{}).Make}
 	want := map[string][]string{
 		"sound":          nil,

@@ -24,7 +24,7 @@ func (a *archive) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	if len(ids) == 0 {
-		c.say("there is no sale to archive")
+		c.logLine("there is no sale to archive")
 	}
 	var errs []error
 	for _, id := range ids {

@@ -46,7 +46,7 @@ func (a *audit) Run(ctx context.Context, c *console) error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	if len(ids) == 0 {
-		c.say("there is no sale")
+		c.logLine("there is no sale")
 	}
 	slices.Sort(ids)
 	return report(ctx, c, a.Stores, a.Rest, ids...)

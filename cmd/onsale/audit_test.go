@@ -39,7 +39,7 @@ func TestAudit(t *testing.T) {
 			t.Errorf("got %v and:\n%s\nwant its total of 5 and no fault", err, out)
 		}
 		if strings.Contains(out, "ledger") || strings.Contains(out, "flight") {
-			t.Errorf("got:\n%s\nwant no word of a ledger, which was not named", out)
+			t.Errorf("got:\n%s\nwant no mention of a ledger, which was not named", out)
 		}
 	})
 	t.Run("of every sale goes on after a broken one", func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAudit(t *testing.T) {
 			t.Errorf("got %v and:\n%s\nwant an error and the fault of mallory", err, out)
 		}
 	})
-	t.Run("of a sale that is not there says so", func(t *testing.T) {
+	t.Run("of a sale that is not there fails", func(t *testing.T) {
 		if _, err := finished(t, "audit", "t", "--redis-addr", addr); !errors.Is(err, sale.ErrNoSale) {
 			t.Errorf("got %v, want %v", err, sale.ErrNoSale)
 		}

@@ -24,5 +24,5 @@ func newConsole(out, err io.Writer) *console {
 	return c
 }
 
-// say prints a line of progress.
-func (c *console) say(what string) { fmt.Fprintln(c.err, what) }
+// logLine prints a line of progress.
+func (c *console) logLine(what string) { fmt.Fprintln(c.err, what) }

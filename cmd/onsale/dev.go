@@ -54,7 +54,7 @@ func (d *dev) Validate() error {
 	return errors.Join(faults...)
 }
 
-// site is a running cluster, and what there is to say about it.
+// site is a running cluster, and the facts about it.
 type site interface {
 	Open(ctx context.Context, d adminapi.Definition) error
 	// Drain ends all but Redis, so that an audit finds the sale at rest.
@@ -122,7 +122,7 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 func (d *dev) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp", process.Loopback(int(d.Port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %d is taken: end what listens there, or say --port 0 for a free one", d.Port)
+		return nil, fmt.Errorf("port %d is taken: end what listens there, or give --port 0 for a free one", d.Port)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("port %d: %w", d.Port, err)
@@ -132,7 +132,7 @@ func (d *dev) listen() (net.Listener, error) {
 
 // finish drains the site and audits what it sold.
 func finish(c *console, s site) error {
-	c.say("\ndraining; Ctrl-C again ends at once")
+	c.logLine("\ndraining; Ctrl-C again ends at once")
 	stores := s.about().stores // known only while the site is whole
 	err := s.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
@@ -140,8 +140,8 @@ func finish(c *console, s site) error {
 	return errors.Join(err, report(ctx, c, stores, 0, demoSale))
 }
 
-// interrupted is what to say of a start that failed: no more than that, where
-// it was the user who ended it.
+// interrupted is the error of a start that failed: no more than the interruption, if
+// the user ended it.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return errors.New("interrupted before the sale was open")
@@ -149,7 +149,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// facts are what the greeting says of a site.
+// facts are what the greeting shows of a site.
 type facts struct {
 	front   string // where buyers arrive, a URL
 	admin   string // the admin API, a URL

@@ -23,8 +23,8 @@ func TestDevSellsInOneProcess(t *testing.T) {
 	})
 }
 
-// What the ledger has committed by then is a matter of milliseconds; that nothing is lost
-// in between, the audit says.
+// What the ledger has committed by then is a matter of milliseconds. The audit checks that
+// nothing is lost in between.
 func TestDevSellsWithRealProcesses(t *testing.T) {
 	testDev(t, "Real processes, all on this machine.", []string{"a01", "l01", "n001", "n002", "n003"}, []string{
 		`demo\W+redis\W+300\W+0\W+298\W+2\W+300\W+8\W+4`, `demo\W+ledger\W+300\W+\d`, `demo\W+flight\W+\d`, `FAULTS\W+0`,
@@ -32,7 +32,7 @@ func TestDevSellsWithRealProcesses(t *testing.T) {
 }
 
 // testDev does what a user does with the site: reads the greeting, buys, pays,
-// has others buy the rest, and presses Ctrl-C. It wants the site's own words, its
+// has others buy the rest, and presses Ctrl-C. It wants the site's own description, its
 // members, and rows of the audit that match.
 func testDev(t *testing.T, honesty string, members, rows []string, flags ...string) {
 	keys := keysIn(t)
@@ -103,9 +103,9 @@ func testDev(t *testing.T, honesty string, members, rows []string, flags ...stri
 			t.Errorf("got %v and:\n%s\nwant all that was sold, beside the ledger where there is one", err, out)
 		}
 	})
-	t.Run("it says what it is", func(t *testing.T) {
+	t.Run("the greeting describes the site", func(t *testing.T) {
 		if !strings.Contains(greeting, honesty) || strings.Contains(greeting, "no PostgreSQL") {
-			t.Errorf("got:\n%s\nwant %q, and no word of a PostgreSQL that is missing", greeting, honesty)
+			t.Errorf("got:\n%s\nwant %q, and no mention of a missing PostgreSQL", greeting, honesty)
 		}
 	})
 	t.Run("Ctrl-C drains and prints a clean audit", func(t *testing.T) {
@@ -124,15 +124,15 @@ func testDev(t *testing.T, honesty string, members, rows []string, flags ...stri
 	})
 }
 
-func TestDevIsWhatItsFlagsSayAndNoMore(t *testing.T) {
+func TestDevIsWhatItsFlagsAskForAndNoMore(t *testing.T) {
 	s := begin(t, "dev", "--port", "0", "--keys", keysIn(t), "--nodes", "1", "--tickets", "7")
 	greeting := s.until(t, "Ctrl-C")
 	if got := strings.Count(greeting, "\nmetrics"); got != 2 {
 		t.Errorf("got %d members, want a node and an allocator", got)
 	}
 	printed, err := s.end()
-	if said, want := s.errors.String(), "\ndraining; Ctrl-C again ends at once\n"; said != want {
-		t.Errorf("got on standard error:\n%s\nwant:\n%s", said, want)
+	if got, want := s.errors.String(), "\ndraining; Ctrl-C again ends at once\n"; got != want {
+		t.Errorf("got on standard error:\n%s\nwant:\n%s", got, want)
 	}
 	if want := `\bdemo\W+redis\W+7\W+7\W+0\W`; err != nil || !regexp.MustCompile(want).MatchString(printed) {
 		t.Errorf("got %v and:\n%s\nwant a row that matches %s", err, printed, want)
@@ -177,12 +177,12 @@ func TestDevThatCanNotStart(t *testing.T) {
 			}
 		}
 	})
-	t.Run("says so where it was interrupted before it was up", func(t *testing.T) {
+	t.Run("reports an interruption before it is up", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		err := run(ctx, []string{"dev", "--port", "0", "--keys", keysIn(t)}, io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "interrupted") {
-			t.Errorf("got error %v, want one that says interrupted", err)
+			t.Errorf("got error %v, want one of an interruption", err)
 		}
 	})
 }
@@ -198,7 +198,7 @@ func TestTheToolIsSpelledAsItWasStarted(t *testing.T) {
 	}
 }
 
-func TestDevWithoutPostgreSQLSaysSo(t *testing.T) {
+func TestDevWithoutPostgreSQLReportsIt(t *testing.T) {
 	site := realSite{&testbed.Site{Redis: new(process.Redis), Nginx: new(process.Nginx), Allocators: []*testbed.Member{{}}}}
 	const missing = "There is no PostgreSQL here, so orders live in Redis only."
 	if got := site.about(); !strings.HasSuffix(got.honesty, missing) || got.stores.Database.URL != "" {

@@ -79,9 +79,9 @@ func TestFrontWithoutANodeThatAnswers(t *testing.T) {
 		view    sale.View
 		retried string
 	}{
-		"says so, and that it tried again, where all are dead": {sale.View{dead(t, "a", 1), dead(t, "b", 1)}, "1"},
-		"says so where the only one is dead":                   {sale.View{dead(t, "a", 1)}, ""},
-		"says so where none is known":                          {nil, ""},
+		"answers node-unreachable, retried, if all are dead": {sale.View{dead(t, "a", 1), dead(t, "b", 1)}, "1"},
+		"answers node-unreachable if the only one is dead":   {sale.View{dead(t, "a", 1)}, ""},
+		"answers node-unreachable if none is known":          {nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, body := lead(t, c.view).order(t)

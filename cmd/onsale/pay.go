@@ -92,7 +92,7 @@ func (p *pay) Run(ctx context.Context, c *console) error {
 	return nil
 }
 
-// price asks the site for what was not said: the order's amount and currency.
+// price asks the site for what was not given: the order's amount and currency.
 // A site that is away or fails is asked again, until ctx ends.
 func (p *pay) price(ctx context.Context, c *console, d *payment.Data) error {
 	if d.Amount >= 0 && d.Currency != "" {
@@ -112,9 +112,9 @@ func (p *pay) price(ctx context.Context, c *console, d *payment.Data) error {
 			return err
 		}
 		if last == nil {
-			c.say(fmt.Sprintf("%v; trying on for up to %v", err, p.Wait))
+			c.logLine(fmt.Sprintf("%v; trying on for up to %v", err, p.Wait))
 		}
-		// What ctx cut short says nothing of the site.
+		// A request that ctx cut short shows nothing about the site.
 		if last == nil || ctx.Err() == nil {
 			last = err
 		}
@@ -124,7 +124,7 @@ func (p *pay) price(ctx context.Context, c *console, d *payment.Data) error {
 	}
 }
 
-// ask asks for the price once, and says whether to ask again.
+// ask asks for the price once, and returns whether to ask again.
 func (p *pay) ask(ctx context.Context, address string, d *payment.Data) (again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -165,7 +165,7 @@ func newPayer(secret payment.Secret, front string, c *console) (*payment.Payer, 
 	config.URL = strings.TrimSuffix(front, "/") + buyerapi.WebhookPath
 	return payment.NewPayer(secret, http.DefaultClient, config, payment.Hooks{
 		Retrying: func(_ int, reason error, wait time.Duration) {
-			c.say(fmt.Sprintf("%v; trying again in %v", reason, wait.Round(time.Millisecond)))
+			c.logLine(fmt.Sprintf("%v; trying again in %v", reason, wait.Round(time.Millisecond)))
 		},
 	})
 }

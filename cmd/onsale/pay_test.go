@@ -64,11 +64,11 @@ func testPay(t *testing.T, greeting, order string) {
 		t.Helper()
 		return finished(t, append([]string{"pay", idOf(t, order), "--front", found[2], "--secrets", secrets}, more...)...)
 	}
-	wantError := func(t *testing.T, out string, err error, words ...string) {
+	wantError := func(t *testing.T, out string, err error, parts ...string) {
 		t.Helper()
-		for _, word := range words {
-			if err == nil || !strings.Contains(err.Error(), word) {
-				t.Errorf("got error %v and:\n%s\nwant an error with %q", err, out, word)
+		for _, part := range parts {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("got error %v and:\n%s\nwant an error with %q", err, out, part)
 			}
 		}
 	}
@@ -118,7 +118,7 @@ func testPay(t *testing.T, greeting, order string) {
 		out, err := pay(t, "--refund", "re_2")
 		wantError(t, out, err, "--payment")
 	})
-	t.Run("of a sale that is not there says so", func(t *testing.T) {
+	t.Run("of a sale that is not there fails with 404", func(t *testing.T) {
 		out, err := pay(t, "--sale", "another")
 		wantError(t, out, err, "sale another", "404")
 	})
@@ -144,7 +144,7 @@ func TestPayThatCanNotPay(t *testing.T) {
 		want []string
 	}{
 		"without a secret leads to dev":        {[]string{order, "--secrets", secret + "-else"}, []string{"onsale dev", secret + "-else"}},
-		"with a site that is away says so":     {[]string{order, "--front", nowhere, "--wait", "300ms"}, []string{"no answer from the site", "300ms", "connection refused"}},
+		"with a site that is away fails":       {[]string{order, "--front", nowhere, "--wait", "300ms"}, []string{"no answer from the site", "300ms", "connection refused"}},
 		"without an order":                     {nil, []string{"expected \"<order>\"", "--help"}},
 		"of something that is no order":        {[]string{"order", "--amount", "1", "--currency", "EUR"}, []string{"order: want a UUID"}},
 		"of something that is no sale":         {[]string{order, "--sale", "A/../B"}, []string{"sale id"}},
@@ -158,9 +158,9 @@ func TestPayThatCanNotPay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := finished(t, append([]string{"pay", "--secrets", secret}, test.args...)...)
-			for _, word := range test.want {
-				if err == nil || !strings.Contains(err.Error(), word) || out != "" {
-					t.Errorf("got error %v and %q, want one with %q and no output", err, out, word)
+			for _, part := range test.want {
+				if err == nil || !strings.Contains(err.Error(), part) || out != "" {
+					t.Errorf("got error %v and %q, want one with %q and no output", err, out, part)
 				}
 			}
 		})

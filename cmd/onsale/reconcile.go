@@ -47,7 +47,7 @@ func (r *reconciling) Run(ctx context.Context, c *console) error {
 	for buyer, order := range r.Keep {
 		o.Decisions.Keep[sale.Buyer(buyer)] = sale.OrderID(order)
 	}
-	plan, err := operate.Reconcile(ctx, r.Stores, r.Operators, id, o, c.say, c.log)
+	plan, err := operate.Reconcile(ctx, r.Stores, r.Operators, id, o, c.logLine, c.log)
 	whole := errors.Is(err, ledger.ErrWhole)
 	if err == nil || errors.Is(err, ledger.ErrDecisionNeeded) {
 		if perr := r.print(c, plan); perr != nil {
@@ -56,7 +56,7 @@ func (r *reconciling) Run(ctx context.Context, c *console) error {
 	}
 	switch {
 	case whole:
-		c.say("Redis and the ledger agree: there is nothing to reconcile")
+		c.logLine("Redis and the ledger agree: there is nothing to reconcile")
 	case err != nil:
 		return err
 	case r.DryRun:

@@ -94,7 +94,7 @@ func TestTheLedgerOfASite(t *testing.T) {
 			}
 		}
 	})
-	t.Run("reconcile says that it knows no such sale", func(t *testing.T) {
+	t.Run("reconcile fails if it knows no such sale", func(t *testing.T) {
 		if _, err := r.reconcile(t, "dmeo"); !errors.Is(err, sale.ErrNoSale) {
 			t.Errorf("got error %v, want %v", err, sale.ErrNoSale)
 		}
@@ -122,7 +122,7 @@ func TestTheLedgerOfASite(t *testing.T) {
 			}
 		}
 	})
-	// What the plan has to say, as text and as JSON.
+	// What the plan contains, as text and as JSON.
 	plan := `(?m)^sale demo: records ledger-alone; next epoch 2; of 14 tickets 5 held, 2 paid, 7 remain; 6 orders, 4 payments\n` +
 		`Redis lacks 4 orders and 4 payments; the ledger lacks 0 and 0$`
 	t.Run("a dry run shows the plan, and changes nothing", func(t *testing.T) {

@@ -37,8 +37,8 @@ func walks(t *testing.T) map[string]walk {
 		w := walk{title: title}
 		for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(body, -1) {
 			for line := range strings.Lines(block[1]) {
-				if words := strings.Fields(line); len(words) > 0 && words[0] == "onsale" {
-					w.commands = append(w.commands, words[1:])
+				if fields := strings.Fields(line); len(fields) > 0 && fields[0] == "onsale" {
+					w.commands = append(w.commands, fields[1:])
 				}
 			}
 		}
@@ -125,7 +125,7 @@ var damages = map[string]func(t *testing.T, d *damaged, id string, orders map[st
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Today's programs have seen today's sale: as the runbook says, those of the earlier version
+		// Today's programs have seen today's sale: as the runbook demands, those of the earlier version
 		// are stopped first, and the ones that start then know nothing of it.
 		programs := slices.Concat(d.Nodes, d.Allocators, d.Ledgers)
 		for _, p := range programs {
@@ -181,10 +181,10 @@ func (d *damaged) follow(t *testing.T, w walk, id string, damage func(*testing.T
 		p, err := d.store.Page(d.ctx, sale.ID(id), "", 0)
 		return err != nil || p.Lost != ""
 	})
-	for _, words := range w.commands {
-		args := make([]string, len(words))
-		for i, word := range words {
-			args[i] = strings.ReplaceAll(word, "concert", id)
+	for _, command := range w.commands {
+		args := make([]string, len(command))
+		for i, arg := range command {
+			args[i] = strings.ReplaceAll(arg, "concert", id)
 		}
 		var out, errs bytes.Buffer
 		if err := run(d.ctx, args, &out, &errs); err != nil && !(args[0] == "audit" && len(args) == 0) {

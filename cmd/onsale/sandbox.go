@@ -38,7 +38,7 @@ func startSandbox(secret payment.Secret, front string, c *console) (*sandbox, er
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			c.say("sandbox payer: " + err.Error())
+			c.logLine("sandbox payer: " + err.Error())
 		}
 	}()
 	return s, nil

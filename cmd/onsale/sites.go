@@ -60,12 +60,12 @@ func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *test
 	}
 	ledgers := 1
 	if _, err := process.FindPostgres(); err != nil {
-		c.say("no ledger: " + err.Error())
+		c.logLine("no ledger: " + err.Error())
 		ledgers = 0
 	}
 	r, err := testbed.Start(ctx, testbed.Options{
 		Nodes: d.Nodes, Allocators: 1, Ledgers: ledgers, Port: port, Issuer: issuer, Payments: provider,
-		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.say, Binaries: cmp.Or(d.Binaries, programsBeside(os.Executable())),
+		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.logLine, Binaries: cmp.Or(d.Binaries, programsBeside(os.Executable())),
 	})
 	if err != nil {
 		return nil, err

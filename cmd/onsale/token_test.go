@@ -72,7 +72,7 @@ func TestTokenReportsEveryFault(t *testing.T) {
 
 func TestAReaderThatStopsIsNoError(t *testing.T) {
 	file, _ := saved(t)
-	t.Run("where the write says so", func(t *testing.T) {
+	t.Run("if the write reports it", func(t *testing.T) {
 		gone := writer(func([]byte) (int, error) { return 0, &os.PathError{Op: "write", Path: "stdout", Err: syscall.EPIPE} })
 		if err := run(t.Context(), []string{"token", "--keys", file, "--buyers", "2000"}, gone, os.Stderr); err != nil {
 			t.Errorf("got %v, want no error", err)

@@ -18,7 +18,7 @@ func TestTurnsAreSmooth(t *testing.T) {
 		n, _ := turns.next(nodes, "")
 		picked = append(picked, n.Name)
 	}
-	// The example in the words of Nginx's own algorithm, twice around.
+	// The example of Nginx's own algorithm, twice around.
 	if got, want := strings.Join(picked, ""), "aabacaaaabacaa"; got != want {
 		t.Errorf("got turns %s, want %s", got, want)
 	}

@@ -1,4 +1,4 @@
-# One image with all the programs; the command says which:
+# One image with all the programs; the command selects one:
 #
 #   docker build -t onsale .
 #   docker run --rm onsale node --help
@@ -6,7 +6,7 @@
 # There is no HEALTHCHECK: the image has no shell to run one, and only the one
 # who runs the container knows what should follow from it. Probe the admin port:
 # /livez to restart (9081 for nodes, 9080 for allocators), /readyz to route. It listens
-# on the container's own loopback unless ONSALE_ADMIN says otherwise (0.0.0.0:9081).
+# on the container's own loopback unless ONSALE_ADMIN is set (0.0.0.0:9081).
 # A node that is not ready waits for Redis; restarting it would not help.
 
 FROM golang:1.26 AS build

@@ -29,12 +29,12 @@ func (s *Store) open(ctx context.Context, id sale.ID, life string, args []any) (
 	if err != nil {
 		return false, err
 	}
-	word, err := r.text("outcome")
+	outcome, err := r.text("outcome")
 	found, err2 := r.text("life")
 	if err := errors.Join(err, err2); err != nil {
 		return false, classify("open", err)
 	}
-	if word == "differs" {
+	if outcome == "differs" {
 		return false, sale.Conflict("sale %s exists with another definition", id)
 	}
 	// Written last, and again where an earlier opening died in between.
@@ -49,16 +49,16 @@ func (s *Store) open(ctx context.Context, id sale.ID, life string, args []any) (
 // that would take tickets from holds, or a key used for another delta, is
 // [sale.ErrConflict].
 func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string) (total int64, err error) {
-	var word string
+	var outcome string
 	_, err = s.insist(ctx, func() error {
 		r, err := s.ask(ctx, id, restockScript, 0, delta, key, sale.MaxTotal)
 		if err != nil {
 			return err
 		}
 		var errs [2]error
-		word, errs[0] = r.text("outcome")
+		outcome, errs[0] = r.text("outcome")
 		total, errs[1] = r.number("total")
-		if err = errors.Join(errs[:]...); err != nil || word == "refused" {
+		if err = errors.Join(errs[:]...); err != nil || outcome == "refused" {
 			return classify("restock", err)
 		}
 		return s.announce(ctx, id)
@@ -66,7 +66,7 @@ func (s *Store) Restock(ctx context.Context, id sale.ID, delta int64, key string
 	if err != nil {
 		return 0, err
 	}
-	if word == "refused" {
+	if outcome == "refused" {
 		return total, sale.Conflict("total stays %d: key used for another delta, or the change would reach below held and paid or above %d",
 			total, sale.MaxTotal)
 	}

@@ -34,14 +34,14 @@ func (s *Store) bind(ctx context.Context, payment sale.PaymentID, owner string) 
 	if err != nil {
 		return "", classify("bind", err)
 	}
-	words, err := texts(raw)
-	if err == nil && (len(words) != 1 || words[0] == "") {
-		err = fmt.Errorf("%w: bind answered %q", ErrReply, words)
+	fields, err := texts(raw)
+	if err == nil && (len(fields) != 1 || fields[0] == "") {
+		err = fmt.Errorf("%w: bind answered %q", ErrReply, fields)
 	}
 	if err != nil {
 		return "", classify("bind", err)
 	}
-	return words[0], nil
+	return fields[0], nil
 }
 
 // bindTo returns what has to be done before a payment is recorded for an owner: the payment

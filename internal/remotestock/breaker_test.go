@@ -12,7 +12,7 @@ import (
 )
 
 // A buyer's GET of his orders bypassed the breaker: each waited for a dead Redis by itself. The breaker
-// is asked, for it becomes half-open without a call, and a gauge set on change went on saying that it refuses.
+// is asked because it becomes half-open without a call: a gauge set on change went on reporting that it refuses.
 func TestReadsOfOrdersGoThroughTheBreaker(t *testing.T) {
 	r := processtest.Redis(t)
 	var calls int

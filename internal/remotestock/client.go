@@ -13,7 +13,7 @@ import (
 	"onsale/internal/throttle"
 )
 
-// Config says where Redis is and how long to wait for it.
+// Config is where Redis is and how long to wait for it.
 type Config struct {
 	// Addrs are host:port. One: standalone. With Master: the Sentinels. With
 	// Cluster, or more than one without Master: seeds of a Redis Cluster.

@@ -14,8 +14,8 @@ import (
 // The clock of a Redis host can be set: by hand, by an NTP daemon that starts late, or because
 // another host has taken over. Scripts take the time from it, so an hour more would end every
 // hold, close sales and reject tokens and webhooks. A program knows better: between two
-// replies its own monotonic clock has gone on, and nobody can set that. So where Redis's
-// clock has jumped, the program goes by the time that it had, and says with each call by how
+// replies its own monotonic clock has gone on, and nobody can set that. So if Redis's
+// clock has jumped, the program goes by the time that it had. With each call it sends by how
 // much Redis differs, until Redis's clock is back. See docs/adr/0014-a-clock-that-was-set.md.
 
 const (
@@ -47,8 +47,8 @@ type clock struct {
 	step  time.Duration // by how much Redis's clock is ahead of at because it was set
 }
 
-// take takes what Redis's clock said to a call of this time, since boot. It returns the time
-// then, which is another one where the clock was set, and by how much it was.
+// take takes the time of Redis's clock at a call of this time, since boot. It returns the time
+// then, which is another one if the clock was set, and by how much it was.
 func (c *clock) take(redis sale.Instant, sent, received time.Duration) (at sale.Instant, step time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,7 +88,7 @@ func (c *clock) ahead() time.Duration {
 	return c.step
 }
 
-// knows is the argument of a script that says which plan the caller knows, and by how much
+// knows is the argument of a script that names the plan the caller knows, and by how much
 // Redis's clock was set.
 func knows(known any, step time.Duration) any {
 	if step == 0 {

@@ -7,7 +7,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// base is when the tests' clock was read first, since boot and as Redis said.
+// base is when the tests' clock was read first, since boot and by Redis's clock.
 const base, noon = 1000 * time.Second, sale.Instant(1_800_000_000_000)
 
 // TestAClockThatIsSetIsNoticed takes readings one after the other. Each comes so long after
@@ -53,7 +53,7 @@ func TestAClockThatIsSetIsNoticed(t *testing.T) {
 	}
 }
 
-// TestTheFirstReadingIsBelieved, whatever it says: there is nothing to compare it with.
+// TestTheFirstReadingIsBelieved, whatever its time: there is nothing to compare it with.
 func TestTheFirstReadingIsBelieved(t *testing.T) {
 	var c clock
 	if _, known := c.now(); known {

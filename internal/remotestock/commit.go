@@ -51,7 +51,7 @@ func (c CommitConfig) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Watcher gets what every reply says, before the claims in it are answered.
+// Watcher gets the reading of every reply, before the claims in it are answered.
 type Watcher interface {
 	// Generation is the plan generation that the node knows.
 	Generation() sale.Generation
@@ -110,7 +110,7 @@ func (s *Store) Committer(id sale.ID, w Watcher, c CommitConfig) *Committer {
 }
 
 // Decide waits until Redis has decided the claim. An error that wraps
-// [sale.ErrUnavailable] says that it did not run; [sale.ErrUnknown] that
+// [sale.ErrUnavailable] means that it did not run; [sale.ErrUnknown] that
 // nobody knows and that it will not be sent again.
 func (c *Committer) Decide(claim sale.Claim) (sale.Decision, error) {
 	id, ok := encodeID(claim.Order)

@@ -20,7 +20,7 @@ import (
 // What Redis's servers are configured to, and how full their memory is. Both change while
 // they run, by CONFIG SET, a restart or a failover, and no script can see either.
 
-// Condition is what the masters said at the last look, merged.
+// Condition is what the masters answered at the last look, merged.
 type Condition struct {
 	// Faults are the settings that break a promise, each with what is wrong and what to do.
 	Faults map[Setting]string
@@ -35,7 +35,7 @@ type Condition struct {
 	Step time.Duration
 }
 
-// Memory says how full Redis's memory is.
+// Memory is how full Redis's memory is.
 type Memory uint8
 
 // The states of memory. Only new holds, openings and restocks are refused by a full one.
@@ -66,7 +66,7 @@ const (
 	calmLooks = 3
 )
 
-// observer asks the masters, and remembers what they said.
+// observer asks the masters, and remembers their answers.
 type observer struct {
 	last    atomic.Pointer[Condition]
 	broken  atomic.Bool   // a call failed as it does where a server went away
@@ -79,7 +79,7 @@ type observer struct {
 	unread string
 }
 
-// Condition is what the masters said last; nothing before the first look.
+// Condition is what the masters answered last; nothing before the first look.
 func (s *Store) Condition() Condition {
 	if c := s.observer.last.Load(); c != nil {
 		return *c

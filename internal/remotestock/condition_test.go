@@ -28,7 +28,7 @@ func watched(client redis.UniversalClient, change ...func(*remotestock.Config)) 
 	return remotestock.New(client, "n1", config, remotestock.Hooks{}, zap.New(core)), lines
 }
 
-// A Redis that fsyncs now and then, or evicts, was sold from without a word.
+// A Redis that fsyncs now and then, or evicts, was sold from without a warning.
 func TestSettingsThatLoseWhatIsAcknowledgedAreReported(t *testing.T) {
 	ctx := context.Background()
 	_, client := newStore(t, processtest.Redis(t).Addr(), "n1")
@@ -107,7 +107,7 @@ func TestSettingsAreReadFromInfoWhereConfigIsForbidden(t *testing.T) {
 				t.Errorf("got the faults %v, and unread %v, want %v and %v", got, c.Unread, test.faults, test.unread)
 			}
 			if got := lines.FilterMessageSnippet("does not let its settings be read").Len(); got != 1 {
-				t.Errorf("got %d lines that say so, want one: %v", got, lines.All())
+				t.Errorf("got %d lines that report it, want one: %v", got, lines.All())
 			}
 		})
 	}

@@ -48,7 +48,7 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 	return answers, nil
 }
 
-// plainDecision is that of a claim which the script had nothing more to say about.
+// plainDecision is that of a claim for which the script returned a letter alone.
 func plainDecision(c sale.Claim, letter byte, r reply, expires sale.Instant) (sale.Decision, error) {
 	switch letter {
 	case 'h', 'p':

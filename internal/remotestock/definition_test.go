@@ -69,7 +69,7 @@ func TestASaleOfAnotherLayoutIsRefused(t *testing.T) {
 			errs["close"] = s.SetClosed(ctx, recorded.ID, false)
 			for what, err := range errs {
 				if !errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown) || !strings.Contains(err.Error(), "onsale reconcile") {
-					t.Errorf("%s: got %v, want ErrUnavailable that says what to do", what, err)
+					t.Errorf("%s: got %v, want ErrUnavailable that names what to do", what, err)
 				}
 			}
 			if diff := cmp.Diff(before, client.HGetAll(ctx, keys[0]).Val()); diff != "" || client.DBSize(ctx).Val() != 2 {

@@ -90,8 +90,8 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %v", sale.ErrUnavailable, err)
 }
 
-// healthy says whether the breaker should take a call as a success: whatever
-// Redis answered, it is there, unless it says that it can't work now. One whose memory is
+// healthy reports whether the breaker should take a call as a success: whatever
+// Redis answered, it is there, unless it reports that it can't work now. One whose memory is
 // full works: it refuses new holds alone.
 func healthy(err error) bool {
 	var reply redis.Error
@@ -107,7 +107,7 @@ func healthy(err error) bool {
 }
 
 // unsent reports whether a call waited in vain for one of this program's own connections.
-// That says nothing about Redis, good or bad: the breaker does not count it.
+// That proves nothing about Redis, good or bad: the breaker does not count it.
 func unsent(err error) bool {
 	return errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted)
 }

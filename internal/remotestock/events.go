@@ -61,9 +61,9 @@ func (s *Store) Shut(ctx context.Context, id sale.ID, why string) error {
 // the claims for longer than a script call does.
 const forgetAtOnce = 500
 
-// Forget says that a ledger has committed the chain up to this mark, and deletes
+// Forget records that a ledger has committed the chain up to this mark, and deletes
 // exactly these entries from the sale's stream. Some of them may be gone already.
-// The error is [sale.ErrLost] where the sale's chain is another one; it is shut then.
+// The error is [sale.ErrLost] if the sale's chain is another one; it is shut then.
 // A mark from before the sale was reconciled changes nothing.
 func (s *Store) Forget(ctx context.Context, id sale.ID, committed sale.Chain, entries []string) error {
 	for {

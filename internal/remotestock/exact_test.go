@@ -143,13 +143,13 @@ func TestClosingAndReopeningStandInTheStream(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var words []string
+	var kinds []string
 	for _, e := range client.XRange(ctx, remotestock.Keys("events")[5], "-", "+").Val() {
-		word, _, _ := strings.Cut(fmt.Sprint(e.Values["sale"]), " ")
-		words = append(words, word)
+		kind, _, _ := strings.Cut(fmt.Sprint(e.Values["sale"]), " ")
+		kinds = append(kinds, kind)
 	}
-	if want := []string{"opened", "closed", "reopened"}; !slices.Equal(words, want) {
-		t.Errorf("got the events %v, want %v", words, want)
+	if want := []string{"opened", "closed", "reopened"}; !slices.Equal(kinds, want) {
+		t.Errorf("got the events %v, want %v", kinds, want)
 	}
 }
 

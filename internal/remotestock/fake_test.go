@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// fake is a server that speaks just enough of Redis's protocol to say what no
-// Redis says.
+// fake is a server that speaks just enough of Redis's protocol to answer what no
+// Redis answers.
 type fake struct {
 	listener net.Listener
 	script   func(args []string) string // the raw reply to a script, given its ARGV

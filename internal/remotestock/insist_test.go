@@ -24,7 +24,7 @@ var changes = map[string]struct {
 	"payment": {func(ctx context.Context, s *remotestock.Store, id sale.ID, held, _ sale.Claim) error {
 		r, _, err := s.Pay(ctx, id, 0, payment("p-"+string(id), held.Order, 4200))
 		if r.Replayed {
-			err = errors.Join(err, errors.New("it is said to have been reported before"))
+			err = errors.Join(err, errors.New("the receipt claims that it was reported before"))
 		}
 		return errors.Join(err, wantState(r.Order, sale.StatePaid))
 	}, sale.Counters{Total: 5, Remaining: 3, Paid: 2}},
@@ -42,7 +42,7 @@ var changes = map[string]struct {
 	"orphan": {func(ctx context.Context, s *remotestock.Store, id sale.ID, _, _ sale.Claim) error {
 		r, err := s.Orphan(ctx, "nobody-"+id, payment("o-"+string(id), "no-order", 4200))
 		if r.Replayed {
-			err = errors.Join(err, errors.New("it is said to have been reported before"))
+			err = errors.Join(err, errors.New("the receipt claims that it was reported before"))
 		}
 		return err
 	}, sale.Counters{Total: 5, Remaining: 3, Held: 1, Paid: 1}},
@@ -118,7 +118,7 @@ func TestAnOpeningWhoseAnswerIsLostIsStillThisOne(t *testing.T) {
 
 // What an earlier try may have done stays unknown, also where a later one proves that it did
 // not run itself; what was never sent is refused at once.
-func TestAChangeThatStaysUnknownSaysSo(t *testing.T) {
+func TestAChangeThatStaysUnknownIsReportedAsUnknown(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	redis := processtest.Redis(t)

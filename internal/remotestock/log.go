@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// SetLog sends what go-redis says to log, at debug level: by itself it writes
+// SetLog sends the lines of go-redis to log, at debug level: by itself it writes
 // a line to standard error for every connection that fails, and anyone who called
 // gets the same failure as an error. go-redis has one logger for the whole
 // process, so the last call counts.
@@ -19,6 +19,6 @@ type driverLog struct{ log *zap.Logger }
 
 func (d driverLog) Printf(_ context.Context, format string, args ...any) {
 	if line := d.log.Check(zap.DebugLevel, "redis client"); line != nil {
-		line.Write(zap.String("said", fmt.Sprintf(format, args...)))
+		line.Write(zap.String("text", fmt.Sprintf(format, args...)))
 	}
 }

@@ -38,7 +38,7 @@ func TestTheClientLogsAtDebugLevel(t *testing.T) {
 		if e.Level != zap.DebugLevel {
 			t.Errorf("got level %v for %q, want debug", e.Level, e.Message)
 		}
-		if said, _ := e.ContextMap()["said"].(string); strings.Contains(said, addr) {
+		if text, _ := e.ContextMap()["text"].(string); strings.Contains(text, addr) {
 			named++
 		}
 	}

@@ -41,7 +41,7 @@ func TestAnOrderOfALostSaleIsNotUnknown(t *testing.T) {
 			}
 		}
 		if errors.Is(err, sale.ErrNoOrder) {
-			t.Errorf("%s, in a lost sale: got %v, want nothing said about the order", name, err)
+			t.Errorf("%s, in a lost sale: got %v, want nothing reported about the order", name, err)
 		}
 	}
 }

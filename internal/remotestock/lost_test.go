@@ -17,7 +17,7 @@ import (
 )
 
 // TestLostRepliesMakeOneHold: Redis sold, and the connection broke before it
-// could say so. The claim is sent again and gets its own hold.
+// could reply. The claim is sent again and gets its own hold.
 func TestLostRepliesMakeOneHold(t *testing.T) {
 	const losses = 3
 	redis := processtest.Redis(t)

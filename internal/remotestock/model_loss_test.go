@@ -41,7 +41,7 @@ func split(entry string) (ids []string) {
 	return ids
 }
 
-// expire ends all overdue holds, a few at a time. Which, the stream says.
+// expire ends all overdue holds, a few at a time. The stream names them.
 func (w *world) expire(t *rapid.T) {
 	limit := rapid.IntRange(1, 3).Draw(t, "limit")
 	for more := true; more; {
@@ -125,7 +125,7 @@ func (w *world) wantTrimmed(t *rapid.T) {
 }
 
 // commit is the ledger: it reads the stream, checks that it follows upon what it has, and
-// has Redis forget that. Sometimes it says again what it has said before.
+// has Redis forget that. Sometimes it repeats what it has reported before.
 func (w *world) commit(t *rapid.T) {
 	if !w.config.Ledger {
 		return
@@ -142,7 +142,7 @@ func (w *world) commit(t *rapid.T) {
 			continue
 		}
 		if next.Mark.Next(e.Covered) != e.Mark {
-			break // it has lost what the ledger has, or gained what it has not: forget will say
+			break // it has lost what the ledger has, or gained what it has not: forget will report it
 		}
 		next.Mark, ids = e.Mark, append(ids, e.ID)
 	}
@@ -228,7 +228,7 @@ func (w *world) check(t *rapid.T) {
 			delete(got.Deadlines, id)
 		}
 	}
-	// The ledger says first what it has, and deletes that from the stream when it can.
+	// The ledger first reports what it has, and deletes that from the stream when it can.
 	got.Stream = slices.DeleteFunc(got.Stream, func(e sale.Event) bool { return e.Mark.Seq <= got.Read })
 	ignored := cmp.Options{cmpopts.IgnoreFields(sale.Event{}, "ID", "At"), cmpopts.IgnoreFields(sale.Snapshot{}, "At"), cmpopts.EquateEmpty()}
 	if diff := cmp.Diff(want, got, ignored); diff != "" {

@@ -93,7 +93,7 @@ func (w *world) part(t *rapid.T) {
 	}
 }
 
-// report says that a part of a payment has gone back, which perhaps nobody knows yet.
+// report reports that a part of a payment has gone back, which perhaps nobody knows yet.
 func (w *world) report(t *rapid.T) {
 	o, ok := w.anyOrder(t)
 	if !ok {

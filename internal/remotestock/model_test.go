@@ -69,7 +69,7 @@ func TestScriptsAgreeWithModel(t *testing.T) {
 type world struct {
 	client redis.UniversalClient
 	config remotestock.Config
-	store  *remotestock.Store // it has seen all that its replies said
+	store  *remotestock.Store // it has taken the readings of all its replies
 	id     sale.ID
 	model  *model.Sale
 	sent   []sale.Claim          // every claim ever sent, for re-sends

@@ -82,20 +82,20 @@ func (s *Store) orphan(ctx context.Context, payment sale.PaymentID, before func(
 	if err != nil {
 		return "", o, err
 	}
-	words, err := texts(raw)
-	if err == nil && len(words) != 2 {
-		err = fmt.Errorf("%w: orphan answered %q", ErrReply, words)
+	fields, err := texts(raw)
+	if err == nil && len(fields) != 2 {
+		err = fmt.Errorf("%w: orphan answered %q", ErrReply, fields)
 	}
-	if err == nil && words[1] != "" {
-		o, err = parseOrphan(payment, words[1])
+	if err == nil && fields[1] != "" {
+		o, err = parseOrphan(payment, fields[1])
 	}
 	if err != nil {
 		return "", o, classify("orphan", err)
 	}
-	if again && words[0] == "already" {
-		words[0] = "done" // see resolve
+	if again && fields[0] == "already" {
+		fields[0] = "done" // see resolve
 	}
-	return words[0], o, nil
+	return fields[0], o, nil
 }
 
 // callApart runs a script that stands apart from any sale through the breaker, as every call.

@@ -127,7 +127,7 @@ func TestAPaymentForAnUnknownSaleIsSettledOnce(t *testing.T) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	}
-	// The provider may still repeat what it said.
+	// The provider may still repeat its message.
 	if got, err := s.Orphan(t.Context(), "gone", stray(1)); err != nil || !got.Replayed || got.Payment != settled {
 		t.Errorf("got %+v, %v, want it settled, and nothing new", got, err)
 	}

@@ -51,13 +51,13 @@ func (s *Store) part(ctx context.Context, id sale.ID, known sale.Generation, bef
 	if err != nil {
 		return reply{}, sale.Receipt{}, err
 	}
-	word, err := r.text("outcome")
+	outcome, err := r.text("outcome")
 	left, err2 := r.number("left")
 	receipt, err3 := r.orderAndPayment()
 	if err := errors.Join(err, err2, err3); err != nil {
 		return reply{}, sale.Receipt{}, classify("part", err)
 	}
-	switch word {
+	switch outcome {
 	case "done":
 	case "already":
 		receipt.Replayed = !again // see resolve
@@ -70,7 +70,7 @@ func (s *Store) part(ctx context.Context, id sale.ID, known sale.Generation, bef
 	case "excess":
 		err = sale.Conflict("that is no part of what is left of the payment: want 1 to %d minor units", left)
 	default:
-		err = classify("part", fmt.Errorf("%w: part answered %q", ErrReply, word))
+		err = classify("part", fmt.Errorf("%w: part answered %q", ErrReply, outcome))
 	}
 	return r, receipt, err
 }

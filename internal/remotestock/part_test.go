@@ -12,7 +12,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// returned is a part of a payment that a provider says has gone back.
+// returned is a part of a payment that a provider has reported as gone back.
 func returned(id string, of sale.PaymentID, order sale.OrderID, amount int64) sale.Payment {
 	p := payment(id, order, amount)
 	p.Of, p.Reason = of, sale.ReasonReturned

@@ -62,7 +62,7 @@ func (r reply) payments() (page sale.PaymentPage, err error) {
 	}
 	for of := range slices.Chunk(flat, 3) {
 		if len(of) != 3 {
-			return page, fmt.Errorf("%w: a page of payments has %d words", ErrReply, len(flat))
+			return page, fmt.Errorf("%w: a page of payments has %d fields", ErrReply, len(flat))
 		}
 		p, err := parsePayment(sale.PaymentID(of[0]), of[1])
 		if err == nil {

@@ -41,7 +41,7 @@ func (s *Store) pipeline(ctx context.Context, name string, commands []redis.Cmde
 			c.SetErr(err)
 		}
 	}
-	if healthy(err) { // Redis answered, whatever it said of one sale
+	if healthy(err) { // Redis answered, whatever its error about one sale
 		err = nil
 	}
 	s.observer.note(err)

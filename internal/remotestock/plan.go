@@ -105,15 +105,15 @@ func (s *Store) WritePlan(ctx context.Context, id sale.ID, token, stock sale.Gen
 	if err != nil {
 		return 0, err
 	}
-	switch word, err := r.text("outcome"); {
+	switch outcome, err := r.text("outcome"); {
 	case err != nil:
 		return 0, classify("plan", err)
-	case word == "fenced":
+	case outcome == "fenced":
 		return 0, sale.ErrFenced
-	case word == "stale":
+	case outcome == "stale":
 		return 0, sale.ErrStale
-	case word != "planned":
-		return 0, classify("plan", fmt.Errorf("%w: plan said %q", ErrReply, word))
+	case outcome != "planned":
+		return 0, classify("plan", fmt.Errorf("%w: plan answered %q", ErrReply, outcome))
 	}
 	return r.reading.Plan, nil
 }

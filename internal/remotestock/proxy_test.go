@@ -61,7 +61,7 @@ func (p *proxy) serve(client net.Conn) {
 	<-replies
 }
 
-// pipe copies until either end closes or pass says no.
+// pipe copies until either end closes or pass returns false.
 func pipe(from, to net.Conn, pass func([]byte) bool) {
 	b := make([]byte, 1<<16)
 	for {

@@ -73,7 +73,7 @@ func TestFullMemoryNeverHalvesACancel(t *testing.T) {
 	}
 }
 
-// TestLoadingRedisIsUnavailable: while Redis reads its disk it says so, and
+// TestLoadingRedisIsUnavailable: while Redis reads its disk it answers LOADING, and
 // nothing is unknown.
 func TestLoadingRedisIsUnavailable(t *testing.T) {
 	ctx := context.Background()

@@ -80,7 +80,7 @@ func TestReturnedStockRaisesTheStockGeneration(t *testing.T) {
 }
 
 // TestDeadlineOfAnOrderThatIsNotHeldReturnsNothing: P7 hangs on the order's
-// state, not on what the deadlines say.
+// state, not on the set of deadlines.
 func TestDeadlineOfAnOrderThatIsNotHeldReturnsNothing(t *testing.T) {
 	ctx := context.Background()
 	s, client := newStore(t, server.Addr(), "n1")

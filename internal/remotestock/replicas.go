@@ -78,7 +78,7 @@ func (s *Store) masterOf(ctx context.Context, key string) (redis.Cmdable, error)
 	return s.client, nil
 }
 
-// waiting says how replicas confirm.
+// waiting is how replicas confirm.
 type waiting struct {
 	asked, aof atomic.Bool
 }

@@ -20,7 +20,7 @@ type reply struct {
 }
 
 // parse reads a reply. It tolerates names that it does not know: a later
-// version's scripts may say more.
+// version's scripts may return more.
 func parse(raw []any, sent time.Time) (reply, error) {
 	r := reply{rest: make([]any, 0, len(raw))}
 	r.reading.Sent = sent

@@ -21,12 +21,13 @@ func (s *Store) Cancel(ctx context.Context, id sale.ID, known sale.Generation, o
 	return receipt.Order, r.reading, err
 }
 
-// Pay takes a payment: it pays the hold, or is recorded as a refund that is due;
-// the receipt's payment says which. A part of a payment that went back is recorded, see returned. Of p, what a provider knows is read: its id
-// and message, order, amount and currency; and when it came, where it is an orphan. The receipt's order is empty where the
-// sale does not have it, and the payment's reason [sale.ReasonOrphan]. The error is
-// [sale.ErrConflict] where the payment or its message came before with another
-// content or for another sale, or of the infrastructure. Paying twice is no error.
+// Pay takes a payment: it pays the hold, or is recorded as a refund that is due, as the
+// receipt's payment shows. A part of a payment that went back is recorded, see returned. Of p,
+// what a provider knows is read: its id and message, order, amount and currency; and when it
+// came, if it is an orphan. The receipt's order is empty if the sale does not have it, and the
+// payment's reason [sale.ReasonOrphan]. The error is [sale.ErrConflict] if the payment or its
+// message came before with another content or for another sale, or of the infrastructure.
+// Paying twice is no error.
 func (s *Store) Pay(ctx context.Context, id sale.ID, known sale.Generation, p sale.Payment) (sale.Receipt, sale.Reading, error) {
 	if p.Of != "" {
 		return s.returned(ctx, id, known, p)
@@ -94,15 +95,15 @@ func (s *Store) after(ctx context.Context, id sale.ID, script *lua.Script, known
 
 // receipt reads what resolve answered.
 func (r reply) receipt() (sale.Receipt, error) {
-	word, err := r.text("outcome")
+	outcome, err := r.text("outcome")
 	receipt, err2 := r.orderAndPayment()
 	if err := errors.Join(err, err2); err != nil {
 		return sale.Receipt{}, err
 	}
-	if word == "unknown" {
+	if outcome == "unknown" {
 		return sale.Receipt{}, sale.ErrNoOrder
 	}
-	switch word {
+	switch outcome {
 	case "done", "due":
 	case "already":
 		receipt.Replayed = true
@@ -111,12 +112,12 @@ func (r reply) receipt() (sale.Receipt, error) {
 	case "differs":
 		err = differs()
 	default:
-		err = fmt.Errorf("%w: resolve answered %q", ErrReply, word)
+		err = fmt.Errorf("%w: resolve answered %q", ErrReply, outcome)
 	}
 	return receipt, err
 }
 
-// orderAndPayment reads what scripts say of an order and of a payment for it.
+// orderAndPayment reads what scripts return of an order and of a payment for it.
 func (r reply) orderAndPayment() (receipt sale.Receipt, err error) {
 	row, err := r.text("order")
 	payment, err2 := r.text("payment")
@@ -153,21 +154,21 @@ func (s *Store) Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) 
 	if err != nil {
 		return sale.Payment{}, err
 	}
-	word, err := r.text("outcome")
+	outcome, err := r.text("outcome")
 	record, err2 := r.text("record")
 	if err = errors.Join(err, err2); err != nil {
 		return sale.Payment{}, classify("settle", err)
 	}
-	if word == "unknown" {
+	if outcome == "unknown" {
 		return sale.Payment{}, sale.ErrNoPayment
 	}
 	p, err := parsePayment(payment, record)
 	switch {
 	case err != nil:
-	case word == "refused":
+	case outcome == "refused":
 		return p, sale.Conflict("payment is %s", p.State)
-	case word != "done" && word != "already":
-		err = fmt.Errorf("%w: settle said %q", ErrReply, word)
+	case outcome != "done" && outcome != "already":
+		err = fmt.Errorf("%w: settle answered %q", ErrReply, outcome)
 	}
 	return p, classify("settle", err)
 }

@@ -128,7 +128,7 @@ func (s *Store) compareSite(ctx context.Context, site Site) (kept map[string]str
 	return kept, nil
 }
 
-// CheckSite returns what Redis says of its site, and [ErrSite] where that is another one. It
+// CheckSite returns the site that Redis has recorded, and [ErrSite] if that is another one. It
 // records nothing. Other errors are [ErrRights] and [sale.ErrUnavailable].
 func (s *Store) CheckSite(ctx context.Context, site Site) (Site, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)

@@ -28,7 +28,7 @@ func TestAProgramOfAnotherSiteIsRefused(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		site remotestock.Site
-		say  string // empty: it is let in
+		want string // in the error; empty: it is let in
 	}{
 		"the same":                     {remotestock.Site{Name: "shop", Ledger: "1", Gossip: "aa", Database: "d1"}, ""},
 		"one that knows the name only": {remotestock.Site{Name: "shop"}, ""},
@@ -40,14 +40,14 @@ func TestAProgramOfAnotherSiteIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := s.JoinSite(ctx, c.site)
-			if got := errors.Is(err, remotestock.ErrSite); got != (c.say != "") {
-				t.Fatalf("got %v, want it refused: %v", err, c.say != "")
+			if got := errors.Is(err, remotestock.ErrSite); got != (c.want != "") {
+				t.Fatalf("got %v, want it refused: %v", err, c.want != "")
 			}
-			if c.say == "" {
+			if c.want == "" {
 				return
 			}
-			if !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "refused:onsale:site") {
-				t.Errorf("got %q, want the key and %q in it", err, c.say)
+			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "refused:onsale:site") {
+				t.Errorf("got %q, want the key and %q in it", err, c.want)
 			}
 			if err := s.KeepSite(ctx, c.site); !errors.Is(err, remotestock.ErrSite) {
 				t.Errorf("got %v, want %v", err, remotestock.ErrSite)

@@ -118,7 +118,7 @@ func (s *Store) finish(ctx context.Context, id sale.ID, v *sale.Snapshot, r repl
 	if err := readFields(v, fields); err != nil {
 		return err
 	}
-	// The ring goes on meanwhile: of an event that it no longer has it says another link,
+	// The ring goes on meanwhile: for an event that it no longer has it returns another link,
 	// so only a sale that is shut is asked for one.
 	call, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()

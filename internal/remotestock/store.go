@@ -34,7 +34,7 @@ type Hooks struct {
 	// Reconciled reports that a sale which this process has seen before is in a later epoch.
 	// It returns before the call does that found it.
 	Reconciled func(id sale.ID, epoch int64)
-	// Looked reports what the masters said at each look, see [Store.Watch].
+	// Looked reports what the masters answered at each look, see [Store.Watch].
 	Looked func(Condition)
 }
 
@@ -195,7 +195,7 @@ func (s *Store) Refill(ctx context.Context, id sale.ID, known sale.Generation, l
 	return g, classify("refill", err)
 }
 
-// Expire ends at most limit overdue holds, and says how many it ended and
+// Expire ends at most limit overdue holds, and returns how many it ended and
 // whether more may be overdue. None is overdue because Redis's clock was set.
 func (s *Store) Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, reading sale.Reading, err error) {
 	r, err := s.refill(ctx, id, known, limit, 0, 1, 1)

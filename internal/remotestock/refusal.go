@@ -22,26 +22,26 @@ func dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context,
 		if err != nil {
 			return nil, err
 		}
-		return &outspoken{Conn: c}, nil
+		return &refusalConn{Conn: c}, nil
 	}
 }
 
-// outspoken is a connection whose failure reports what Redis said before it hung up. A
-// Redis in protected mode, or with too many clients, says why and closes without reading: the
-// write then fails with "broken pipe" or "connection reset", and the reason was read as the
-// answer to a greeting that old servers reject, or by nobody.
-type outspoken struct {
+// refusalConn is a connection whose failure includes Redis's error before it closed the
+// connection. A Redis in protected mode, or with too many clients, sends its reason and closes
+// without reading: the write then fails with "broken pipe" or "connection reset". Without this
+// type the reason is read as the answer to a greeting that old servers reject, or never read.
+type refusalConn struct {
 	net.Conn
 	received bool   // something was read
-	said     string // the error that was the last thing read, and the first
+	refusal  string // the error that was the last thing read, and the first
 }
 
-func (c *outspoken) Read(b []byte) (int, error) {
+func (c *refusalConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
-		c.said = ""
+		c.refusal = ""
 		if reason, is := bytes.CutPrefix(b[:n], []byte("-")); is && !c.received {
-			c.said = string(bytes.TrimSpace(reason))
+			c.refusal = string(bytes.TrimSpace(reason))
 		}
 		c.received = true
 	}
@@ -51,7 +51,7 @@ func (c *outspoken) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (c *outspoken) Write(b []byte) (int, error) {
+func (c *refusalConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	if err == nil {
 		return n, nil
@@ -62,16 +62,16 @@ func (c *outspoken) Write(b []byte) (int, error) {
 	return n, c.because(err)
 }
 
-// because adds to a connection's error what Redis said.
-func (c *outspoken) because(err error) error {
-	if err == nil || c.said == "" {
+// because adds Redis's error to that of the connection.
+func (c *refusalConn) because(err error) error {
+	if err == nil || c.refusal == "" {
 		return err
 	}
-	return fmt.Errorf("%w; Redis said: %s", err, c.said)
+	return fmt.Errorf("%w; Redis answered: %s", err, c.refusal)
 }
 
 // SyscallConn lets go-redis see that an idle connection was closed before it sends on it.
-func (c *outspoken) SyscallConn() (syscall.RawConn, error) {
+func (c *refusalConn) SyscallConn() (syscall.RawConn, error) {
 	raw, is := c.Conn.(syscall.Conn)
 	if !is {
 		return nil, errors.ErrUnsupported

@@ -109,7 +109,7 @@ func TestClaimIsMadeOnceWithADeadlineInRedisTime(t *testing.T) {
 	})
 }
 
-func TestSoldOutIsSaidWithoutAskingRedis(t *testing.T) {
+func TestSoldOutIsAnsweredWithoutAskingRedis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, r := &store{}, &remote{}
 		s := start(t, st, r, checkout.Hooks{})

@@ -116,7 +116,7 @@ type Catalog struct {
 }
 
 // NewCatalog makes a catalog that knows nothing until Run has polled once. remote
-// makes the group commit of a sale; weight says this node's weight and that of
+// makes the group commit of a sale; weight returns this node's weight and that of
 // all selling nodes, for refills.
 func NewCatalog(store Store, orders Orders, remote func(sale.ID, *Seller) Remote, weight func() (own, all int), config Config, hooks Hooks, log *zap.Logger) *Catalog {
 	s := &Catalog{store: store, orders: orders, remote: remote, weight: weight, config: config, hooks: hooks, log: log, first: make(chan struct{}), wanted: newWanted()}

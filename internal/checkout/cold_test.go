@@ -94,7 +94,7 @@ func cold(t *testing.T, first sale.Reading, next func() (sale.Sale, sale.Reading
 	return s
 }
 
-func TestColdSaleIsReadBeforeAnythingIsSaidOfIt(t *testing.T) {
+func TestColdSaleIsReadBeforeAnythingIsAnsweredAboutIt(t *testing.T) {
 	closed := func() (sale.Sale, sale.Reading, error) {
 		d := definition("s")
 		d.Closed = true

@@ -3,7 +3,8 @@
 // decision.
 //
 // A [Catalog] knows from polling which sales there are, so that an unknown one
-// never reaches Redis; a cold sale is read before anything is said of it. A [Seller] sells one of them. The order of checks:
+// never reaches Redis. A cold sale is read before any answer about it. A [Seller] sells one
+// of them. The order of checks:
 // window and sold-out lease without a token ([Seller.Precheck]), then
 // local stock, and only after a local hit Redis ([Seller.Buy]).
 package checkout

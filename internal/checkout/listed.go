@@ -46,7 +46,7 @@ func (c *Catalog) forget(listed []sale.ID, lost bool) []sale.ID {
 }
 
 // denied notes which sales there are that can't be read: this node does not know them, and must
-// not say that there are none such.
+// not answer that they do not exist.
 func (c *Catalog) denied(unread []sale.ID, fresh []*Seller) {
 	old := *c.unread.Load()
 	if len(unread) == 0 && len(old) == 0 {

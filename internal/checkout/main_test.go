@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// remote decides as the model of the sale "s" does, or as its function says.
+// remote decides as the model of the sale "s" does, or as its function if it has one.
 type remote struct {
 	store  *store
 	decide func(sale.Claim) (sale.Decision, error)

@@ -62,7 +62,7 @@ func (s *Seller) Pay(p sale.Payment) (sale.Receipt, error) {
 	return receipt, err
 }
 
-// learned takes what the reply of a call said of the stock, where there was one.
+// learned takes the reading of the stock in the reply of a call, if there was one.
 func (s *Seller) learned(r sale.Reading) {
 	if r.At != 0 {
 		s.Observe(r)

@@ -271,7 +271,7 @@ func (c *Catalog) note(id sale.ID, err error) {
 }
 
 // answered notes whether Redis has answered about a sale, if only that it is broken. The sales
-// of a Redis Cluster are on several masters, so an answer about one says nothing about another.
+// of a Redis Cluster are on several masters, so an answer about one proves nothing about another.
 func (c *Catalog) answered(id sale.ID, err error) {
 	p := &c.poller
 	if !errors.Is(err, sale.ErrUnreachable) {

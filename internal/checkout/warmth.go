@@ -9,7 +9,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// freshFor is how old a reading of a cold sale may be that something is said from: as old as
+// freshFor is how old a reading of a cold sale may be for an answer: as old as
 // the sold-out lease lets it be, and twice as old as that of a hot one.
 const freshFor = time.Second
 

@@ -11,7 +11,7 @@ import (
 
 // A plan gives this node three tickets and one of buffer. Local hits go on to
 // Redis; a request that Redis refuses hands its ticket back; and once Redis has
-// said that nothing remains, nobody asks it for a second.
+// answered that nothing remains, nobody asks it for a second.
 func Example() {
 	redis := sourceFunc(func(context.Context, sale.Generation, int) (sale.Grant, error) {
 		return sale.Grant{}, sale.ErrUnavailable

@@ -43,7 +43,7 @@ func TestSoldOutReplyOlderThanALeaseStartsNone(t *testing.T) {
 		s.Observe(r)
 		wantSoldOut(t, s, false)
 		if !s.Exhausted() {
-			t.Error("got not exhausted, want it known that Redis said 0")
+			t.Error("got not exhausted, want it known that Redis answered 0")
 		}
 	})
 }
@@ -98,7 +98,7 @@ func TestSoldOutIsClearedOnlyByANewerStockGeneration(t *testing.T) {
 	}
 }
 
-// TestOutdatedSoldOutIsIgnored: a reply of the time before stock returned says
+// TestOutdatedSoldOutIsIgnored: a reply of the time before stock returned proves
 // nothing about the stock that returned.
 func TestOutdatedSoldOutIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

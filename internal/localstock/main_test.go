@@ -139,7 +139,7 @@ func newStock(src localstock.Source, change ...func(*localstock.Config)) *locals
 	return localstock.New(src, c, localstock.Hooks{})
 }
 
-// reading is what a call sent now would say.
+// reading is what a call sent now would return.
 func reading(stock sale.Generation, remaining int64) sale.Reading {
 	return sale.Reading{Sent: time.Now(), At: 1, Remaining: remaining, Stock: stock}
 }

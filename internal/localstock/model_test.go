@@ -8,7 +8,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// model is local stock said again in the most naive way: a list of those who
+// model is local stock written again in the most naive way: a list of those who
 // wait, and times compared one by one.
 type model struct {
 	plan, stock   sale.Generation

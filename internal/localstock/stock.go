@@ -33,7 +33,7 @@ type Config struct {
 	// Waiters bounds who waits; past it the answer is Busy at once. Raising it
 	// costs a goroutine each; lowering it rejects the first rush at a dry node.
 	Waiters int
-	// Lease is how long sold out is believed after Redis last said so. Raising
+	// Lease is how long sold out is believed after Redis last answered it. Raising
 	// it hides returned tickets for longer; lowering it asks Redis more often.
 	Lease time.Duration
 }
@@ -106,7 +106,7 @@ func (s *Stock) SoldOut() bool {
 	return until != 0 && int64(time.Since(s.born)) < until
 }
 
-// Exhausted reports whether Redis last said sold out, also where the lease has
+// Exhausted reports whether Redis last answered sold out, even if the lease has
 // ended since: the poll then looks for overdue holds.
 func (s *Stock) Exhausted() bool { return s.lease.Load() != 0 }
 
@@ -168,7 +168,7 @@ func (s *Stock) HandBack(t Taken) {
 	s.slot <- st
 }
 
-// Observe takes what a script's reply said: it adopts a newer allotment in
+// Observe takes the reading of a script's reply: it adopts a newer allotment in
 // O(1), and begins, renews or ends the sold-out lease.
 //
 // Replies overtake each other, so a reading counts only if it is not older
@@ -182,7 +182,7 @@ func (s *Stock) Observe(r sale.Reading) {
 	s.report(changed, r)
 }
 
-// change says what a reading did, so that hooks run after the slot is full again.
+// change is what a reading did, so that hooks run after the slot is full again.
 type change struct{ adopted, began, ended bool }
 
 func (s *Stock) observe(st *state, r sale.Reading) change {

@@ -156,8 +156,8 @@ func TestWaitersOutliveAnEraAndAreServedByTheNewPlan(t *testing.T) {
 	})
 }
 
-// TestOutdatedReadingServesByThePlanItBrings: what it says of the stock is old
-// news, but its plan is the newest, and somebody waits for it.
+// TestOutdatedReadingServesByThePlanItBrings: its stock is outdated, but its
+// plan is the newest, and somebody waits for it.
 func TestOutdatedReadingServesByThePlanItBrings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()

@@ -187,7 +187,7 @@ func (w *world) check(t *rapid.T) {
 	}
 }
 
-// outcome is a request's answer in the model's words, "" while it waits.
+// outcome is a request's answer as the model names it, "" while it waits.
 func outcome(r *request) string {
 	select {
 	case <-r.done:

@@ -19,7 +19,7 @@ type Acquirer interface {
 	Release(ctx context.Context) error
 }
 
-// Config tunes a holder. Each comment says what raising and lowering costs.
+// Config tunes a holder. Each comment states what raising and lowering costs.
 type Config struct {
 	// TTL is for how long the lease is held without renewal; it must be the
 	// lease's time to live in Redis. Raised: a dead holder is replaced later.

@@ -26,7 +26,7 @@ var testConfig = Config{TTL: 5 * time.Second, Renew: 5 * time.Second / 3, Call: 
 
 func ignore(error) {}
 
-// TestHoldEnds holds a lease whose renewals, from the second call on, do what each case says.
+// TestHoldEnds holds a lease whose renewals, from the second call on, do what each case sets.
 func TestHoldEnds(t *testing.T) {
 	cfg := testConfig
 	down := errors.New("down")

@@ -236,7 +236,7 @@ func TestAcquireWaitsForRedis(t *testing.T) {
 	if err := n.Acquire(t.Context()); err != nil {
 		t.Fatalf("got %v, want nil", err)
 	}
-	// It said that the name can't be renewed, which nobody had taken.
+	// It logged that the name can't be renewed, although nobody had taken it.
 	var got []string
 	for _, line := range logs.All() {
 		got = append(got, line.Message)

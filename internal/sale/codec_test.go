@@ -68,7 +68,7 @@ func TestEveryFaultOfARecordIsNamed(t *testing.T) {
 	got, err := DecodeSale(in([]string{"id", "s", "price", "many", "hold", "1e3", "title", "Concert"}))
 	for _, want := range []string{"lacks kind", "lacks currency", "lacks opened", `price is no number: "many"`, `hold is no number: "1e3"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want it to say %q", err, want)
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 	if got.ID != "s" || got.Title != "Concert" {

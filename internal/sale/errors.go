@@ -11,9 +11,9 @@ var (
 	// the script. Nothing was sold. Returned by remotestock.
 	ErrUnavailable = errors.New("the stock store is unavailable")
 	// ErrUnknown: the call may have run and its answer was lost, and the
-	// claim's deadline passed before Redis said which. Returned by remotestock.
+	// claim's deadline passed before Redis answered which. Returned by remotestock.
 	ErrUnknown = errors.New("the outcome is unknown")
-	// ErrUnreachable: no server answered that has the sale's records, which says
+	// ErrUnreachable: no server answered that has the sale's records, which proves
 	// nothing about them. It comes with one of the two above. Returned by
 	// remotestock for a poll.
 	ErrUnreachable = errors.New("no server answered")
@@ -41,7 +41,7 @@ var (
 	ErrStale = errors.New("the sale changed since it was read")
 )
 
-// Conflict is an [ErrConflict] that says what stands in the way and no more:
+// Conflict is an [ErrConflict] that names what stands in the way and no more:
 // operators, buyers and payment providers read it.
 func Conflict(format string, args ...any) error {
 	return because{fmt.Sprintf(format, args...), []error{ErrConflict}}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// line is a record of one line: words with a blank between them. The first fields stand by
+// line is a record of one line: its fields, with a blank between them. The first fields stand by
 // their place, which every version has written and the scripts read. Each field that came
 // later is a name and a value, and is left out while it is zero. So a record keeps its bytes
 // until a field is used that older versions do not have, and a reader ignores the names
@@ -22,32 +22,32 @@ type line[R any] struct {
 // encode is the record's line. The caller has checked that what stands by its place has no
 // blank; what has a name may be any text.
 func (l line[R]) encode(r R) string {
-	words := make([]string, 0, len(l.fields))
+	texts := make([]string, 0, len(l.fields))
 	for _, f := range l.fields[:l.placed] {
-		words = append(words, f.encode(&r))
+		texts = append(texts, f.encode(&r))
 	}
 	for _, f := range l.fields[l.placed:] {
 		if v := f.encode(&r); v != f.encode(new(R)) {
-			words = append(words, f.name, url.QueryEscape(v))
+			texts = append(texts, f.name, url.QueryEscape(v))
 		}
 	}
-	for len(words) <= l.placed && len(words) > l.least && words[len(words)-1] == "" {
-		words = words[:len(words)-1]
+	for len(texts) <= l.placed && len(texts) > l.least && texts[len(texts)-1] == "" {
+		texts = texts[:len(texts)-1]
 	}
-	return strings.Join(words, " ")
+	return strings.Join(texts, " ")
 }
 
 // decode is the inverse of encode. The error names every field at fault.
 func (l line[R]) decode(text string) (r R, err error) {
-	words := strings.Split(text, " ")
-	if len(words) < l.least {
-		return r, fmt.Errorf("%d words, want at least %d", len(words), l.least)
+	texts := strings.Split(text, " ")
+	if len(texts) < l.least {
+		return r, fmt.Errorf("%d fields, want at least %d", len(texts), l.least)
 	}
 	var faults []error
-	for i, f := range l.fields[:min(l.placed, len(words))] {
-		faults = append(faults, f.decode(&r, words[i]))
+	for i, f := range l.fields[:min(l.placed, len(texts))] {
+		faults = append(faults, f.decode(&r, texts[i]))
 	}
-	for pair := range slices.Chunk(words[min(l.placed, len(words)):], 2) {
+	for pair := range slices.Chunk(texts[min(l.placed, len(texts)):], 2) {
 		if len(pair) < 2 {
 			faults = append(faults, fmt.Errorf("%q has no value", clip(pair[0])))
 			break

@@ -27,16 +27,16 @@ func TestRecordsHaveTheBytesThatTheyAlwaysHad(t *testing.T) {
 }
 
 func TestARecordOfALaterVersionIsRead(t *testing.T) {
-	const words = "applied - 4200 EUR 17 order message"
-	want, err := DecodePayment("p", words)
+	const record = "applied - 4200 EUR 17 order message"
+	want, err := DecodePayment("p", record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := DecodePayment("p", words+"  colour blue shape %20"); err != nil || got != want {
+	if got, err := DecodePayment("p", record+"  colour blue shape %20"); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	want.Of = "q"
-	if got, err := DecodePayment("p", words+" q colour blue"); err != nil || got != want {
+	if got, err := DecodePayment("p", record+" q colour blue"); err != nil || got != want {
 		t.Errorf("a part: got %+v, %v, want %+v", got, err, want)
 	}
 	if got, want := DecodeShare("60 40 colour blue"), (Share{Slice: 60, Buffer: 40}); got != want {
@@ -75,7 +75,7 @@ func TestAFurtherFieldIsKeptByName(t *testing.T) {
 		{}:                                  "",
 		{Place: "x"}:                        "x",
 		{Place: "x", Count: 7}:              "x count 7",
-		{Name: "two words", Count: -1}:      " name two+words count -1",
+		{Name: "two names", Count: -1}:      " name two+names count -1",
 		{Place: "x", Name: "\n%20\x00 раз"}: "x name %0A%2520%00+%D1%80%D0%B0%D0%B7",
 	} {
 		if got := l.encode(want); got != text {

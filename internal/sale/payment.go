@@ -12,7 +12,7 @@ const MaxPaymentIDLength = 128
 // ParsePaymentID accepts 1 to 128 visible ASCII characters: the id is a field
 // of Redis records that are separated by blanks.
 func ParsePaymentID(s string) (PaymentID, error) {
-	if err := word(s); err != nil {
+	if err := visible(s); err != nil {
 		return "", fmt.Errorf("payment id %q: %w", clip(s), err)
 	}
 	return PaymentID(s), nil
@@ -24,13 +24,13 @@ type MessageID string
 
 // ParseMessageID accepts what [ParsePaymentID] accepts.
 func ParseMessageID(s string) (MessageID, error) {
-	if err := word(s); err != nil {
+	if err := visible(s); err != nil {
 		return "", fmt.Errorf("message id %q: %w", clip(s), err)
 	}
 	return MessageID(s), nil
 }
 
-func word(s string) error {
+func visible(s string) error {
 	if s == "" || len(s) > MaxPaymentIDLength {
 		return fmt.Errorf("want 1 to %d bytes", MaxPaymentIDLength)
 	}
@@ -47,7 +47,7 @@ type PaymentState string
 
 // A payment is applied to its order or due to go back; an applied one falls
 // due when its order is refunded, and a due one is settled when an operator
-// says that the money has gone back.
+// reports that the money has gone back.
 const (
 	PaymentApplied PaymentState = "applied"
 	PaymentDue     PaymentState = "due"
@@ -66,8 +66,8 @@ const (
 	ReasonRefunded Reason = "refunded" // an operator refunded the order
 	ReasonOrphan   Reason = "orphan"   // no record has the order, or its sale
 	ReasonPartial  Reason = "partial"  // a part: an operator wants it to go back
-	// ReasonReturned: a part that has gone back, says the provider; or a payment of which it
-	// had said so before it reported the payment.
+	// ReasonReturned: the provider reported that a part has gone back; or that the payment
+	// has, before it reported the payment itself.
 	ReasonReturned Reason = "returned"
 	ReasonDisputed Reason = "disputed" // a part that the buyer's bank has taken back
 )

@@ -162,7 +162,7 @@ type Snapshot struct {
 	Live      map[OrderID]Buyer          // the same by order
 	Deadlines map[OrderID]Instant        // of the holds, and perhaps of orders that are held no more
 	Listed    map[PaymentID]PaymentState // the state that each payment is listed under; nil: it was not read
-	Parts     map[PaymentID]int64        // what Redis says of Refunded; nil: it was not read
+	Parts     map[PaymentID]int64        // Refunded as Redis has it; nil: it was not read
 	Stream    []Event                    // what no ledger has committed yet, oldest first
 }
 

@@ -95,7 +95,7 @@ func TestAnEmptyEventChangesNothing(t *testing.T) {
 	}
 }
 
-func TestTheLastWordOnClosingCounts(t *testing.T) {
+func TestTheLastClosingOrReopeningCounts(t *testing.T) {
 	r := sale.NewRecords()
 	apply(&r, events()...)
 	for _, closed := range []bool{false, true, true, false} {
@@ -105,7 +105,7 @@ func TestTheLastWordOnClosingCounts(t *testing.T) {
 	}
 }
 
-// Before a ledger knows a sale, only what the events say counts.
+// Before a ledger knows a sale, the events alone count.
 func TestTheTotalIsCountedFromWhatIsKnown(t *testing.T) {
 	r := sale.NewRecords()
 	for _, step := range []struct {

@@ -1,6 +1,6 @@
 // Package sale is the vocabulary of onsale: sales, orders, outcomes, stock
 // readings and the nodes that sell. It imports only the standard library and
-// does no I/O, so every other package can speak the same words.
+// does no I/O, so every other package can use the same names.
 package sale
 
 import (
@@ -57,7 +57,7 @@ func ParseBuyer(s string) (Buyer, error) {
 	return Buyer(s), nil
 }
 
-// Kind says what is sold. All kinds share one purchase path.
+// Kind is what is sold. All kinds share one purchase path.
 type Kind string
 
 // The kinds of sale. An ordinary voucher, always to be had, is a sale without a
@@ -99,7 +99,7 @@ type Sale struct {
 	Limit     int           // tickets one buyer may hold in the sale's one live order
 	HoldFor   time.Duration // how long a hold waits for payment
 	Lapses    int           // after so many holds that a buyer let lapse the sale takes no more of them; 0: any number
-	Closed    bool          // closed by the operator, whatever the window says
+	Closed    bool          // closed by the operator, whatever the window
 }
 
 // fields are the definition's in records: Redis's hash and its stream. Total is

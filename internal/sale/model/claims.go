@@ -6,7 +6,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// Decide decides the claims of one call, in their order. late says that Redis time is
+// Decide decides the claims of one call, in their order. late means that Redis time is
 // past the earliest of their deadlines. The error is [sale.ErrLost], or
 // [sale.ErrUnavailable] until a ledger has recorded the sale, or its new epoch.
 func (m *Sale) Decide(batch []sale.Claim, late bool) ([]sale.Decision, error) {

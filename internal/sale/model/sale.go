@@ -78,7 +78,7 @@ func (m *Sale) Definition() sale.Sale {
 	return d
 }
 
-// Reading is what every reply says about the stock. The model has no plans.
+// Reading is what every reply has about the stock. The model has no plans.
 func (m *Sale) Reading() sale.Reading {
 	return sale.Reading{At: m.Now, Remaining: m.Counters().Remaining, Stock: m.stock}
 }

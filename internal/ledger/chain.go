@@ -6,7 +6,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// lostError says why Redis and the record can't both be right. The sale is shut then, and
+// lostError is why Redis and the record can't both be right. The sale is shut then, and
 // has to be reconciled.
 type lostError struct{ reason string }
 
@@ -18,7 +18,7 @@ func (e lostError) Is(target error) bool { return target == sale.ErrLost }
 func lostf(format string, args ...any) error { return lostError{fmt.Sprintf(format, args...)} }
 
 // follow checks that a page continues a record, and returns which of its events are new and
-// how far the record goes with them. whole says that the page reaches the stream's end. The
+// how far the record goes with them. whole means that the page reaches the stream's end. The
 // error is a [sale.ErrLost].
 //
 // The entry with the record's last number must have its last link: it is deleted last, so a

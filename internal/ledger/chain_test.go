@@ -11,14 +11,14 @@ import (
 	"onsale/internal/sale"
 )
 
-// chained is a sale with its opening and so many holds more; word makes its events its own.
-func chained(word string, holds int) ledgertest.History {
-	return more(ledgertest.NewHistory("demo"), word, holds)
+// chained is a sale with its opening and so many holds more; prefix makes its events its own.
+func chained(prefix string, holds int) ledgertest.History {
+	return more(ledgertest.NewHistory("demo"), prefix, holds)
 }
 
-func more(h ledgertest.History, word string, holds int) ledgertest.History {
+func more(h ledgertest.History, prefix string, holds int) ledgertest.History {
 	for range holds {
-		h.Hold(sale.OrderID(fmt.Sprint(word, len(h.Events()))))
+		h.Hold(sale.OrderID(fmt.Sprint(prefix, len(h.Events()))))
 	}
 	return h
 }

@@ -8,7 +8,7 @@ import (
 	"onsale/internal/temperature"
 )
 
-// Config tunes a ledger. Each comment says what raising and lowering costs.
+// Config tunes a ledger. Each comment states what raising and lowering costs.
 type Config struct {
 	// Entries is how many stream entries one transaction commits; each carries up to 128
 	// orders. Raised: one read keeps Redis from the claims for longer, and there is more work

@@ -34,5 +34,5 @@
 //
 // An entry that can't be read is quarantined in a table, whole, and counted. An entry that
 // contradicts what is recorded stays in the stream, and everything after it: an operator
-// must decide, and the log says what and where.
+// must decide, and the log names what and where.
 package ledger

@@ -16,7 +16,7 @@ type Batch struct {
 	Opened      *sale.Sale // the definition: Total is the total it was opened with
 	OpenedAt    sale.Instant
 	Changes     []Redefinition
-	Closed      *bool // the last word on whether the sale is closed
+	Closed      *bool // whether the sale is closed, by the last event that changed it
 	ClosedAt    sale.Instant
 	Restocks    []sale.Restock
 	Orders      []Change

@@ -12,7 +12,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// record is what the ledger keeps, said again in the most naive Go.
+// record is what the ledger keeps, written again in the most naive Go.
 type record struct {
 	Orders      map[sale.OrderID]Change
 	Payments    map[sale.PaymentID]sale.Payment

@@ -196,7 +196,7 @@ func TestNewRefusesFaultsAllAtOnce(t *testing.T) {
 	_, err := New(nil, nil, nil, nil, Config{}, Hooks{}, zap.NewNop())
 	for _, want := range []string{"entries", "look", "poll", "retry", "call", "lease time", "commit"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want a word on %s", err, want)
+			t.Errorf("got %v, want one that names %s", err, want)
 		}
 	}
 	if err := DefaultConfig().Validate(); err != nil {

@@ -80,7 +80,7 @@ func (m member) claim(id sale.ID) lease.Acquirer {
 	}
 }
 
-// holders says who holds which sale's lease.
+// holders returns the sales whose leases each ledger holds.
 func (r *redis) holders() map[string][]sale.ID {
 	held := map[string][]sale.ID{}
 	r.with(func() {

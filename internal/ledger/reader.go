@@ -79,7 +79,7 @@ func (r *reader) run(stop, work context.Context) error {
 }
 
 // standsStill reports whether the record is where this reader has left it, once a look: a
-// database that was restored from a backup does not say so, and where nothing sells nobody
+// database that was restored from a backup does not report it, and if nothing sells nobody
 // would notice.
 func (r *reader) standsStill(work context.Context) bool {
 	if time.Since(r.looked) < r.cfg.Look {

@@ -70,7 +70,7 @@ type Reconciler struct {
 	Cfg    Config
 }
 
-// Reconciliation says what [Reconciler.Run] does.
+// Reconciliation is what [Reconciler.Run] is to do.
 type Reconciliation struct {
 	Decisions reconcile.Decisions
 	// Token is that of the sale's lease, which the caller holds.
@@ -83,7 +83,7 @@ type Reconciliation struct {
 	// WithoutNodes goes on although a node that runs does not answer: what it alone remembers
 	// is lost.
 	WithoutNodes bool
-	// Progress, if set, is called with each step in words.
+	// Progress, if set, is called with each step as text.
 	Progress func(string)
 }
 

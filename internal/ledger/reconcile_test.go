@@ -55,16 +55,16 @@ func (s *site) must(t tester) *site {
 	return s
 }
 
-// outcome is what became of every buyer's orders and of every payment, in words.
-func outcome(r sale.Records) (words []string) {
+// outcome is what became of every buyer's orders and of every payment, as text.
+func outcome(r sale.Records) (lines []string) {
 	for _, o := range r.Orders {
-		words = append(words, fmt.Sprintf("%s %s", o.Buyer, o.State))
+		lines = append(lines, fmt.Sprintf("%s %s", o.Buyer, o.State))
 	}
 	for _, p := range r.Payments {
-		words = append(words, strings.TrimSpace(fmt.Sprintf("%s %s %s", p.ID, p.State, p.Reason)))
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %s", p.ID, p.State, p.Reason)))
 	}
-	slices.Sort(words)
-	return words
+	slices.Sort(lines)
+	return lines
 }
 
 // damages are the losses after which nothing has to be decided, and what the union is.

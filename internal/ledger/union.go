@@ -9,7 +9,7 @@ type Union struct {
 	Was    sale.Chain   // how far it went then
 	Chain  sale.Chain   // the epoch that begins, upon the last event of any record
 	Fence  string       // names the reconciliation
-	Plan   string       // in words, for operators
+	Plan   string       // as text, for operators
 	At     sale.Instant
 }
 

@@ -148,7 +148,7 @@ func (w *watch) known() []sale.ID {
 	return slices.Sorted(maps.Keys(w.statuses))
 }
 
-// answered says that one of the stores has answered just now.
+// answered records that one of the stores has answered just now.
 func (w *watch) answered(which *time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

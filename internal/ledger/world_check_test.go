@@ -49,7 +49,7 @@ func (a *ack) adapt(r sale.Records) {
 	}
 }
 
-// named reports whether a case of the plan says what became of it.
+// named reports whether a case of the plan names it.
 func (a *ack) named(plan reconcile.Plan) bool {
 	return slices.ContainsFunc(plan.Cases, func(c reconcile.Case) bool {
 		return slices.Contains(c.Orders, a.order.ID) || slices.Contains(c.Payments, a.payment.ID)

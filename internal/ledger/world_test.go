@@ -189,7 +189,7 @@ func oneOf[T any](w *world, label string, from ...T) T {
 	return from[even.Draw(w.t, label)]
 }
 
-// checks has rapid make so many runs, unless a flag says how many.
+// checks has rapid make so many runs, unless a flag sets how many.
 func checks(t *testing.T, runs int) (asked bool) {
 	f := flag.Lookup("rapid.checks")
 	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })

@@ -15,7 +15,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// Where a row exists and says something else, these statements set a NOT NULL column to
+// If a row exists and contradicts the batch, these statements set a NOT NULL column to
 // NULL: PostgreSQL then refuses the whole transaction, and no contradiction passes in silence.
 const (
 	fenceSQL = `

@@ -261,7 +261,7 @@ func TestUnknownSaleIsNoSale(t *testing.T) {
 	}
 }
 
-func TestClosedIsTheLatestWord(t *testing.T) {
+func TestClosedIsOfTheLatestEvent(t *testing.T) {
 	s, id := sold(t)
 	yes, no := true, false
 	at := func(n int, closed *bool) sale.Event {
@@ -273,10 +273,10 @@ func TestClosedIsTheLatestWord(t *testing.T) {
 		want   bool
 	}{
 		{"closed", []sale.Event{at(5, &yes)}, true},
-		{"an older word", []sale.Event{at(4, &no)}, true},
-		{"the same word again", []sale.Event{at(5, &yes)}, true},
+		{"reopened by an older event", []sale.Event{at(4, &no)}, true},
+		{"closed again by the same event", []sale.Event{at(5, &yes)}, true},
 		{"reopened in the same millisecond", []sale.Event{at(5, &no)}, false},
-		{"two words at once", []sale.Event{at(6, &no), at(7, &yes)}, true},
+		{"reopened and closed in one batch", []sale.Event{at(6, &no), at(7, &yes)}, true},
 		{"opened, sent again", []sale.Event{opened(newSale(id, 100))}, true},
 	} {
 		commit(t, s, id, c.events...)

@@ -8,7 +8,7 @@
 // sale's mark from the one that it begins at to the one that it ends at. So a reader whose lease
 // is another's writes nothing, and no batch is recorded twice or out of order.
 //
-// An order's id is its key, and a state is overwritten only along an arrow. A row that says
-// something else than the batch has a NOT NULL column set to NULL: PostgreSQL then refuses the
+// An order's id is its key, and a state is overwritten only along an arrow. A row that
+// contradicts the batch has a NOT NULL column set to NULL: PostgreSQL then refuses the
 // whole transaction, and no contradiction passes in silence.
 package postgres

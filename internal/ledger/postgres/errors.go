@@ -25,17 +25,17 @@ var away = []string{
 	"25006", // read-only: a standby before its promotion
 }
 
-// classify wraps a failure into [ledger.ErrAway] and [ledger.ErrRefused]. A context that its owner cancelled says
-// nothing about PostgreSQL and passes as it is.
+// classify wraps a failure into [ledger.ErrAway] and [ledger.ErrRefused]. A context that its
+// owner cancelled proves nothing about PostgreSQL and passes as it is.
 func classify(err error) error {
-	var said *pgconn.PgError
+	var reported *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var network net.Error
 	switch {
 	case err == nil, errors.Is(err, ledger.ErrAway), errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &said):
-		return answered(said, err)
+	case errors.As(err, &reported):
+		return answered(reported, err)
 	case errors.As(err, &connect), errors.As(err, &network), // a deadline that has passed is one of these
 		errors.Is(err, pgconn.ErrConnClosed), errors.Is(err, net.ErrClosed),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -45,20 +45,20 @@ func classify(err error) error {
 }
 
 // answered sorts an error that PostgreSQL itself reported.
-func answered(said *pgconn.PgError, err error) error {
+func answered(reported *pgconn.PgError, err error) error {
 	for _, code := range away {
-		if strings.HasPrefix(said.Code, code) {
+		if strings.HasPrefix(reported.Code, code) {
 			return fmt.Errorf("%w: %w", ledger.ErrAway, err)
 		}
 	}
-	if strings.HasPrefix(said.Code, "23") { // integrity constraint violation
-		where := said.TableName
-		if what := said.ConstraintName + said.ColumnName; what != "" {
+	if strings.HasPrefix(reported.Code, "23") { // integrity constraint violation
+		where := reported.TableName
+		if what := reported.ConstraintName + reported.ColumnName; what != "" {
 			where += "." + what
 		}
-		return fmt.Errorf("%w: %s: %s: %w", ledger.ErrRefused, where, said.Detail, err)
+		return fmt.Errorf("%w: %s: %s: %w", ledger.ErrRefused, where, reported.Detail, err)
 	}
-	if do, ok := advice[said.Code]; ok {
+	if do, ok := advice[reported.Code]; ok {
 		return advisedError{do, err}
 	}
 	return err
@@ -75,7 +75,7 @@ var advice = map[string]string{
 	"53100":         "PostgreSQL's disk is full: make room",
 }
 
-// advisedError says what to do about an error of PostgreSQL's, whose own text names things that
+// advisedError names what to do about an error of PostgreSQL's, whose own text names things that
 // only readers of the source know.
 type advisedError struct {
 	do  string

@@ -90,7 +90,7 @@ func (l *migrationLock) try(ctx context.Context, db *sql.DB) (held bool, err err
 	if err != nil {
 		return false, err
 	}
-	// The transaction idles while the migrations run, whatever the server's default says.
+	// The transaction idles while the migrations run, whatever the server's default.
 	var setting string
 	err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1), set_config('idle_in_transaction_session_timeout', '0', true)`,
 		lock.DefaultLockID).Scan(&held, &setting)

@@ -113,7 +113,7 @@ func TestASettingThatLedgersCannotWorkWithIsRefused(t *testing.T) {
 		_, err := Open(t.Context(), to)
 		for call, err := range map[string]error{"Open": err, "Migrate": Migrate(t.Context(), to)} {
 			if err == nil || !strings.Contains(err.Error(), setting) || !strings.Contains(err.Error(), "leave it out") {
-				t.Errorf("%s, %s: got %v, want an error that names it and says what to do", setting, call, err)
+				t.Errorf("%s, %s: got %v, want an error that names it and what to do", setting, call, err)
 			}
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestPostgreSQLsErrorsSayWhatToDo: operators read `relation "sales" does not exist`, or how Go
+// TestPostgreSQLsErrorsNameWhatToDo: operators read `relation "sales" does not exist`, or how Go
 // reads URLs.
-func TestPostgreSQLsErrorsSayWhatToDo(t *testing.T) {
+func TestPostgreSQLsErrorsNameWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct{ url, want string }{
 		"a database without tables": {database(t), "start a ledger on it"},
 		"a wrong password":          {with(t, func(u *url.URL) { u.User = url.UserPassword("onsale", "hidden") }), "mend the database's URL"},
@@ -27,9 +27,9 @@ func TestPostgreSQLsErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("%s: got %v, want %q in it", name, err, c.want)
 			continue
 		}
-		for _, word := range []string{"relation", "SQLSTATE", "strconv", "parse ", "hidden", "hid%den"} {
-			if strings.Contains(err.Error(), word) {
-				t.Errorf("%s: got %v, want no %q in it", name, err, word)
+		for _, jargon := range []string{"relation", "SQLSTATE", "strconv", "parse ", "hidden", "hid%den"} {
+			if strings.Contains(err.Error(), jargon) {
+				t.Errorf("%s: got %v, want no %q in it", name, err, jargon)
 			}
 		}
 	}

@@ -24,8 +24,8 @@ func (s *Store) Site(ctx context.Context) (Site, error) {
 	if err == nil {
 		site, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Site])
 	}
-	var said *pgconn.PgError
-	if errors.Is(err, pgx.ErrNoRows) || errors.As(err, &said) && said.Code == undefinedTable {
+	var reported *pgconn.PgError
+	if errors.Is(err, pgx.ErrNoRows) || errors.As(err, &reported) && reported.Code == undefinedTable {
 		return Site{}, nil
 	}
 	if err != nil {

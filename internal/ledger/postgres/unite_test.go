@@ -21,7 +21,7 @@ func unionOf(t testing.TB, s *Store, id sale.ID, r sale.Records) ledger.Union {
 		t.Fatal(err)
 	}
 	next := sale.Chain{Life: "life", Mark: sale.Mark{Epoch: c.Epoch + 1, Seq: c.Seq + 7, Link: "life"}}
-	return ledger.Union{Records: r, Before: book(t, s, id).Records, Was: c, Chain: next, Fence: string(newOrderID()), Plan: "in words", At: start + 99}
+	return ledger.Union{Records: r, Before: book(t, s, id).Records, Was: c, Chain: next, Fence: string(newOrderID()), Plan: "the plan", At: start + 99}
 }
 
 func unite(t testing.TB, s *Store, id sale.ID, r sale.Records) {
@@ -167,13 +167,13 @@ func TestUnionIsRefused(t *testing.T) {
 	}
 }
 
-// TestReconciliationsAreKept in words.
+// TestReconciliationsAreKept with their plans as text.
 func TestReconciliationsAreKept(t *testing.T) {
 	s, id := sold(t)
 	unite(t, s, id, book(t, s, id).Records)
 	unite(t, s, id, book(t, s, id).Records)
 	var n int
-	row := s.pool.QueryRow(t.Context(), `SELECT count(*) FROM reconciliations WHERE sale = $1 AND plan = 'in words' AND epoch IN (1, 2)`, id)
+	row := s.pool.QueryRow(t.Context(), `SELECT count(*) FROM reconciliations WHERE sale = $1 AND plan = 'the plan' AND epoch IN (1, 2)`, id)
 	if err := row.Scan(&n); err != nil || n != 2 {
 		t.Errorf("got %d (%v), want 2", n, err)
 	}

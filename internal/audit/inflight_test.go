@@ -119,7 +119,7 @@ func TestARestockOrAClosingAfterTheSnapshotShowsUntilTheNextAudit(t *testing.T) 
 			wantFaults(t, audit.Ledger(after.read(), after.book()))
 		})
 	}
-	// What the stream said of it by then is what counts.
+	// The events that the stream had of it by then are what counts.
 	t.Run("but not where the stream repeats how it was", func(t *testing.T) {
 		closed := before.and(func(h *history) { h.close(true) })
 		reopened := closed.and(func(h *history) { h.close(false) })

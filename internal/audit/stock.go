@@ -7,7 +7,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// faults collects broken promises, in words.
+// faults collects broken promises, as text.
 type faults []string
 
 func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
@@ -39,10 +39,10 @@ func (f *faults) books(s sale.Snapshot) {
 		f.add("books: remaining %d + held %d + paid %d is not total %d", c.Remaining, c.Held, c.Paid, c.Total)
 	}
 	if counted.Held != c.Held || counted.Paid != c.Paid {
-		f.add("orders add up to held %d and paid %d, the books say %d and %d", counted.Held, counted.Paid, c.Held, c.Paid)
+		f.add("orders add up to held %d and paid %d, the books have %d and %d", counted.Held, counted.Paid, c.Held, c.Paid)
 	}
 	if counted.Total != c.Total {
-		f.add("opening and restocks add up to total %d, the books say %d", counted.Total, c.Total)
+		f.add("opening and restocks add up to total %d, the books have %d", counted.Total, c.Total)
 	}
 	if live := counted.Held + counted.Paid; live > c.Total {
 		f.add("oversold: %d tickets in live orders of %d", live, c.Total)
@@ -139,7 +139,7 @@ func (f *faults) lists(s sale.Snapshot) {
 	}
 }
 
-// parts: what Redis says of what goes back of each payment in parts adds up, and no payment
+// parts checks that what Redis has of the parts of each payment adds up, and that no payment
 // that is due has nothing left.
 func (f *faults) parts(s sale.Snapshot) {
 	if s.Parts == nil {
@@ -207,7 +207,7 @@ func (f *faults) stream(s sale.Snapshot) {
 		}
 	}
 	if c := streamed.Counters(); c != s.Counters {
-		f.add("stream adds up to %+v, the books say %+v", c, s.Counters)
+		f.add("stream adds up to %+v, the books have %+v", c, s.Counters)
 	}
 }
 

@@ -21,27 +21,27 @@ func TestStock(t *testing.T) {
 			s.Opened, s.Counters.Total, s.Counters.Remaining = s.Opened-114, 1, -2
 		}, []string{`books: remaining -2 \+ held 1 \+ paid 2 is not total 1`, `oversold: 3 tickets in live orders of 1`}},
 		"a hold that the books miscount": {func(s *sale.Snapshot) { s.Counters.Held, s.Counters.Remaining = 2, 111 },
-			[]string{`orders add up to held 1 and paid 2, the books say 2 and 2`}},
+			[]string{`orders add up to held 1 and paid 2, the books have 2 and 2`}},
 		"a payment that the books miscount": {func(s *sale.Snapshot) { s.Counters.Held, s.Counters.Paid = 2, 1 },
-			[]string{`orders add up to held 1 and paid 2, the books say 2 and 1`}},
+			[]string{`orders add up to held 1 and paid 2, the books have 2 and 1`}},
 		"a total that nobody ordered": {func(s *sale.Snapshot) { s.Counters.Total, s.Counters.Remaining = 116, 113 },
-			[]string{`opening and restocks add up to total 115, the books say 116`}},
+			[]string{`opening and restocks add up to total 115, the books have 116`}},
 		"a restock that the books don't know": {func(s *sale.Snapshot) { s.Restocks["another"] = 1 },
-			[]string{`opening and restocks add up to total 116, the books say 115`}},
+			[]string{`opening and restocks add up to total 116, the books have 115`}},
 		"a restock that left no trace": {func(s *sale.Snapshot) { delete(s.Restocks, "less") },
-			[]string{`opening and restocks add up to total 120, the books say 115`}},
+			[]string{`opening and restocks add up to total 120, the books have 115`}},
 		"an order that left no trace": {func(s *sale.Snapshot) {
 			delete(s.Orders, "a")
 			delete(s.Buyers, "ann")
 			delete(s.Live, "a")
 			delete(s.Deadlines, "a")
-		}, []string{`orders add up to held 0 and paid 2, the books say 1 and 2`}},
+		}, []string{`orders add up to held 0 and paid 2, the books have 1 and 2`}},
 		"more sold than there is": {func(s *sale.Snapshot) {
 			s.Buyers["fay"], s.Live["f"] = "f", "fay"
 			s.Orders["f"] = order("f", "fay", 113, sale.StateHeld)
 			s.Deadlines["f"] = s.Orders["f"].Expires
 			s.Counters.Held, s.Counters.Remaining = 113, 0
-		}, []string{`orders add up to held 114 and paid 2, the books say 113 and 2`, `oversold: 116 tickets in live orders of 115`}},
+		}, []string{`orders add up to held 114 and paid 2, the books have 113 and 2`, `oversold: 116 tickets in live orders of 115`}},
 		"all sold, and no more": {func(s *sale.Snapshot) {
 			s.Buyers["fay"] = "f"
 			put(s, order("f", "fay", 112, sale.StateHeld))

@@ -47,9 +47,9 @@ func TestStream(t *testing.T) {
 		"that grants a hold twice": {func([]sale.Event) []sale.Event { return []sale.Event{in("a", sale.StateHeld), in("a", sale.StateHeld)} },
 			[]string{`order a came back from held to held`}},
 
-		"that says an order is cancelled": {func([]sale.Event) []sale.Event { return []sale.Event{in("a", sale.StateCancelled)} },
+		"that has an order cancelled": {func([]sale.Event) []sale.Event { return []sale.Event{in("a", sale.StateCancelled)} },
 			[]string{`order a is cancelled in the stream, and held in Redis`}},
-		"that says an order is larger": {func([]sale.Event) []sale.Event {
+		"that has an order larger": {func([]sale.Event) []sale.Event {
 			e := in("a", sale.StateHeld)
 			e.Orders[0].Quantity = 4
 			return []sale.Event{e}
@@ -59,7 +59,7 @@ func TestStream(t *testing.T) {
 		}, nil},
 		"that knows a live order more": {func([]sale.Event) []sale.Event { return []sale.Event{orders(order("z", "zoe", 1, sale.StateHeld))} },
 			[]string{`order z is held in the stream, and unknown in Redis`}},
-		"that says a payment is due": {func([]sale.Event) []sale.Event {
+		"that has a payment due": {func([]sale.Event) []sale.Event {
 			p := is.Payments["pb"]
 			p.State, p.Reason = sale.PaymentDue, sale.ReasonLate
 			return []sale.Event{payments(p)}
@@ -74,13 +74,13 @@ func TestStream(t *testing.T) {
 		"that is whole and lacks a payment": {func(all []sale.Event) []sale.Event { return losing(all, 8, 13) },
 			[]string{`payment pe is not in the stream`}},
 		"that is whole and lacks a restock": {func(all []sale.Event) []sale.Event { return losing(all, 4) },
-			[]string{`stream adds up to \{Total:95 Remaining:92 Held:1 Paid:2\}, the books say \{Total:115 Remaining:112 Held:1 Paid:2\}`}},
+			[]string{`stream adds up to \{Total:95 Remaining:92 Held:1 Paid:2\}, the books have \{Total:115 Remaining:112 Held:1 Paid:2\}`}},
 		"that is whole and opened with another total": {func(all []sale.Event) []sale.Event {
 			d := definition()
 			d.Total = 99
 			all[0].Opened = &d
 			return all
-		}, []string{`stream adds up to \{Total:114 Remaining:111 Held:1 Paid:2\}, the books say \{Total:115 Remaining:112 Held:1 Paid:2\}`}},
+		}, []string{`stream adds up to \{Total:114 Remaining:111 Held:1 Paid:2\}, the books have \{Total:115 Remaining:112 Held:1 Paid:2\}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := eventfulSale().snapshot(0)

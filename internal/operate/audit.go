@@ -26,7 +26,7 @@ const (
 type Audited struct {
 	sale.Snapshot
 	Book   *sale.Book // nil where no PostgreSQL was named
-	Faults []string   // every difference that stood still, in words; empty is clean
+	Faults []string   // every difference that stood still, as text; empty is clean
 }
 
 // Audit compares Redis with itself and, where the flags name a PostgreSQL, the

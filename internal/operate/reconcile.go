@@ -19,7 +19,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// ReconcileOptions say what an operator has decided, and how far a reconciliation may go.
+// ReconcileOptions are what an operator has decided, and how far a reconciliation may go.
 type ReconcileOptions struct {
 	Decisions    reconcile.Decisions
 	DryRun       bool // end with the plan
@@ -31,7 +31,7 @@ type ReconcileOptions struct {
 }
 
 // Reconcile puts a sale together again that has lost data, from what Redis, the ledger and
-// the nodes' memory hold. progress is called with each step in words. It returns the plan
+// the nodes' memory hold. progress is called with each step as text. It returns the plan
 // also with [ledger.ErrDecisionNeeded], [ledger.ErrWhole], and after a dry run.
 func Reconcile(ctx context.Context, at StoreFlags, admin app.AdminFlags, id sale.ID, o ReconcileOptions, progress func(string), log *zap.Logger) (plan reconcile.Plan, err error) {
 	token, err := admin.Token()
@@ -94,7 +94,7 @@ func (s *stores) complete(ctx context.Context) error {
 func takeLease(ctx context.Context, s *stores, id sale.ID, holder interface {
 	Try(context.Context) (bool, error)
 }, wait time.Duration, progress func(string)) error {
-	said := false
+	reported := false
 	for deadline := time.Now().Add(wait); ; {
 		if err := s.Yield(ctx, id, wait); err != nil {
 			return err
@@ -103,9 +103,9 @@ func takeLease(ctx context.Context, s *stores, id sale.ID, holder interface {
 		if held || err != nil && ctx.Err() != nil {
 			return err
 		}
-		if !said {
+		if !reported {
 			progress("waiting until the ledger that reads the sale leaves it to this command")
-			said = true
+			reported = true
 		}
 		if time.Now().After(deadline) {
 			return errors.Join(fmt.Errorf("after %v another program still reads the sale's stream", wait), err)

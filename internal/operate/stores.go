@@ -17,7 +17,7 @@ import (
 	"onsale/internal/throttle"
 )
 
-// StoreFlags say where a sale's records are, for anyone who reads them all.
+// StoreFlags are where a sale's records are, for anyone who reads them all.
 type StoreFlags struct {
 	Site     app.SiteFlags           `embed:""`
 	Redis    app.RedisFlags          `embed:"" prefix:"redis-"`

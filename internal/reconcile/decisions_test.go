@@ -126,7 +126,7 @@ func TestSaleThatIsClosedInOneForkIsClosed(t *testing.T) {
 	if !p.Records.Sale.Closed {
 		t.Error("got it open, want it closed")
 	}
-	t.Run("but Redis's word counts if the ledger's is a prefix", func(t *testing.T) {
+	t.Run("but Redis's state counts if the ledger's is a prefix", func(t *testing.T) {
 		ledger := a.side()
 		a.close(false)
 		p := merged(t, reconcile.Input{Redis: a.side(), Ledger: ledger}, reconcile.Decisions{})

@@ -23,7 +23,7 @@ func TestPrefixThatNothingProvesIsAFork(t *testing.T) {
 }
 
 // A payment or a restock that only the ledger has shows that Redis's records are
-// damaged, whatever its links say. Then no missing order counts as ended.
+// damaged, whatever its links. Then no missing order counts as ended.
 func TestDamagedRedisProvesNoEnding(t *testing.T) {
 	for name, damage := range map[string]func(*reconcile.Side){
 		"none":                 func(*reconcile.Side) {},

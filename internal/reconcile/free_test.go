@@ -28,7 +28,7 @@ func TestAFreeOrderThatANodeRemembersIsPaid(t *testing.T) {
 	}
 }
 
-// Money that came for a free order is due to go back, and says nothing of the order: the rules for a
+// Money that came for a free order is due to go back, and proves nothing about the order: the rules for a
 // payment that was doubled, or unknown, would have refunded it.
 func TestMoneyForAFreeOrderDoesNotEndIt(t *testing.T) {
 	h := gift(3)

@@ -111,15 +111,15 @@ func (m *merge) last(epoch int64) int64 {
 // numbers lists ranges, and stops where a line would get too long.
 func numbers(ranges []Range) string {
 	const most = 20
-	var words []string
+	var texts []string
 	for i, r := range ranges {
 		if i == most {
-			words = append(words, fmt.Sprintf("and %d ranges more", len(ranges)-most))
+			texts = append(texts, fmt.Sprintf("and %d ranges more", len(ranges)-most))
 			break
 		}
-		words = append(words, fmt.Sprintf("%d-%d of epoch %d", r.First, r.Last, r.Epoch))
+		texts = append(texts, fmt.Sprintf("%d-%d of epoch %d", r.First, r.Last, r.Epoch))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(texts, ", ")
 }
 
 // inNoRecord reports whether a mark within the records' reach is provably of a

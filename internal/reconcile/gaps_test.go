@@ -122,7 +122,7 @@ func TestManyRangesAreListedShort(t *testing.T) {
 	}
 }
 
-func TestPlanInWords(t *testing.T) {
+func TestPlanAsText(t *testing.T) {
 	base := ticket(1)
 	a, b := base.copy("r"), base.copy("l")
 	a.pay("pay", "a1", 1000)
@@ -132,7 +132,7 @@ func TestPlanInWords(t *testing.T) {
 	lost.end("b1", sale.StateExpired)
 	lost.hold("c1", "cid", 1)
 	p := merged(t, reconcile.Input{Redis: a.side(), Ledger: b.side(), Holds: lost.holds, Seen: []sale.Mark{lost.Chain().Mark}}, reconcile.Decisions{})
-	const words = `sale s: records forked; next epoch 2; of 1 tickets 2 held, 0 paid, -1 remain; 3 orders, 1 payments
+	const text = `sale s: records forked; next epoch 2; of 1 tickets 2 held, 0 paid, -1 remain; 3 orders, 1 payments
 Redis lacks 3 orders and 1 payments; the ledger lacks 1 and 1
 1 oversold, 1 to be decided
 1 ended-against-paid
@@ -145,7 +145,7 @@ payment-due: payment pay of 1000 EUR was applied to order a1: due to go back: la
 hold-recovered: order c1 of "cid", quantity 1, is held by node nl alone: held, with a new deadline
 events-lost: nodes have seen events that nobody holds, up to 1: 5-5 of epoch 1: reported: what they did is lost
 `
-	if got := p.String(); got != words {
-		t.Errorf("got\n%s\nwant\n%s", got, words)
+	if got := p.String(); got != text {
+		t.Errorf("got\n%s\nwant\n%s", got, text)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"onsale/internal/sale/model"
 )
 
-// TestMain runs each property some thousand times, unless a flag says how often.
+// TestMain runs each property some thousand times, unless a flag sets how often.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	asked := false

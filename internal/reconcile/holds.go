@@ -136,7 +136,7 @@ func (m *merge) liveAtTip(id sale.OrderID) bool {
 	return m.relation != Forked || m.other.Chain.Epoch != m.further.Chain.Epoch || m.other.Records.Orders[id].State.Live()
 }
 
-// endOf is how a live order ends of which no record says how.
+// endOf is how a live order ends if no record has its end.
 func endOf(o sale.Order) sale.State {
 	if o.State == sale.StatePaid {
 		return sale.StateRefunded // a paid order ends in no other way

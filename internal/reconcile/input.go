@@ -50,7 +50,7 @@ type Input struct {
 	Now           sale.Instant // Redis time
 }
 
-// TwoOrders says which of a buyer's live orders stays, by when they were created.
+// TwoOrders is which of a buyer's live orders stays, by when they were created.
 type TwoOrders string
 
 // What may be decided of a buyer's live orders.
@@ -59,7 +59,7 @@ const (
 	KeepLater TwoOrders = "keep-later"
 )
 
-// Oversold says what is done if the live orders exceed the total.
+// Oversold is what is done if the live orders exceed the total.
 type Oversold string
 
 // What may be decided of an oversold sale.
@@ -68,7 +68,7 @@ const (
 	RefundLater Oversold = "refund-later" // the orders created last, until the rest fit
 )
 
-// Lives says what is done with records of two sales under one id.
+// Lives is what is done with records of two sales under one id.
 type Lives string
 
 // What may be decided of two sales under one id.

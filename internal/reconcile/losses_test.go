@@ -12,7 +12,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// want is what a plan comes to, in words: orders as "id state", payments as
+// want is what a plan comes to, as text: orders as "id state", payments as
 // "id state reason", cases as "kind orders payments: decision".
 type want struct {
 	relation reconcile.Relation
@@ -36,14 +36,14 @@ func wantPlan(t *testing.T, p reconcile.Plan, w want) {
 		if decision == "" {
 			decision = strings.Join(c.Options, "|")
 		}
-		words := []string{string(c.Kind)}
+		fields := []string{string(c.Kind)}
 		for _, id := range c.Orders {
-			words = append(words, string(id))
+			fields = append(fields, string(id))
 		}
 		for _, id := range c.Payments {
-			words = append(words, string(id))
+			fields = append(fields, string(id))
 		}
-		got.cases = append(got.cases, strings.Join(words, " ")+": "+decision)
+		got.cases = append(got.cases, strings.Join(fields, " ")+": "+decision)
 	}
 	slices.Sort(got.orders)
 	slices.Sort(got.payments)

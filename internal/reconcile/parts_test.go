@@ -7,8 +7,8 @@ import (
 	"onsale/internal/sale"
 )
 
-// Each fork of a sale returned parts of one payment: all of them are kept, and it is said
-// where they are more than there was.
+// Each fork of a sale returned parts of one payment: all of them are kept, and it is reported
+// if they are more than there was.
 func TestPartsOfBothForksAreKept(t *testing.T) {
 	for name, c := range map[string]struct {
 		amount int64
@@ -44,7 +44,7 @@ func TestAPaymentOfWhichNothingIsLeftIsSettled(t *testing.T) {
 	})
 }
 
-// In one fork a payment paid its order; in the other its provider had said before that it
+// In one fork a payment paid its order; in the other its provider had reported before that it
 // went back, so it paid nothing. That it went back stands in its parts: the order is paid.
 func TestAPaymentThatPaidInOneForkIsApplied(t *testing.T) {
 	h := ticket(3)

@@ -40,7 +40,7 @@ const (
 	KindTwoOrders  Kind = "two-orders"           // a buyer with more than one live order
 	KindOversold   Kind = "oversold"             // more in live orders than the total
 	KindEndedPaid  Kind = "ended-against-paid"   // paid in one fork, ended in the other
-	KindEnded      Kind = "ended-unknown"        // an order ended, and no record says how
+	KindEnded      Kind = "ended-unknown"        // an order ended, and no record has its end
 	KindUnpaid     Kind = "paid-without-payment" // no record has the payment
 	KindOrphan     Kind = "orphan-payment"       // its order was unknown, and is known now
 	KindPayment    Kind = "payment-due"          // an applied payment that has to go back, or a due one that is applied
@@ -140,7 +140,7 @@ func (c Case) outcome() string {
 var ErrNothing = errors.New("neither Redis nor the ledger has the sale")
 
 // Make merges what is left of a sale. It returns [ErrNothing] without a record,
-// and an error if the records are of two sale ids or a decision is no known word.
+// and an error if the records are of two sale ids or a decision is no known value.
 // The same input and decisions give the same plan.
 func Make(in Input, d Decisions) (Plan, error) {
 	if err := d.validate(); err != nil {
@@ -164,9 +164,9 @@ func Make(in Input, d Decisions) (Plan, error) {
 
 func (d Decisions) validate() error {
 	var faults []error
-	check := func(ok bool, what, word string) {
+	check := func(ok bool, what, value string) {
 		if !ok {
-			faults = append(faults, fmt.Errorf("decision %s: %q is none", what, word))
+			faults = append(faults, fmt.Errorf("decision %s: %q is none", what, value))
 		}
 	}
 	check(slices.Contains([]TwoOrders{NoDecision, KeepFirst, KeepLater}, d.TwoOrders), "on two orders", string(d.TwoOrders))

@@ -126,7 +126,7 @@ func (m *merge) relate() Relation {
 	case m.prefix():
 		ended, ok := m.droppedByRedis()
 		if !ok {
-			return Forked // the chain says one thing and the records another
+			return Forked // the chain shows one thing and the records another
 		}
 		m.ended = ended
 		if r.Chain.Mark == l.Chain.Mark {

@@ -62,7 +62,7 @@ func (m *merge) kept(buyer sale.Buyer, ids []sale.OrderID) sale.OrderID {
 	return ""
 }
 
-// end takes a live order's tickets back, and says what became of it.
+// end takes a live order's tickets back, and returns what became of it.
 func (m *merge) end(id sale.OrderID) string {
 	o := m.records.Orders[id]
 	if o.State == sale.StateHeld {

@@ -45,7 +45,7 @@ func decide(t *rapid.T, in reconcile.Input) (reconcile.Plan, reconcile.Decisions
 }
 
 // wantComplete checks that nothing of the input is missing, and that no live
-// order ended without a word.
+// order ended without a case that names it.
 func wantComplete(t *rapid.T, in reconcile.Input, p reconcile.Plan) {
 	t.Helper()
 	named := map[sale.OrderID]bool{}

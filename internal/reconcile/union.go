@@ -142,7 +142,7 @@ func prevails(a, b sale.Order, state sale.State) bool {
 	return a.Free() && a.State == state && (b.Free() || b.State != state)
 }
 
-// endedAs says what becomes of an order whose ending nobody recorded.
+// endedAs describes what becomes of an order whose ending nobody recorded.
 func endedAs(s sale.State) string { return fmt.Sprintf("it has ended, and counts as %s", s) }
 
 // joinStates is the later of two states of one order. Paid and ended can't follow

@@ -10,7 +10,7 @@ import (
 // maxMaxWait keeps doubled waits far from where a duration overflows.
 const maxMaxWait = 24 * time.Hour
 
-// Config says where a payer sends its messages and how patiently.
+// Config is where a payer sends its messages and how patiently.
 type Config struct {
 	// URL is where messages go, such as https://tickets.example/v1/payments/webhook.
 	URL string

@@ -12,7 +12,7 @@ func TestNewPayerReportsEveryFault(t *testing.T) {
 	_, err := payment.NewPayer(payment.Secret{}, nil, payment.Config{URL: "ftp://x", Backoff: 2, MaxWait: 1}, payment.Hooks{})
 	for _, want := range []string{"url", "attempts", "backoff", "max wait", "timeout", "secret", "client"} {
 		if err == nil || !strings.Contains(err.Error(), "payer "+want) {
-			t.Errorf("got %v, want a word on the %s", err, want)
+			t.Errorf("got %v, want one that names the %s", err, want)
 		}
 	}
 	cfg := payment.DefaultConfig()

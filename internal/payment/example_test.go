@@ -10,7 +10,7 @@ import (
 )
 
 // A provider signs a message, and a node that has the same secret verifies it before it
-// reads what it says.
+// reads its content.
 func Example() {
 	secret := payment.NewSecret()
 

@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // noon is when the messages of the tests are signed, and when they arrive unless a test
-// says otherwise.
+// sets another time.
 var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 const order = "0196f8a2-3b1c-7d4e-8f5a-6b7c8d9e0f1a"

@@ -18,7 +18,7 @@ const (
 )
 
 // ErrMessage: the body is not a message that can be read, though somebody who knows a
-// secret may have signed it. The detail says what is wrong with it. Returned by Parse.
+// secret may have signed it. The detail is what is wrong with it. Returned by Parse.
 var ErrMessage = errors.New("the message can't be read")
 
 // Message is what a provider reports.

@@ -153,7 +153,7 @@ func TestParseIsStrictAboutWhatItNeeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := payment.Parse(replaced(t, c.old, c.by))
 			if !errors.Is(err, payment.ErrMessage) || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("got %+v, %v, want ErrMessage and a word on %q", got, err, c.want)
+				t.Fatalf("got %+v, %v, want ErrMessage that names %q", got, err, c.want)
 			}
 			if diff := cmp.Diff(payment.Message{}, got); diff != "" {
 				t.Errorf("message beside an error (-want +got):\n%s", diff)
@@ -177,13 +177,13 @@ func TestParseReportsEveryFaultAtOnce(t *testing.T) {
 	_, err := payment.Parse([]byte(`{"type":"payment.succeeded","data":{"payment":"a b","sale":"A","order":"x","amount":1000000000000001,"currency":"eur"}}`))
 	for _, want := range []string{"payment id", "sale id", "order", "amount", "currency"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want a word on %q", err, want)
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 	_, err = payment.Parse([]byte(`{"type":"payment.succeeded","data":{}}`))
 	for _, want := range []string{"payment: want", "sale: want", "order: want", "amount: want", "currency: want"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want a word on %q", err, want)
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 }

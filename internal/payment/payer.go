@@ -31,7 +31,7 @@ type Hooks struct {
 	Retrying func(attempts int, reason error, wait time.Duration)
 }
 
-// Payer plays a payment provider, for development and tests: it says that an order was
+// Payer plays a payment provider, for development and tests: it reports that an order was
 // paid, in the way that providers do, and takes no money. Its clock is the wall clock,
 // because it stands for the world outside, which has no Redis time. It may be used by
 // many goroutines.
@@ -44,7 +44,7 @@ type Payer struct {
 
 // NewPayer returns a payer that signs with the secret, or every fault of what it was
 // given. The client's connections are its own business; redirects are not followed,
-// whatever it says.
+// whatever its own policy.
 func NewPayer(secret Secret, client *http.Client, cfg Config, hooks Hooks) (*Payer, error) {
 	faults := []error{cfg.Validate()}
 	if secret.key == nil {
@@ -96,7 +96,7 @@ func (p *Payer) Pay(ctx context.Context, d Data) (Answer, error) {
 		if reason == nil {
 			return a, nil
 		}
-		// An attempt that ctx cut short says nothing of the server; the one before may.
+		// An attempt that ctx cut short proves nothing about the server; the one before may.
 		if ctx.Err() == nil || last == nil {
 			last = reason
 		}

@@ -206,7 +206,7 @@ func TestPayRefusesWhatCanNotBeMeant(t *testing.T) {
 	got, err := s.payer(t, nil).Pay(t.Context(), payment.Data{Payment: "a b", Sale: "A", Order: "x", Amount: -1, Currency: "eur"})
 	for _, want := range []string{"payment id", "sale id", "order", "amount", "currency"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want a word on %q", err, want)
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 	if len(s.got) != 0 || got.Attempts != 0 || errors.Is(err, payment.ErrUndelivered) {

@@ -23,7 +23,7 @@ func newPeer(t interface{ Fatal(...any) }, s payment.Secret) *peer.Webhook {
 	return w
 }
 
-// peerVerify is what the peer says of a message, whatever its time.
+// peerVerify is the peer's verdict on a message, whatever its time.
 func peerVerify(t testing.TB, s payment.Secret, id, timestamp, signature, body string) error {
 	h := http.Header{}
 	h.Set(peer.HeaderWebhookID, id)

@@ -65,7 +65,7 @@ func TestNewSecretsDifferAndParse(t *testing.T) {
 	}
 }
 
-// A secret in a log is a secret lost: anyone who reads it can say that an order was paid.
+// A secret in a log is a secret lost: anyone who reads it can report an order as paid.
 func TestPrintingHidesSecrets(t *testing.T) {
 	const key = "the key that nobody may see"
 	text := "whsec_" + base64.StdEncoding.EncodeToString([]byte(key))
@@ -89,7 +89,7 @@ func TestPrintingHidesSecrets(t *testing.T) {
 		t.Errorf("got %s, %v, want JSON without the key", got, err)
 	}
 	if got := s.String(); !strings.Contains(got, "hidden") {
-		t.Errorf("got %q, want a word that says so", got)
+		t.Errorf("got %q, want \"hidden\" in it", got)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestLoadSecretsReportsEveryFaultByItsLine(t *testing.T) {
 	}
 	for _, want := range []string{"secrets, line 4: want 24", "line 5: want a secret", "line 6: this secret stands above"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want a word on %q", err, want)
+			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
 	for _, kept := range []string{short[6:], "typing", whsec(32, 'a')[6:], "line 1", "line 2", "line 3"} {

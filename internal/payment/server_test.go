@@ -13,7 +13,7 @@ import (
 )
 
 // server is a node's webhook, as far as a provider sees it: it verifies every message
-// by our own code and by the peer's, and answers what the test says.
+// by our own code and by the peer's, and answers what the test sets.
 type server struct {
 	*httptest.Server
 	t      *testing.T

@@ -20,7 +20,7 @@ type arrival struct {
 	secrets payment.Secrets
 }
 
-// sentinels are all that Verify can say, so that a test sees that it says one only.
+// sentinels are all that Verify can return, so that a test sees that it returns one only.
 var sentinels = []error{
 	payment.ErrMissing, payment.ErrMalformed, payment.ErrTooLarge,
 	payment.ErrSignature, payment.ErrTooOld, payment.ErrTooNew,
@@ -85,7 +85,7 @@ func TestVerify(t *testing.T) {
 		"an id of a megabyte":        {id(strings.Repeat("m", 1<<20)), payment.ErrMalformed},
 		"another id is not signed":   {func(a *arrival) { a.ID = []byte("msg_2") }, payment.ErrSignature},
 		"an id in capitals neither":  {func(a *arrival) { a.ID = []byte("MSG_1") }, payment.ErrSignature},
-		"a timestamp in words":       {timestamp("noon"), payment.ErrMalformed},
+		"a timestamp as a name":      {timestamp("noon"), payment.ErrMalformed},
 		"a timestamp as a date":      {timestamp("2026-05-01T12:00:00Z"), payment.ErrMalformed},
 		"a timestamp with fraction":  {timestamp("1777636800.5"), payment.ErrMalformed},
 		"a timestamp below nothing":  {timestamp("-1777636800"), payment.ErrMalformed},

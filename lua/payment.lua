@@ -12,7 +12,7 @@
 -- due. An order is named as the provider named it. A part of a payment, which goes back or has
 -- while the order stays as it is, is a payment of its own: the payment that it is a part of
 -- follows in its record. Further fields come last, as names and values in turn; before them
--- stands an empty word if the payment is no part. Scripts carry further fields on and read
+-- stands an empty field if the payment is no part. Scripts carry further fields on and read
 -- none of them: see paymentLine in package sale.
 
 local PAYMENTS, INDEX = KEYS[7], KEYS[12]

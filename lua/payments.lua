@@ -2,7 +2,7 @@
 -- an order, with the order.
 --
 -- ARGV  4 'state' or 'order'  5 applied, due or settled; or an order id, 16 bytes
---       6 where the page begins: what next of an earlier reply said, or ''
+--       6 where the page begins: what an earlier reply had in next, or ''
 --       7 how many payments at most, 1 to 1000; an order's first page has one more
 -- reply payments: names, records and what goes back of each in parts, in turn; next: where
 --       the next page begins, or ''

@@ -5,14 +5,14 @@
 -- reply the commands that Redis refuses to the caller
 -- keeps nothing: it removes what it writes
 
--- Redis 7.0 refuses a script's command with ERR and these words, others with NOPERM.
-local WORDS = 'The user executing the script'
+-- Redis 7.0 refuses a script's command with ERR and this text, others with NOPERM.
+local REFUSAL = 'The user executing the script'
 
 local denied, seen = {}, {}
 local function try(...)
   local done, command = redis.pcall(...), (select(1, ...))
   if type(done) == 'table' and done.err and not seen[command]
-    and (string.find(done.err, 'NOPERM', 1, true) or string.find(done.err, WORDS, 1, true)) then
+    and (string.find(done.err, 'NOPERM', 1, true) or string.find(done.err, REFUSAL, 1, true)) then
     seen[command] = true
     denied[#denied + 1] = command
   end

@@ -2,7 +2,7 @@
 -- another script. Nothing sells until it is reconciled.
 --
 -- ARGV  4 why
--- reply lost: why it is shut, which an earlier call may have said
+-- reply lost: why it is shut, which an earlier call may have given
 -- keeps a sale that is shut stays so
 
 local b, failure = books(true)

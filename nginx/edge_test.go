@@ -125,9 +125,9 @@ func (e *edge) run(t *testing.T, cred *syscall.Credential) {
 	t.Cleanup(func() {
 		e.client.CloseIdleConnections()
 		_ = cmd.Process.Signal(syscall.SIGTERM) // already gone is what we want
-		_ = cmd.Wait()                          // the test's own failures say enough
+		_ = cmd.Wait()                          // the test's own failures are enough
 		if t.Failed() {
-			t.Logf("nginx said:\n%s", e.log.String())
+			t.Logf("nginx's log:\n%s", e.log.String())
 		}
 	})
 	await.Until(t, "nginx answers", func() bool {

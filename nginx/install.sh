@@ -7,7 +7,7 @@
 # after that. Then test and reload: nginx -p PREFIX -c nginx.conf -t && ... -s reload
 set -eu
 from=$(dirname "$0")
-to=${1:?say where: install.sh PREFIX}
+to=${1:?name the folder: install.sh PREFIX}
 
 mkdir -p "$to/site"
 for file in "$from"/site/*; do

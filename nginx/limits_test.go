@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// behindBalancer makes Nginx believe the address that the test says it comes from, so
+// behindBalancer makes Nginx believe the address that the test claims in X-From, so
 // that the shipped limits apply although the test is on loopback.
 const behindBalancer = "set_real_ip_from 127.0.0.1; real_ip_header X-From;"
 

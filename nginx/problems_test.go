@@ -81,7 +81,7 @@ func TestNginxSpeaksInProblemDocuments(t *testing.T) {
 func TestWhatANodeMayHaveDoneFitsTheRequest(t *testing.T) {
 	t.Parallel()
 	e := start(t, site{})
-	for name, c := range map[string]struct{ method, path, says string }{
+	for name, c := range map[string]struct{ method, path, want string }{
 		"a purchase":             {"POST", "/v1/sales/demo/orders", "A purchase may have gone through"},
 		"a message":              {"POST", "/v1/payments/webhook", "The payment may have been recorded"},
 		"a message with a query": {"POST", "/v1/payments/webhook?from=provider", "The payment may have been recorded"},
@@ -92,8 +92,8 @@ func TestWhatANodeMayHaveDoneFitsTheRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := e.do(t, c.method, c.path, "")
 			wantProblem(t, a, http.StatusBadGateway, "node-unreachable", "1")
-			if !strings.Contains(a.Text, `"detail":"`+c.says) {
-				t.Errorf("got %s, want %q in it", a.Text, c.says)
+			if !strings.Contains(a.Text, `"detail":"`+c.want) {
+				t.Errorf("got %s, want %q in it", a.Text, c.want)
 			}
 		})
 	}
@@ -127,7 +127,7 @@ func (e *edge) raw(t *testing.T, text string) answer {
 
 func TestANodesOwnProblemsPassUntouched(t *testing.T) {
 	t.Parallel()
-	const document = `{"type":"https://onsale.dev/problems/its-own","title":"A node's words"}`
+	const document = `{"type":"https://onsale.dev/problems/its-own","title":"A node's own title"}`
 	e := start(t, site{Upstream: servers(startNode(t, func(w http.ResponseWriter, r *http.Request) {
 		var status int
 		fmt.Sscan(r.Header.Get("Want"), &status)

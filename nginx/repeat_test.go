@@ -33,7 +33,7 @@ func TestARepeatedPurchaseReachesANodeWhileSoldOutIsKept(t *testing.T) {
 		wantStatus(t, e.buy(t, "demo"), http.StatusConflict)
 		wantStatus(t, e.buy(t, "demo", "Authorization: Bearer holder", "Idempotency-Key: "+key), http.StatusOK)
 	}
-	// What is said to one who repeats is not kept for others.
+	// The answer to a repeated purchase is not kept for others.
 	wantStatus(t, e.buy(t, "other", "Idempotency-Key: 7f3a"), http.StatusConflict)
 	before := others.Load()
 	wantStatus(t, e.buy(t, "other"), http.StatusConflict)
@@ -45,8 +45,8 @@ func TestARepeatedPurchaseReachesANodeWhileSoldOutIsKept(t *testing.T) {
 	}
 }
 
-// Nginx makes a request once and sends the same again, so a retry can't say that it is one. What
-// the client's own key says survives the retry.
+// Nginx makes a request once and sends the same again, so a retry can't carry a mark that it is one.
+// The client's own key survives the retry.
 func TestARetryCarriesTheClientsKey(t *testing.T) {
 	t.Parallel()
 	keys := make(chan string, 1)

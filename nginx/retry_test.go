@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// dies reads a request and hangs up without a word, like a node killed in mid-request.
+// dies reads a request and closes the connection without an answer, like a node killed in mid-request.
 func dies(context.Context, net.Conn) {}
 
-// stalls reads a request and says nothing, like a paused node.
+// stalls reads a request and answers nothing, like a paused node.
 func stalls(ctx context.Context, _ net.Conn) { <-ctx.Done() }
 
 // babbles answers with a broken head. (A first line that is not HTTP at all passes
@@ -83,7 +83,7 @@ func TestTwoDeadNodesAreForgiven(t *testing.T) {
 	}
 }
 
-// Redis is away: all nodes are unready, but for one that died before it could say so.
+// Redis is away: all nodes are unready, but for one that died before it could report it.
 func TestUnreadyNodesAnswerForADeadOne(t *testing.T) {
 	t.Parallel()
 	unready := startNode(t, func(w http.ResponseWriter, _ *http.Request) {

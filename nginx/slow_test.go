@@ -140,7 +140,7 @@ func TestTheLogIsBoundedWhenConnectionsRunOut(t *testing.T) {
 		t.Errorf("got %d lines while %d buyers and more slow clients were refused, want one a second", got, refused)
 	}
 	if !strings.Contains(log, "worker_connections are not enough, reusing connections") {
-		t.Errorf("got no line that says that connections run short")
+		t.Errorf("got no line that reports that connections run short")
 	}
 }
 

@@ -45,12 +45,12 @@ func TestSoldOutIsRepeatedFromTheCache(t *testing.T) {
 	}
 }
 
-// Promise P4 gives Nginx two seconds. The node says sold out once and then sells.
+// Promise P4 gives Nginx two seconds. The node answers sold-out once and then sells.
 func TestSoldOutIsForgottenWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
-	var said atomic.Bool
+	var refused atomic.Bool
 	e := start(t, site{Upstream: servers(startNode(t, func(w http.ResponseWriter, r *http.Request) {
-		if said.CompareAndSwap(false, true) {
+		if refused.CompareAndSwap(false, true) {
 			soldOut(w, r)
 			return
 		}
@@ -60,7 +60,7 @@ func TestSoldOutIsForgottenWithinTwoSeconds(t *testing.T) {
 	began := time.Now()
 	for e.buy(t, "demo").StatusCode != http.StatusCreated {
 		if took := time.Since(began); took > 2100*time.Millisecond {
-			t.Fatalf("sold out is still said after %v, want at most 2 s", took)
+			t.Fatalf("sold out is still answered after %v, want at most 2 s", took)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -82,7 +82,7 @@ func TestSoldOutIsNotServedStaleWhenTheNodesAreGone(t *testing.T) {
 	began := time.Now()
 	for e.buy(t, "demo").StatusCode != http.StatusBadGateway {
 		if took := time.Since(began); took > 2100*time.Millisecond {
-			t.Fatalf("sold out is still said after %v, want 502 after at most 2 s", took)
+			t.Fatalf("sold out is still answered after %v, want 502 after at most 2 s", took)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

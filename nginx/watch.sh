@@ -17,7 +17,7 @@ trap 'exit 0' TERM INT
 # Nothing counts as seen at first: the file may have changed since Nginx read it, and a
 # reload too many costs nothing.
 seen=
-said=
+reported=
 while :; do
 	sleep "${INTERVAL:-0.2}" &
 	wait $! # unlike sleep alone, ends at once on SIGTERM
@@ -28,9 +28,9 @@ while :; do
 	# The file is replaced whole, so what is read here is never half of it. A failure is
 	# tried again, because Nginx may be starting, but printed once per change.
 	if out=$({ "$@" -t -q && "$@" -s reload; } 2>&1); then
-		seen=$now said=
-	elif [ "$now" != "$said" ]; then
-		said=$now
+		seen=$now reported=
+	elif [ "$now" != "$reported" ]; then
+		reported=$now
 		echo "watch.sh: cannot reload with the new $file: $out" >&2
 	fi
 done

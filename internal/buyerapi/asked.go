@@ -2,7 +2,7 @@ package buyerapi
 
 import "github.com/valyala/fasthttp"
 
-// asked is what a request asks for. A problem's detail says what to do next, and so depends
+// asked is what a request asks for. A problem's detail is what to do next, and so depends
 // on it; type, title and code do not.
 type asked uint8
 
@@ -42,7 +42,7 @@ var otherDetails = map[Answer][asks]string{
 		toCancel: "Send no body: an order is cancelled as a whole, and nothing was cancelled.",
 	},
 	StoreUnavailable: {
-		toRead:   "Nothing could be read, and this says nothing about the stock or your order. Ask again in a moment.",
+		toRead:   "Nothing could be read: the stock and the state of your order are unknown. Ask again in a moment.",
 		toCancel: "Nothing was cancelled, but by an earlier try if this answer carries Onsale-Retried. Try again in a moment.",
 		toPay:    "The payment was not recorded. Send the message again: a payment counts once.",
 	},

@@ -17,7 +17,7 @@ type Problem struct {
 	Code   string // stable; clients and metrics distinguish by it
 	Status int    // of HTTP
 	Title  string // what happened
-	Detail string // what to do next, unless the case itself says more
+	Detail string // what to do next, unless the case has its own
 	Retry  bool   // the same request may succeed in a second
 }
 

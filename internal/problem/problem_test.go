@@ -8,7 +8,7 @@ import (
 	"onsale/internal/problem"
 )
 
-func TestADocumentSaysWhatTheTableSays(t *testing.T) {
+func TestADocumentHasWhatTheTableHas(t *testing.T) {
 	for detail, want := range map[string]string{"": problem.SoldOut.Detail, `with "quotes"`: `with "quotes"`} {
 		w := httptest.NewRecorder()
 		if err := problem.SoldOut.Write(w, detail); err != nil {

@@ -39,7 +39,7 @@ var (
 	QuantityLimit = Problem{"quantity-limit", 422, "More tickets than one order may have",
 		"Ask for a quantity from 1 to the sale's limit.", false}
 	WebhookMalformed = Problem{"webhook-malformed", 400, "The message's headers can't be read",
-		"Send webhook-id, webhook-timestamp and webhook-signature as Standard Webhooks says.", false}
+		"Send webhook-id, webhook-timestamp and webhook-signature as Standard Webhooks defines them.", false}
 	WebhookSignature = Problem{"webhook-signature", 401, "No signature matches",
 		"Sign id, timestamp and body, exactly as they are sent, with a secret that is known here.", false}
 	WebhookExpired = Problem{"webhook-expired", 401, "The message's time is too far from now",
@@ -53,7 +53,7 @@ var (
 	Busy = Problem{"busy", 503, "Too many buyers at this moment",
 		"Nothing was ordered, but by an earlier try if this answer carries Onsale-Retried: then ask for your order first. Try again in a moment.", true}
 	StoreUnavailable = Problem{"store-unavailable", 503, "The stock store is unavailable",
-		"Nothing was ordered, but by an earlier try if this answer carries Onsale-Retried: then ask for your order first. This says nothing about the stock. Try again in a moment.", true}
+		"Nothing was ordered, but by an earlier try if this answer carries Onsale-Retried: then ask for your order first. Tickets may remain. Try again in a moment.", true}
 	OutcomeUnknown = Problem{"outcome-unknown", 503, "The outcome is unknown",
 		"You may have an order. Ask for it, or send the same request again: it can't order twice.", true}
 )
@@ -63,7 +63,7 @@ var (
 	URITooLong = Problem{"uri-too-long", 414, "The address is too long",
 		"Send a request line of less than 8 KB.", false}
 	RateLimited = Problem{"rate-limited", 429, "Too many requests",
-		"Too many requests came from your address. Wait as long as Retry-After says, then ask again.", true}
+		"Too many requests came from your address. Wait for the seconds in Retry-After, then ask again.", true}
 	NodeUnreachable = Problem{"node-unreachable", 502, "No node answered",
 		"Ask again after Retry-After.", true}
 	NodeTimeout = Problem{"node-timeout", 504, "A node did not answer in time",

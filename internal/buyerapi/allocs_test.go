@@ -15,7 +15,7 @@ const (
 	orderBudget    = 1 // the token
 )
 
-// A sale sells out once, and says so to a million buyers.
+// A sale sells out once, and a million buyers get that answer.
 func TestSoldOutAllocatesNothing(t *testing.T) {
 	server, request := buyerapi.NewServer(soldOut().open(t).handler, time.Minute), purchaseRequest(t)
 	answers := func(n int) float64 {

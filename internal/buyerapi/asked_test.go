@@ -41,7 +41,7 @@ func TestAProblemsDetailFitsWhatWasAsked(t *testing.T) {
 		site *site
 		call func(address) answer
 		want buyerapi.Answer
-		says string
+		has  string
 		not  string
 	}{
 		"a purchase without Redis":          {fails(sale.ErrUnavailable), buy, buyerapi.StoreUnavailable, "Nothing was ordered, but by an earlier try if this answer carries Onsale-Retried", ""},
@@ -63,8 +63,8 @@ func TestAProblemsDetailFitsWhatWasAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			detail, _ := wantProblem(t, c.call(c.site.serve(t)), c.want)["detail"].(string)
-			if !strings.Contains(detail, c.says) || c.not != "" && strings.Contains(detail, c.not) {
-				t.Errorf("got the detail %q, want %q in it and not %q", detail, c.says, c.not)
+			if !strings.Contains(detail, c.has) || c.not != "" && strings.Contains(detail, c.not) {
+				t.Errorf("got the detail %q, want %q in it and not %q", detail, c.has, c.not)
 			}
 		})
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // A connection for which there was no descriptor got no answer, and the node stayed ready.
-func TestAFullDoorAnswersAndSaysSo(t *testing.T) {
+func TestAFullDoorAnswersAndIsReported(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -64,10 +64,10 @@ type Hooks struct {
 	Disputed func()
 }
 
-// Verifier says who sends a request.
+// Verifier identifies the buyer who sends a request.
 type Verifier interface {
-	// Verify returns the buyer that a token names at the given time. The error says what is wrong
-	// with the token, and goes with the answer.
+	// Verify returns the buyer that a token names at the given time. The error names the fault of
+	// the token, and goes with the answer.
 	Verify(token string, now time.Time) (sale.Buyer, error)
 }
 
@@ -148,7 +148,7 @@ func (h *Handler) route(ctx *fasthttp.RequestCtx) Answer {
 	return notAllowed(ctx, "GET, HEAD, DELETE")
 }
 
-// unknown says that there is no such sale only if this node would know: one
+// unknown answers that there is no such sale only if this node would know: one
 // that has not reached Redis knows no sale, and a new one may be among them.
 func (h *Handler) unknown(ctx *fasthttp.RequestCtx, id sale.ID) Answer {
 	if !h.sales.Ready() || h.sales.Unread(id) {

@@ -46,7 +46,7 @@ func (h *Handler) cancel(ctx *fasthttp.RequestCtx, seller Seller, which string) 
 	if !ok {
 		return writeProblem(ctx, OrderUnknown)
 	}
-	// A cancel of one ticket of two, say, must not become one of both.
+	// A cancel of one ticket of two, for instance, must not become one of both.
 	if body := bytes.TrimSpace(ctx.PostBody()); len(body) > 0 && string(body) != "{}" {
 		return writeProblem(ctx, InvalidRequest)
 	}

@@ -148,7 +148,7 @@ func TestCancelling(t *testing.T) {
 	}
 }
 
-// The script that cancels says what it left, so the node sells it at once.
+// The script that cancels returns what it left, so the node sells it at once.
 func TestACancelledHoldEndsTheSoldOutLease(t *testing.T) {
 	t.Parallel()
 	var back atomic.Bool

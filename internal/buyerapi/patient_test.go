@@ -13,7 +13,7 @@ import (
 	"onsale/internal/buyerapi"
 )
 
-// listener accepts as its function says.
+// listener accepts what its function returns.
 type listener struct {
 	net.Listener
 	accept func() (net.Conn, error)

@@ -18,7 +18,7 @@ import (
 
 const anOrder = sale.OrderID("01890a5d-ac96-774b-bcce-b302099a8057")
 
-// decides is a remote that always says the same.
+// decides is a remote that always returns the same.
 func decides(d sale.Decision, err error) remote {
 	return func(sale.Claim) (sale.Decision, error) { return d, err }
 }
@@ -32,7 +32,7 @@ func reads(change func(*sale.Sale, *sale.Reading)) store {
 	}}
 }
 
-// dry is a store without a plan, whose refills say the same.
+// dry is a store without a plan, whose refills all return the same.
 func dry(g sale.Grant, err error) store {
 	s := reads(func(_ *sale.Sale, r *sale.Reading) { r.Allotment = sale.Allotment{} })
 	s.refill = func(int) (sale.Grant, error) { return g, err }
@@ -49,7 +49,7 @@ func TestAPurchase(t *testing.T) {
 	}{
 		"is refused while the stock is sold out": {site: soldOut(), want: buyerapi.SoldOut,
 			members: map[string]any{"mine": "/v1/sales/s/orders/mine"}},
-		"is refused as sold out when Redis says so": {site: &site{remote: decides(sale.Decision{Outcome: sale.SoldOut}, nil)},
+		"is refused as sold out when Redis answers so": {site: &site{remote: decides(sale.Decision{Outcome: sale.SoldOut}, nil)},
 			want: buyerapi.SoldOut, members: map[string]any{"mine": "/v1/sales/s/orders/mine"}},
 		"is refused with what remains": {site: &site{remote: decides(sale.Decision{Outcome: sale.NotEnough, Remaining: 7}, nil)},
 			want: buyerapi.NotEnough, members: map[string]any{"remaining": json.Number("7")}},
@@ -132,7 +132,7 @@ func TestTheSamePurchaseAgainIsReplayed(t *testing.T) {
 	}
 }
 
-func TestASaleThatIsNotOpenSaysWhenToComeBack(t *testing.T) {
+func TestASaleThatIsNotOpenAnswersWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{time.Minute, time.Minute + time.Millisecond, 90*time.Minute + 999*time.Millisecond} {
 		opens := noon.Add(ahead)
@@ -154,7 +154,7 @@ func TestASaleThatIsNotOpenSaysWhenToComeBack(t *testing.T) {
 	}
 }
 
-func TestSoldOutIsSaidWithoutLookingAtTheToken(t *testing.T) {
+func TestSoldOutIsAnsweredWithoutLookingAtTheToken(t *testing.T) {
 	t.Parallel()
 	a := soldOut().serve(t)
 	for name, header := range map[string][]string{

@@ -159,7 +159,7 @@ func (*store) Unfit() error { return nil }
 
 func (*store) Refuses(sale.ID) error { return nil }
 
-// remote decides claims as its function says.
+// remote decides claims by its function.
 type remote func(sale.Claim) (sale.Decision, error)
 
 func (r remote) Decide(c sale.Claim) (sale.Decision, error) { return r(c) }

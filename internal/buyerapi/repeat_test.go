@@ -41,17 +41,17 @@ func TestAHolderWhoRepeatsHisPurchaseOnASoldOutSaleGetsHisOrder(t *testing.T) {
 		want    buyerapi.Answer
 		calls   int64 // to Redis
 	}{
-		"where the node knows it":                     {owns(soldOut()), one, []string{alice, key}, buyerapi.Replayed, 1},
-		"where Redis says so":                         {owns(redis(sale.SoldOut)), one, []string{alice, key}, buyerapi.Replayed, 1},
-		"where a few are left":                        {owns(redis(sale.NotEnough)), one, []string{alice, key}, buyerapi.Replayed, 1},
-		"and not another quantity":                    {owns(soldOut()), two, []string{alice, key}, buyerapi.AlreadyOrdered, 1},
-		"and nobody else does":                        {owns(soldOut()), one, []string{bob, key}, buyerapi.SoldOut, 1},
-		"and does not get sold out without Redis":     {away(soldOut()), one, []string{alice, key}, buyerapi.OutcomeUnknown, 1},
-		"and costs Redis nothing without a key":       {owns(soldOut()), one, []string{alice}, buyerapi.SoldOut, 0},
-		"and costs Redis nothing without a token":     {owns(soldOut()), one, []string{key}, buyerapi.Unauthorized, 0},
-		"and costs Redis nothing above the limit":     {owns(soldOut()), `{"quantity":99}`, []string{alice, key}, buyerapi.QuantityLimit, 0},
-		"and an empty key is none":                    {owns(soldOut()), one, []string{alice, "Idempotency-Key: "}, buyerapi.SoldOut, 0},
-		"and what a client says of retries is no key": {owns(soldOut()), one, []string{alice, "Onsale-Retried: 1"}, buyerapi.SoldOut, 0},
+		"where the node knows it":                  {owns(soldOut()), one, []string{alice, key}, buyerapi.Replayed, 1},
+		"where Redis is sold out":                  {owns(redis(sale.SoldOut)), one, []string{alice, key}, buyerapi.Replayed, 1},
+		"where a few are left":                     {owns(redis(sale.NotEnough)), one, []string{alice, key}, buyerapi.Replayed, 1},
+		"and not another quantity":                 {owns(soldOut()), two, []string{alice, key}, buyerapi.AlreadyOrdered, 1},
+		"and nobody else does":                     {owns(soldOut()), one, []string{bob, key}, buyerapi.SoldOut, 1},
+		"and does not get sold out without Redis":  {away(soldOut()), one, []string{alice, key}, buyerapi.OutcomeUnknown, 1},
+		"and costs Redis nothing without a key":    {owns(soldOut()), one, []string{alice}, buyerapi.SoldOut, 0},
+		"and costs Redis nothing without a token":  {owns(soldOut()), one, []string{key}, buyerapi.Unauthorized, 0},
+		"and costs Redis nothing above the limit":  {owns(soldOut()), `{"quantity":99}`, []string{alice, key}, buyerapi.QuantityLimit, 0},
+		"and an empty key is none":                 {owns(soldOut()), one, []string{alice, "Idempotency-Key: "}, buyerapi.SoldOut, 0},
+		"and a client's mark of a retry is no key": {owns(soldOut()), one, []string{alice, "Onsale-Retried: 1"}, buyerapi.SoldOut, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"onsale/internal/sale/model"
 )
 
-// returning is a message that money of a payment went back, as its type and member say.
+// returning is a message that money of a payment went back, of this type and with this member.
 func returning(kind, member string) string {
 	return strings.Replace(strings.Replace(paying, "payment.succeeded", kind, 1), `"payment":"pay_1"`, `"payment":"pay_1","`+member+`":"back_1"`, 1)
 }
@@ -65,7 +65,7 @@ func TestMoneyThatWentBackIsRecorded(t *testing.T) {
 	}
 }
 
-// Its provider had said that all of it went back before it said that it came.
+// Its provider reported that all of it went back before it reported that it came.
 func TestAPaymentThatWentBackBeforeItWasReportedIsRecorded(t *testing.T) {
 	t.Parallel()
 	s := payable().with(func(m *model.Sale) {

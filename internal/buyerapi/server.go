@@ -141,7 +141,7 @@ type quiet struct{ log *zap.Logger }
 // Printf implements fasthttp.Logger.
 func (q quiet) Printf(format string, args ...any) {
 	if entry := q.log.Check(zap.DebugLevel, "fasthttp"); entry != nil {
-		entry.Write(zap.String("said", fmt.Sprintf(format, args...)))
+		entry.Write(zap.String("text", fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -119,7 +119,7 @@ func TestWhatIsNoHTTPIsABadRequest(t *testing.T) {
 	t.Parallel()
 	a := (&site{}).serve(t)
 	for name, request := range map[string]string{
-		"a word":                   "hello\r\n\r\n",
+		"one line of text":         "hello\r\n\r\n",
 		"TLS":                      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 		"no address":               "GET HTTP/1.1\r\nHost: x\r\n\r\n",
 		"a star":                   "GET * HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -145,7 +145,7 @@ func TestNobodyFillsTheLog(t *testing.T) {
 	core, logged := observer.New(zap.DebugLevel)
 	h := buyerapi.New(nil, nil, nil, buyerapi.Hooks{}, zap.New(core))
 	buyerapi.NewServer(h, time.Minute).Logger.Printf("a connection from %s broke", "afar")
-	if got := logged.FilterField(zap.String("said", "a connection from afar broke")).All(); len(got) != 1 || got[0].Level != zap.DebugLevel {
+	if got := logged.FilterField(zap.String("text", "a connection from afar broke")).All(); len(got) != 1 || got[0].Level != zap.DebugLevel {
 		t.Errorf("got %v, want one line, and that for debugging", logged.All())
 	}
 }
@@ -203,7 +203,7 @@ func TestAKeptConnectionServesManyBuyers(t *testing.T) {
 		if got.StatusCode != http.StatusCreated {
 			t.Errorf("got %s %s, want 201", got.Status, got.body)
 		}
-		// What one said must not show in the next answer.
+		// What one request sent must not show in the next answer.
 		wantProblem(t, c.send(t, "POST", raw("POST", "/v1/sales/s/orders", `{"quantity":9}`)), buyerapi.Unauthorized)
 	}
 }

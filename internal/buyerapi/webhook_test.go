@@ -189,7 +189,7 @@ func TestAPaymentFails(t *testing.T) {
 	}
 }
 
-// The script that takes a payment says what is left, so the node knows at once.
+// The script that takes a payment returns what is left, so the node knows at once.
 func TestAPaymentsReplyUpdatesTheNodesStock(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

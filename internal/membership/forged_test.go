@@ -44,7 +44,7 @@ func registers(r Registry) func(*Gossip) {
 
 // One forged packet kept a node out of every view for a minute: memberlist can't contradict the highest incarnation. A late one,
 // of a member whose network comes back, did so for 0.6 s.
-func TestAMemberThatAnswersStaysInTheViewWhateverIsSaidOfIt(t *testing.T) {
+func TestAMemberThatAnswersStaysInTheViewWhateverIsGossipedOfIt(t *testing.T) {
 	t.Parallel()
 	nodes := startNodes(t, 4)
 	send := foreigner(t)

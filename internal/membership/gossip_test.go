@@ -74,7 +74,7 @@ func TestDepartures(t *testing.T) {
 	})
 }
 
-func TestWhatAMemberSaysReachesTheOthers(t *testing.T) {
+func TestWhatAMemberAnnouncesReachesTheOthers(t *testing.T) {
 	t.Parallel()
 	a := start(t, testConfig("a"))
 	cfg := testConfig("b", a.LocalAddr())

@@ -32,7 +32,7 @@ func (c Config) selfMeta() meta {
 	return m
 }
 
-// node is the meta in the words of the sale package.
+// node is the meta as the sale package has it.
 func (m meta) node(name string) sale.Node {
 	n := m.Node
 	n.Name = name

@@ -93,7 +93,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, id sale.ID) er
 }
 
 // done is the error of a sale that can't be shown after it was changed. Whatever the reason,
-// it must not say that nothing was done.
+// it must not report that nothing was done.
 func done(err error) error {
 	if err == nil {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"onsale/internal/sale/model"
 )
 
-// status is what the API says of rush(id).
+// status is the API's document of rush(id).
 func status(id string) map[string]any {
 	share := func(node, claimed string) map[string]any {
 		return map[string]any{"node": node, "slice": json.Number("30"), "buffer": json.Number("15"), "claimed": json.Number(claimed)}
@@ -73,7 +73,7 @@ func TestAListShowsTheOthersWhereOneSaleIsBroken(t *testing.T) {
 	s := with(rush("c"), rush("a"), rush("b")).failing("survey b", fmt.Errorf("survey: BROKEN books: %w", sale.ErrUnavailable))
 	a := ask(t, serve(t, s, nil), "GET", "/admin/v1/sales", "")
 	broken := map[string]any{"id": "b", "code": "store-unavailable",
-		"detail": "Redis could not be asked, or refused: nothing was done. Try again in a moment; /readyz and the log of this program say what is wrong."}
+		"detail": "Redis could not be asked, or refused: nothing was done. Try again in a moment; /readyz and the log of this program name the cause."}
 	want := map[string]any{"sales": []any{status("a"), broken, status("c")}}
 	if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
@@ -131,12 +131,12 @@ func TestAnEmptyListIsAList(t *testing.T) {
 func TestASaleIsClosedAndReopened(t *testing.T) {
 	s := with(rush("s"))
 	server := serve(t, s, nil)
-	for _, word := range []string{"close", "reopen"} {
-		a := ask(t, server, "POST", "/admin/v1/sales/s/"+word, "")
+	for _, verb := range []string{"close", "reopen"} {
+		a := ask(t, server, "POST", "/admin/v1/sales/s/"+verb, "")
 		want := status("s")
-		want["closed"] = word == "close"
+		want["closed"] = verb == "close"
 		if diff := cmp.Diff(want, a.document); a.StatusCode != http.StatusOK || diff != "" {
-			t.Errorf("%s: got %s (-want +got):\n%s", word, a.Status, diff)
+			t.Errorf("%s: got %s (-want +got):\n%s", verb, a.Status, diff)
 		}
 	}
 	wantProblem(t, ask(t, server, "POST", "/admin/v1/sales/s/close", `{"at":"2042-05-01T12:00:00Z"}`), http.StatusUnprocessableEntity, "invalid-request")
@@ -237,7 +237,7 @@ func TestFailuresAreDistinguished(t *testing.T) {
 				a := ask(t, server, request.method, request.path, request.body, "Idempotency-Key", "k")
 				wantProblem(t, a, c.status, c.code)
 				// What is wrong with Redis or this program is for its log.
-				if said := a.document["detail"] == c.err.Error(); said != (c.status < http.StatusInternalServerError) {
+				if quoted := a.document["detail"] == c.err.Error(); quoted != (c.status < http.StatusInternalServerError) {
 					t.Errorf("got detail %v of %v", a.document["detail"], c.err)
 				}
 			}

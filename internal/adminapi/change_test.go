@@ -29,7 +29,7 @@ func TestASaleGetsOtherTerms(t *testing.T) {
 
 func TestOtherTermsAreRefusedWithTheirFaults(t *testing.T) {
 	server := serve(t, with(rush("s")), nil)
-	for body, says := range map[string]string{
+	for body, want := range map[string]string{
 		"": "empty", "{}": "name what is to change", "null": "name what is to change", "[]": "not a JSON object", `{"title":"t"}{}`: "something follows",
 		`{"colour":"red"}`: "colour", `{"total":5}`: "total", `{"id":"t"}`: "id", `{"currency":"USD"}`: "currency", `{"kind":"product"}`: "kind", `{"closed":true}`: "closed",
 		`{"title":""}`: "title: want 1", `{"title":null}`: "title: null", `{"limit":0}`: "limit 0", `{"lapses":0}`: "lapses 0", `{"price":-1}`: "price -1",
@@ -37,8 +37,8 @@ func TestOtherTermsAreRefusedWithTheirFaults(t *testing.T) {
 	} {
 		a := ask(t, server, "PATCH", "/admin/v1/sales/s", body)
 		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-		if detail, _ := a.document["detail"].(string); !strings.Contains(detail, says) {
-			t.Errorf("%s: got %q, want %q in it", body, detail, says)
+		if detail, _ := a.document["detail"].(string); !strings.Contains(detail, want) {
+			t.Errorf("%s: got %q, want %q in it", body, detail, want)
 		}
 	}
 	// It has orders.

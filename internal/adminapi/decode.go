@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// decode reads a body, which is one JSON object, into v. Its errors are the operator's, in
-// words that need no knowledge of how the body is read.
+// decode reads a body, which is one JSON object, into v. Its errors are for the operator:
+// they need no knowledge of how the body is read.
 func decode(r *http.Request, v any) error {
 	body, err := read(r)
 	if err != nil {

@@ -98,7 +98,7 @@ func TestATotalIsNeverGuessed(t *testing.T) {
 func TestWhatIsWrittenNeverBecomesADefault(t *testing.T) {
 	s := &stock{}
 	server := serve(t, s, nil)
-	for member, says := range map[string]string{
+	for member, want := range map[string]string{
 		`"limit":0`: "limit 0: want 1", `"limit":-1`: "limit -1: want 1", `"limit":null`: "limit: null", `"limit":1.5`: "limit: want a whole number",
 		`"limit":1001`: "limit 1001: want 1", `"limit":"2"`: "limit: want a whole number", `"limit":1e300`: "limit: want a whole number",
 		`"lapses":0`: "lapses 0: want 1 to 255", `"lapses":256`: "lapses 256: want 1 to 255",
@@ -121,8 +121,8 @@ func TestWhatIsWrittenNeverBecomesADefault(t *testing.T) {
 		}
 		a := ask(t, server, "POST", "/admin/v1/sales", string(body))
 		wantProblem(t, a, http.StatusUnprocessableEntity, "invalid-request")
-		if detail := a.document["detail"].(string); !strings.Contains(detail, says) {
-			t.Errorf("%s: got %q, want %q in it", member, detail, says)
+		if detail := a.document["detail"].(string); !strings.Contains(detail, want) {
+			t.Errorf("%s: got %q, want %q in it", member, detail, want)
 		}
 	}
 	if len(s.calls) != 0 {

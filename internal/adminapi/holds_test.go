@@ -98,7 +98,7 @@ func TestANodeWithoutATokenKeepsItsMemoryToItself(t *testing.T) {
 	}
 }
 
-func TestANodeThatDoesNotAnswerInOurWordsIsAnError(t *testing.T) {
+func TestANodeThatAnswersInAnotherFormIsAnError(t *testing.T) {
 	for name, serve := range map[string]http.HandlerFunc{
 		"no JSON":        func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) },
 		"half a body":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"node":"n001","holds":[`)) },

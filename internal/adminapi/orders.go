@@ -46,8 +46,8 @@ func (h *Handler) order(w http.ResponseWriter, r *http.Request) error {
 
 // refund ends a paid order. Its tickets go back on sale, and what is left of its payment is
 // due. With an amount, so much of the payment is due, and the order stays as it is. What it
-// answers comes with the refund itself: were it read afterwards, a failure would say that
-// nothing was done.
+// answers comes with the refund itself: if it were read afterwards, a failure would report
+// that nothing was done.
 func (h *Handler) refund(w http.ResponseWriter, r *http.Request) error {
 	id, err := saleID(r)
 	part, amount, err2 := refundWanted(r)

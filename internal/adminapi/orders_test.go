@@ -17,7 +17,7 @@ import (
 
 const theOrder = "/admin/v1/sales/s/orders/" + string(anOrder)
 
-// paymentDocument is what the API says of a payment of rush.
+// paymentDocument is the API's document of a payment of rush.
 func paymentDocument(id, order, state, reason string) map[string]any {
 	d := map[string]any{
 		"id": id, "order": order, "amount": json.Number("9900"), "currency": "EUR", "state": state, "at": "2042-05-01T12:01:00Z",
@@ -31,7 +31,7 @@ func paymentDocument(id, order, state, reason string) map[string]any {
 	return d
 }
 
-// orderDocument is what the API says of anOrder.
+// orderDocument is the API's document of anOrder.
 func orderDocument(state string, payments ...any) map[string]any {
 	if payments == nil {
 		payments = []any{}
@@ -240,7 +240,7 @@ func TestSettling(t *testing.T) {
 			t.Errorf("got %d lines logged, want none: nothing was settled", got)
 		}
 	})
-	t.Run("takes no other word", func(t *testing.T) {
+	t.Run("takes no other state", func(t *testing.T) {
 		s := &stock{}
 		server := serve(t, s, nil)
 		for body, want := range map[string]string{

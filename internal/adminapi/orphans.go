@@ -60,7 +60,7 @@ func (h *Handler) settleOrphan(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// stateWanted is the state of payments that a request asks for; due where it does not say.
+// stateWanted is the state of payments that a request asks for; due if it names none.
 func stateWanted(r *http.Request) (sale.PaymentState, error) {
 	switch state := sale.PaymentState(r.URL.Query().Get("state")); state {
 	case "":

@@ -10,7 +10,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// pageSize is how many entries a list has if the request does not say.
+// pageSize is how many entries a list has if the request sets no limit.
 const pageSize = 100
 
 // page is the part of a list that a request asks for.
@@ -31,7 +31,7 @@ func pageWanted(r *http.Request) (page, error) {
 	}
 	after, err := base64.RawURLEncoding.DecodeString(query.Get("cursor"))
 	if err != nil {
-		return p, fmt.Errorf("%w: cursor: want what next of an earlier answer said, as it was", errInput)
+		return p, fmt.Errorf("%w: cursor: want next of an earlier answer, unchanged", errInput)
 	}
 	p.after = string(after)
 	return p, nil

@@ -62,7 +62,7 @@ func TestNoAnswerSpeaksGo(t *testing.T) {
 	})
 }
 
-func TestADecodingErrorSaysWhatToMend(t *testing.T) {
+func TestADecodingErrorNamesWhatToMend(t *testing.T) {
 	server := serve(t, with(rush("s")), nil)
 	for body, want := range map[string]string{
 		`{"delta":"x"}`:        "delta: want a whole number",

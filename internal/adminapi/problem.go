@@ -23,14 +23,14 @@ var (
 // errDone: the change was made.
 var errDone = errors.New("the change was made")
 
-// detail is what the operator can do. What the network or a fault of this program said is for the
-// log.
+// detail is what the operator can do. The text of a network's error or of a fault of this program
+// is for the log.
 func detail(p problem.Problem, cause error) string {
 	switch {
 	case errors.Is(cause, errDone):
 		return "The change was made, and the sale can't be shown now. Sent again it changes nothing."
 	case p.Code == problem.StoreUnavailable.Code:
-		return "Redis could not be asked, or refused: nothing was done. Try again in a moment; /readyz and the log of this program say what is wrong."
+		return "Redis could not be asked, or refused: nothing was done. Try again in a moment; /readyz and the log of this program name the cause."
 	case p.Code == problem.OutcomeUnknown.Code:
 		return "Redis's answer was lost, and the change may have been made. Send the request again: it changes nothing twice."
 	case p.Code == problem.Internal.Code:

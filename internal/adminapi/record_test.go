@@ -48,7 +48,7 @@ func looks(look func(n int64, m *model.Sale) error) (*stock, *atomic.Int64) {
 	}}, &n
 }
 
-func TestACreationSaysWhereTheLedgerHasNotRecordedIt(t *testing.T) {
+func TestACreationReportsThatTheLedgerHasNotRecordedIt(t *testing.T) {
 	s := &stock{wait: time.Nanosecond, unrecorded: true}
 	server, logged := serveLogged(t, s)
 	a := ask(t, server, "POST", "/admin/v1/sales", creating)

@@ -152,7 +152,7 @@ func (c creation) sale() (sale.Sale, error) {
 	// A total that is left out is no total of 0, which an operator may well mean: such a
 	// sale waits for its restock.
 	if !c.Total.set || c.Total.null {
-		f.add("total is missing: say how many tickets there are, 0 where a restock will bring them")
+		f.add("total is missing: send how many tickets there are, 0 if a restock will bring them")
 	} else {
 		take(&f, "total", c.Total, &s.Total)
 	}

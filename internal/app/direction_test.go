@@ -52,7 +52,7 @@ var (
 	problems = "internal/problem"
 )
 
-// fences say which folders may import a library, and whether any test may.
+// fences name the folders that may import a library, and whether any test may.
 var fences = []struct {
 	library string
 	folders []string

@@ -12,7 +12,7 @@ import (
 	"onsale/internal/remotestock"
 )
 
-// RedisFlags say where Redis is.
+// RedisFlags are the addresses of Redis and how to connect to it.
 type RedisFlags struct {
 	Addrs         []string `name:"addr" default:"127.0.0.1:6379" env:"ONSALE_REDIS_ADDR" help:"host:port; several for Sentinels or a Cluster."`
 	Master        string   `env:"ONSALE_REDIS_MASTER" help:"Name of the Sentinels' master; the addresses are then the Sentinels'."`
@@ -46,7 +46,7 @@ func (f RedisFlags) Config() remotestock.Config {
 	return c
 }
 
-// SiteFlags say which site this program belongs to.
+// SiteFlags name the site that this program belongs to.
 type SiteFlags struct {
 	Name string `name:"site" default:"onsale" env:"ONSALE_SITE" help:"Name of the site that this program belongs to. Redis and the ledger's database keep it, and refuse programs of another site."`
 }
@@ -62,7 +62,7 @@ func (f SiteFlags) Site(gossipKey []byte) remotestock.Site {
 	return site
 }
 
-// AdminFlags say what operators and ledgers show to be let in.
+// AdminFlags locate the token that operators and ledgers authenticate with.
 type AdminFlags struct {
 	TokenFile string `name:"admin-token-file" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
 }

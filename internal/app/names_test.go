@@ -59,7 +59,7 @@ func measured(t *testing.T) map[string][]telemetry.Metric {
 	return metrics
 }
 
-// The closed sets of the naming rule. Who adds a word here has thought about it.
+// The closed sets of the naming rule. A name is added here only after thought.
 var (
 	parts  = []string{"buyerapi", "checkout", "localstock", "remotestock", "rebalance", "upstream", "membership", "ledger", "admission"}
 	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "refills", "holds", "failures", "publications", "events", "payments", "entries", "orders", "ratio"}
@@ -74,11 +74,11 @@ func faults(m telemetry.Metric) []string {
 			found = append(found, m.Name+": "+text)
 		}
 	}
-	words := strings.Split(strings.TrimSuffix(m.Name, "_total"), "_")
+	fields := strings.Split(strings.TrimSuffix(m.Name, "_total"), "_")
 	flag := m.Kind == "gauge" && (strings.HasPrefix(m.Help, "1 while ") || strings.HasPrefix(m.Help, "1 since "))
 	fault(m.Help == "" || !strings.HasSuffix(m.Help, "."), "help is no sentence")
-	fault(len(words) < 3 || words[0] != "onsale" || !slices.Contains(parts, words[1]), "is not onsale_<part>_<what>")
-	fault(!flag && !slices.Contains(units, words[len(words)-1]), "does not end in a unit")
+	fault(len(fields) < 3 || fields[0] != "onsale" || !slices.Contains(parts, fields[1]), "is not onsale_<part>_<what>")
+	fault(!flag && !slices.Contains(units, fields[len(fields)-1]), "does not end in a unit")
 	fault(strings.HasSuffix(m.Name, "_total") != (m.Kind == "counter"), "_total is for counters, and for all of them")
 	fault(m.Kind == "histogram" && !strings.HasSuffix(m.Name, "_seconds"), "histograms are of seconds")
 	for _, label := range m.Labels {

@@ -11,7 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Values has a command line say in plain words which numbers and durations it wants. Kong's own
+// Values has a command line report in plain words which numbers and durations it wants. Kong's own
 // errors are those of Go's parsers.
 var Values = kong.OptionFunc(func(k *kong.Kong) error {
 	return errors.Join(

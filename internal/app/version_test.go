@@ -8,7 +8,7 @@ import (
 )
 
 // Anyone who runs several builds at once has to know which one is which.
-func TestProgramsSayWhatTheyWereBuiltFrom(t *testing.T) {
+func TestProgramsPrintWhatTheyWereBuiltFrom(t *testing.T) {
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-ldflags", "-X onsale/internal/app.commit=0123456789abcdef", "-o", dir+string(filepath.Separator), "onsale/cmd/node", "onsale/cmd/onsale")
 	if out, err := build.CombinedOutput(); err != nil {

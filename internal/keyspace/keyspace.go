@@ -23,7 +23,7 @@ type Prefix string
 // longest is the most characters of a prefix. Every key of every sale carries it.
 const longest = 32
 
-// Validate says what is wrong with the prefix, or nil. Letters, digits, "-", "_" and "."
+// Validate returns what is wrong with the prefix, or nil. Letters, digits, "-", "_" and "."
 // are no pattern of Redis's access lists, nor a hash tag.
 func (p Prefix) Validate() error {
 	odd := func(r rune) bool {
@@ -96,7 +96,7 @@ func (p Prefix) Registry(name string) []string {
 func (p Prefix) Trial(unique string) string { return p.key("{onsale-rights-" + unique + "}") }
 
 // Sale are one sale's keys. They share the hash tag {id}, so that a script's keys live on
-// one node of a Redis Cluster. lua/prelude.lua says what each holds.
+// one node of a Redis Cluster. lua/prelude.lua documents what each holds.
 type Sale struct {
 	Sale, Plan, Buyers, Orders, Deadlines, Events, Payments, Links, Past, Surplus, Tap, Index string
 	All                                                                                       []string // in the scripts' order

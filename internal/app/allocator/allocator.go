@@ -35,8 +35,8 @@ type Config struct {
 	Ledger bool `default:"true" negatable:"" env:"ONSALE_LEDGER" help:"The site has a ledger: a sale sells once it is recorded there. --no-ledger: it has none, and what Redis loses is lost."`
 
 	Upstream string `env:"ONSALE_UPSTREAM" help:"Nginx's upstream.conf to render. Empty: none."`
-	Test     string `name:"nginx-test" env:"ONSALE_NGINX_TEST" help:"Command that tests Nginx's configuration, its words separated by blanks. Empty where a watcher beside Nginx does it."`
-	Reload   string `name:"nginx-reload" env:"ONSALE_NGINX_RELOAD" help:"Command that reloads Nginx, its words separated by blanks. Empty where a watcher beside Nginx does it."`
+	Test     string `name:"nginx-test" env:"ONSALE_NGINX_TEST" help:"Command that tests Nginx's configuration, its arguments separated by blanks. Empty if a watcher beside Nginx does it."`
+	Reload   string `name:"nginx-reload" env:"ONSALE_NGINX_RELOAD" help:"Command that reloads Nginx, its arguments separated by blanks. Empty if a watcher beside Nginx does it."`
 
 	Site   app.SiteFlags  `embed:""`
 	Redis  app.RedisFlags `embed:"" prefix:"redis-"`
@@ -190,7 +190,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 }
 
 // awaitSite waits until the allocator has joined the site, or for as long as Redis may take to
-// say that it is another one.
+// answer that it keeps another one.
 func (a *Allocator) awaitSite(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.Redis.Config().Call)
 	defer cancel()

@@ -30,9 +30,9 @@ func Reachable(listen string) (string, error) { return thisMachine.reachable(lis
 func Beside(listen, first string) string { return thisMachine.beside(listen, first) }
 
 // reachable turns a listening address into one that other machines can dial.
-// Where it names no interface, the address of the default route stands in:
-// that a machine has a private address says little, for so has every bridge
-// that it keeps for its containers. A machine without a way out gives the first
+// If it names no interface, the address of the default route stands in. A
+// private address proves little: every bridge that a machine keeps for its
+// containers has one, too. A machine without a way out gives the first
 // address of an interface that runs.
 func (n network) reachable(listen string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
@@ -60,7 +60,7 @@ func (n network) reachable(listen string) (string, error) {
 			}
 		}
 	}
-	return "", errors.Join(errors.New("this machine has no address that others could reach: say --advertise host:port"), noRoute)
+	return "", errors.Join(errors.New("this machine has no address that others could reach: set --advertise host:port"), noRoute)
 }
 
 // beside is where others reach a second port of a process. Where this machine
@@ -73,13 +73,13 @@ func (n network) beside(listen, first string) string {
 	host, _, err1 := net.SplitHostPort(first)
 	_, port, err2 := net.SplitHostPort(listen)
 	if err1 != nil || err2 != nil {
-		return listen // listening will fail, and say why
+		return listen // listening will fail, and report why
 	}
 	return net.JoinHostPort(host, port)
 }
 
 // dialable reports whether others might reach the address. Nobody has to have
-// IPv6: who wants it says so.
+// IPv6: an operator who wants it sets it.
 func dialable(ip net.IP) bool { return ip.To4() != nil && ip.IsGlobalUnicast() }
 
 // runs reports whether anything is at the other end. A bridge without

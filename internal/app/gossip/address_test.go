@@ -60,7 +60,7 @@ func TestReachable(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a machine alone says so", func(t *testing.T) {
+	t.Run("a machine alone gets an error that names the flag", func(t *testing.T) {
 		got, err := machine("", lo, idle).reachable(":8081")
 		if got != "" || !errors.Is(err, errNoRoute) || !strings.Contains(err.Error(), "--advertise") {
 			t.Errorf("got %q, %v, want %v and the flag to use", got, err, errNoRoute)

@@ -13,10 +13,10 @@ import (
 	"onsale/internal/membership"
 )
 
-// Flags say how this process finds the others.
+// Flags configure how this process finds the others.
 type Flags struct {
 	Bind      string        `default:"0.0.0.0:7946" env:"ONSALE_GOSSIP_BIND" help:"host:port for gossip, UDP and TCP."`
-	Advertise string        `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, where --gossip-bind does not say."`
+	Advertise string        `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, if --gossip-bind names no host."`
 	Seeds     []string      `env:"ONSALE_GOSSIP_SEEDS" help:"host:port of some members, for instance of the allocators."`
 	Probe     time.Duration `default:"200ms" env:"ONSALE_GOSSIP_PROBE" help:"How often a member checks another one; a crash is known after about five times as long. Longer where many members share few processors."`
 	KeyFile   string        `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with 16, 24 or 32 bytes in base64 that encrypt all gossip. Without it gossip may listen on loopback alone."`

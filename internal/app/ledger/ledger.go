@@ -23,7 +23,7 @@ import (
 	"onsale/internal/telemetry"
 )
 
-// DatabaseFlags say where PostgreSQL is.
+// DatabaseFlags locate PostgreSQL.
 type DatabaseFlags struct {
 	URL string `name:"url" env:"ONSALE_DATABASE_URL" help:"postgres://user:password@host:port/database; better in the environment than on the command line."`
 }

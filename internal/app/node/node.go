@@ -33,7 +33,7 @@ import (
 type Config struct {
 	Name      string `env:"ONSALE_NAME" default:"${hostname}" help:"Unique name in the cluster; plans give stock to it."`
 	Listen    string `default:":8081" env:"ONSALE_LISTEN" help:"host:port of the buyers' API."`
-	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, where --listen does not say."`
+	Advertise string `env:"ONSALE_ADVERTISE" help:"host:port where Nginx reaches it, if --listen names no host."`
 	Admin     string `default:"127.0.0.1:9081" env:"ONSALE_ADMIN" help:"host:port of health and metrics, and where ledgers ask what the node remembers: a private address that they reach, where they run on other machines. Anyone who reaches it reads health and metrics without a token."`
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
@@ -46,7 +46,7 @@ type Config struct {
 	Batch int `default:"128" env:"ONSALE_BATCH" help:"Claims in one script call at most."`
 	Calls int `default:"1" env:"ONSALE_CALLS" help:"Script calls of one sale in flight at most."`
 
-	DrainDelay time.Duration `default:"2s" env:"ONSALE_DRAIN_DELAY" help:"How long to serve on after saying goodbye, so that Nginx has left before the port closes."`
+	DrainDelay time.Duration `default:"2s" env:"ONSALE_DRAIN_DELAY" help:"How long to serve on after it is announced as draining, so that Nginx has left before the port closes."`
 
 	Operators app.AdminFlags `embed:""`
 	Site      app.SiteFlags  `embed:""`
@@ -188,9 +188,9 @@ func (n *Node) holds(id sale.ID) adminapi.Holds {
 	return h
 }
 
-// Run sells until ctx ends, and then drains: it says goodbye, serves on while
-// Nginx leaves, finishes what is under way, and goes. It returns an error where
-// it could not start, or a part of it stopped by itself.
+// Run sells until ctx ends, and then drains: it announces that, serves on while
+// Nginx leaves, finishes what is under way, and goes. It returns an error if
+// it could not start, or if a part of it stopped by itself.
 //
 // The buyers' port opens last, when the node holds its name and knows what is
 // on sale. Nginx may still name a node that was killed and starts again: until
@@ -218,7 +218,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return parts.Stop()
 }
 
-// open waits until Redis says that it is the site's, takes the name, learns what is on sale, and only then lets buyers and
+// open waits until Redis confirms that it is the site's, takes the name, learns what is on sale, and only then lets buyers and
 // gossip in. Being asked to stop before that is no error.
 func (n *Node) open(parts *app.Group) error {
 	parts.Run("site", func(ctx context.Context) error { return n.store.KeepSite(ctx, n.site) })
@@ -261,7 +261,7 @@ func (n *Node) open(parts *app.Group) error {
 	return nil
 }
 
-// notStopped drops an error that only says that the process was asked to stop.
+// notStopped drops an error that only reports that the process was asked to stop.
 func notStopped(parts *app.Group, err error) error {
 	if parts.Running().Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

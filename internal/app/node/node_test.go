@@ -48,7 +48,7 @@ func TestEveryCallHasAConnection(t *testing.T) {
 	}
 }
 
-// A node said that it is up, and then that its gossip port is taken.
+// A node logged that it is up, and then that its gossip port is taken.
 func TestANodeIsUpOnceItHasItsPorts(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "keys.json")
 	if err := os.WriteFile(keys, []byte(keySet), 0o600); err != nil {

@@ -8,7 +8,7 @@ import (
 	"onsale/internal/temperature"
 )
 
-// Config tunes the loop. Each comment says what raising and lowering costs.
+// Config tunes the loop. Each comment names what raising and lowering costs.
 type Config struct {
 	// Tick is how often the leader surveys and expires each hot sale, and asks which
 	// sales are new. Raised: later plans for low nodes, returned stock and new

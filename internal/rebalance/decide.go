@@ -7,7 +7,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// Reason says why a plan was written. The set is closed: it is a metric label.
+// Reason is why a plan was written. The set is closed: it is a metric label.
 type Reason string
 
 // The reasons, in the order in which they are looked for.

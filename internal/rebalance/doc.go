@@ -1,5 +1,5 @@
-// Package rebalance decides how much stock each node may claim, and says so
-// again whenever that stops being right.
+// Package rebalance decides how much stock each node may claim, and writes
+// another plan whenever the last one stops being right.
 //
 // [Plan] is the arithmetic: slices proportional to weight, and buffers so that
 // any k nodes can vanish and the rest still hold enough to sell everything.

@@ -69,7 +69,7 @@ func (s *store) book(id sale.ID) (b book) {
 	return b
 }
 
-// count says how often op was called, for id or for any sale if that is empty.
+// count returns how often op was called, for id or for any sale if that is empty.
 func (s *store) count(op Op, id sale.ID) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 
 var errDown = errors.New("the store is down")
 
-// allocator is a loop under test and what its hooks and log said.
+// allocator is a loop under test and what its hooks and log recorded.
 type allocator struct {
 	loop  *Loop
 	lease *acquirer

@@ -53,7 +53,7 @@ func newFailures(log *zap.Logger, hooks Hooks) *failures {
 }
 
 // note takes the result of one call made under ctx. A call that failed because
-// its caller is stopping says nothing about the store.
+// its caller is stopping is no failure of the store.
 func (f *failures) note(ctx context.Context, op Op, err error) {
 	if err == nil {
 		f.seen.Note(op, nil, nil)

@@ -215,7 +215,7 @@ func TestRunEnds(t *testing.T) {
 				t.Errorf("got the lease held until %v, want it released", got)
 			}
 			if got := a.led(); !slices.Equal(got, []bool{true, false}) {
-				t.Errorf("got leading %v, want the last word to be false", got)
+				t.Errorf("got leading %v, want the last report to be false", got)
 			}
 			if got := a.failed; len(got) != 0 {
 				t.Errorf("got failures %v, want none: stopping is no failure", got)

@@ -36,9 +36,9 @@ type Stock interface {
 	// sale.ErrFenced if a later token has written, and with sale.ErrStale if
 	// the stock generation is no longer stock.
 	WritePlan(ctx context.Context, id sale.ID, token, stock sale.Generation, shares []sale.Share) (sale.Generation, error)
-	// Expire ends at most limit overdue holds and says how many it ended and
+	// Expire ends at most limit overdue holds and returns how many it ended and
 	// whether more may be overdue. known is the plan generation whose allotment
-	// the caller has; the loop, which sells nothing, says 0.
+	// the caller has; the loop, which sells nothing, passes 0.
 	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
 }
 

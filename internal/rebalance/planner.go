@@ -137,8 +137,8 @@ func (p *planner) replan(ctx context.Context) (held int64, ok bool) {
 
 // rebalance surveys the sale and writes a plan if one is due. It returns how
 // many tickets are held, 0 without a survey. Errors are noted here, save
-// sale.ErrStale and sale.ErrFenced, which say more about the caller's luck
-// than about the store.
+// sale.ErrStale and sale.ErrFenced: another writer was faster, and the store
+// works.
 func (p *planner) rebalance(ctx context.Context) (held int64, err error) {
 	v, err := p.survey(ctx)
 	if err != nil {

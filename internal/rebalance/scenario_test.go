@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the outcomes in testdata")
 // TestScenarios plays testdata/*.txt. A scenario is blocks of commands, a line of
 // dashes and what the commands print; # begins a comment. They run against a
 // planner and a fake store, so they cover what the loop does with one sale, short
-// of time passing. A command's words are in its method on scenario.
+// of time passing. A command's arguments are in its method on scenario.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -129,11 +129,11 @@ func (s *scenario) printPlan() {
 	}
 }
 
-// play runs one line: a command and its words.
+// play runs one line: a command and its arguments.
 func (s *scenario) play(line string) {
-	words := strings.Fields(line)
-	args := words[1:]
-	switch words[0] {
+	fields := strings.Fields(line)
+	command, args := fields[0], fields[1:]
+	switch command {
 	case "sale": // sale 100: opens the sale with so many tickets
 		s.store.open(scenarioSale, s.number(args[0]))
 	case "tolerate": // tolerate 2: the configured number of failures; takes a new leader
@@ -149,9 +149,9 @@ func (s *scenario) play(line string) {
 	case "without": // without b c: what the others may still claim
 		s.without(args)
 	case "nodes", "join", "fail", "drain", "ready", "unready", "weight":
-		s.change(words[0], args)
+		s.change(command, args)
 	default:
-		s.trade(words[0], args)
+		s.trade(command, args)
 	}
 }
 
@@ -242,10 +242,10 @@ func (s *scenario) without(gone []string) {
 	s.print("the others may claim %d, remaining %d", left, s.book().Counters().Remaining)
 }
 
-func (s *scenario) number(word string) int64 {
-	n, err := strconv.ParseInt(word, 10, 64)
+func (s *scenario) number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		s.t.Fatalf("got %q, want a number", word)
+		s.t.Fatalf("got %q, want a number", text)
 	}
 	return n
 }

@@ -43,18 +43,18 @@ func (m *Metrics) CountBy(name, help string, labels ...string) func(values ...st
 	return func(values ...string) { counts.WithLabelValues(values...).Inc() }
 }
 
-// CountEach counts by the words of a closed set, of which there are so many. All of them are
+// CountEach counts by the values of a closed set, of which there are so many. All of them are
 // there from the start, and none costs a search.
-func CountEach[Word interface {
+func CountEach[Value interface {
 	~uint8
 	String() string
-}](m *Metrics, name, help, label string, words int) func(Word) {
+}](m *Metrics, name, help, label string, values int) func(Value) {
 	counts := m.counter(name, help, label)
-	each := make([]prometheus.Counter, words)
+	each := make([]prometheus.Counter, values)
 	for i := range each {
-		each[i] = counts.WithLabelValues(Word(i).String())
+		each[i] = counts.WithLabelValues(Value(i).String())
 	}
-	return func(w Word) { each[w].Inc() }
+	return func(v Value) { each[v].Inc() }
 }
 
 // Failures counts failed calls by operation.

@@ -6,7 +6,7 @@ import (
 	"onsale/internal/sale"
 )
 
-// FlagOf registers a gauge that is 1 while is says so. It is asked at every scrape, so that it can't be out of date.
+// FlagOf registers a gauge that is 1 while is returns true. It is asked at every scrape, so that it can't be out of date.
 func (m *Metrics) FlagOf(name, help string, is func() bool) {
 	m.register(name, help, "gauge", nil)
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return flag(is()) })

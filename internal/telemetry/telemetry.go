@@ -39,13 +39,13 @@ func New() *Metrics {
 // live as long as it answers.
 func (m *Metrics) AdminMux(unready func() error, notes func() []string) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live") })
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, "live") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		status, text := http.StatusOK, "ready"
 		if err := unready(); err != nil {
 			status, text = http.StatusServiceUnavailable, "not ready: "+err.Error()
 		}
-		say(w, status, strings.Join(append([]string{text}, notes()...), "\n"))
+		reply(w, status, strings.Join(append([]string{text}, notes()...), "\n"))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
 	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
@@ -60,7 +60,7 @@ func (m *Metrics) AdminMux(unready func() error, notes func() []string) *http.Se
 	return mux
 }
 
-func say(w http.ResponseWriter, status int, text string) {
+func reply(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text + "\n")) // a prober that hangs up needs no answer

@@ -34,7 +34,7 @@ func ask(t *testing.T, m *telemetry.Metrics, ready bool, method, path, body stri
 	return w.Code, w.Header().Get("Content-Type"), string(got)
 }
 
-// unless is the readiness of a process that says why it is not ready.
+// unless is the readiness of a process that reports why it is not ready.
 func unless(ready *bool) func() error {
 	return func() error {
 		if *ready {
@@ -92,9 +92,9 @@ func TestReadinessIsAskedEveryTime(t *testing.T) {
 	}
 }
 
-type word uint8
+type digit uint8
 
-func (w word) String() string { return [...]string{"zero", "one"}[w] }
+func (d digit) String() string { return [...]string{"zero", "one"}[d] }
 
 // full is a registry in which every kind of metric has been used.
 func full() *telemetry.Metrics {
@@ -102,7 +102,7 @@ func full() *telemetry.Metrics {
 	m.Count("count_total", "Help.")()
 	m.Sum("sum_total", "Help.")(3)
 	m.CountBy("by_total", "Help.", "a", "b")("x", "y")
-	telemetry.CountEach[word](m, "each_total", "Help.", "word", 2)(1)
+	telemetry.CountEach[digit](m, "each_total", "Help.", "digit", 2)(1)
 	failed := telemetry.Failures[string](m, "failures_total")
 	failed("read", errors.New("away"))
 	m.SaleCount("sale_count_total", "Help.")("s")
@@ -125,7 +125,7 @@ func TestMetricsAreServed(t *testing.T) {
 		t.Fatalf("got %d %q, want 200 in the text format", status, kind)
 	}
 	for _, line := range []string{
-		`count_total 1`, `sum_total 3`, `by_total{a="x",b="y"} 1`, `each_total{word="zero"} 0`, `each_total{word="one"} 1`,
+		`count_total 1`, `sum_total 3`, `by_total{a="x",b="y"} 1`, `each_total{digit="zero"} 0`, `each_total{digit="one"} 1`,
 		`failures_total{operation="read"} 1`, `sale_count_total{sale="s"} 1`, `sale_sum_total{sale="s"} 4`,
 		`gauge 0.5`, `flag 1`, `flag_by{setting="appendonly"} 1`, `sale_gauge{sale="s"} 7`, `sale_flag{sale="s"} 1`,
 		`took_seconds_bucket{le="0.001"} 1`, `took_seconds_bucket{le="0.0005"} 0`, `took_by_seconds_sum{script="deduct"} 2`,
@@ -197,7 +197,7 @@ func TestSalesAreAskedAtEveryScrape(t *testing.T) {
 	}
 }
 
-// A gauge that was set when something changed went on saying so when that was over.
+// A gauge that was set when something changed kept its value when that was over.
 func TestAFlagIsAskedAtEveryScrape(t *testing.T) {
 	m, is := telemetry.New(), false
 	m.FlagOf("onsale_checkout_ready", "1 while it is.", func() bool { return is })
@@ -220,8 +220,8 @@ func TestMetricsOfTwoProcessesDoNotMeet(t *testing.T) {
 }
 
 // Nodes count every answer and every claim.
-func TestCountingAWordAllocatesNothing(t *testing.T) {
-	count := telemetry.CountEach[word](telemetry.New(), "each_total", "Help.", "word", 2)
+func TestCountingAValueAllocatesNothing(t *testing.T) {
+	count := telemetry.CountEach[digit](telemetry.New(), "each_total", "Help.", "digit", 2)
 	if got := testing.AllocsPerRun(100, func() { count(1) }); got != 0 {
 		t.Errorf("got %v allocations, want none", got)
 	}

@@ -3,8 +3,8 @@
 // time. All others are cold, and looked at in turn, so many each time: what that costs does not
 // grow with their number, only the time until each has had its turn.
 //
-// Correctness never depends on it: scripts decide, and a node reads a cold sale before it says
-// anything about it.
+// Correctness never depends on it: scripts decide, and a node reads a cold sale before it
+// answers anything about it.
 package temperature
 
 import (

@@ -12,8 +12,8 @@ import (
 // is for what issuers add. Raised, a token that is mere brackets costs more stack.
 const maxDepth = 32
 
-// strict is nil where text is one JSON value that all readers understand alike
-// (I-JSON, RFC 7493), or says what is wrong with it. encoding/json takes the last of two
+// strict returns nil if text is one JSON value that all readers understand alike
+// (I-JSON, RFC 7493), or what is wrong with it. encoding/json takes the last of two
 // members of one name and a replacement for half a surrogate pair, fastjson takes the
 // first and NaN for a number: an issuer would have meant somebody else.
 func strict(text []byte) error {
@@ -64,9 +64,9 @@ func (s *strictReader) value(depth int) error {
 		_, err := s.string()
 		return err
 	}
-	for _, word := range []string{"true", "false", "null"} {
-		if bytes.HasPrefix(s.text[s.at:], []byte(word)) {
-			s.at += len(word)
+	for _, literal := range []string{"true", "false", "null"} {
+		if bytes.HasPrefix(s.text[s.at:], []byte(literal)) {
+			s.at += len(literal)
 			return nil
 		}
 	}

@@ -1,5 +1,5 @@
-// Package token verifies buyers' tokens: which keys there are, what a token must say, and who it
-// names. Identity providers sign them; nobody here does.
+// Package token verifies buyers' tokens: which keys there are, what a token must claim, and which
+// buyer it names. Identity providers sign them; nobody here does.
 package token
 
 import (
@@ -79,14 +79,14 @@ func (k key) made(signature []byte, signed string) bool {
 	return hmac.Equal(signature, m.sum)
 }
 
-// header is what a token's first segment says.
+// header is a token's first segment, parsed.
 type header struct {
 	algorithm, keyID string
 	named            bool // a key id is there
 }
 
 // Verify returns the buyer that a compact token names at the given time. The error
-// wraps ErrToken and says what is wrong with the token.
+// wraps ErrToken and names the fault of the token.
 func (v *Verifier) Verify(token string, now time.Time) (sale.Buyer, error) {
 	buyer, err := v.verify(token, now)
 	if err != nil {
@@ -251,7 +251,7 @@ func (h *header) allows(k key) bool {
 	return h.algorithm == k.method.Alg() && (!h.named || h.keyID == k.id)
 }
 
-// parseHeader reads a token's first segment. Members that say how the rest must be read
+// parseHeader reads a token's first segment. Members that define how the rest must be read
 // and that are not understood refuse the token; those that only point to a key are
 // ignored, because keys come from the key set alone.
 func parseHeader(segment string) (*header, error) {

@@ -11,9 +11,9 @@ type Config struct {
 	// File is Nginx's upstream.conf. Its folder must be writable: the file is replaced
 	// whole, by renaming.
 	File string
-	// Test is the command that says whether Nginx accepts its configuration with the
+	// Test is the command that checks whether Nginx accepts its configuration with the
 	// file in place, such as `nginx -t -q -p /srv -c nginx.conf`. Empty: not tested,
-	// which is right where a watcher beside Nginx does it.
+	// which is right if a watcher beside Nginx does it.
 	Test []string
 	// Reload is the command that makes Nginx read the file, such as
 	// `nginx -s reload -p /srv -c nginx.conf`. Empty: a watcher does it.

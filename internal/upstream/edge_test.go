@@ -75,7 +75,7 @@ func (e *edge) buy() (status int, node string, err error) {
 	return r.StatusCode, r.Header.Get("Node"), err
 }
 
-// startNode is a node that sells, and says its name.
+// startNode is a node that sells, and answers with its name.
 func startNode(t *testing.T, name string) (sale.Node, *httptest.Server) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

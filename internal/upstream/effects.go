@@ -19,7 +19,7 @@ func replaceFile(path string, content []byte) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name()) // the first error says what is wrong
+			_ = os.Remove(f.Name()) // the first error is the cause
 		}
 	}()
 	_, err = f.Write(content)
@@ -41,7 +41,7 @@ func replaceFile(path string, content []byte) (err error) {
 // outputLimit bounds what of a command's output goes into an error, in bytes.
 const outputLimit = 4096
 
-// command runs argv, which may be empty, and returns its failure with what it said.
+// command runs argv, which may be empty, and returns its failure with its output.
 func (p *Publisher) command(ctx context.Context, argv []string) error {
 	if len(argv) == 0 {
 		return nil
@@ -58,6 +58,6 @@ func (p *Publisher) command(ctx context.Context, argv []string) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	said := strings.TrimSpace(string(out[:min(len(out), outputLimit)]))
-	return fmt.Errorf("%s: %w: %s", argv[0], err, said)
+	output := strings.TrimSpace(string(out[:min(len(out), outputLimit)]))
+	return fmt.Errorf("%s: %w: %s", argv[0], err, output)
 }

@@ -222,7 +222,7 @@ func TestABrokenSiteFileKeepsTheOldNodesSelling(t *testing.T) {
 	}
 	bench.Set(y)
 	if err := bench.next(t); err == nil || !strings.Contains(err.Error(), "limits.conf") {
-		t.Errorf("got %v, want Nginx's words on limits.conf", err)
+		t.Errorf("got %v, want Nginx's error in limits.conf", err)
 	}
 	if _, node, err := e.buy(); node != "x" {
 		t.Errorf("got node %q (%v), want x to go on selling", node, err)

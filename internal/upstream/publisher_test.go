@@ -240,7 +240,7 @@ func TestConfigReportsEveryFault(t *testing.T) {
 	_, err := upstream.New(membershiptest.New(), upstream.Config{Test: []string{""}, Debounce: -1}, upstream.Hooks{}, zap.NewNop())
 	for _, want := range []string{"file", "test", "debounce", "retry", "timeout"} {
 		if err == nil || !strings.Contains(err.Error(), "upstream "+want) {
-			t.Errorf("got %v, want a word on the %s", err, want)
+			t.Errorf("got %v, want the fault of %s", err, want)
 		}
 	}
 }

@@ -22,7 +22,7 @@ func TestARejectedFileGivesWayToThePreviousOne(t *testing.T) {
 	for range 3 { // tried again and again
 		err := bench.next(t)
 		if err == nil || !strings.Contains(err.Error(), "it is broken") {
-			t.Fatalf("got %v, want the command's own words", err)
+			t.Fatalf("got %v, want the command's output", err)
 		}
 	}
 	bench.Set(a, c)

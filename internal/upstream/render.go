@@ -53,8 +53,8 @@ func fit(view sale.View, file []byte) (fitting sale.View, left int) {
 	nodes := named(view)
 	there := map[string]bool{}
 	for line := range strings.Lines(string(file)) {
-		if words := strings.Fields(line); len(words) > 1 && words[0] == "server" {
-			there[words[1]] = true
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "server" {
+			there[fields[1]] = true
 		}
 	}
 	last := func(n sale.Node) int {

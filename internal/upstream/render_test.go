@@ -116,7 +116,7 @@ var line = regexp.MustCompile(`^server (\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):[1-9
 
 // Whatever members gossip, the file is server lines and comments, with a server up
 // wherever one can be named.
-func TestNothingThatMembersSayBecomesConfiguration(t *testing.T) {
+func TestNothingThatMembersGossipBecomesConfiguration(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[\x00-\x7f]{0,20}`),
 			rapid.StringMatching(`(10\.0\.0\.[0-9]|\[::[0-9]\]|h):[0-9]{1,6}[; \n#}{]?`))

@@ -73,7 +73,7 @@ func (s *Site) published(n int) error {
 }
 
 // served succeeds when a node answers through Nginx. Only a node knows that a
-// sale is unknown; Nginx's own word for having no node is a 502.
+// sale is unknown; without a node Nginx answers 502.
 func (s *Site) served() error {
 	status, body, err := process.Fetch(s.Front() + "/v1/sales/no-such-sale")
 	if err != nil {

@@ -16,12 +16,12 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// front is a real Nginx, with an allocator and a node that only say what they
+// front is a real Nginx, with an allocator and a node that only answer what they
 // are asked for here.
 type front struct {
 	*testbed.Site
 	node    string       // host:port
-	selling atomic.Int64 // how many nodes the allocator says are in force
+	selling atomic.Int64 // how many nodes the allocator reports in force
 }
 
 func startFront(t *testing.T) *front {

@@ -175,7 +175,7 @@ func (e *Embedded) gossipFlags(of ...*string) (g gossip.Flags, err error) {
 	return g, nil
 }
 
-// Redis says where the embedded Redis is.
+// Redis returns the flags of the embedded Redis.
 func (e *Embedded) Redis() app.RedisFlags {
 	return app.RedisFlags{Addrs: []string{e.redis.Addr()}, AllowDataLoss: true}
 }

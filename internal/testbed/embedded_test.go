@@ -161,7 +161,7 @@ func TestEmbeddedSiteKeepsNamesApart(t *testing.T) {
 	})
 }
 
-func TestEmbeddedSiteThatCanNotStartSaysWhy(t *testing.T) {
+func TestEmbeddedSiteThatCanNotStartReportsWhy(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -18,7 +18,7 @@ func TestNodesFollowAPromotionInARedisCluster(t *testing.T) {
 	t.Parallel()
 	s := start(t, testbed.Options{
 		Nodes: 2, Allocators: 1, Topology: testbed.Sharded,
-		// The other masters go on without the dead one's slots, and say so in no answer.
+		// The other masters go on without the dead one's slots, and report that in no answer.
 		RedisArgs: []string{"--cluster-require-full-coverage", "no"},
 	})
 	s.open(t, 1_000_000, time.Minute)

@@ -152,7 +152,7 @@ func TestSecondNodeUnderALiveNameRefusesToStart(t *testing.T) {
 		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--advertise", "127.0.0.1:9", "--gossip-bind", "127.0.0.1:0",
 		"--token-keys", filepath.Join(s.Dir, "keys.json"), "--redis-addr", s.Redis.Addr()).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "held by another live instance") {
-		t.Errorf("got %v, want a refusal that says why:\n%s", err, out)
+		t.Errorf("got %v, want a refusal that names the cause:\n%s", err, out)
 	}
 	if !ready(s.Nodes[0]) {
 		t.Error("the first node is not ready any more")

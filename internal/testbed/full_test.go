@@ -15,7 +15,7 @@ import (
 	"onsale/internal/testbed/await"
 )
 
-// health is what a member's readiness says.
+// health is what a member's readiness probe answers.
 func health(m *testbed.Member) (status int, text string) {
 	r, err := prober.Get("http://" + m.Admin + "/readyz")
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *site) recorded(t *testing.T) operate.Audited {
 // prober asks members that may be paused.
 var prober = http.Client{Timeout: time.Second}
 
-// gauge is what a member's metrics say of a series, or -1 where it has no answer.
+// gauge is the value of a series in a member's metrics, or -1 if it has no answer.
 func gauge(m *testbed.Member, series string) float64 {
 	r, err := prober.Get("http://" + m.Admin + "/metrics")
 	if err != nil {

@@ -111,7 +111,7 @@ func (s *Site) addresses(of ...*string) (gossip string, err error) {
 	return gossip, nil
 }
 
-// stores are the flags that say where Redis is and whose.
+// stores are the flags of where Redis is and whose.
 func (s *Site) stores() []string {
 	args := redisArgs(s.redis())
 	if share := s.options.Share; share != nil && share.Site != "" {

@@ -211,7 +211,7 @@ func Build(ctx context.Context, dir string) error {
 // Front is where buyers find the sale.
 func (s *Site) Front() string { return s.Nginx.URL() }
 
-// Stores says where the cluster keeps its records.
+// Stores returns the flags of where the cluster keeps its records.
 func (s *Site) Stores() operate.StoreFlags {
 	at := operate.StoreFlags{Redis: s.redis()}
 	if share := s.options.Share; share != nil {

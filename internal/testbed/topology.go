@@ -47,7 +47,7 @@ func (s *Site) startRedis(ctx context.Context) (err error) {
 	return err
 }
 
-// redis says where Redis is.
+// redis returns the flags of where Redis is.
 func (s *Site) redis() app.RedisFlags {
 	if share := s.options.Share; share != nil {
 		f := share.With.redis()

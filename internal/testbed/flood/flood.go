@@ -31,7 +31,7 @@ func ForgeMembers(from string, members int, gossip ...string) (err error) {
 	return nil
 }
 
-// forgedMember is what a member says of itself in gossip without a key: memberlist's message "alive", in MessagePack.
+// forgedMember is what a member announces of itself in gossip without a key: memberlist's message "alive", in MessagePack.
 func forgedMember(i int) []byte {
 	text := func(b []byte, s string) []byte { return append(append(b, 0xd9, byte(len(s))), s...) }
 	number := func(b []byte, n uint32) []byte { return binary.BigEndian.AppendUint32(append(b, 0xce), n) }

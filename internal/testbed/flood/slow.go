@@ -56,7 +56,7 @@ type Slow struct {
 	Connections int    // at the same time; one that ends is replaced
 }
 
-// Held says what the clients got.
+// Held is what the clients got.
 type Held struct {
 	Opened  int     `json:"opened"`          // connections that came about
 	Mean    float64 `json:"mean_held"`       // at the same time, over the whole run

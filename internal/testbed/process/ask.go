@@ -26,7 +26,7 @@ func replication(ctx context.Context, addr string) (string, error) {
 	return ask(ctx, addr, "info", "replication").Text()
 }
 
-// role is master or slave, or empty of a server that does not say.
+// role is master or slave, or empty if the server does not report one.
 func role(ctx context.Context, addr string) string {
 	text, err := replication(ctx, addr)
 	if err != nil {

@@ -43,7 +43,7 @@ func reaped(t *testing.T, c *Child) {
 }
 
 func TestChildAnswersAndEndsWithItsInput(t *testing.T) {
-	c := shell(t, t.Context(), ChildOptions{Env: []string{"WORD=hello"}}, `while read l; do echo "$WORD $l"; done`)
+	c := shell(t, t.Context(), ChildOptions{Env: []string{"GREETING=hello"}}, `while read l; do echo "$GREETING $l"; done`)
 	if _, err := io.WriteString(c.In, "you\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestChildMayFinishAfterItsContextForAWhile(t *testing.T) {
 	line(t, stubborn)
 	cancel()
 	if out, err := polite.Output(); string(out) != "last\n" || err != nil {
-		t.Errorf("got %q, %v, want its last word", out, err)
+		t.Errorf("got %q, %v, want its last line", out, err)
 	}
 	if err := stubborn.Wait(); err == nil {
 		t.Error("a child that ignores SIGTERM ended by itself")

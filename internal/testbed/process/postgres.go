@@ -105,8 +105,8 @@ func (p *Postgres) Restart(ctx context.Context) (err error) {
 }
 
 // ready succeeds once the server has recovered its data and lets clients in. It
-// reads what the server says of itself, as pg_ctl does: one who connects too
-// early is turned away, and fills the log with errors that are none.
+// reads the server's status in postmaster.pid, as pg_ctl does: a client that
+// connects too early is turned away, and fills the log with errors that are none.
 func (p *Postgres) ready() error {
 	status, err := p.status()
 	if err != nil {
@@ -116,7 +116,7 @@ func (p *Postgres) ready() error {
 		return fmt.Errorf("postmaster.pid is of process %s, want %d", status[0], p.Pid())
 	}
 	if len(status) < 8 || strings.TrimSpace(status[7]) != "ready" {
-		return errors.New("postmaster.pid does not say ready")
+		return errors.New("postmaster.pid is not ready")
 	}
 	return nil
 }
@@ -237,7 +237,7 @@ type child struct {
 	started string
 }
 
-// gone is also said of a zombie, which in a container nobody may ever bury.
+// gone is also true of a zombie, which in a container nobody may ever bury.
 func (c child) gone() bool {
 	s, ok := readStat(c.pid)
 	return !ok || s.ended() || s.started != c.started

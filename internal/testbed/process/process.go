@@ -35,12 +35,12 @@ func Start(dir, name, path string, args []string, env ...string) (*Process, erro
 	return start(dir, name, path, args, env, syscall.SIGKILL)
 }
 
-// start is Start, and says by which signal the child learns that its parent died.
+// start is Start with the signal by which the child learns that its parent died.
 func start(dir, name, path string, args, env []string, orphaned syscall.Signal) (*Process, error) {
 	return startAs(nil, dir, name, path, args, env, orphaned)
 }
 
-// startAs is start, and says as whom the child runs: nil, as we do.
+// startAs is start with the user that the child runs as; nil is ours.
 func startAs(as *syscall.Credential, dir, name, path string, args, env []string, orphaned syscall.Signal) (*Process, error) {
 	logPath := filepath.Join(dir, name+".log")
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -103,7 +103,7 @@ func (p *Process) Stop(grace time.Duration) error {
 	return p.stop(grace, syscall.SIGTERM, p.Kill)
 }
 
-// stop is Stop, and says by which signal to ask and how to kill.
+// stop is Stop with the signal to ask by and the way to kill.
 func (p *Process) stop(grace time.Duration, ask syscall.Signal, kill func() error) error {
 	if err := p.Signal(ask); err != nil {
 		return err

@@ -253,7 +253,7 @@ func caughtUp(ctx context.Context, replica *Redis, masterState string) error {
 	return nil
 }
 
-// ready says what keeps a Sentinel from a failover.
+// ready returns what keeps a Sentinel from a failover.
 func (s *Sentinels) ready(ctx context.Context, r *Redis, master *Server) error {
 	known, err := ask(ctx, r.Addr(), "sentinel", "sentinels", SentinelMaster).Slice()
 	if err != nil || len(known) != len(s.Sentinels)-1 {
@@ -278,7 +278,7 @@ func (s *Sentinels) ready(ctx context.Context, r *Redis, master *Server) error {
 		return err
 	}
 	if flags := fields(about)["flags"]; flags != "master" {
-		return fmt.Errorf("says of the master: %s", flags)
+		return fmt.Errorf("flags of the master are %s", flags)
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func (c *clients) ask(ctx context.Context, method, path, buyer, body string) (st
 		r.Header.Set("Authorization", "Bearer "+token)
 		answer, rerr := c.client.Do(r)
 		if rerr != nil {
-			err = cmp.Or(err, rerr) // the first says why; the last is that the patience ended
+			err = cmp.Or(err, rerr) // the first is the cause; the last is that the patience ended
 			pause.For(ctx, 50*time.Millisecond)
 			continue
 		}

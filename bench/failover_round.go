@@ -79,7 +79,7 @@ func openRound(ctx context.Context, c *testbed.Site, id string, tickets int) err
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return err
 		}
-		say(fmt.Sprintf("opening %s again: %v", id, err))
+		logLine(fmt.Sprintf("opening %s again: %v", id, err))
 		pause.For(ctx, time.Second)
 	}
 }

@@ -144,7 +144,7 @@ func (f *flooded) turn(ctx context.Context, kind, name string, ruleset bool) err
 	}
 	row.Lines = float64(now-logged) / took
 	f.result.Turns = append(f.result.Turns, row)
-	say(fmt.Sprintf("%s, ruleset %v: held %.0f, served %d of %d", name, ruleset, row.Held.Mean, row.During.Served, row.During.Sent))
+	logLine(fmt.Sprintf("%s, ruleset %v: held %.0f, served %d of %d", name, ruleset, row.Held.Mean, row.During.Served, row.During.Sent))
 	pause.For(ctx, f.Turn/4) // until Nginx has noticed that they are gone
 	return nil
 }

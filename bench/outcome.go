@@ -47,7 +47,7 @@ func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
 // closed prints what went wrong when a site was closed: no figure is worse for it.
 func closed(err error) {
 	if err != nil {
-		say("closing: " + err.Error())
+		logLine("closing: " + err.Error())
 	}
 }
 

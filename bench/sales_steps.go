@@ -105,7 +105,7 @@ func (m *market) idle(ctx context.Context) (err error) {
 	if !pause.For(ctx, m.Settle) {
 		return nil
 	}
-	say(fmt.Sprintf("idling for %v", m.For))
+	logLine(fmt.Sprintf("idling for %v", m.For))
 	m.result.Idle, m.result.IdleLog, err = m.measure(func() { pause.For(ctx, m.For) })
 	return err
 }

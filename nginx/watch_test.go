@@ -12,14 +12,14 @@ import (
 	"onsale/internal/testbed/await"
 )
 
-// watch runs watch.sh beside e until the test ends, and returns what it says.
+// watch runs watch.sh beside e until the test ends, and returns its output.
 func watch(t *testing.T, e *edge) *lines {
 	t.Helper()
 	script, err := filepath.Abs("watch.sh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := &lines{}
+	output := &lines{}
 	cmd := exec.Command("sh", script, "site/upstream.conf", binary(t), "-e", "stderr", "-p", e.Prefix, "-c", "nginx.conf")
 	cmd.Dir, cmd.Stderr = e.Prefix, printed
 	cmd.Env = append(os.Environ(), "INTERVAL=0.05")
@@ -55,14 +55,14 @@ func TestWatcherReloadsOnChange(t *testing.T) {
 	await.Until(t, "the new node sells", sold)
 
 	e.replace(t, "server nonsense weight=;")
-	await.Until(t, "the fault is reported", func() bool { return strings.Contains(said.String(), "cannot reload") })
+	await.Until(t, "the fault is reported", func() bool { return strings.Contains(output.String(), "cannot reload") })
 	if !sold() {
 		t.Error("a broken file stopped the sale, want the old nodes kept")
 	}
 	again := startNode(t, sells)
 	e.replace(t, servers(again))
 	await.Until(t, "the mended file is used", func() bool { return sold() && again.Requests.Load() > 0 })
-	if got := strings.Count(said.String(), "cannot reload"); got != 1 {
-		t.Errorf("the fault was reported %d times, want once:\n%s", got, said)
+	if got := strings.Count(output.String(), "cannot reload"); got != 1 {
+		t.Errorf("the fault was reported %d times, want once:\n%s", got, output)
 	}
 }

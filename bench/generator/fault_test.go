@@ -168,10 +168,10 @@ func TestIdleConnectionsAreReplaced(t *testing.T) {
 			// A single connection. Its first answer is read before the farewell is sent, and
 			// the second request is due long after.
 			o := open(s, 2, 1, 2)
-			said := false
+			closing := false
 			r := mustWatch(t, o, func(e *engine) {
-				if !said && e.tally.run.Completed == 1 {
-					said = true
+				if !closing && e.tally.run.Completed == 1 {
+					closing = true
 					close(gone)
 				}
 			})

@@ -99,7 +99,7 @@ func TestColdSaleIsPlannedWhen(t *testing.T) {
 		{"buyers ask for it", func(s *store, _ *membershiptest.Members, id sale.ID) {
 			s.with(func() { s.books[id].sell("a", 60); s.hot = append(s.hot, id) })
 		}, 250 * time.Millisecond, Low},
-		{"nobody says that it changed", func(s *store, _ *membershiptest.Members, id sale.ID) {
+		{"nobody announces that it changed", func(s *store, _ *membershiptest.Members, id sale.ID) {
 			s.with(func() { s.books[id].restock(1) })
 		}, 4500 * time.Millisecond, Returned},
 		{"a hold is overdue", func(s *store, _ *membershiptest.Members, id sale.ID) {

@@ -59,7 +59,7 @@ func TestAFullRedisDrainsAndSellsAgain(t *testing.T) {
 		got := s.buy(t, fmt.Sprint("late-", fillers))
 		return got.status == http.StatusServiceUnavailable && got.code == "store-unavailable"
 	})
-	await.Within(t, 20*time.Second, "the node is unready and says why", func() bool {
+	await.Within(t, 20*time.Second, "the node is unready and reports why", func() bool {
 		status, text := health(n)
 		return status == http.StatusServiceUnavailable && strings.Contains(text, "memory is full")
 	})

@@ -111,7 +111,7 @@ func TestLedgerWhilePostgreSQLIsAway(t *testing.T) {
 		sell(t, "dan", "eve")
 		wantLag(t, "two entries wait, and grow old", func(entries, age float64) bool { return entries == 2 && age > 0 })
 	})
-	t.Run("the ledger says that it is not ready", func(t *testing.T) {
+	t.Run("the ledger reports that it is not ready", func(t *testing.T) {
 		await.Within(t, 10*time.Second, "readyz answers 503", func() bool { return readyz(l) == http.StatusServiceUnavailable })
 	})
 	t.Run("the ledger stops quickly, and can start", func(t *testing.T) {

@@ -49,9 +49,9 @@ func startEdge(t *testing.T) *edge {
 	}}
 	t.Cleanup(func() {
 		e.client.CloseIdleConnections()
-		_ = n.Stop(10 * time.Second) // the test's own failures say enough
+		_ = n.Stop(10 * time.Second) // the test's own failures are enough
 		if t.Failed() {
-			t.Logf("nginx said:\n%s", n.Tail())
+			t.Logf("nginx logged:\n%s", n.Tail())
 		}
 	})
 	return e

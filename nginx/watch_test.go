@@ -21,7 +21,7 @@ func watch(t *testing.T, e *edge) *lines {
 	}
 	output := &lines{}
 	cmd := exec.Command("sh", script, "site/upstream.conf", binary(t), "-e", "stderr", "-p", e.Prefix, "-c", "nginx.conf")
-	cmd.Dir, cmd.Stderr = e.Prefix, printed
+	cmd.Dir, cmd.Stderr = e.Prefix, output
 	cmd.Env = append(os.Environ(), "INTERVAL=0.05")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -32,7 +32,7 @@ func watch(t *testing.T, e *edge) *lines {
 			t.Errorf("watch.sh ended with %v, want a clean end on SIGTERM", err)
 		}
 	})
-	return printed
+	return output
 }
 
 // replace swaps upstream.conf as the allocator does: whole.
@@ -48,7 +48,7 @@ func (e *edge) replace(t *testing.T, text string) {
 func TestWatcherReloadsOnChange(t *testing.T) {
 	t.Parallel()
 	e := start(t, site{})
-	printed := watch(t, e)
+	output := watch(t, e)
 	sold := func() bool { return e.buy(t, "demo").StatusCode == http.StatusCreated }
 
 	e.replace(t, servers(startNode(t, sells)))

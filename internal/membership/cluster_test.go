@@ -166,7 +166,7 @@ func newWire(t testing.TB, bind string) *wire {
 	}
 	w := &wire{
 		transport: inner,
-		packets:   make(chan *memberlist.Packet),
+		packets:   make(chan *memberlist.Packet, 1),
 		streams:   make(chan net.Conn),
 		stopped:   make(chan struct{}),
 	}
@@ -192,14 +192,6 @@ func (w *wire) open(address string) bool {
 func (w *wire) pump() {
 	for {
 		select {
-		case p := <-w.transport.PacketCh():
-			if !w.open(p.From.String()) {
-				continue
-			}
-			select {
-			case w.packets <- p:
-			case <-w.stopped:
-			}
 		case c := <-w.transport.StreamCh():
 			if !w.open("") {
 				_ = c.Close()
@@ -216,8 +208,22 @@ func (w *wire) pump() {
 	}
 }
 
-func (w *wire) PacketCh() <-chan *memberlist.Packet { return w.packets }
-func (w *wire) StreamCh() <-chan net.Conn           { return w.streams }
+// PacketCh waits for a packet that is let through, or for Shutdown.
+func (w *wire) PacketCh() <-chan *memberlist.Packet {
+	for {
+		select {
+		case p := <-w.transport.PacketCh():
+			if w.open(p.From.String()) {
+				w.packets <- p
+				return w.packets
+			}
+		default:
+			return w.packets
+		}
+	}
+}
+
+func (w *wire) StreamCh() <-chan net.Conn { return w.streams }
 
 func (w *wire) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
 	if !w.open(a.Addr) {
@@ -233,7 +239,7 @@ func (w *wire) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (
 	return w.transport.DialAddressTimeout(a, timeout)
 }
 
-// Shutdown stops the sockets first: their loops may be waiting for the pump.
+// Shutdown stops the sockets first: the loop of streams may be waiting for the pump.
 func (w *wire) Shutdown() error {
 	err := w.transport.Shutdown()
 	close(w.stopped)

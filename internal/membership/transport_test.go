@@ -52,7 +52,7 @@ func TestPacketsAreTheReceivers(t *testing.T) {
 					t.Fatal(err)
 				}
 				if len(payload) > 0 {
-					got = append(got, receive(t, b.PacketCh()))
+					got = append(got, nextPacket(t, b))
 				}
 			}
 			for i, want := range [][]byte{long, []byte("one"), []byte("two")} { // after all have come
@@ -65,6 +65,14 @@ func TestPacketsAreTheReceivers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nextPacket fails the test if none comes: PacketCh waits without an end.
+func nextPacket(t testing.TB, of *transport) *memberlist.Packet {
+	t.Helper()
+	ch := make(chan (<-chan *memberlist.Packet), 1)
+	go func() { ch <- of.PacketCh() }()
+	return receive(t, receive(t, ch))
 }
 
 func receive[T any](t testing.TB, ch <-chan T) T {
@@ -154,8 +162,11 @@ func TestShutdownReturnsThoughNobodyReceives(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	waiting := newTransport(t, "127.0.0.1")
+	waited := make(chan (<-chan *memberlist.Packet), 1)
+	go func() { waited <- waiting.PacketCh() }()
 	var group sync.WaitGroup
-	for range 2 {
+	for _, tr := range []*transport{tr, tr, waiting} {
 		group.Go(func() {
 			if err := tr.Shutdown(); err != nil {
 				t.Error(err)
@@ -163,6 +174,15 @@ func TestShutdownReturnsThoughNobodyReceives(t *testing.T) {
 		})
 	}
 	group.Wait()
+	for name, ch := range map[string]<-chan *memberlist.Packet{
+		"one that waited": receive(t, waited), "one that asks afterwards": waiting.PacketCh(), "one to which a packet came": tr.PacketCh(),
+	} {
+		select {
+		case p := <-ch:
+			t.Errorf("%s: got packet %q after Shutdown, want none", name, p.Buf)
+		default:
+		}
+	}
 	if _, err := tr.WriteTo([]byte("x"), "127.0.0.1:9"); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v, want %v", err, net.ErrClosed)
 	}

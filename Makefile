@@ -25,16 +25,16 @@ build: ## Build node, allocator, ledger and onsale into bin/
 check: deps ## Look for faults without running: format, vet, staticcheck, go.mod, Nginx and compose files
 	@.ci/check
 
-# Whole sales on real sites, one after the other: their time goes into waiting.
-SLOW = onsale/bench
+# Whole sales and failures on real sites, one after the other: their time goes into waiting.
+SLOW = onsale/bench onsale/internal/testbed
 
 .PHONY: test
 test: deps ## Run every test under the race detector, in random order, but those of slow
-	@GO=$(GO) .ci/test "8 minutes" -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(SLOW))
+	@GO=$(GO) .ci/test "7 minutes" -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(addprefix -e ,$(SLOW)))
 
 .PHONY: slow
-slow: deps ## Run the tests of the bench commands, which sell whole sales, lose parts of them and fail over
-	@GO=$(GO) .ci/test "8 minutes" -race -shuffle=on -timeout=30m $(SLOW)
+slow: deps ## Run the tests of whole sites and of the bench commands, which sell whole sales, lose parts of them and fail over
+	@GO=$(GO) .ci/test "13 minutes" -race -shuffle=on -p 1 -timeout=30m $(SLOW)
 
 .PHONY: race
 race: deps ## Run the concurrent packages' tests COUNT (20) times over

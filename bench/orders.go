@@ -174,7 +174,7 @@ func (o *orders) stopPostgres(ctx context.Context, c *testbed.Site, clients *cli
 		return nil
 	}
 	if !pause.For(ctx, o.For/3) {
-		return nil // the judge says that nothing was sold meanwhile
+		return nil // the judge reports that nothing was sold meanwhile
 	}
 	if err := c.Postgres.Stop(10 * time.Second); err != nil {
 		return err

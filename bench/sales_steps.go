@@ -101,7 +101,7 @@ const coldAfter = 12 * time.Second
 
 // idle measures the site while nobody wants anything.
 func (m *market) idle(ctx context.Context) (err error) {
-	say("waiting until all sales are cold")
+	logLine("waiting until all sales are cold")
 	if !pause.For(ctx, m.Settle) {
 		return nil
 	}

@@ -58,6 +58,9 @@ func (s *slowClients) Validate() error {
 	return errors.Join(w...)
 }
 
+// ownNetwork names the network namespace of who reads it.
+const ownNetwork = "/proc/self/ns/net"
+
 // Run starts the bench again in the namespace.
 func (s *slowClients) Run(ctx context.Context) error {
 	if err := s.prepare(); err != nil {
@@ -66,18 +69,19 @@ func (s *slowClients) Run(ctx context.Context) error {
 	// The namespace is the thread's that starts it, and so is the signal of its death.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	args := []string{"flooded", "--connections", strconv.Itoa(s.Connections), "--turn", s.Turn.String(),
+	outside, err := os.Readlink(ownNetwork)
+	if err != nil {
+		return err
+	}
+	args := []string{"flooded", "--outside", outside, "--connections", strconv.Itoa(s.Connections), "--turn", s.Turn.String(),
 		"--rate", strconv.FormatFloat(s.Rate, 'f', -1, 64), "--members", strconv.Itoa(s.Members), "--idle", strconv.Itoa(s.Idle)}
 	args = append(args, s.output.args()...)
 	if s.Binaries != "" {
 		args = append(args, "--binaries", s.Binaries)
 	}
 	child, err := process.StartSelf(ctx, "in the namespace", process.ChildOptions{Isolated: true, Grace: childGrace, Out: os.Stdout}, args...)
-	if errors.Is(err, syscall.EPERM) {
-		return errors.New("only root can make a network namespace, in which this is measured")
-	}
 	if err != nil {
-		return err
+		return process.Isolated(err)
 	}
 	defer child.Close()
 	return child.Wait()

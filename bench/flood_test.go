@@ -2,15 +2,13 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"onsale/internal/testbed/flood"
 )
 
 func TestSlowClientsOfOneAddress(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can make a network namespace: not tried is what buyers notice of slow clients")
-	}
 	var r slowResult
 	resultOf(t, &r, "flood", "--connections", "1500", "--turn", "1s", "--rate", "40", "--members", "100", "--idle", "100")
 	if want := 2 * (len(flood.Kinds) + 1); len(r.Turns) != want {
@@ -20,6 +18,17 @@ func TestSlowClientsOfOneAddress(t *testing.T) {
 		if turn.Held.Mean <= 0 || turn.Held.Lived <= 0 || turn.During.P99 <= 0 {
 			t.Errorf("got %+v, want figures", turn)
 		}
+	}
+}
+
+// It changes the network that it is in.
+func TestFloodedRefusesTheNetworkOfOthers(t *testing.T) {
+	own, err := os.Readlink(ownNetwork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&flooded{Outside: own}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "use the command flood") {
+		t.Errorf("got %v, want to be referred to the command", err)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 // flooded is [slowClients], in the namespace.
 type flooded struct {
 	slowClients
+	Outside string `required:"" help:"The network namespace that this must not be, as /proc/self/ns/net names it."`
 
 	site   *testbed.Site
 	result *slowResult
@@ -40,12 +41,11 @@ const (
 
 // Run measures, and prints what it has also where it is interrupted.
 func (f *flooded) Run(ctx context.Context) error {
-	own, err1 := os.Readlink("/proc/self/ns/net")
-	parents, err2 := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", os.Getppid()))
-	if err := errors.Join(err1, err2); err != nil {
+	own, err := os.Readlink(ownNetwork)
+	if err != nil {
 		return err
 	}
-	if own == parents {
+	if own == f.Outside {
 		return errors.New("this is no network namespace of its own: use the command flood")
 	}
 	if err := process.AddNetworks(ctx, "10.66.0.0/16"); err != nil {
@@ -53,7 +53,6 @@ func (f *flooded) Run(ctx context.Context) error {
 	}
 	f.result = &slowResult{outcome: newOutcome(ctx), Workers: runtime.NumCPU()}
 	f.result.Command = fmt.Sprintf("go run ./bench flood --connections %d --turn %v --rate %v --members %d --idle %d", f.Connections, f.Turn, f.Rate, f.Members, f.Idle)
-	var err error
 	if f.site, err = testbed.Start(ctx, testbed.Options{Nodes: 2, Allocators: 1, Binaries: f.Binaries, Progress: logLine, NodeArgs: []string{"--drain-delay", "0s"}}); err != nil {
 		return err
 	}

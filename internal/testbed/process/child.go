@@ -30,7 +30,7 @@ type ChildOptions struct {
 	Env   []string      // in addition to ours, as "KEY=value"
 	Nice  int           // added to its priority, as of nice(1)
 	Grace time.Duration // how long after ctx has ended it may run on: it gets SIGTERM at once and SIGKILL then; 0: SIGKILL at once
-	// Isolated has it run in a network namespace of its own, which only root may make. It then also
+	// Isolated has it run in a network namespace of its own, see [Isolate]. It then also
 	// dies with the thread that starts it, so the caller locks its goroutine to that.
 	Isolated bool
 	Out      *os.File // its standard output, in place of Child.Out

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,13 +11,31 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"onsale/nginx"
 )
 
 // Isolate has a command run in a network namespace of its own, where no address and no rule is
-// anybody else's. Only root may start it; it dies with its parent's thread.
+// anybody else's. Unless we are root it gets a user namespace as well, in which it is the same user but may
+// change the network. It dies with its parent's thread.
 func Isolate(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	a := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if uid, gid := os.Geteuid(), os.Getegid(); uid != 0 {
+		a.Cloneflags |= syscall.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
+		a.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
+	}
+	cmd.SysProcAttr = a
+}
+
+// Isolated adds to the error of starting such a command what to do if namespaces are not allowed here.
+func Isolated(err error) error {
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("a network namespace: %w: run this as root, or allow user namespaces (sysctl user.max_user_namespaces; on Debian also kernel.unprivileged_userns_clone)", err)
+	}
+	return err
 }
 
 // AddNetworks has this namespace's loopback interface take whole networks, as it has 127.0.0.0/8.

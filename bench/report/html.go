@@ -12,10 +12,10 @@ import (
 //go:embed page.html
 var pageText string
 
-//go:embed style.html
-var styleText string // the head of every page, as the template "style"
+//go:embed head.html
+var headText string // the top of every page, as the template "head"
 
-var page = template.Must(template.Must(template.New("page").Parse(pageText)).Parse(styleText))
+var page = template.Must(template.Must(template.New("page").Parse(pageText)).Parse(headText))
 
 // WriteHTML writes one page with everything on it: tables, pictures, and how it was
 // measured. It refers to nothing outside itself, so it opens offline and can be sent

@@ -101,7 +101,7 @@ func cells(texts []string) table.Row {
 //go:embed sheet.html
 var sheetText string
 
-var sheetPage = template.Must(template.Must(template.New("sheet").Parse(sheetText)).Parse(styleText))
+var sheetPage = template.Must(template.Must(template.New("sheet").Parse(sheetText)).Parse(headText))
 
 // WriteHTML writes the sheet as a page that refers to nothing outside itself.
 func (s Sheet) WriteHTML(w io.Writer) error {

@@ -132,7 +132,7 @@ func (t *transport) DialTimeout(address string, timeout time.Duration) (net.Conn
 
 // PacketCh waits for a packet and returns the channel that it is in, or an empty one after Shutdown.
 // memberlist asks for the channel anew for each packet, and handles that before it asks again. A
-// goroutine that read ahead would wake another thread per packet: a sixth of an idle node's CPU.
+// goroutine that read ahead would wake another thread per packet, which an idle node would pay for.
 // One caller at a time, which owns the packet's buffer.
 func (t *transport) PacketCh() <-chan *memberlist.Packet {
 	if len(t.packets) == 0 {

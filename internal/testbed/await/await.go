@@ -14,13 +14,13 @@ const (
 	long = 30 * time.Second
 )
 
-// Until looks until ok, and fails the test where that takes longer than anything should.
+// Until looks until ok, and fails the test if that takes longer than anything should.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	Within(t, long, what, ok)
 }
 
-// Within looks until ok, and fails the test where that takes longer than the limit. It returns how long it took.
+// Within looks until ok, and fails the test if that takes longer than the limit. It returns how long it took.
 func Within(t testing.TB, limit time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	begin := time.Now()

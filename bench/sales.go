@@ -117,8 +117,8 @@ func (s *sales) judge(r *salesResult) {
 		}
 	}
 	fault(r.Created == s.Sales, "%d of %d sales were created", r.Created, s.Sales)
-	fault(r.Idle["redis"] <= s.RedisMost, "Redis takes %.1f %% of a core while all sales idle, more than %.1f %%", r.Idle["redis"], s.RedisMost)
-	fault(r.Idle["node"] <= s.NodeMost, "a node takes %.1f %% of a core while all sales idle, more than %.1f %%", r.Idle["node"], s.NodeMost)
+	fault(r.Idle["redis"] <= s.RedisMost, "Redis takes %.2f %% of a core while all sales idle, more than %.1f %%", r.Idle["redis"], s.RedisMost)
+	fault(r.Idle["node"] <= s.NodeMost, "a node takes %.2f %% of a core while all sales idle, more than %.1f %%", r.Idle["node"], s.NodeMost)
 	fault(r.IdleLog == 0, "%d lines were logged while nothing happened", r.IdleLog)
 	for answer, n := range r.Answers {
 		fault(answer == "201", "%d purchases were answered %s", n, answer)

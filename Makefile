@@ -26,15 +26,15 @@ check: deps ## Look for faults without running: format, vet, staticcheck, go.mod
 	@.ci/check
 
 # Whole sales and failures on real sites, one after the other: their time goes into waiting.
-SLOW = onsale/bench onsale/internal/testbed
+SLOW = onsale/bench onsale/bench/strategy onsale/cmd/onsale onsale/internal/testbed
 
 .PHONY: test
 test: deps ## Run every test under the race detector, in random order, but those of slow
-	@GO=$(GO) .ci/test "7 minutes" -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(addprefix -e ,$(SLOW)))
+	@GO=$(GO) .ci/test "6 minutes" -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(addprefix -e ,$(SLOW)))
 
 .PHONY: slow
-slow: deps ## Run the tests of whole sites and of the bench commands, which sell whole sales, lose parts of them and fail over
-	@GO=$(GO) .ci/test "13 minutes" -race -shuffle=on -p 1 -timeout=30m $(SLOW)
+slow: deps ## Run the tests of whole sites: of onsale dev and of the bench commands, which sell whole sales, lose parts of them and fail over
+	@GO=$(GO) .ci/test "15 minutes" -race -shuffle=on -p 1 -timeout=30m $(SLOW)
 
 .PHONY: race
 race: deps ## Run the concurrent packages' tests COUNT (20) times over

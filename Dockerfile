@@ -3,11 +3,10 @@
 #   docker build -t onsale .
 #   docker run --rm onsale node --help
 #
-# There is no HEALTHCHECK: the image has no shell to run one, and only the one
-# who runs the container knows what should follow from it. Probe the admin port:
-# /livez to restart (9081 for nodes, 9080 for allocators), /readyz to route. It listens
-# on the container's own loopback unless ONSALE_ADMIN is set (0.0.0.0:9081).
-# A node that is not ready waits for Redis; restarting it would not help.
+# There is no HEALTHCHECK, because the image does not know which program runs. Each of
+# node, allocator and ledger can probe the one that runs with the same settings, without a
+# shell: `node --probe` asks /readyz on the admin port. docker-compose.yml uses it.
+# A node that is not ready waits for Redis: route no buyers to it, and don't restart it.
 
 FROM golang:1.26 AS build
 WORKDIR /src

@@ -11,10 +11,10 @@ COUNT ?= 20
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
-deps: ## Install the programs that tests start: redis-server, nginx, PostgreSQL, PgBouncer, nftables (Debian; asks apt only for what is missing)
+deps: ## Install the programs that tests start: redis-server, nginx, PostgreSQL, PgBouncer, nftables, Prometheus, Alertmanager (Debian; asks apt only for what is missing)
 	@.ci/deps
 
 .PHONY: build
@@ -25,16 +25,26 @@ build: ## Build node, allocator, ledger and onsale into bin/
 check: deps ## Look for faults without running: format, vet, staticcheck, go.mod, Nginx and compose files
 	@.ci/check
 
-# Whole sales and failures on real sites, one after the other: their time goes into waiting.
-SLOW = onsale/bench onsale/bench/strategy onsale/cmd/onsale onsale/internal/testbed
+# Whole sales and failures on real sites, and of the servers that these are made of, one after the
+# other: their time goes into waiting.
+SLOW = onsale/bench onsale/bench/strategy onsale/cmd/onsale onsale/deploy onsale/docs/commands onsale/internal/testbed onsale/internal/testbed/process
+# These wait minutes for rules to fire.
+WATCHED = ^(TestOnARunningSite|TestOutagesFireTheirAlerts)$$
+# The longest of the others start first, so that none of them is left over at the end. Three at a time,
+# as two of them would keep the rest from being built while they wait.
+LONG = onsale/internal/remotestock onsale/internal/ledger
 
 .PHONY: test
-test: deps ## Run every test under the race detector, in random order, but those of slow
-	@GO=$(GO) .ci/test "6 minutes" -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -vx $(addprefix -e ,$(SLOW)))
+test: deps ## Run every test under the race detector, in random order, but those of slow (check vets)
+	@GO=$(GO) .ci/test "6 minutes" -race -vet=off -shuffle=on -p 3 -timeout=20m $(LONG) $$($(GO) list ./... | grep -vx $(addprefix -e ,$(SLOW) $(LONG)))
 
 .PHONY: slow
 slow: deps ## Run the tests of whole sites: of onsale dev and of the bench commands, which sell whole sales, lose parts of them and fail over
-	@GO=$(GO) .ci/test "15 minutes" -race -shuffle=on -p 1 -timeout=30m $(SLOW)
+	@GO=$(GO) .ci/test "15 minutes" -race -vet=off -shuffle=on -p 1 -timeout=30m -skip '$(WATCHED)' $(SLOW)
+
+.PHONY: alerts-test
+alerts-test: deps ## Watch a site with Prometheus: each panel has data, and breaking its parts fires the alerts that it should
+	@GO=$(GO) .ci/test "9 minutes" -count=1 -v -timeout=30m -run '$(WATCHED)' ./deploy
 
 .PHONY: race
 race: deps ## Run the concurrent packages' tests COUNT (20) times over
@@ -48,28 +58,26 @@ bench: deps ## Measure: allocations, the ledger, whole sales while parts of them
 	$(GO) run ./bench orders
 	$(GO) run ./bench ratios
 
-# A compose file can't make secrets, and none are shipped. The folder is its
-# owner's alone; the files can be read by all, because in a container a mounted
-# file has to be readable by a user that this machine does not know.
+.PHONY: compose-test
+compose-test: deps ## Bring docker-compose.yml up on a Docker engine, sell, scale and break it meanwhile, and audit it; without a registry
+	$(GO) run ./bench stack --interrupt "scale 3 to 6"
+	$(GO) run ./bench stack
+
+.PHONY: roll
+roll: ## Replace the containers of the nodes one by one, while they sell: for a new image or new settings
+	@deploy/roll.sh
+
+# A compose file can't make secrets, and none are shipped.
+SECRETS ?= secrets
 .PHONY: secrets
-secrets: secrets/gossip-key secrets/admin-token secrets/token-keys.json secrets/webhook-secrets ## Make the keys that docker-compose.yml mounts, where they are missing
-	@chmod 644 $^
+secrets: ## Make the keys that docker-compose.yml mounts, where they are missing
+	@deploy/secrets.sh $(SECRETS)
 
-RANDOM32 = head -c 32 /dev/urandom | base64 | tr -d '\n'
-BASE64URL = tr '+/' '-_' | tr -d '='
+OUT ?= out
+.PHONY: deb
+deb: ## Build the Debian package in OUT (out/)
+	@GO=$(GO) deploy/debian/build.sh $(OUT)
 
-secrets/gossip-key: | secrets/
-	@$(RANDOM32) > $@
-
-secrets/admin-token: | secrets/
-	@$(RANDOM32) | $(BASE64URL) > $@
-
-secrets/token-keys.json: | secrets/
-	@printf '{"keys":[{"kty":"oct","kid":"%s","alg":"HS256","k":"%s"}]}\n' \
-		"$$(date +%Y-%m-%d)" "$$($(RANDOM32) | $(BASE64URL))" > $@
-
-secrets/webhook-secrets: | secrets/
-	@echo "whsec_$$($(RANDOM32))" > $@
-
-secrets/:
-	@mkdir -m 700 secrets
+.PHONY: deb-test
+deb-test: deps ## Install the Debian package in a container with systemd, sell, upgrade, remove and purge it
+	@GO=$(GO) deploy/debian/test.sh

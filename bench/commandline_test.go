@@ -35,6 +35,15 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 			[]string{"ratios", "--runs", "0", "--connections", "0", "--requests", "0", "--purchases=-1", "--binaries", elsewhere},
 			[]string{"--runs 0: want at least 1", "--connections 0: want at least 1", "--requests 0: want at least 1", "--purchases -1: want at least 1", lacks},
 		},
+		"metrics": {
+			[]string{"metrics", "--runs", "0", "--connections", "0", "--requests", "0", "--purchases=-1", "--binaries", elsewhere},
+			[]string{"--runs 0: want at least 1", "--connections 0: want at least 1", "--requests 0: want at least 1", "--purchases -1: want at least 1", lacks},
+		},
+		"operate": {
+			[]string{"operate", "--nodes", "1", "--most", "1", "--wide", "1", "--rate=-1", "--connections", "0", "--binaries", elsewhere},
+			[]string{"--nodes 1: want at least 2", "--most 1: want more than --nodes", "--wide 1: want more than --nodes", "--rate -1: want",
+				"--connections 0: want 1 to 4096", lacks},
+		},
 		"soak": {
 			[]string{"soak", "--for", "4s", "--rate", "NaN", "--clients", "0", "--nodes", "1", "--kill-every", "0s", "--binaries", elsewhere},
 			[]string{"--for 4s: want at least 5s", "--rate NaN: want more than 0", "--clients 0: want at least 1", "--nodes 1: want at least 2",
@@ -99,7 +108,7 @@ func TestUnwritableOutputIsFoundFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := [][]string{{"headline", "--json", file}, {"headline", "--html", file}, {"headline", "--out", occupied}}
-	for _, name := range []string{"orders", "ratios", "soak", "failover", "million", "sales", "scale", "connections", "refunds", "flood", "compare"} {
+	for _, name := range []string{"orders", "ratios", "metrics", "soak", "failover", "million", "sales", "scale", "connections", "refunds", "flood", "compare"} {
 		commands = append(commands, []string{name, "--json", file})
 	}
 	for _, args := range commands {

@@ -134,6 +134,20 @@ func TestInterruptedScaleKeepsWhatItMeasured(t *testing.T) {
 	}
 }
 
+func TestInterruptedMetricsKeepWhatTheyMeasured(t *testing.T) {
+	var r metricsResult
+	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
+		return &metricsCost{Of: "metrics", Runs: 1000, Connections: 16, Requests: 1000, Purchases: 300, output: output{JSON: file}, Binaries: binaries, measured: func(run int) {
+			if run == 1 {
+				begun()
+			}
+		}}
+	})
+	if r.Runs == 0 || r.Runs >= 1000 || len(r.Ratios) != 2 || len(r.Micros) != 4 {
+		t.Errorf("got %+v, want the ratios of the runs that were whole", r)
+	}
+}
+
 func TestInterruptedRatiosKeepWhatTheyMeasured(t *testing.T) {
 	var r ratiosResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {

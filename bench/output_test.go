@@ -109,7 +109,7 @@ func TestHeadlinePageShowsOversoldAndUnsold(t *testing.T) {
 // bench compare alone had --out.
 func TestEveryCommandHasTheSameOutputFlags(t *testing.T) {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("bench"), app.Values)
+	parser, err := kong.New(&c, kong.Name("bench"), kong.Vars{"hostname": "here"}, app.Values)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func (r *ratios) onSites(ctx context.Context, out *ratiosResult) (measured bool,
 		{name: "purchase, one call a claim", site: single, addr: single.listen(), pids: []int{single.node(), single.cluster.Redis.Pid()},
 			sale: single.fresh(ctx, r.Purchases), orders: r.Purchases, status: 201},
 	}
-	out.Runs, err = r.measure(ctx, g, variants)
+	out.Runs, err = inTurns(ctx, g, variants, r.Runs, r.Connections, r.measured)
 	if out.Interrupted = ctx.Err() != nil; out.Interrupted {
 		err = nil // it is only the interruption
 	}
@@ -127,20 +127,20 @@ func (r *ratios) onSites(ctx context.Context, out *ratiosResult) (measured bool,
 	return true, err
 }
 
-// measure makes every run, and returns how many are whole.
-func (r *ratios) measure(ctx context.Context, g *generator.Process, variants []*variant) (whole int, err error) {
-	for run := range r.Runs {
+// inTurns makes every run of all variants, in another order each time, and returns how many are whole.
+func inTurns(ctx context.Context, g *generator.Process, variants []*variant, runs, connections int, measured func(run int)) (whole int, err error) {
+	for run := range runs {
 		for _, i := range rand.Perm(len(variants)) {
-			if err := variants[i].measure(ctx, g, r.Connections, run); err != nil {
+			if err := variants[i].measure(ctx, g, connections, run); err != nil {
 				return run, err
 			}
 		}
-		logLine(fmt.Sprintf("run %d of %d", run+1, r.Runs))
-		if r.measured != nil {
-			r.measured(run + 1)
+		logLine(fmt.Sprintf("run %d of %d", run+1, runs))
+		if measured != nil {
+			measured(run + 1)
 		}
 	}
-	return r.Runs, nil
+	return runs, nil
 }
 
 // sum finds the medians, and the ratios of the whole runs with the bounds that they miss.

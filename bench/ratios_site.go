@@ -29,12 +29,15 @@ type site struct {
 
 // site starts one; the sites share an issuer, so that tokens are signed once.
 func (r *ratios) site(ctx context.Context, issuer *testbed.Issuer, nodeArgs ...string) (*site, error) {
-	c, err := testbed.Start(ctx, testbed.Options{
-		Nodes: 1, NoFront: true, Issuer: issuer, Binaries: r.Binaries,
-		// A rewrite of the log would fall into one variant's run and not the others'.
-		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"},
-		NodeArgs:  append(nodeArgs, "--drain-delay", "0s"), Progress: logLine,
-	})
+	return startSite(ctx, testbed.Options{Issuer: issuer, Binaries: r.Binaries, NodeArgs: nodeArgs})
+}
+
+func startSite(ctx context.Context, o testbed.Options) (*site, error) {
+	o.Nodes, o.NoFront, o.Progress = 1, true, logLine
+	// A rewrite of the log would fall into one variant's run and not the others'.
+	o.RedisArgs = []string{"--auto-aof-rewrite-percentage", "0"}
+	o.NodeArgs = append(o.NodeArgs, "--drain-delay", "0s")
+	c, err := testbed.Start(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ const root = ".."
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
-	for _, pattern := range []string{"*.md", "bench/*.md", "docs/*.md", "docs/adr/*.md"} {
+	for _, pattern := range []string{"*.md", "bench/*.md", "docs/*.md", "docs/adr/*.md", "docs/runbook/*.md"} {
 		paths, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +89,7 @@ func anchors(text string) map[string]bool {
 }
 
 func TestPathsExist(t *testing.T) {
-	for _, m := range named(t, "[` ./]((?:cmd|internal|lua|nginx|bench|docs)/[A-Za-z0-9_./-]*[A-Za-z0-9])") {
+	for _, m := range named(t, "[` ./]((?:cmd|internal|lua|nginx|bench|deploy|docs)/[A-Za-z0-9_./-]*[A-Za-z0-9])") {
 		if _, err := os.Stat(filepath.Join(root, m.name)); err != nil {
 			t.Errorf("%s names %s: %v", m.page, m.name, err)
 		}
@@ -98,7 +98,7 @@ func TestPathsExist(t *testing.T) {
 
 func TestMakeTargetsExist(t *testing.T) {
 	makefile := read(t, filepath.Join(root, "Makefile"))
-	for _, m := range named(t, "(?m)(?:`|^)make ([a-z]+)") {
+	for _, m := range named(t, "(?m)(?:`|^)make ([a-z-]*[a-z])") {
 		if !strings.Contains(makefile, "\n"+m.name+":") {
 			t.Errorf("%s names `make %s`, and the Makefile has no such target", m.page, m.name)
 		}
@@ -134,6 +134,24 @@ func TestComposeSetsOnlyVariablesThatAreRead(t *testing.T) {
 	for _, m := range set {
 		if !strings.Contains(source, `env:"`+m[1]+`"`) {
 			t.Errorf("docker-compose.yml sets %s, which no program reads", m[1])
+		}
+	}
+}
+
+// A site must be able to name another image of each service, and gets no other one by itself.
+func TestComposeImagesAreVariablesAndPinned(t *testing.T) {
+	compose := read(t, filepath.Join(root, "docker-compose.yml"))
+	page := read(t, filepath.Join(root, "docs/operations.md"))
+	images := regexp.MustCompile(`(?m)^ +(?:image|DEBIAN_IMAGE): (.*)$`).FindAllStringSubmatch(compose, -1)
+	if len(images) < 8 {
+		t.Fatalf("got %d images, want those of all services", len(images))
+	}
+	for _, m := range images {
+		parts := regexp.MustCompile(`^\$\{([A-Z]+_IMAGE):-(onsale[a-z-]*|[a-z/]+:v?[0-9]+(\.[0-9]+)+[a-z-]*)\}$`).FindStringSubmatch(m[1])
+		if parts == nil {
+			t.Errorf("docker-compose.yml has the image %s, want ${…_IMAGE:-…}, ours or of a pinned version", m[1])
+		} else if !strings.Contains(page, "`"+parts[1]+"`") {
+			t.Errorf("docs/operations.md does not name %s", parts[1])
 		}
 	}
 }

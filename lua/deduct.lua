@@ -2,7 +2,8 @@
 -- in their order; one call writes all that it grants.
 --
 -- ARGV  4 the earliest deadline of the claims, in Redis milliseconds  5 the ids of all
---       claims, 16 bytes each  6 their quantities, 2 bytes each, then their buyers.
+--       claims, 16 bytes each  6 their quantities, 2 bytes each, then their buyers, and
+--       then perhaps the traces that some of them belong to, for the event.
 --       Each argument costs Redis more than a claim's share of a longer one
 -- reply outcomes: a letter a claim
 --         h held     p paid: the sale costs nothing
@@ -23,8 +24,9 @@ if failure then return failure end
 
 local argv = ARGV
 local deadline, packed, quantities = tonumber(argv[4]), argv[5], argv[6]
-local n = #argv - 6
-if not deadline or n < 1 or #packed ~= 16 * n or #quantities ~= 2 * n then
+local n = packed and #packed / 16 or 0
+local buyers = 6 + n
+if not deadline or n < 1 or #quantities ~= 2 * n or #argv ~= buyers and #argv ~= buyers + 1 then
   return redis.error_reply('BADCALL deduct wants a deadline, ids, quantities and as many buyers')
 end
 -- An ended order is removed ten seconds after its grant: a claim that may come later
@@ -39,9 +41,9 @@ for i = 1, n do all[i] = sub(packed, 16 * i - 15, 16 * i) end
 -- Every key is read before the first write: a key of a wrong type fails here,
 -- where nothing has been changed yet.
 local records = redis.call('HMGET', KEYS[4], unpack(all))
-local lives = redis.call('HMGET', KEYS[3], unpack(argv, 7))
+local lives = redis.call('HMGET', KEYS[3], unpack(argv, 7, buyers))
 -- Only a sale that has barred somebody pays for asking who it is.
-local past = b.lapses > 0 and b.barred == '1' and redis.call('HMGET', KEYS[9], unpack(argv, 7)) or {}
+local past = b.lapses > 0 and b.barred == '1' and redis.call('HMGET', KEYS[9], unpack(argv, 7, buyers)) or {}
 check_types()
 local own = own_share()
 
@@ -140,7 +142,9 @@ if made > 0 then
   if hold > 0 then write('ZADD', KEYS[5], int(now + hold), granted) end
   -- Claims taken under an older plan are no part of this one's count.
   if KNOWN == b.plan then write('HSET', KEYS[2], 'c:' .. NODE, int(own.claimed + sold)) end
-  end_event(b, {'held', table.concat(owners, '\n')})
+  local fields, traces = {'held', table.concat(owners, '\n')}, argv[buyers + 1]
+  if traces then fields[3], fields[4] = 'trace', traces end
+  end_event(b, fields)
 end
 local outcomes = string.rep(state, n)
 if made < n then

@@ -60,4 +60,5 @@ var (
 	Registry = join("registry")
 	Put      = join("put")
 	Touch    = join("touch")
+	Node     = join("node")
 )

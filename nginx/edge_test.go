@@ -51,11 +51,18 @@ func (l *lines) String() string {
 // site is what an operator would overwrite; empty fields keep what is shipped.
 type site struct {
 	Upstream string // lines of upstream.conf
+	Peers    string // the file of peers; Nginx then takes its nodes from there
 	Listen   string // further lines of listen.conf
 }
 
 // lay copies the shipped files into a prefix that Nginx's unprivileged workers can enter.
 func lay(t *testing.T) string {
+	t.Helper()
+	return layFor(t, false)
+}
+
+// layFor is lay for an Nginx with the Lua module, or without.
+func layFor(t *testing.T, balancer bool) string {
 	t.Helper()
 	dir := t.TempDir()
 	// TempDir is the test's own inside a folder that only its owner may enter.
@@ -64,7 +71,7 @@ func lay(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.CopyFS(dir, nginx.Files); err != nil {
+	if err := nginx.Lay(dir, balancer); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -99,7 +106,7 @@ func write(t *testing.T, path, text string) {
 // start runs Nginx until the test ends.
 func start(t *testing.T, s site) *edge {
 	t.Helper()
-	e := &edge{Addr: freeAddr(t), Prefix: lay(t), client: &http.Client{
+	e := &edge{Addr: freeAddr(t), Prefix: layFor(t, s.Peers != ""), client: &http.Client{
 		Timeout:       15 * time.Second,
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -107,6 +114,9 @@ func start(t *testing.T, s site) *edge {
 	write(t, filepath.Join(e.Prefix, "site", "listen.conf"), fmt.Sprintf("listen %s;\n%s\n", e.Addr, s.Listen))
 	if s.Upstream != "" {
 		write(t, filepath.Join(e.Prefix, "site", "upstream.conf"), s.Upstream)
+	}
+	if s.Peers != "" {
+		write(t, filepath.Join(e.Prefix, "site", "peers"), s.Peers)
 	}
 	e.run(t, nil)
 	return e

@@ -9,9 +9,9 @@ import (
 )
 
 // install runs install.sh.
-func install(t *testing.T, prefix string) {
+func install(t *testing.T, args ...string) {
 	t.Helper()
-	if out, err := exec.Command("sh", "install.sh", prefix).CombinedOutput(); err != nil || len(out) != 0 {
+	if out, err := exec.Command("sh", append([]string{"install.sh"}, args...)...).CombinedOutput(); err != nil || len(out) != 0 {
 		t.Fatalf("install.sh: got %v, want it to succeed silently: %s", err, out)
 	}
 }
@@ -68,6 +68,39 @@ func TestInstallingKeepsALinkThatLeadsNowhereYet(t *testing.T) {
 	install(t, prefix)
 	if got, err := os.Readlink(link); err != nil || got != "/nowhere/upstream.conf" {
 		t.Errorf("got %q (%v), want the link as it was", got, err)
+	}
+}
+
+// The choice of how Nginx takes its nodes is the site's, and an upgrade keeps it.
+func TestInstallingChoosesHowNginxTakesItsNodes(t *testing.T) {
+	t.Parallel()
+	prefix := t.TempDir()
+	chosen := func(file string) {
+		t.Helper()
+		if got := shipped(t, filepath.Join(prefix, "site", "nodes.conf")); !strings.Contains(got, "\ninclude "+file) {
+			t.Errorf("got %s, want that %s is included", got, file)
+		}
+		if out, err := exec.Command(binary(t), "-t", "-q", "-e", "stderr", "-p", prefix, "-c", "nginx.conf").CombinedOutput(); err != nil || len(out) != 0 {
+			t.Errorf("%s: got %v, want a valid configuration without warnings: %s", file, err, out)
+		}
+	}
+	install(t, prefix)
+	write(t, filepath.Join(prefix, "site", "listen.conf"), "listen "+freeAddr(t)+";\n")
+	chosen("rendered.conf")
+	install(t, "--balancer", prefix)
+	chosen("balancer.conf")
+	install(t, prefix)
+	chosen("balancer.conf")
+	install(t, "--rendered", prefix)
+	chosen("rendered.conf")
+
+	own := "load_module modules/other.so;\n"
+	write(t, filepath.Join(prefix, "site", "modules.conf"), own)
+	if out, err := exec.Command("sh", "install.sh", "--balancer", prefix).CombinedOutput(); err == nil || !strings.Contains(string(out), "site's own") {
+		t.Errorf("got %v, want a refusal to change the site's own modules.conf: %s", err, out)
+	}
+	if got := shipped(t, filepath.Join(prefix, "site", "modules.conf")); got != own {
+		t.Errorf("got modules.conf %q, want the site's own", got)
 	}
 }
 

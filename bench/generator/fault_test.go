@@ -132,7 +132,7 @@ func TestAnswersThatCameWhileItSleptAreRead(t *testing.T) {
 	r, err := send(o, tokens(200), func() bool {
 		if s.asked.Load() >= 20 && !slept {
 			slept = true
-			time.Sleep(2 * o.Timeout)
+			time.Sleep(2 * o.Timeout) // the stall: the run is stopped for longer than an answer may take
 		}
 		return false
 	}, nil)

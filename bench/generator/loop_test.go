@@ -160,7 +160,7 @@ func TestOpenLoopOmitsNoStall(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if v.number == 100 {
-				time.Sleep(stall)
+				time.Sleep(stall) // the service time of one request
 			}
 			return always(replySold)(v)
 		}
@@ -216,13 +216,14 @@ func TestOpenLoopDropsWhatFindsNoConnection(t *testing.T) {
 // The generator that oversleeps must not blame the server silently.
 func TestGeneratorThatIsBehindReportsIt(t *testing.T) {
 	s := startServer(t, always(replySold))
-	o := open(s, 100, 10, 1000)
+	// A connection for each request: were all of them busy, the server would be to blame.
+	o := open(s, 300, 300, 1000)
 	o.Late = ms
 	slept := false
-	r, err := send(o, tokens(100), func() bool {
+	r, err := send(o, tokens(300), func() bool {
 		if s.asked.Load() >= 10 && !slept {
 			slept = true
-			time.Sleep(80 * time.Millisecond)
+			time.Sleep(80 * time.Millisecond) // the stall, which is the subject
 		}
 		return false
 	}, nil)

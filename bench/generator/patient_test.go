@@ -149,7 +149,7 @@ func TestConfirmedSoldOutIsDatedByItsAnswer(t *testing.T) {
 	before := time.Now()
 	r := mustVisit(t, patiently(startServer(t, func(v attempt) bool {
 		if v.mine {
-			time.Sleep(late)
+			time.Sleep(late) // the service time of this request
 		}
 		return x.answer(v)
 	}), 1, 1))

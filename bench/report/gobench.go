@@ -83,16 +83,6 @@ func values(r Row) string {
 	return b.String()
 }
 
-// number writes v with seven digits, never as an exponent: those are more than any
-// measurement here has.
-func number(v float64) string {
-	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 7, 64), 64)
-	if err != nil {
-		return "0"
-	}
-	return strconv.FormatFloat(rounded, 'f', -1, 64)
-}
-
 // token makes one part of a benchmark's name: what separates parts would make two of it.
 func token(s string) string {
 	return strings.Map(func(r rune) rune {

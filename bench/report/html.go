@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+
+	"onsale/internal/picture"
 )
 
 //go:embed page.html
 var pageText string
 
-//go:embed head.html
-var headText string // the top of every page, as the template "head"
-
-var page = template.Must(template.Must(template.New("page").Parse(pageText)).Parse(headText))
+var page = picture.Page(pageText)
 
 // WriteHTML writes one page with everything on it: tables, pictures, and how it was
 // measured. It refers to nothing outside itself, so it opens offline and can be sent
@@ -84,7 +83,7 @@ func (r *Report) content(peer string) content {
 		c.Groups = append(c.Groups, g.content(peer))
 	}
 	for _, p := range r.pictures() {
-		c.Pictures = append(c.Pictures, pictureContent{p.title, inline(p.svg())})
+		c.Pictures = append(c.Pictures, pictureContent{p.Title, picture.Inline(p.SVG())})
 	}
 	return c
 }
@@ -104,9 +103,4 @@ func (g Group) content(peer string) tableContent {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
-}
-
-// inline is the svg element alone: a page has no room for a second XML header.
-func inline(svg []byte) template.HTML {
-	return template.HTML(svg[bytes.Index(svg, []byte("<svg")):])
 }

@@ -13,7 +13,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
+
+	"onsale/internal/picture"
 )
 
 // logFrom is how many times the smallest value the largest is before an axis is
@@ -26,8 +27,8 @@ const logTo = 1e6
 
 // pictures are all that the report has data for: throughput and processor time of each
 // group, latencies, and the stock over time.
-func (r *Report) pictures() []*picture {
-	var all []*picture
+func (r *Report) pictures() []*picture.Picture {
+	var all []*picture.Picture
 	for _, g := range r.Groups() {
 		if len(g.Valid()) == 0 {
 			continue
@@ -46,10 +47,10 @@ func (r *Report) pictures() []*picture {
 	// Two offered rates of one phase would share a file.
 	taken := map[string]int{}
 	for _, p := range all {
-		if taken[p.name]++; taken[p.name] > 1 {
-			p.name += fmt.Sprintf("-%d", taken[p.name])
+		if taken[p.Name]++; taken[p.Name] > 1 {
+			p.Name += fmt.Sprintf("-%d", taken[p.Name])
 		}
-		p.small = cmp.Or(p.small, r.origin())
+		p.Small = cmp.Or(p.Small, r.origin())
 	}
 	return all
 }
@@ -98,24 +99,22 @@ func (r *Report) index(strategy string) int {
 	return slices.Index(sortedKeys(names), strategy)
 }
 
-func shade(i int) color.Color { return palette[i%len(palette)] }
-
 // throughput is a bar for each strategy.
-func (r *Report) throughput(g Group) *picture {
+func (r *Report) throughput(g Group) *picture.Picture {
 	valid := g.Valid()
 	p := barPicture("throughput-"+g.slug(), "Buyers served a second, "+g.Heading(), valid)
-	b := bars{colors: func(row, _ int) color.Color { return shade(r.index(valid[row].Strategy)) }}
+	b := bars{colors: func(row, _ int) color.Color { return picture.Shade(r.index(valid[row].Strategy)) }}
 	for _, s := range valid {
 		b.rows, b.labels = append(b.rows, []float64{s.Throughput()}), append(b.labels, decimal(s.Throughput()))
 	}
-	p.addBars(b, "buyers served a second (more is better)", true)
-	p.small = r.footnote(g)
+	addBars(p, b, "buyers served a second (more is better)", true)
+	p.Small = r.footnote(g)
 	return p
 }
 
 // processorTime is a bar for each strategy, of a part for each process; nil if it was
 // not measured.
-func (r *Report) processorTime(g Group) *picture {
+func (r *Report) processorTime(g Group) *picture.Picture {
 	valid := slices.DeleteFunc(g.Valid(), func(s Summary) bool { return s.Cost() <= 0 })
 	if len(valid) == 0 {
 		return nil
@@ -123,7 +122,7 @@ func (r *Report) processorTime(g Group) *picture {
 	slices.SortStableFunc(valid, func(a, b Summary) int { return cmp.Compare(a.Cost(), b.Cost()) })
 	names, used := r.processNames(), map[string]bool{}
 	p := barPicture("cpu-"+g.slug(), "Processor time a request, "+g.Heading(), valid)
-	b := bars{colors: func(_, part int) color.Color { return shade(part) }}
+	b := bars{colors: func(_, part int) color.Color { return picture.Shade(part) }}
 	for _, s := range valid {
 		parts := make([]float64, len(names))
 		for i, process := range names {
@@ -132,13 +131,13 @@ func (r *Report) processorTime(g Group) *picture {
 		}
 		b.rows, b.labels = append(b.rows, parts), append(b.labels, decimal(s.Cost()))
 	}
-	p.addBars(b, "µs of processor time a request, the generator's left out (less is better)", false)
+	addBars(p, b, "µs of processor time a request, the generator's left out (less is better)", false)
 	for i, process := range names {
 		if used[process] {
-			p.key(plain(process), patch{shade(i)})
+			p.Key(plain(process), picture.Patch{Color: picture.Shade(i)})
 		}
 	}
-	p.small = r.footnote(g)
+	p.Small = r.footnote(g)
 	return p
 }
 
@@ -152,30 +151,21 @@ func (r *Report) processNames() []string {
 	return processes(all)
 }
 
-// patch is a legend's square of one colour.
-type patch struct{ color color.Color }
-
-// Thumbnail implements [plot.Thumbnailer].
-func (t patch) Thumbnail(c *draw.Canvas) {
-	c.SetColor(t.color)
-	c.Fill(c.Rectangle.Path())
-}
-
 // barPicture has a row for each strategy, the first at the top.
-func barPicture(name, title string, rows []Summary) *picture {
-	p := newPicture(name, title, vg.Length(86+26*len(rows)))
+func barPicture(name, title string, rows []Summary) *picture.Picture {
+	p := picture.New(name, title, vg.Length(86+26*len(rows)))
 	names := make([]string, len(rows))
 	for i, s := range rows {
 		// The blanks are room for a browser whose font is wider than the one measured here.
 		names[len(rows)-1-i] = clip(plain(s.Strategy), 28) + "   "
 	}
-	p.plot.NominalY(names...)
-	p.plot.Y.Min, p.plot.Y.Max = -0.5, float64(len(rows))-0.5
+	p.Plot.NominalY(names...)
+	p.Plot.Y.Min, p.Plot.Y.Max = -0.5, float64(len(rows))-0.5
 	return p
 }
 
 // addBars draws the bars and sets the axis, which leaves room for their labels.
-func (p *picture) addBars(b bars, label string, mayLog bool) {
+func addBars(p *picture.Picture, b bars, label string, mayLog bool) {
 	low, high := math.Inf(1), 0.0
 	for _, parts := range b.rows {
 		sum := 0.0
@@ -186,11 +176,11 @@ func (p *picture) addBars(b bars, label string, mayLog bool) {
 			low, high = min(low, sum), max(high, sum)
 		}
 	}
-	x := &p.plot.X
-	x.Label.Text, x.Tick.Marker = label, plainTicks{}
+	x := &p.Plot.X
+	x.Label.Text, x.Tick.Marker = label, picture.PlainTicks{}
 	x.Min, x.Max = 0, max(high, 1e-9)*1.12
 	if mayLog && high > low*logFrom {
-		x.Scale, x.Tick.Marker = plot.LogScale{}, decades{}
+		x.Scale, x.Tick.Marker = plot.LogScale{}, picture.Decades{}
 		x.Label.Text += ", log axis"
 		// Bars have to begin somewhere: below the least, so that it can be seen.
 		low = max(low, high/logTo)
@@ -199,50 +189,46 @@ func (p *picture) addBars(b bars, label string, mayLog bool) {
 	}
 	b.style = x.Tick.Label
 	b.style.XAlign, b.style.YAlign = text.XLeft, text.YCenter
-	p.grid(true, false)
-	p.plot.Add(b)
+	p.Grid(true, false)
+	p.Plot.Add(b)
 }
 
 // named is how many nodes a picture's legend has room for.
 const named = 16
 
 // drain is the stock of each node over time, with a line for each mark.
-func (r *Report) drain() *picture {
-	p := newPicture("stock", "Stock left on each node", 300)
+func (r *Report) drain() *picture.Picture {
+	p := picture.New("stock", "Stock left on each node", 300)
 	if len(r.Stock) > named {
-		p.title = fmt.Sprintf("Stock left on each of %d nodes", len(r.Stock))
-		p.plot.Title.Text = p.title
+		p.Title = fmt.Sprintf("Stock left on each of %d nodes", len(r.Stock))
+		p.Plot.Title.Text = p.Title
 	}
-	p.plot.X.Label.Text, p.plot.Y.Label.Text = "seconds", "tickets"
-	p.plot.X.Tick.Marker, p.plot.Y.Tick.Marker = plainTicks{}, plainTicks{}
-	p.grid(false, true)
+	p.Plot.X.Label.Text, p.Plot.Y.Label.Text = "seconds", "tickets"
+	p.Plot.X.Tick.Marker, p.Plot.Y.Tick.Marker = picture.PlainTicks{}, picture.PlainTicks{}
+	p.Grid(false, true)
 	stock := slices.SortedStableFunc(slices.Values(r.Stock), func(a, b Series) int { return strings.Compare(a.Node, b.Node) })
 	for i, s := range stock {
 		points := make(plotter.XYs, len(s.Levels))
 		for j, l := range s.Levels {
 			points[j] = plotter.XY{X: l.Seconds, Y: float64(l.Left)}
 		}
-		line := p.curve(plain(s.Node), points, i, plotter.PostStep)
+		line := p.Curve(plain(s.Node), points, i, plotter.PostStep)
 		if line != nil && len(r.Stock) > named {
 			line.Width, line.Dashes = 0.7, nil
 		}
 	}
-	p.keyed = p.keyed && len(r.Stock) <= named
-	p.plot.X.Min, p.plot.Y.Min = 0, 0
-	p.plot.X.Max, p.plot.Y.Max = max(p.plot.X.Max, 0.001), max(p.plot.Y.Max, 1)
+	p.Keyed = p.Keyed && len(r.Stock) <= named
+	p.Plot.X.Min, p.Plot.Y.Min = 0, 0
+	p.Plot.X.Max, p.Plot.Y.Max = max(p.Plot.X.Max, 0.001), max(p.Plot.Y.Max, 1)
 	r.marks(p)
 	return p
 }
 
-// marks are drawn last, over the curves. Their names go downwards in turn, so that what
-// happened within one second can still be read.
-func (r *Report) marks(p *picture) {
-	marks := slices.SortedStableFunc(slices.Values(r.Marks), func(a, b Mark) int { return cmp.Compare(a.Seconds, b.Seconds) })
-	for _, m := range marks {
-		p.plot.X.Max = max(p.plot.X.Max, m.Seconds)
+// marks are drawn last, over the curves.
+func (r *Report) marks(p *picture.Picture) {
+	marks := make([]picture.Mark, len(r.Marks))
+	for i, m := range r.Marks {
+		marks[i] = picture.Mark{At: m.Seconds, What: m.What}
 	}
-	p.plot.Y.Max *= 1.05
-	style := p.plot.X.Tick.Label
-	style.Color = color.RGBA{0xb0, 0x00, 0x20, 0xff}
-	p.plot.Add(markers{marks, style})
+	p.Mark(marks...)
 }

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"onsale/internal/picture"
 )
 
 // Sheet is a result for people: tables, what was wrong with the run, and the header. It is
@@ -101,7 +102,7 @@ func cells(texts []string) table.Row {
 //go:embed sheet.html
 var sheetText string
 
-var sheetPage = template.Must(template.Must(template.New("sheet").Parse(sheetText)).Parse(headText))
+var sheetPage = picture.Page(sheetText)
 
 // WriteHTML writes the sheet as a page that refers to nothing outside itself.
 func (s Sheet) WriteHTML(w io.Writer) error {

@@ -20,8 +20,8 @@ func (r *Report) WriteSVG(dir string) ([]string, error) {
 	}
 	var files []string
 	for _, p := range r.pictures() {
-		name := filepath.Join(dir, p.name+".svg")
-		if err := os.WriteFile(name, p.svg(), 0o644); err != nil {
+		name := filepath.Join(dir, p.Name+".svg")
+		if err := os.WriteFile(name, p.SVG(), 0o644); err != nil {
 			return files, fmt.Errorf("pictures: %w", err)
 		}
 		files = append(files, name)

@@ -5,53 +5,9 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode"
+
+	"onsale/internal/picture"
 )
-
-// plain makes one harmless line of a text that some process wrote: control characters
-// would move a terminal's cursor, end a line of the benchmark format, and are not
-// allowed in XML at all.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r) || r == unicode.ReplacementChar:
-			return '·'
-		}
-		return r
-	}, s)
-}
-
-// clip shortens a line to n characters.
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
-}
-
-// decimal writes a number with as many digits as a reader can use: three or more, with
-// thousands set apart.
-func decimal(v float64) string {
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return "–"
-	case math.Abs(v) < 9.995:
-		return strconv.FormatFloat(v, 'f', 2, 64)
-	case math.Abs(v) < 99.95:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	}
-	return thousands(int64(math.Round(v)))
-}
-
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
 
 // millis writes a latency, or a dash where nothing was answered.
 func millis(q Quantiles, ms float64) string {
@@ -185,3 +141,9 @@ func (s Summary) remarks() []string {
 	add(len(s.Lacks) > 0, "lacks: %s", strings.Join(s.Lacks, "; "))
 	return all
 }
+
+// How pages and terminals write texts and numbers.
+var (
+	plain, clip                = picture.Plain, picture.Clip
+	decimal, thousands, number = picture.Decimal, picture.Thousands, picture.Number
+)

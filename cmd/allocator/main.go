@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 
-	"go.uber.org/zap"
-
 	"onsale/internal/app"
 	"onsale/internal/app/allocator"
 )
@@ -15,10 +13,11 @@ func main() {
 	app.Main("allocator", "Plans every node's share of the stock, renders Nginx's upstream, serves the operators' API.", run)
 }
 
-func run(ctx context.Context, config allocator.Config, log *zap.Logger) error {
-	allocator, err := allocator.New(config, log)
+func run(ctx context.Context, config allocator.Config, log app.Log) error {
+	allocator, err := allocator.New(config, log.Logger)
 	if err != nil {
 		return err
 	}
+	allocator.Adjustable(log.Level)
 	return allocator.Run(ctx)
 }

@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 
-	"go.uber.org/zap"
-
 	"onsale/internal/app"
 	"onsale/internal/app/ledger"
 )
@@ -15,10 +13,11 @@ func main() {
 	app.Main("ledger", "Copies sales, orders and payments from their streams in Redis to PostgreSQL.", run)
 }
 
-func run(ctx context.Context, config ledger.Config, log *zap.Logger) error {
-	ledger, err := ledger.New(ctx, config, log)
+func run(ctx context.Context, config ledger.Config, log app.Log) error {
+	ledger, err := ledger.New(ctx, config, log.Logger)
 	if err != nil {
 		return err
 	}
+	ledger.Adjustable(log.Level)
 	return ledger.Run(ctx)
 }

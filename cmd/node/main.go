@@ -6,8 +6,6 @@ import (
 	"os"
 	"runtime/debug"
 
-	"go.uber.org/zap"
-
 	"onsale/internal/app"
 	"onsale/internal/app/node"
 )
@@ -21,10 +19,12 @@ func main() {
 	app.Main("node", "A selling node: serves the buyers' API from its share of the stock.", run)
 }
 
-func run(ctx context.Context, config node.Config, log *zap.Logger) error {
-	node, err := node.New(config, log)
+func run(ctx context.Context, config node.Config, log app.Log) error {
+	node, err := node.New(config, log.Logger)
 	if err != nil {
 		return err
 	}
+	node.Rest()
+	node.Adjustable(log.Level)
 	return node.Run(ctx)
 }

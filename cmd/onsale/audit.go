@@ -39,7 +39,7 @@ func (a *audit) Run(ctx context.Context, c *console) error {
 		if err != nil {
 			return err
 		}
-		return report(ctx, c, a.Stores, a.Rest, id)
+		return auditEach(ctx, c, a.Stores, a.Rest, id)
 	}
 	ids, err := operate.Sales(ctx, a.Stores, c.log)
 	if err != nil {
@@ -49,12 +49,12 @@ func (a *audit) Run(ctx context.Context, c *console) error {
 		c.logLine("there is no sale")
 	}
 	slices.Sort(ids)
-	return report(ctx, c, a.Stores, a.Rest, ids...)
+	return auditEach(ctx, c, a.Stores, a.Rest, ids...)
 }
 
-// report audits the sales and prints what came out, for all of them even where
+// auditEach audits the sales and prints what came out, for all of them even where
 // one is broken.
-func report(ctx context.Context, c *console, at operate.StoreFlags, rest throttle.Rest, ids ...sale.ID) error {
+func auditEach(ctx context.Context, c *console, at operate.StoreFlags, rest throttle.Rest, ids ...sale.ID) error {
 	var errs []error
 	for _, id := range ids {
 		found, err := operate.Audit(ctx, at, id, rest, c.log)

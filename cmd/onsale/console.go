@@ -12,15 +12,18 @@ import (
 // out, all else to err. What runs inside this process logs there too, only
 // errors at first, because a site that starts or ends has much to warn of.
 type console struct {
-	out, err io.Writer
-	log      *zap.Logger
-	level    zap.AtomicLevel
+	out   io.Writer
+	err   zapcore.WriteSyncer
+	log   *zap.Logger
+	level zap.AtomicLevel
+	args  []string // of the command
 }
 
-func newConsole(out, err io.Writer) *console {
-	c := &console{out: out, err: err, level: zap.NewAtomicLevelAt(zap.ErrorLevel)}
+func newConsole(out, err io.Writer, args ...string) *console {
+	// A line may be logged while another is.
+	c := &console{out: out, err: zapcore.Lock(zapcore.AddSync(err)), level: zap.NewAtomicLevelAt(zap.ErrorLevel), args: args}
 	encoder := zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig())
-	c.log = zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(err)), c.level))
+	c.log = zap.New(zapcore.NewCore(encoder, c.err, c.level))
 	return c
 }
 

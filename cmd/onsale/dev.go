@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/app/settings"
 	"onsale/internal/operate"
 	"onsale/internal/sale"
 	"onsale/internal/testbed/process"
@@ -100,6 +102,17 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
+	operated := devSite{Admin: strings.TrimPrefix(s.about().admin, "http://"), Token: s.about().token}
+	if err := operated.save(siteBeside(d.Keys)); err != nil {
+		return err
+	}
+	defer operated.remove(siteBeside(d.Keys))
+	if stores := s.about().stores; stores.Database.URL != "" {
+		if err := saveFile(storesBeside(d.Keys), storesFile(stores)); err != nil {
+			return err
+		}
+		defer removeFile(storesBeside(d.Keys), storesFile(stores))
+	}
 	payer, err := startSandbox(secret, s.about().front, c)
 	if err != nil {
 		return err
@@ -137,7 +150,7 @@ func finish(c *console, s site) error {
 	err := s.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
-	return errors.Join(err, report(ctx, c, stores, 0, demoSale))
+	return errors.Join(err, auditEach(ctx, c, stores, 0, demoSale))
 }
 
 // interrupted is the error of a start that failed: no more than the interruption, if
@@ -173,12 +186,13 @@ func (d *dev) greet(c *console, f facts, signed, payer string, took time.Duratio
 		"  curl -s -d @order.json " + payer + "\n" +
 		"  " + tool + " pay \"$(cut -d'\"' -f4 order.json)\"" + d.payFlags(f.front) + "\n\n" +
 		"buyers   " + f.front + "/v1/sales/" + demoSale + "\n" +
+		"operate  " + tool + " sale show " + demoSale + d.siteFlag() + "\n" +
 		"admin    curl -H 'Authorization: Bearer " + f.token + "' " + f.admin + "/admin/v1/sales/" + demoSale + "\n"
 	for _, m := range f.metrics {
 		text += "metrics  " + m.url + "  " + m.name + "\n"
 	}
 	text += "tokens   " + tool + " token --buyers 1000" + d.keysFlag() + "\n" +
-		"audit    " + tool + " audit " + demoSale + storeFlags(f.stores) + "\n\n" + f.honesty + "\nCtrl-C ends the sale and audits it.\n"
+		"audit    " + tool + " audit " + demoSale + d.storeFlags(f.stores) + "\n\n" + f.honesty + "\nCtrl-C ends the sale and audits it.\n"
 	_, err := fmt.Fprint(c.out, text)
 	return err
 }
@@ -197,13 +211,12 @@ func spelled(arg0 string) string {
 	return arg0
 }
 
-// storeFlags are the flags with which audit finds this site's stores.
-func storeFlags(at operate.StoreFlags) string {
-	flags := " --redis-addr " + strings.Join(at.Redis.Addrs, ",")
-	if at.Database.URL != "" {
-		flags += " --database-url '" + at.Database.URL + "'"
+// storeFlags is the flag with which audit finds this site's stores. A password is no flag.
+func (d *dev) storeFlags(at operate.StoreFlags) string {
+	if at.Database.URL == "" {
+		return " --redis-addr " + strings.Join(at.Redis.Addrs, ",")
 	}
-	return flags
+	return " --config " + strconv.Quote(storesBeside(d.Keys))
 }
 
 // payFlags are the flags with which pay finds this site.
@@ -223,4 +236,13 @@ func (d *dev) keysFlag() string {
 		return ""
 	}
 	return " --keys " + strconv.Quote(d.Keys)
+}
+
+// siteFlag is the flag with which verbs of the operators' API find this site, in an environment, or with a file of settings, that may name another one.
+func (d *dev) siteFlag() string {
+	_, noFile := os.Stat(cmp.Or(os.Getenv("ONSALE_CONFIG"), settings.DefaultFile("onsale")))
+	if d.Keys == defaultKeys() && os.Getenv("ONSALE_ADMIN_TOKEN_FILE") == "" && os.Getenv("ONSALE_ADMIN_ADDR") == "" && noFile != nil {
+		return ""
+	}
+	return " --dev-site " + strconv.Quote(siteBeside(d.Keys))
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,6 +86,7 @@ func testDev(t *testing.T, honesty string, members, rows []string, flags ...stri
 			t.Errorf("got %+v, want 298 held, 2 paid and 0 remaining", status)
 		}
 	})
+	t.Run("the printed verb shows the sale", func(t *testing.T) { testOperate(t, greeting) })
 	t.Run("every member has metrics", func(t *testing.T) {
 		var found []string
 		for _, m := range regexp.MustCompile(`(?m)^metrics +(\S+) +(\w+)$`).FindAllStringSubmatch(greeting, -1) {
@@ -98,7 +102,7 @@ func testDev(t *testing.T, honesty string, members, rows []string, flags ...stri
 		if found == nil {
 			t.Fatalf("got no audit command in:\n%s", greeting)
 		}
-		out, err := finished(t, strings.Fields(strings.ReplaceAll(found[1], "'", ""))...)
+		out, err := finished(t, strings.Fields(strings.ReplaceAll(found[1], `"`, ""))...)
 		if err != nil || !regexp.MustCompile(`\bdemo\W+redis\W+300\W+0\W+298\W+2\b`).MatchString(out) || strings.Contains(out, "ledger") != slices.Contains(flags, "--real") {
 			t.Errorf("got %v and:\n%s\nwant all that was sold, beside the ledger where there is one", err, out)
 		}
@@ -117,6 +121,12 @@ func testDev(t *testing.T, honesty string, members, rows []string, flags ...stri
 			if !regexp.MustCompile(`\b` + want + `\b`).MatchString(printed) {
 				t.Errorf("got:\n%s\nwant a row that matches %s", printed, want)
 			}
+		}
+		if _, err := os.Stat(storesBeside(keys)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v, want the file with the stores' settings removed", err)
+		}
+		if _, err := os.Stat(siteBeside(keys)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v for the file of the site, want it removed", err)
 		}
 		if _, err := net.Dial("tcp", strings.TrimPrefix(pasted.host, "http://")); err == nil {
 			t.Errorf("got a connection to %s, want the port free again", pasted.host)

@@ -22,6 +22,13 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// What this machine has for a site of its own is not for tests.
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "ONSALE_") {
+			os.Unsetenv(name)
+		}
+	}
+	os.Setenv("ONSALE_CONFIG", "")
 	// fasthttp never stops its clock for the Date header, and the cleaners of
 	// its workers and connections sleep to the end of their nap after all else
 	// has ended.

@@ -62,7 +62,7 @@ func (r *reconciling) Run(ctx context.Context, c *console) error {
 	case r.DryRun:
 		return nil
 	}
-	return report(ctx, c, r.Stores, 0, id)
+	return auditEach(ctx, c, r.Stores, 0, id)
 }
 
 func (r *reconciling) print(c *console, plan reconcile.Plan) error {

@@ -44,7 +44,6 @@ func lively(t *testing.T, r *records, id string) map[string]string {
 }
 
 func TestTheLedgerOfASite(t *testing.T) {
-	t.Setenv("ONSALE_DATABASE_URL", "")
 	r := startRecords(t)
 	held := lively(t, r, "demo")
 	r.sell(t, "other", 3)
@@ -66,6 +65,9 @@ func TestTheLedgerOfASite(t *testing.T) {
 			}
 		}
 	})
+	t.Run("exported as CSV", func(t *testing.T) { testExport(t, r, held) })
+	t.Run("reported on", func(t *testing.T) { testReport(t, r) })
+	t.Run("operated by verbs", func(t *testing.T) { testOperating(t, r) })
 	t.Run("an audit without the database looks at Redis alone", func(t *testing.T) {
 		out, err := finished(t, "audit", "demo", "--redis-addr", r.Redis.Addr())
 		if err != nil || strings.Contains(out, "ledger") {

@@ -113,6 +113,11 @@ var damages = map[string]func(t *testing.T, d *damaged, id string, orders map[st
 		restore()
 		resume()
 	},
+	"The counters do not add up": func(t *testing.T, d *damaged, id string, _ map[string]string) {
+		if err := d.redis.HIncrBy(d.ctx, "{"+id+"}", "remaining", 1).Err(); err != nil {
+			t.Fatal(err)
+		}
+	},
 	"A failover without replicas to wait for": func(t *testing.T, d *damaged, id string, orders map[string]string) {
 		resume := d.pauseLedger(t)
 		restore := d.keys(t, id) // what the replica has
@@ -179,7 +184,8 @@ func (d *damaged) follow(t *testing.T, w walk, id string, damage func(*testing.T
 	damage(t, d, id, orders)
 	await.Until(t, "the loss is noticed", func() bool {
 		p, err := d.store.Page(d.ctx, sale.ID(id), "", 0)
-		return err != nil || p.Lost != ""
+		v, serr := d.store.Survey(d.ctx, sale.ID(id)) // reads the counters as they are, as the alert does
+		return err != nil || serr != nil || p.Lost != "" || v.Counters.Remaining+v.Counters.Held+v.Counters.Paid != v.Counters.Total
 	})
 	for _, command := range w.commands {
 		args := make([]string, len(command))

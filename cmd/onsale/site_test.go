@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -28,6 +30,7 @@ type records struct {
 	redis   redis.UniversalClient
 	store   *remotestock.Store
 	secrets string // file of the payment provider's
+	stores  string // file of settings that name Redis and the ledger
 }
 
 func startRecords(t *testing.T) *records {
@@ -56,7 +59,9 @@ func startRecords(t *testing.T) *records {
 			t.Error(err)
 		}
 	})
-	if err := c.Payments.Save(r.secrets); err != nil {
+	r.stores = filepath.Join(c.Dir, "onsale.yaml")
+	err = os.WriteFile(r.stores, storesFile(c.Stores()), 0o600)
+	if err := errors.Join(err, c.Payments.Save(r.secrets)); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -140,7 +145,7 @@ func (r *records) admin(t *testing.T, path, body string, v any) {
 
 // flags name the stores, as audit and reconcile want them.
 func (r *records) flags(args ...string) []string {
-	return append(args, "--redis-addr", r.Redis.Addr(), "--database-url", r.Postgres.URL())
+	return append(args, "--config", r.stores)
 }
 
 // settled is what Redis holds of the sale once the ledger has all of it.

@@ -206,12 +206,3 @@ func (h *Handler) restock(w http.ResponseWriter, r *http.Request) error {
 	h.log.Info("sale restocked", zap.String("sale", string(id)), zap.Int64("delta", delta), zap.String("key", key))
 	return done(h.respond(w, r, id))
 }
-
-func (h *Handler) nodes(w http.ResponseWriter, _ *http.Request) error {
-	nodes := []Node{}
-	for _, n := range h.view() {
-		nodes = append(nodes, Node(n))
-	}
-	h.write(w, http.StatusOK, "application/json", map[string]any{"nodes": nodes, "time": time.Now().UTC()})
-	return nil
-}

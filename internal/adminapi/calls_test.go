@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"onsale/internal/adminapi"
 	"onsale/internal/sale"
 	"onsale/internal/sale/model"
 )
@@ -199,8 +200,8 @@ func TestNodesAreListed(t *testing.T) {
 	view := sale.View{{Name: "n1", Address: "10.0.0.1:8081", Weight: 3, Ready: true}, {Name: "n2", Address: "10.0.0.2:8081", Weight: 1, Draining: true}}
 	a := ask(t, serve(t, &stock{}, view), "GET", "/admin/v1/nodes", "")
 	want := []any{
-		map[string]any{"name": "n1", "address": "10.0.0.1:8081", "weight": json.Number("3"), "ready": true, "draining": false},
-		map[string]any{"name": "n2", "address": "10.0.0.2:8081", "weight": json.Number("1"), "ready": false, "draining": true},
+		map[string]any{"name": "n1", "address": "10.0.0.1:8081", "weight": json.Number("3"), "ready": true, "draining": false, "drained": false, "idle": false},
+		map[string]any{"name": "n2", "address": "10.0.0.2:8081", "weight": json.Number("1"), "ready": false, "draining": true, "drained": false, "idle": false},
 	}
 	if diff := cmp.Diff(want, a.document["nodes"]); a.StatusCode != http.StatusOK || diff != "" {
 		t.Errorf("got %s (-want +got):\n%s", a.Status, diff)
@@ -208,6 +209,29 @@ func TestNodesAreListed(t *testing.T) {
 	if _, err := time.Parse(time.RFC3339Nano, fmt.Sprint(a.document["time"])); err != nil {
 		t.Errorf("got time %v: %v", a.document["time"], err)
 	}
+}
+
+func TestOtherPartsAreListedBesideTheNodes(t *testing.T) {
+	written := time.Date(2026, 11, 28, 1, 2, 3, 0, time.UTC)
+	want := adminapi.Parts{
+		Allocators: []adminapi.Allocator{{Name: "a1", AllocatorState: &adminapi.AllocatorState{Admin: "10.0.0.1:9080", Ready: true, Leads: true, Nginx: &adminapi.Nginx{Current: true, Nodes: 3, Selling: 2, Since: &written}}}, {Name: "a2"}},
+		Ledgers:    []adminapi.Ledger{{Name: "l1", LedgerState: &adminapi.LedgerState{Ready: true, Sales: 2, Waiting: 5, WaitedSeconds: 1.5, WrittenAt: &written}}, {Name: "of an older version"}},
+	}
+	a := ask(t, serve(t, &stock{others: &want}, nil), "GET", "/admin/v1/nodes", "")
+	var got adminapi.Nodes
+	if err := json.Unmarshal([]byte(a.text), &got); err != nil || got.Parts == nil || got.Unknown != "" {
+		t.Fatalf("got %v and %s", err, a.text)
+	}
+	if diff := cmp.Diff(want, *got.Parts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	t.Run("but for a Redis that is away", func(t *testing.T) {
+		a := ask(t, serve(t, &stock{}, sale.View{{Name: "n1"}}), "GET", "/admin/v1/nodes", "")
+		var got adminapi.Nodes
+		if err := json.Unmarshal([]byte(a.text), &got); err != nil || a.StatusCode != http.StatusOK || len(got.Nodes) != 1 || got.Parts != nil || got.Unknown == "" {
+			t.Errorf("got %v, %s %s, want the node alone and why", err, a.Status, a.text)
+		}
+	})
 }
 
 func TestFailuresAreDistinguished(t *testing.T) {

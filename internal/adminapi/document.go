@@ -91,15 +91,6 @@ type Share struct {
 	Claimed int64  `json:"claimed"`
 }
 
-// Node is a node as gossip knows it.
-type Node struct {
-	Name     string `json:"name"`
-	Address  string `json:"address"`
-	Weight   int    `json:"weight"`
-	Ready    bool   `json:"ready"`
-	Draining bool   `json:"draining"`
-}
-
 // Order is an order as an operator sees it.
 type Order struct {
 	ID        string     `json:"id"`

@@ -23,7 +23,7 @@ func TestDocumentsHaveEveryField(t *testing.T) {
 	model.Fill(t, &node)
 	status := newStatus(sale.Survey{Shares: []sale.Share{share}})
 	for _, c := range []struct{ from, to any }{
-		{payment, newPayment(payment, 0)}, {share, status.Plan[0]}, {node, Node(node)},
+		{payment, newPayment(payment, 0)}, {share, status.Plan[0]}, {node, newNode(node, sale.NodeSetting{})},
 	} {
 		text, err := json.Marshal(c.to)
 		if err != nil {

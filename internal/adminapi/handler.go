@@ -1,6 +1,6 @@
 // Package adminapi is the operators' HTTP API, behind a bearer token: create,
 // list, show, change, close, reopen and restock sales, see and refund orders, settle
-// refunds that are due, also of payments for sales that nobody knows, and see the nodes. The allocator serves it on its admin port.
+// refunds that are due, also of payments for sales that nobody knows, see the nodes, allocators, ledgers and Nginxes, drain and weigh nodes. The allocator serves it on its admin port.
 package adminapi
 
 import (
@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,6 +39,10 @@ type Stock interface {
 	Settle(ctx context.Context, id sale.ID, payment sale.PaymentID) (sale.Payment, error)
 	Orphans(ctx context.Context, state sale.PaymentState, after string, limit int) (sale.OrphanPage, error)
 	SettleOrphan(ctx context.Context, payment sale.PaymentID) (sale.Orphan, error)
+	// NodeSettings is what is set for nodes, by name; DrainNode and WeighNode set it. Weight 0 is the node's own.
+	NodeSettings(ctx context.Context) (map[string]sale.NodeSetting, error)
+	DrainNode(ctx context.Context, name string, drained bool) error
+	WeighNode(ctx context.Context, name string, weight int) error
 }
 
 // maxBody bounds a request: a definition has some hundred bytes.
@@ -47,23 +52,25 @@ const maxBody = 64 << 10
 type Handler struct {
 	stock Stock
 	view  func() sale.View
+	parts func(context.Context) (Parts, error)
 	token [sha256.Size]byte
 	log   *zap.Logger
 	wait  time.Duration // see recordWait
+	heed  time.Duration // see nodeWait
 	rest  rest          // of pages
 }
 
-// New makes a handler. token is the operators' secret, at least 16 bytes.
-func New(stock Stock, view func() sale.View, token string, log *zap.Logger) (*Handler, error) {
+// New makes a handler. parts lists the allocators and ledgers that run; token is the operators' secret, at least 16 bytes.
+func New(stock Stock, view func() sale.View, parts func(context.Context) (Parts, error), token string, log *zap.Logger) (*Handler, error) {
 	if len(token) < 16 {
 		return nil, fmt.Errorf("admin token: want at least 16 bytes, got %d", len(token))
 	}
-	return &Handler{stock: stock, view: view, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait, rest: newRest()}, nil
+	return &Handler{stock: stock, view: view, parts: parts, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait, heed: nodeWait, rest: newRest()}, nil
 }
 
-// Register adds the API's routes to a mux.
-func (h *Handler) Register(mux *http.ServeMux) {
-	calls := map[string]call{
+// calls are the routes, as patterns of [http.ServeMux], and what serves them.
+func (h *Handler) calls() map[string]call {
+	return map[string]call{
 		"POST /admin/v1/sales":                            h.create,
 		"GET /admin/v1/sales":                             h.list,
 		"GET /admin/v1/sales/{id}":                        h.show,
@@ -78,9 +85,22 @@ func (h *Handler) Register(mux *http.ServeMux) {
 		"GET /admin/v1/orphans":                           h.orphans,
 		"POST /admin/v1/orphans/{payment}":                h.settleOrphan,
 		"GET /admin/v1/nodes":                             h.nodes,
+		"POST /admin/v1/nodes/{node}/drain":               h.drain,
+		"POST /admin/v1/nodes/{node}/undrain":             h.undrain,
+		"POST /admin/v1/nodes/{node}/weight":              h.weigh,
 	}
+}
+
+// Routes returns the patterns of all calls, sorted: those of allocators, what nodes serve, and what all programs do.
+func Routes() []string {
+	routes := append(slices.Collect(maps.Keys(new(Handler).calls())), logRoutes...)
+	return slices.Sorted(slices.Values(append(routes, "GET "+holdsPath)))
+}
+
+// Register adds the routes of allocators to a mux.
+func (h *Handler) Register(mux *http.ServeMux) {
 	methods := map[string][]string{}
-	for pattern, serve := range calls {
+	for pattern, serve := range h.calls() {
 		method, path, _ := strings.Cut(pattern, " ")
 		methods[path] = append(methods[path], method)
 		mux.Handle(pattern, h.guard(serve))

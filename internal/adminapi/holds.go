@@ -27,7 +27,7 @@ func RegisterHolds(mux *http.ServeMux, token string, holds func(sale.ID) Holds, 
 		mux.HandleFunc(holdsPath, refuseAll)
 		return nil
 	}
-	h, err := New(nil, nil, token, log)
+	h, err := New(nil, nil, nil, token, log)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -35,9 +36,12 @@ func serveLogged(t *testing.T, s *stock) (*httptest.Server, *observer.ObservedLo
 
 func serveWith(t *testing.T, s *stock, view sale.View, log *zap.Logger) *httptest.Server {
 	t.Helper()
-	h, err := adminapi.New(s, func() sale.View { return view }, token, log)
+	h, err := adminapi.New(s, func() sale.View { return s.heeded(view) }, s.parts, token, log)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.deaf {
+		h.WaitForNodes(time.Millisecond)
 	}
 	if s.wait != 0 {
 		h.WaitForLedger(s.wait)

@@ -24,11 +24,12 @@ func TestNoAnswerSpeaksGo(t *testing.T) {
 	calls := []string{
 		"POST /admin/v1/sales", "POST /admin/v1/sales/s/restock", "POST /admin/v1/sales/s/close",
 		"POST /admin/v1/sales/s/orders/x/refund", "POST /admin/v1/sales/s/refunds/pay_1",
+		"POST /admin/v1/nodes/n1/drain", "POST /admin/v1/nodes/n1/undrain", "POST /admin/v1/nodes/n1/weight",
 		"GET /admin/v1/sales/s/refunds?limit=", "GET /admin/v1/sales/s/refunds?cursor=", "GET /admin/v1/sales/s/refunds?state=",
 	}
 	members := []string{
 		"id", "title", "kind", "currency", "price", "face_value", "total", "limit", "lapses", "hold_seconds", "opens_at", "closes_at",
-		"closed", "rules", "delta", "state", "amount", "TITLE", "a\tb", strings.Repeat("m", 200),
+		"closed", "rules", "delta", "state", "amount", "force", "weight", "own", "TITLE", "a\tb", strings.Repeat("m", 200),
 	}
 	values := []string{
 		`""`, `"x"`, `0`, `-1`, `0.5`, `1e400`, `99999999999999999999`, `null`, `true`, `[]`, `{}`, `{"a":1}`, `"2030-02-30T00:00:00Z"`,

@@ -52,6 +52,8 @@ func classify(err error) problem.Problem {
 		return problem.InvalidRequest
 	case errors.Is(err, sale.ErrNoSale):
 		return problem.SaleUnknown
+	case errors.Is(err, sale.ErrNoNode):
+		return problem.NodeUnknown
 	case errors.Is(err, sale.ErrNoOrder):
 		return problem.OrderUnknown
 	case errors.Is(err, sale.ErrNoPayment):

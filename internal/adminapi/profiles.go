@@ -19,7 +19,7 @@ func RegisterProfiles(mux *http.ServeMux, token string, log *zap.Logger) error {
 		mux.HandleFunc("/debug/pprof/", refuseAll)
 		return nil
 	}
-	h, err := New(nil, nil, token, log)
+	h, err := New(nil, nil, nil, token, log)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"onsale/internal/adminapi"
 	"onsale/internal/sale"
 	"onsale/internal/sale/model"
 )
@@ -25,8 +27,21 @@ type stock struct {
 	before     func(call string, m *model.Sale) error
 	unrecorded bool // no ledger records what is opened
 
+	mu   sync.Mutex // of set: gossip is asked meanwhile
+	set  map[string]sale.NodeSetting
+	deaf bool // nodes heed nothing
+
 	calls []string      // that may have changed something
 	wait  time.Duration // for the ledger; 0: as long as operators do
+
+	others *adminapi.Parts // nil: Redis is away
+}
+
+func (s *stock) parts(context.Context) (adminapi.Parts, error) {
+	if s.others == nil {
+		return adminapi.Parts{}, sale.ErrUnavailable
+	}
+	return *s.others, nil
 }
 
 // with is a stock of sales.

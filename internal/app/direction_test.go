@@ -36,10 +36,10 @@ var (
 		"internal/problem":     nil,
 	}
 	embedded = []string{"lua", "nginx", "web"}
-	programs = []string{"cmd", "bench", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
+	programs = []string{"cmd", "bench", "deploy", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
 	// helpers are what any test may use: process starts redis-server and nginx, processtest for as long as a
-	// test lasts, flood plays the strangers whom servers have to stand, await waits for what they do.
-	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await"}
+	// test lasts, flood plays the strangers whom servers have to stand, await waits for what they do, collector takes spans.
+	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await", "internal/testbed/collector"}
 	// fixtures are what tests of the ledger and of its store share.
 	fixtures = "internal/ledger/ledgertest"
 	// members are those of a cluster, as a test changes them.
@@ -62,6 +62,7 @@ var fences = []struct {
 	{"github.com/redis/go-redis", []string{"lua", "internal/remotestock", "internal/lease", "internal/app", "internal/operate", "internal/testbed/process", "bench"}, true},
 	{"github.com/hashicorp/memberlist", []string{"internal/membership"}, false},
 	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, true},
+	{"go.opentelemetry.io", []string{"internal/tracing", "internal/testbed/collector"}, false},
 	{"github.com/jackc/pgx", []string{"internal/ledger/postgres", "bench"}, true},
 	{"github.com/pressly/goose", []string{"internal/ledger/postgres"}, false},
 }

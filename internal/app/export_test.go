@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
-
-	"go.uber.org/zap"
+	"io"
 )
 
 // Command is command, for tests of all programs.
-func Command[Config any](ctx context.Context, name, description string, args []string, run func(context.Context, Config, *zap.Logger) error) error {
-	return command(ctx, name, description, args, run)
+func Command[Config Configuration](ctx context.Context, name, description string, args []string, out io.Writer, run func(context.Context, Config, Log) error) error {
+	return command(ctx, name, description, args, out, run)
 }
+
+// Watchdog is watchdog.
+var Watchdog = watchdog

@@ -18,7 +18,8 @@ type RedisFlags struct {
 	Master        string   `env:"ONSALE_REDIS_MASTER" help:"Name of the Sentinels' master; the addresses are then the Sentinels'."`
 	Cluster       bool     `env:"ONSALE_REDIS_CLUSTER" help:"The addresses are seeds of a Redis Cluster."`
 	Username      string   `env:"ONSALE_REDIS_USERNAME" help:"Redis user."`
-	Password      string   `env:"ONSALE_REDIS_PASSWORD" help:"Redis password; better in the environment than on the command line."`
+	Password      string   `env:"ONSALE_REDIS_PASSWORD" secret:"all" help:"Redis password; in a file or in the environment, as a command line can be read by all."`
+	PasswordFile  string   `env:"ONSALE_REDIS_PASSWORD_FILE" help:"File with the Redis password; make secrets makes one."`
 	TLS           bool     `name:"tls" env:"ONSALE_REDIS_TLS" help:"Speak TLS to Redis."`
 	Replicas      int      `default:"0" env:"ONSALE_REDIS_REPLICAS" help:"Replicas that must confirm a call before it is answered; Redis must have min-replicas-to-write as high. 0: a failover may lose the last moments, which are put back from ledger and nodes."`
 	MemoryWarning int      `name:"memory-warning" default:"80" env:"ONSALE_REDIS_MEMORY_WARNING" help:"Percent of maxmemory from which on it is reported. Higher: less time until new holds are refused; lower: reported without need."`
@@ -26,6 +27,25 @@ type RedisFlags struct {
 	Database      int      `name:"db" env:"ONSALE_REDIS_DB" help:"Redis database number."`
 
 	Prefix keyspace.Prefix `env:"ONSALE_REDIS_PREFIX" help:"Begins the names of all keys of this site, with a colon behind it: for several sites in one Redis. The same for all programs of a site, and nothing that can be changed later."`
+}
+
+// AfterApply reads the password's file, once the command line has been parsed. A file that can't be read or is
+// empty is an error, and so is a second password beside it.
+func (f *RedisFlags) AfterApply() error {
+	if f.PasswordFile == "" {
+		return nil
+	}
+	if f.Password != "" {
+		return errors.New("--redis-password and --redis-password-file: give one of the two")
+	}
+	raw, err := os.ReadFile(f.PasswordFile)
+	if err != nil {
+		return fmt.Errorf("redis password: %w", err)
+	}
+	if f.Password = strings.TrimSpace(string(raw)); f.Password == "" {
+		return fmt.Errorf("redis password: %s is empty; make secrets makes one", f.PasswordFile)
+	}
+	return nil
 }
 
 // CheckAddresses checks those of Redis, and that of the program's admin port, which flags that were made

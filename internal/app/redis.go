@@ -2,6 +2,7 @@ package app
 
 import (
 	"onsale/internal/remotestock"
+	"onsale/internal/sale"
 	"onsale/internal/telemetry"
 )
 
@@ -19,4 +20,10 @@ func Looked(m *telemetry.Metrics) func(remotestock.Condition) {
 		full(c.Memory == remotestock.MemoryFull)
 		step(c.Step.Seconds())
 	}
+}
+
+// Known reports how many nodes gossip knows that sell.
+func Known(m *telemetry.Metrics, view func() sale.View) {
+	m.GaugeOf("onsale_membership_known_nodes", "Selling nodes that this member knows by gossip. Members that show different numbers do not reach each other.",
+		func() float64 { return float64(len(view().Selling())) })
 }

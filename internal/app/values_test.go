@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -82,14 +83,17 @@ func file(t *testing.T, name, content string) string {
 }
 
 // program is a command line that only wires, with Redis where nobody listens.
-func program[Config any](t *testing.T, wire func(Config) error) func(...string) error {
+func program[Config app.Configuration](t *testing.T, wire func(Config) error) func(...string) error {
 	return func(args ...string) error {
-		return app.Command(t.Context(), "program", "", args, func(_ context.Context, c Config, _ *zap.Logger) error { return wire(c) })
+		return app.Command(t.Context(), "program", "", args, io.Discard, func(_ context.Context, c Config, _ app.Log) error { return wire(c) })
 	}
 }
 
 // flag is one of a configuration.
-type flag struct{ name, help, env string }
+type flag struct {
+	name, help, env string
+	secret          bool
+}
 
 // flagsOf lists a configuration's flags under the names that kong gives them.
 func flagsOf(config reflect.Type, prefix string) (flags []flag) {
@@ -103,7 +107,7 @@ func flagsOf(config reflect.Type, prefix string) (flags []flag) {
 		if name == "" {
 			name = strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(f.Name, "$1-$2"))
 		}
-		flags = append(flags, flag{prefix + name, f.Tag.Get("help"), f.Tag.Get("env")})
+		flags = append(flags, flag{prefix + name, f.Tag.Get("help"), f.Tag.Get("env"), f.Tag.Get("secret") != ""})
 	}
 	return flags
 }

@@ -54,9 +54,15 @@ type Seller interface {
 
 // Hooks are called once a request; nil fields are not called.
 type Hooks struct {
-	Answered func(Answer)
-	// Bought is how long a purchase took that went past the public checks.
-	Bought func(Answer, time.Duration)
+	// Asked is called before a request is looked at.
+	Asked func()
+	// Answered is how a request was answered, and how long after it had been read. A request
+	// that could not be read took no time.
+	Answered func(Endpoint, Answer, time.Duration)
+	// Traced is called when a purchase begins, with its traceparent, which is only valid during the call and may be
+	// empty. It returns the purchase's place in a trace, and what is called with its answer and the request's id;
+	// nil for one that is not recorded.
+	Traced func(id sale.ID, parent string) (place *sale.Trace, end func(code string, status int, request string))
 	// Orphan counts payments for orders or sales that are in no record, so that the money
 	// has to go back.
 	Orphan func()
@@ -97,55 +103,90 @@ const prefix = "/v1/sales/"
 // Serve routes by hand: there are six routes, and the sold-out answer is too
 // cheap for a router.
 func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
-	a := h.route(ctx)
+	if h.hooks.Asked != nil {
+		h.hooks.Asked()
+	}
+	if h.hooks.Answered == nil {
+		h.answer(ctx)
+		return
+	}
+	start := ctx.Time()
+	e, a := h.answer(ctx)
+	h.hooks.Answered(e, a, time.Since(start))
+}
+
+func (h *Handler) answer(ctx *fasthttp.RequestCtx) (Endpoint, Answer) {
+	e, a := h.route(ctx)
 	if h.draining.Load() {
 		ctx.SetConnectionClose()
 	}
-	if h.hooks.Answered != nil {
-		h.hooks.Answered(a)
-	}
+	h.trail(ctx, a)
+	return e, a
 }
 
 // route takes the path as it was sent. Ids need no escapes, so every address
 // has one spelling, and none that Nginx and a node could read differently.
-func (h *Handler) route(ctx *fasthttp.RequestCtx) Answer {
+func (h *Handler) route(ctx *fasthttp.RequestCtx) (Endpoint, Answer) {
 	path := unsafeString(ctx.URI().PathOriginal())
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok {
 		if path == WebhookPath {
-			return h.webhook(ctx)
+			return Webhook, h.webhook(ctx)
 		}
-		return writeProblem(ctx, NotFound)
+		return Elsewhere, writeProblem(ctx, NotFound)
 	}
 	id, rest, deeper := strings.Cut(rest, "/")
+	e, order, allow := endpoint(ctx, rest, deeper)
 	seller, ok := h.sales.Seller(sale.ID(id))
-	if !ok {
-		return h.unknown(ctx, sale.ID(id))
+	switch {
+	case !ok:
+		return e, h.unknown(ctx, sale.ID(id))
+	case allow != "":
+		return e, notAllowed(ctx, allow)
 	}
+	switch e {
+	case ShowSale:
+		return e, h.show(ctx, seller)
+	case PlaceOrder:
+		if h.hooks.Traced != nil {
+			return e, h.traced(ctx, seller)
+		}
+		return e, h.buy(ctx, context.Background(), seller)
+	case ShowOrder:
+		return e, h.find(ctx, seller, order)
+	case CancelOrder:
+		return e, h.cancel(ctx, seller, order)
+	}
+	return e, writeProblem(ctx, NotFound)
+}
+
+// endpoint is which one of a sale is asked for, by what stands behind the sale's id, if anything does. If the
+// method is none of that path's, it is Elsewhere, and allow has those that are.
+func endpoint(ctx *fasthttp.RequestCtx, rest string, deeper bool) (e Endpoint, order, allow string) {
 	if !deeper {
 		if !reads(ctx) {
-			return notAllowed(ctx, "GET, HEAD")
+			return Elsewhere, "", "GET, HEAD"
 		}
-		return h.show(ctx, seller)
+		return ShowSale, "", ""
 	}
 	if rest == "orders" {
 		if !ctx.IsPost() {
-			return notAllowed(ctx, "POST")
+			return Elsewhere, "", "POST"
 		}
-		return h.buy(ctx, seller)
+		return PlaceOrder, "", ""
 	}
 	order, ok := strings.CutPrefix(rest, "orders/")
 	switch {
 	case !ok || order == "" || strings.Contains(order, "/"):
-		return writeProblem(ctx, NotFound)
+		return Elsewhere, "", ""
 	case reads(ctx):
-		return h.find(ctx, seller, order)
+		return ShowOrder, order, ""
 	case order == "mine":
-		return notAllowed(ctx, "GET, HEAD")
+		return Elsewhere, "", "GET, HEAD"
 	case ctx.IsDelete():
-		return h.cancel(ctx, seller, order)
+		return CancelOrder, order, ""
 	}
-	return notAllowed(ctx, "GET, HEAD, DELETE")
+	return Elsewhere, "", "GET, HEAD, DELETE"
 }
 
 // unknown answers that there is no such sale only if this node would know: one

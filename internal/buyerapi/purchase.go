@@ -13,8 +13,8 @@ import (
 )
 
 // buy is a purchase. What is public comes before the token, and nothing but a
-// local hit leaves memory.
-func (h *Handler) buy(ctx *fasthttp.RequestCtx, seller Seller) Answer {
+// local hit leaves memory. trace is a context with the trace that it belongs to, if any.
+func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Seller) Answer {
 	phase, err := seller.Precheck()
 	if err != nil {
 		return writeProblem(ctx, StoreUnavailable)
@@ -38,23 +38,14 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	if again {
 		return h.former(ctx, seller, buyer, quantity, sale.Decision{Outcome: refusal})
 	}
-	start := time.Now()
-	a = h.bought(ctx, seller, buyer, quantity)
-	if h.hooks.Bought != nil {
-		h.hooks.Bought(a, time.Since(start))
-	}
-	return a
-}
-
-func (h *Handler) bought(ctx *fasthttp.RequestCtx, seller Seller, buyer sale.Buyer, quantity int) Answer {
-	d, err := seller.Buy(context.Background(), buyer, quantity)
+	d, err := seller.Buy(trace, buyer, quantity)
 	if err != nil {
 		return failed(ctx, seller, err)
 	}
 	if short(d.Outcome) && repeated(ctx) {
 		return h.former(ctx, seller, buyer, quantity, d)
 	}
-	a := outcomes[d.Outcome]
+	a = outcomes[d.Outcome]
 	if a != Created && a != Replayed {
 		return writeRefusal(ctx, seller, d)
 	}

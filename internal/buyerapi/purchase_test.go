@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -200,30 +201,52 @@ func TestANodeThatKnowsNothingDoesNotDenyASale(t *testing.T) {
 	wantProblem(t, a.ask(t, "GET", "/v1/sales/s", ""), buyerapi.StoreUnavailable)
 }
 
-func TestEveryAnswerIsCountedOnce(t *testing.T) {
+func TestEveryAnswerIsCountedOnceAtItsEndpoint(t *testing.T) {
 	t.Parallel()
-	var answers [buyerapi.Answers]atomic.Int64
-	var bought atomic.Int64
-	s := &site{hooks: buyerapi.Hooks{
-		Answered: func(a buyerapi.Answer) { answers[a].Add(1) },
-		Bought:   func(buyerapi.Answer, time.Duration) { bought.Add(1) },
-	}}
-	a := s.serve(t)
+	var mu sync.Mutex
+	got, timed := map[string]int{}, 0
+	s := &site{hooks: buyerapi.Hooks{Answered: func(e buyerapi.Endpoint, a buyerapi.Answer, took time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		got[e.String()+" "+a.String()]++
+		if took > 0 {
+			timed++
+		}
+	}}}
+	a, alice := s.serve(t), bearer(token(t, "alice"))
 	a.buy(t)
-	a.ask(t, "POST", "/v1/sales/s/orders", `{}`, bearer(token(t, "alice")))
+	a.ask(t, "POST", "/v1/sales/s/orders", `{}`, alice)
+	a.ask(t, "GET", "/v1/sales/s", "")
+	a.ask(t, "PUT", "/v1/sales/s", "")
+	a.ask(t, "GET", "/v1/sales/s/orders/x", "", alice)
+	a.ask(t, "DELETE", "/v1/sales/s/orders/x", "", alice)
+	a.ask(t, "POST", "/v1/sales/none/orders", `{}`)
 	a.ask(t, "GET", "/", "")
 	a.dial(t).send(t, "GET", "no HTTP\r\n\r\n")
-	got := map[string]int64{}
-	for i := range answers {
-		if n := answers[i].Load(); n > 0 {
-			got[buyerapi.Answer(i).String()] = n
-		}
+	mu.Lock()
+	defer mu.Unlock()
+	want := map[string]int{
+		"place-order created": 1, "place-order invalid-request": 1, "place-order sale-unknown": 1,
+		"show-sale ok": 1, "show-order order-unknown": 1, "cancel-order order-unknown": 1,
+		"other method-not-allowed": 1, "other not-found": 1, "other bad-request": 1,
 	}
-	want := map[string]int64{"created": 1, "invalid-request": 1, "not-found": 1, "bad-request": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	if bought.Load() != 1 {
-		t.Errorf("got %d purchases timed, want 1", bought.Load())
+	if timed != 8 {
+		t.Errorf("got %d answers timed, want all but that to what could not be read", timed)
+	}
+}
+
+func TestAnswersEndInOneOfThreeWays(t *testing.T) {
+	t.Parallel()
+	for a, want := range map[buyerapi.Answer]buyerapi.Outcome{
+		buyerapi.Created: buyerapi.Succeeded, buyerapi.Replayed: buyerapi.Succeeded, buyerapi.RefundDue: buyerapi.Succeeded,
+		buyerapi.SoldOut: buyerapi.Refused, buyerapi.Unauthorized: buyerapi.Refused,
+		buyerapi.Busy: buyerapi.Failed, buyerapi.StoreUnavailable: buyerapi.Failed,
+	} {
+		if got := a.Outcome(); got != want {
+			t.Errorf("%v: got %v, want %v", a, got, want)
+		}
 	}
 }

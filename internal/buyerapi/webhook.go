@@ -101,7 +101,7 @@ func (h *Handler) received(ctx *fasthttp.RequestCtx, s *sale.Sale, receipt sale.
 	if receipt.Replayed {
 		ctx.Response.Header.Set("Idempotent-Replayed", "true")
 	} else if a != Paid {
-		h.note(s, receipt.Payment)
+		h.note(ctx, s, receipt.Payment)
 	}
 	body, err := json.Marshal(newReceiptDocument(a, s, receipt))
 	if err != nil {
@@ -111,11 +111,10 @@ func (h *Handler) received(ctx *fasthttp.RequestCtx, s *sale.Sale, receipt sale.
 }
 
 // note logs and counts money that did not pay an order, or that went back.
-func (h *Handler) note(s *sale.Sale, p sale.Payment) {
-	fields := []zap.Field{
+func (h *Handler) note(ctx *fasthttp.RequestCtx, s *sale.Sale, p sale.Payment) {
+	fields := identified(ctx,
 		zap.String("sale", string(s.ID)), zap.String("order", string(p.Order)),
-		zap.String("payment", string(p.ID)), zap.String("reason", string(p.Reason)),
-	}
+		zap.String("payment", string(p.ID)), zap.String("reason", string(p.Reason)))
 	if p.Of != "" {
 		fields = append(fields, zap.String("of", string(p.Of)), zap.Int64("amount", p.Amount))
 	}

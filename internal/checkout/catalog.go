@@ -92,6 +92,8 @@ type Hooks struct {
 	Local func(sale.ID) localstock.Hooks
 	// Ready reports every change of readiness.
 	Ready func(bool)
+	// Archived reports a sale that is archived, and no longer known here.
+	Archived func(sale.ID)
 }
 
 // Catalog is every sale that this node knows.

@@ -61,8 +61,8 @@ func TestReadiness(t *testing.T) {
 			}
 		}
 		want("before the first reading", false)
-		if _, ok := s.Seller("s"); ok {
-			t.Error("got a seller before the first reading")
+		if _, ok := s.Seller("s"); ok || s.Age() != 0 {
+			t.Errorf("got a seller %v and readings of age %v before the first", ok, s.Age())
 		}
 		redis.set(false)
 		time.Sleep(500 * time.Millisecond)
@@ -108,10 +108,16 @@ func TestPausedNodeIsNotReady(t *testing.T) {
 		if s.Ready() {
 			t.Error("got ready, want not ready until it has read again")
 		}
+		if got, want := s.Age(), 3*time.Second+time.Nanosecond; got != want {
+			t.Errorf("got readings of age %v, want %v", got, want)
+		}
 		close(resume)
 		synctest.Wait()
 		if !s.Ready() {
 			t.Error("got not ready, want ready after the reading")
+		}
+		if got := s.Age(); got != 0 {
+			t.Errorf("got readings of age %v, want new ones", got)
 		}
 	})
 }

@@ -207,7 +207,8 @@ func TestArchivedColdSaleIsNotTakenForALostOne(t *testing.T) {
 			d.Closed = id == "s"
 			return d, planned(10, 0), nil
 		}
-		s := startLogged(t, st, &remote{}, checkout.Hooks{}, zap.New(core))
+		forgotten := make(chan sale.ID, 10)
+		s := startLogged(t, st, &remote{}, checkout.Hooks{Archived: func(id sale.ID) { forgotten <- id }}, zap.New(core))
 		defer s.ends(t)
 		time.Sleep(20*time.Second + time.Millisecond)
 		archived.Store(true)
@@ -219,6 +220,9 @@ func TestArchivedColdSaleIsNotTakenForALostOne(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		if _, known := s.Seller("idle-7"); !known || logs.Len() != 1 {
 			t.Errorf("lost: got it known %v, and %v logged, want it kept, and one error", known, logs.All())
+		}
+		if n := len(forgotten); n != 1 || <-forgotten != "s" {
+			t.Errorf("got %d sales reported as archived, want the one that is", n)
 		}
 	})
 }

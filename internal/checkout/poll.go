@@ -201,6 +201,11 @@ func (c *Catalog) take(asks []sale.Ask, answers []sale.Answer, glanced map[sale.
 		sellers[s.id] = s
 	}
 	c.sellers.Store(&sellers)
+	if c.hooks.Archived != nil {
+		for _, id := range archived {
+			c.hooks.Archived(id)
+		}
+	}
 	if len(fresh) > manyNews {
 		c.log.Info("sales are known here", zap.Int("sales", len(fresh)))
 		return

@@ -20,6 +20,15 @@ func (c *Catalog) Unready() error {
 	return c.store.Unfit()
 }
 
+// Age is how old the oldest of the last answers about the sales that sell is; 0 before the first.
+func (c *Catalog) Age() time.Duration {
+	at := c.polled.Load()
+	if at == nil {
+		return 0
+	}
+	return time.Since(*at)
+}
+
 // Ready reports whether there is no such reason.
 func (c *Catalog) Ready() bool { return c.Unready() == nil }
 

@@ -158,7 +158,7 @@ func (s *Seller) Buy(ctx context.Context, buyer sale.Buyer, quantity int) (sale.
 	}
 	order := sale.OrderID(id.String())
 	decision, err := s.remote.Decide(sale.Claim{
-		Order: order, Buyer: buyer, Quantity: quantity, Deadline: now.Add(s.patience),
+		Order: order, Buyer: buyer, Quantity: quantity, Deadline: now.Add(s.patience), Trace: sale.TraceOf(ctx),
 	})
 	if s.unused(decision, err, order) {
 		s.local.HandBack(taken)

@@ -68,6 +68,9 @@ func (p Prefix) Hot() string { return p.key("onsale:hot") }
 // Site is what all programs of a site have to agree on.
 func (p Prefix) Site() string { return p.key("onsale:site") }
 
+// Nodes is what operators have set for nodes: lua/node.lua.
+func (p Prefix) Nodes() string { return p.key("onsale:nodes") }
+
 // Orphans are the payments for sales that nobody knows, and their index: lua/orphan.lua.
 func (p Prefix) Orphans() []string {
 	key := p.key("{onsale:orphans}")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"onsale/internal/keyspace"
 	"onsale/internal/sale"
 	"onsale/lua"
@@ -44,7 +46,17 @@ func (l *Lease) Release(ctx context.Context) error {
 }
 
 func (l *Lease) run(ctx context.Context, ttl time.Duration) (token sale.Generation, held bool, err error) {
-	raw, err := leaseScript.Call(ctx, l.client, []string{l.key}, []any{l.holder, ttl.Milliseconds()})
+	return l.parse(leaseScript.Call(ctx, l.client, []string{l.key}, l.args(ttl)))
+}
+
+// renewal is Acquire as a command for a pipeline; parse reads its reply.
+func (l *Lease) renewal(ctx context.Context) *redis.Cmd {
+	return leaseScript.Command(ctx, false, []string{l.key}, l.args(l.ttl))
+}
+
+func (l *Lease) args(ttl time.Duration) []any { return []any{l.holder, ttl.Milliseconds()} }
+
+func (l *Lease) parse(raw []any, err error) (token sale.Generation, held bool, _ error) {
 	if err != nil {
 		return 0, false, fmt.Errorf("lease %s: %w", l.name, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
 	"onsale/internal/failurelog"
@@ -37,6 +38,12 @@ var (
 		Begins: "node can't be registered, so operators can't find its admin port; trying on", Over: "node is registered again"}
 )
 
+// Client is the part of a go-redis client that a name needs.
+type Client interface {
+	lua.Client
+	Pipeline() redis.Pipeliner
+}
+
 // Name holds a node's name by a lease of three seconds that is renewed three
 // times in that span, and keeps the node in the registry [Nodes] meanwhile.
 // First Acquire, then Run.
@@ -44,6 +51,7 @@ var (
 // Unlike a [Holder], it does not stop when the lease ends: as long as no other
 // instance has taken the name, nothing is lost.
 type Name struct {
+	client Client
 	lease  *Lease
 	member *Member
 	node   string
@@ -58,15 +66,16 @@ type Name struct {
 
 // NewName returns the guard of the node's name, which the registry then lists
 // with its addresses. It does not call Redis.
-func NewName(client lua.Client, prefix keyspace.Prefix, node, addresses string, log *zap.Logger) *Name {
+func NewName(client Client, prefix keyspace.Prefix, node, addresses string, log *zap.Logger) *Name {
 	return newName(client, prefix, node, addresses, nameTTL, log)
 }
 
-func newName(client lua.Client, prefix keyspace.Prefix, node, addresses string, ttl time.Duration, log *zap.Logger) *Name {
+func newName(client Client, prefix keyspace.Prefix, node, addresses string, ttl time.Duration, log *zap.Logger) *Name {
 	log = log.With(zap.String("node", node))
 	// This process's, so that a restart is another instance.
 	instance := uuid.NewString()
 	return &Name{
+		client:   client,
 		lease:    New(client, prefix, "node:"+node, instance, ttl),
 		member:   Nodes(client, prefix).Member(node, addresses, ttl),
 		node:     node,
@@ -129,12 +138,11 @@ func (n *Name) Run(ctx context.Context) error {
 // patience is what a dead instance's lease may still last, and a second more.
 func (n *Name) patience() time.Duration { return n.ttl + n.ttl/3 }
 
-// hold claims or renews the name and reports whether it is this instance's. If
-// it is, the registry gets the node. It logs when Redis stops and resumes answering.
+// hold claims or renews the name, and reports whether it is this instance's. If it is, the registry
+// lists the node: who holds the name sells, also while the registry does not answer. It logs when
+// Redis stops and resumes answering.
 func (n *Name) hold(ctx context.Context) (bool, error) {
-	call, cancel := context.WithTimeout(ctx, n.ttl/3)
-	defer cancel()
-	_, held, err := n.lease.Acquire(call)
+	held, registered, err := n.ask(ctx)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -147,25 +155,40 @@ func (n *Name) hold(ctx context.Context) (bool, error) {
 	}
 	n.failures.Note("name", kind, err)
 	n.taken = n.taken || held
-	if held {
-		n.register(ctx)
+	switch {
+	case !held:
+	case registered != nil:
+		n.failures.Note("registration", notRegistered, registered)
+	default:
+		n.failures.Note("registration", nil, nil)
 	}
 	return held, err
 }
 
-// register puts the node into the registry. Who holds the name sells, also
-// while the registry does not list it.
-func (n *Name) register(ctx context.Context) {
-	call, cancel := context.WithTimeout(ctx, n.ttl/3)
+// ask claims or renews the name. registered is what became of the registration, if the name is held.
+func (n *Name) ask(ctx context.Context) (held bool, registered, err error) {
+	ctx, cancel := context.WithTimeout(ctx, n.ttl/3)
 	defer cancel()
-	_, err := n.member.Register(call)
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		n.failures.Note("registration", notRegistered, err)
-	default:
-		n.failures.Note("registration", nil, nil)
+	if n.taken {
+		// Both in one round trip, as every second of every node wakes it for this.
+		name, listed := n.lease.renewal(ctx), n.member.renewal(ctx)
+		p := n.client.Pipeline()
+		_, _ = p.Process(ctx, name), p.Process(ctx, listed) // queued
+		_, _ = p.Exec(ctx)                                  // each command has its own error
+		if !lua.Missing(name.Err()) && !lua.Missing(listed.Err()) {
+			_, held, err = n.lease.parse(name.Slice())
+			_, _, registered = n.member.registry.parse(listed.Slice())
+			if err == nil && !held {
+				// The successor's entry may have been replaced; it is back with the next renewal.
+				_ = n.member.Leave(ctx) // or it lapses
+			}
+			return held, registered, err
+		}
 	}
+	if _, held, err = n.lease.Acquire(ctx); held {
+		_, registered = n.member.Register(ctx)
+	}
+	return held, registered, err
 }
 
 // release gives the name back at once, and leaves the registry. Should that

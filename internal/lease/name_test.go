@@ -14,10 +14,9 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/testbed/await"
-	"onsale/lua"
 )
 
-func testName(client lua.Client, log *zap.Logger) *Name {
+func testName(client Client, log *zap.Logger) *Name {
 	return newName(client, "", "node-1", "127.0.0.1:9081", testTTL, log)
 }
 
@@ -49,7 +48,7 @@ func give(t *testing.T, client *redis.Client, n *Name, another string) {
 }
 
 // acquired is a name that this instance holds; nobody renews it yet.
-func acquired(t *testing.T, client lua.Client, log *zap.Logger) *Name {
+func acquired(t *testing.T, client Client, log *zap.Logger) *Name {
 	t.Helper()
 	n := testName(client, log)
 	if err := n.Acquire(t.Context()); err != nil {

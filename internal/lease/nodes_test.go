@@ -2,9 +2,11 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -70,5 +72,70 @@ func TestNameIsHeldThoughTheRegistryFails(t *testing.T) {
 	}
 	if got := logs.Len(); got != 1 {
 		t.Errorf("got %d warnings, want 1", got)
+	}
+}
+
+// Name and registration are renewed in one round trip. So one that has lost its name, and does not
+// know it, writes over its successor's registration.
+func TestWhoLostTheNameTakesBackItsRegistration(t *testing.T) {
+	t.Parallel()
+	client := clientOf(t, startRedis(t))
+	old := acquired(t, client, zap.NewNop())
+	give(t, client, old, "successor")
+	nodes := Nodes(client, "")
+	if _, err := nodes.Member("node-1", "127.0.0.1:9999", time.Minute).Register(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Run(t.Context()); !errors.Is(err, ErrNameLost) {
+		t.Fatalf("got %v, want %v", err, ErrNameLost)
+	}
+	wantMembers(t, nodes, map[string]string{}) // until the successor's next renewal
+}
+
+// What a node renews every second is one round trip, also after Redis has forgotten the scripts.
+func TestARenewalIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	client := clientOf(t, startRedis(t))
+	n := acquired(t, client, zap.NewNop())
+	if _, err := n.hold(t.Context()); err != nil { // a pipeline's first connection greets
+		t.Fatal(err)
+	}
+	trips := &trips{}
+	client.AddHook(trips)
+	hold := func(what string, want int) {
+		t.Helper()
+		trips.made = 0
+		if held, err := n.hold(t.Context()); err != nil || !held {
+			t.Fatalf("%s: got %v, %v, want the name renewed", what, held, err)
+		}
+		if trips.made != want {
+			t.Errorf("%s: got %d round trips, want %d", what, trips.made, want)
+		}
+		wantMembers(t, Nodes(client, ""), map[string]string{"node-1": "127.0.0.1:9081"})
+	}
+	hold("at rest", 1)
+	if err := client.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	hold("without the scripts", 5) // the try, and each script by digest and in full
+	hold("with them again", 1)
+}
+
+// trips counts the round trips of a client.
+type trips struct{ made int }
+
+func (c *trips) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *trips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		c.made++
+		return next(ctx, cmd)
+	}
+}
+
+func (c *trips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.made++
+		return next(ctx, cmds)
 	}
 }

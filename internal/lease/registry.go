@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"onsale/internal/keyspace"
 	"onsale/lua"
 )
@@ -58,10 +60,22 @@ type Member struct {
 	ttl         time.Duration
 }
 
+// Update changes the value that Register records from then on. The goroutine that registers calls it.
+func (m *Member) Update(value string) { m.value = value }
+
 // Register records that this process runs, and returns how many do.
 func (m *Member) Register(ctx context.Context) (running int, err error) {
-	running, _, err = m.registry.run(ctx, "register", m.name, m.value, m.ttl.Milliseconds())
+	running, _, err = m.registry.run(ctx, m.registration()...)
 	return running, err
+}
+
+// renewal is Register as a command for a pipeline; the registry's parse reads its reply.
+func (m *Member) renewal(ctx context.Context) *redis.Cmd {
+	return registryScript.Command(ctx, false, m.registry.keys, m.registration())
+}
+
+func (m *Member) registration() []any {
+	return []any{"register", m.name, m.value, m.ttl.Milliseconds()}
 }
 
 // Leave removes this process. Where a successor has registered the same name
@@ -73,7 +87,10 @@ func (m *Member) Leave(ctx context.Context) error {
 
 // run returns how many members run, and what list adds to that.
 func (r *Registry) run(ctx context.Context, args ...any) (running int, rest []any, err error) {
-	raw, err := registryScript.Call(ctx, r.client, r.keys, args)
+	return r.parse(registryScript.Call(ctx, r.client, r.keys, args))
+}
+
+func (r *Registry) parse(raw []any, err error) (running int, rest []any, _ error) {
 	if err != nil {
 		return 0, nil, fmt.Errorf("registry %s: %w", r.name, err)
 	}

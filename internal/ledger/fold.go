@@ -22,6 +22,7 @@ type Batch struct {
 	Orders      []Change
 	Payments    []PaymentChange
 	Quarantined []Quarantined
+	Traces      []sale.Trace // in which some of the orders were taken
 }
 
 // Redefinition is a sale's definition as it is since an event; Total as in Batch.Opened.
@@ -87,6 +88,7 @@ type folding struct {
 func (f *folding) add(e sale.Event) {
 	b := &f.batch
 	b.Entries = append(b.Entries, e.ID)
+	b.Traces = append(b.Traces, e.Traces...)
 	e, quarantined := validate(e)
 	if quarantined != nil {
 		b.Quarantined = append(b.Quarantined, *quarantined)

@@ -35,6 +35,9 @@ type Hooks struct {
 	Reading func(id sale.ID, reading bool)
 	// Committed: one batch of a stream is in PostgreSQL; how long the transaction took.
 	Committed func(id sale.ID, entries, orders int, took time.Duration)
+	// Traced: a batch with orders that were taken in these traces, at least one, is about to be recorded. It returns what is
+	// called with the result.
+	Traced func(id sale.ID, entries, orders int, traces []sale.Trace) (end func(error))
 	// Lost: the sale that this ledger reads has lost data and is shut, or it is not. It is
 	// called with the first look of a reader and when that changes, and with false when the
 	// reading ends: anyone who reads then reports it.
@@ -42,6 +45,8 @@ type Hooks struct {
 	// Stalled: nothing of what waits for the sale has been recorded for a while, whatever the reason, or something has.
 	// Called at every look for every sale that does not rest.
 	Stalled func(id sale.ID, stalled bool)
+	// Dropped: the sale is archived, and looked at no more.
+	Dropped func(id sale.ID)
 	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)
 	// Unreadable: so many entries of one batch were quarantined. A batch that is committed

@@ -143,6 +143,9 @@ func TestArchivedSaleIsDroppedOnceItsStreamIsEmpty(t *testing.T) {
 	await.Until(t, "lag of nothing", has(0))
 	wantRecords(t, s, id, truth)
 	l.stop(t)
+	if !slices.Equal(l.forgotten, []sale.ID{id}) {
+		t.Errorf("got %v reported as dropped, want the archived sale once", l.forgotten)
+	}
 	if got := l.count(dataLost.Begins); got != 0 || slices.Contains(l.lost[id], true) {
 		t.Errorf("got %d log lines of a loss and %v, want none: archived is not lost", got, l.lost[id])
 	}

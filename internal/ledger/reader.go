@@ -194,7 +194,7 @@ func (r *reader) settle(work context.Context, p sale.Page, fresh []sale.Event, t
 		batch := Fold(fresh)
 		batch.From, batch.To = r.chain, to
 		began := time.Now()
-		if err := r.commit(work, batch); err != nil {
+		if err := r.record(work, batch); err != nil {
 			return err
 		}
 		r.chain, r.found = to, true
@@ -207,6 +207,17 @@ func (r *reader) settle(work context.Context, p sale.Page, fresh []sale.Event, t
 		entries[i] = e.ID
 	}
 	return r.forget(work, entries)
+}
+
+// record is commit, as a span of it if any of its orders is traced.
+func (r *reader) record(work context.Context, b Batch) error {
+	if r.hooks.Traced == nil || len(b.Traces) == 0 {
+		return r.commit(work, b)
+	}
+	end := r.hooks.Traced(r.id, len(b.Entries), len(b.Orders), b.Traces)
+	err := r.commit(work, b)
+	end(err)
+	return err
 }
 
 // forget takes entries out of the stream. A loss that Redis finds by that is no failure of

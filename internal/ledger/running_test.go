@@ -37,6 +37,7 @@ type running struct {
 	entries     map[sale.ID]int64
 	reading     map[sale.ID]bool
 	lost        map[sale.ID][]bool // all that was reported
+	forgotten   []sale.ID
 	committed   int
 	quarantined int
 	failed      map[Op]int
@@ -55,6 +56,7 @@ func (m member) run(t testing.TB, store *database, cfg Config, change ...func(*L
 		Reading:    func(id sale.ID, is bool) { l.with(func() { l.reading[id] = is }) },
 		Committed:  func(_ sale.ID, _, orders int, _ time.Duration) { l.with(func() { l.committed += orders }) },
 		Lost:       func(id sale.ID, lost bool) { l.with(func() { l.lost[id] = append(l.lost[id], lost) }) },
+		Dropped:    func(id sale.ID) { l.with(func() { l.forgotten = append(l.forgotten, id) }) },
 		Failed:     func(op Op, _ error) { l.with(func() { l.failed[op]++ }) },
 		Unreadable: func(_ sale.ID, n int) { l.with(func() { l.quarantined += n }) },
 	}

@@ -109,6 +109,9 @@ func (s *scout) list(ctx context.Context) error {
 		if s.hooks.Stalled != nil {
 			s.hooks.Stalled(id, false)
 		}
+		if s.hooks.Dropped != nil {
+			s.hooks.Dropped(id)
+		}
 	}
 	s.schedule.List(s.watch.known())
 	return nil

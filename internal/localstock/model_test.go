@@ -84,12 +84,14 @@ func (m *model) handBack(p *party) {
 	m.serve()
 }
 
-func (m *model) observe(r sale.Reading) {
+// observe reports whether the reading is older than what is known.
+func (m *model) observe(r sale.Reading) (outdated bool) {
 	if r.Allotment.Generation > m.plan {
 		m.plan, m.slice, m.buffer = r.Allotment.Generation, r.Allotment.Slice, r.Allotment.Buffer
 		m.epoch++
 	}
-	if r.Stock > m.stock || r.Stock == m.stock || r.Sent.After(m.learned) {
+	outdated = r.Stock < m.stock && !r.Sent.After(m.learned)
+	if !outdated {
 		if r.Stock != m.stock {
 			m.stock, m.learned = r.Stock, time.Now()
 			m.exhausted = m.exhausted && r.Remaining == 0
@@ -104,6 +106,7 @@ func (m *model) observe(r sale.Reading) {
 		}
 	}
 	m.serve()
+	return outdated
 }
 
 // refilled is what the end of a refill does. It reports whether another one follows.
@@ -113,13 +116,14 @@ func (m *model) refilled(g sale.Grant, err error) {
 		m.reject("error", everybody)
 		return
 	}
-	m.observe(g.Reading)
-	switch g.Result {
-	case sale.Granted:
+	outdated := m.observe(g.Reading)
+	switch {
+	case g.Result == sale.Granted:
 		m.slice += g.Tickets
-	case sale.GrantNotEnough:
+	case outdated: // a refusal from before stock came back is not true any more
+	case g.Result == sale.GrantNotEnough:
 		m.reject("not-enough", func(p *party) bool { return p.quantity > g.Reading.Remaining })
-	case sale.GrantNotOpen, sale.GrantClosed:
+	case g.Result == sale.GrantNotOpen, g.Result == sale.GrantClosed:
 		m.reject(string(g.Result), everybody)
 	}
 	m.serve()

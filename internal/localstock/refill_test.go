@@ -148,24 +148,30 @@ func TestRefillOnAShutSaleAnswersEverybody(t *testing.T) {
 	}
 }
 
-// TestOutdatedSoldOutRefillIsMadeAgain: stock returned while the refill's "sold
-// out" was on its way; those who wait must not get a wrong answer.
-func TestOutdatedSoldOutRefillIsMadeAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		src := newSource()
-		s := newStock(src)
-		r := line(t, s, 1)[0]
-		d := src.next(t)
-		old := reading(1, 0)
-		time.Sleep(time.Millisecond)
-		s.Observe(reading(2, 5))
-		d.grants(sale.Grant{Reading: old, Result: sale.GrantSoldOut})
-		r.waits(t)
-		wantSoldOut(t, s, false)
-		src.next(t).grants(sale.Grant{Reading: reading(2, 5), Result: sale.Granted, Tickets: 1})
-		r.served(t)
-		s.Wait()
-	})
+// TestOutdatedRefusalOfARefillIsMadeAgain: stock returned while the refill's refusal was on its
+// way; those who wait must not get a wrong answer.
+func TestOutdatedRefusalOfARefillIsMadeAgain(t *testing.T) {
+	for result, remaining := range map[sale.GrantResult]int64{
+		sale.GrantSoldOut: 0, sale.GrantNotEnough: 1, sale.GrantNotOpen: 1, sale.GrantClosed: 1,
+	} {
+		t.Run(string(result), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := newSource()
+				s := newStock(src)
+				r := line(t, s, 2)[0]
+				d := src.next(t)
+				old := reading(1, remaining)
+				time.Sleep(time.Millisecond) // what the newer reading comes after
+				s.Observe(reading(2, 5))
+				d.grants(sale.Grant{Reading: old, Result: result})
+				r.waits(t)
+				wantSoldOut(t, s, false)
+				src.next(t).grants(sale.Grant{Reading: reading(2, 5), Result: sale.Granted, Tickets: 2})
+				r.served(t)
+				s.Wait()
+			})
+		})
+	}
 }
 
 // TestGrantOfAPlanAlreadyUsedUpIsMadeAgain: the plan that the refill relied on

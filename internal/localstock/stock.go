@@ -183,7 +183,10 @@ func (s *Stock) Observe(r sale.Reading) {
 }
 
 // change is what a reading did, so that hooks run after the slot is full again.
-type change struct{ adopted, began, ended bool }
+type change struct {
+	adopted, began, ended bool
+	outdated              bool // a newer reading was known
+}
 
 func (s *Stock) observe(st *state, r sale.Reading) change {
 	var c change
@@ -193,8 +196,8 @@ func (s *Stock) observe(st *state, r sale.Reading) change {
 		st.begin()
 		c.adopted = true
 	}
-	outdated := r.Stock < st.stock && !r.Sent.After(st.learned)
-	if outdated {
+	c.outdated = r.Stock < st.stock && !r.Sent.After(st.learned)
+	if c.outdated {
 		st.serve()
 		return c
 	}

@@ -114,14 +114,16 @@ func (s *Stock) refill(known sale.Generation, quantity int64) {
 		st.waiting.reject(Refusal{Err: err})
 	} else {
 		c = s.observe(&st, g.Reading)
-		switch g.Result {
-		case sale.Granted:
+		switch {
+		case g.Result == sale.Granted:
 			st.slice += g.Tickets
-		case sale.GrantNotEnough:
+		case c.outdated:
+			// Stock has come back since: a refusal is not true any more, so they ask again.
+		case g.Result == sale.GrantNotEnough:
 			st.waiting.rejectAbove(g.Reading.Remaining)
-		case sale.GrantNotOpen:
+		case g.Result == sale.GrantNotOpen:
 			st.waiting.reject(Refusal{Outcome: sale.NotOpen})
-		case sale.GrantClosed:
+		case g.Result == sale.GrantClosed:
 			st.waiting.reject(Refusal{Outcome: sale.Closed})
 		}
 		st.serve()

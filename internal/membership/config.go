@@ -26,7 +26,7 @@ const (
 const (
 	MaxNameLength    = 64
 	MaxAddressLength = 260 // a DNS name, a colon and a port
-	MaxWeight        = 1_000_000
+	MaxWeight        = sale.MaxWeight
 )
 
 // Config describes one member and how its gossip runs.

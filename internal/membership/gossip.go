@@ -115,6 +115,12 @@ func (g *Gossip) SetDraining() {
 	g.local.update(func(m *meta) { m.Draining = true })
 }
 
+// SetDrained announces that an operator has taken this node out, or lets it return; idle, that no buyer asks it
+// any more.
+func (g *Gossip) SetDrained(drained, idle bool) {
+	g.local.update(func(m *meta) { m.Drained, m.Idle = drained, drained && idle })
+}
+
 // SetWeight announces this node's new weight. A weight outside 1 to
 // MaxWeight is refused with an error, because the others would ignore it.
 // Allocators have no weight and ignore the call.

@@ -109,7 +109,7 @@ func (n *news) report(e event) {
 	}
 	hook := n.hooks.Updated
 	log = log.With(zap.String("role", string(e.meta.Role)), zap.Int("weight", e.meta.Weight),
-		zap.Bool("ready", e.meta.Ready), zap.Bool("draining", e.meta.Draining))
+		zap.Bool("ready", e.meta.Ready), zap.Bool("draining", e.meta.Draining), zap.Bool("drained", e.meta.Drained))
 	switch e.kind {
 	case joined:
 		hook = n.hooks.Joined

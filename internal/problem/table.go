@@ -76,6 +76,8 @@ var (
 		"Start it with --admin-token-file.", false}
 	PaymentNotFound = Problem{"payment-unknown", 404, "No such payment",
 		"Check the payment's id.", false}
+	NodeUnknown = Problem{"node-unknown", 404, "No such node",
+		"Check the node's name: GET /admin/v1/nodes lists them.", false}
 	Conflict = Problem{"conflict", 409, "The present state does not allow it",
 		"Look at the present state first.", false}
 	SaleLost = Problem{"sale-lost", 503, "The sale has lost data and is shut",

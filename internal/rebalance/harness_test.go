@@ -31,6 +31,7 @@ type allocator struct {
 	leading []bool
 	expired []int
 	failed  map[Op]int
+	dropped []sale.ID
 }
 
 type plan struct {
@@ -57,6 +58,7 @@ func newAllocator(m Members, s Stock, r *record, cfg Config) *allocator {
 		},
 		Leading: func(on bool) { note(func() { a.leading = append(a.leading, on) }) },
 		Expired: func(_ sale.ID, holds int) { note(func() { a.expired = append(a.expired, holds) }) },
+		Dropped: func(id sale.ID) { note(func() { a.dropped = append(a.dropped, id) }) },
 		Failed:  func(op Op, _ error) { note(func() { a.failed[op]++ }) },
 	}, zap.New(core))
 	return a

@@ -31,6 +31,8 @@ type Hooks struct {
 	Leading func(bool)
 	// Expired: so many overdue holds were resolved by one call; never 0.
 	Expired func(id sale.ID, holds int)
+	// Dropped: this leader plans the sale no more, because it is archived.
+	Dropped func(id sale.ID)
 	// Failed: a call failed. Every failure is reported, also repeated ones.
 	Failed func(op Op, err error)
 }

@@ -88,6 +88,9 @@ func (l *leader) take(ctx context.Context, f find) {
 			if !is[id] {
 				r.stop()
 				delete(l.planners, id)
+				if l.hooks.Dropped != nil {
+					l.hooks.Dropped(id)
+				}
 			}
 		}
 	}

@@ -62,6 +62,7 @@ type Loop struct {
 	cfg     Config
 	hooks   Hooks
 	log     *zap.Logger
+	surveys surveys
 }
 
 // New wires a loop; cfg must be valid. holder makes its holder of the lease;

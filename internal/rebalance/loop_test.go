@@ -151,6 +151,9 @@ func TestSalesComeAndGo(t *testing.T) {
 		if got := a.failures(OpSurvey); got != 0 {
 			t.Errorf("got %d failures, want none: an archived sale is no failure", got)
 		}
+		if a.stop(); !slices.Equal(a.dropped, []sale.ID{"old"}) {
+			t.Errorf("got %v reported as dropped, want the archived sale once", a.dropped)
+		}
 	})
 }
 

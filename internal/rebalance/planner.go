@@ -26,6 +26,7 @@ type planner struct {
 	hooks    Hooks
 	log      *zap.Logger
 	failures *failures
+	surveys  *surveys
 	fenced   func() // called if a newer leader has written
 
 	// looks bounds how many planners look at once; nil: nothing does.
@@ -40,13 +41,14 @@ func newPlanner(id sale.ID, l *Loop, token sale.Generation, fenced func()) *plan
 	log := l.log.With(zap.String("sale", string(id)))
 	return &planner{
 		id: id, token: token, members: l.members, stock: l.stock, cfg: l.cfg, hooks: l.hooks,
-		log: log, failures: newFailures(log, l.hooks), fenced: fenced, woken: make(chan struct{}, 1),
+		log: log, failures: newFailures(log, l.hooks), surveys: &l.surveys, fenced: fenced, woken: make(chan struct{}, 1),
 	}
 }
 
 // run looks at once and when woken, until ctx is done. After a look that failed it looks
 // again by itself, later each time: who wakes it sees no difference then.
 func (p *planner) run(ctx context.Context) {
+	defer p.surveys.forget(p)
 	for failures := 0; ; {
 		if !p.enter(ctx) {
 			return
@@ -156,6 +158,9 @@ func (p *planner) survey(ctx context.Context) (sale.Survey, error) {
 	defer cancel()
 	v, err := p.stock.Survey(call, p.id)
 	p.failures.note(ctx, OpSurvey, err)
+	if err == nil && ctx.Err() == nil { // a planner that is stopped knows no more than the next one
+		p.surveys.note(p, v)
+	}
 	return v, err
 }
 

@@ -1,7 +1,6 @@
 package remotestock
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -146,15 +145,16 @@ func (c *Committer) Wait() { c.group.Wait() }
 func (c *Committer) fly() {
 	defer c.group.Done()
 	batch := make([]*entry, 0, c.config.Batch)
-	args := make([]any, 0, ownArguments+3+c.config.Batch)
+	args := make([]any, 0, ownArguments+4+c.config.Batch)
 	seen := c.store.seen(c.sale)
 	for {
 		if batch = c.next(batch[:0]); len(batch) == 0 {
 			return
 		}
+		c.queued(batch)
 		args = append(args[:0], c.store.node, int64(c.watcher.Generation()), seen.text())
 		args = arguments(args, batch)
-		r, err := c.store.send(context.Background(), seen, deductScript, len(batch), args)
+		r, err := c.call(seen, batch, args)
 		if err == nil {
 			err = c.deliver(batch, r)
 		}
@@ -192,6 +192,17 @@ func (c *Committer) next(batch []*entry) []*entry {
 		c.flights--
 	}
 	return batch
+}
+
+// queued reports how long the claims of a call had to wait for it.
+func (c *Committer) queued(batch []*entry) {
+	if c.store.hooks.Queued == nil {
+		return
+	}
+	now, patience := time.Now(), c.store.config.Patience
+	for _, e := range batch {
+		c.store.hooks.Queued(now.Sub(e.giveUp.Add(-patience)))
+	}
 }
 
 // arguments appends what deduct.lua asks for: the earliest deadline, all ids, all

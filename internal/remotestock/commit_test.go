@@ -3,6 +3,7 @@ package remotestock_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,7 +117,13 @@ func TestClaimsDoNotWaitInTheQueueForEver(t *testing.T) {
 		time.Sleep(slow) // a slow disk
 		return soldOut(args)
 	})
-	s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.Call, c.Patience = 10*time.Second, 300*time.Millisecond })
+	var mu sync.Mutex
+	var waits []time.Duration
+	s, _ := hooked(t, f.addr(), remotestock.Hooks{Queued: func(waited time.Duration) {
+		mu.Lock()
+		waits = append(waits, waited)
+		mu.Unlock()
+	}}, func(c *remotestock.Config) { c.Call, c.Patience = 10*time.Second, 300*time.Millisecond })
 	c := committer(t, s, "s", func(c *remotestock.CommitConfig) { c.Batch, c.Calls = 1, 1 })
 	var answers []<-chan decided
 	for range 100 {
@@ -136,6 +143,11 @@ func TestClaimsDoNotWaitInTheQueueForEver(t *testing.T) {
 	// A hundred calls one after the other would take five seconds.
 	if decidedAtAll == 0 || unsent < 50 {
 		t.Errorf("got %d decided and %d unsent, want the first few decided and most unsent", decidedAtAll, unsent)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(waits) != decidedAtAll || slices.Min(waits) < 0 || slices.Max(waits) < slow {
+		t.Errorf("got waits %v, want one for each of the %d claims sent, and some as long as a call", waits, decidedAtAll)
 	}
 }
 

@@ -140,6 +140,7 @@ func TestStalledCallIsDecidedOnceRedisGoesOn(t *testing.T) {
 // TestRestartAfterThePatience: what may have run is unknown to the end, what was
 // never sent is refused at once; both are distinguished though Redis is equally dead.
 func TestRestartAfterThePatience(t *testing.T) {
+	t.Parallel()
 	redis := processtest.Redis(t)
 	s, resent, d := stalled(t, redis.Addr(), 1000, 2*time.Second)
 	c := committer(t, s, d.ID)
@@ -171,6 +172,7 @@ func TestRestartAfterThePatience(t *testing.T) {
 // refused at once, also behind one that keeps the only flight busy; the
 // unknown one stays unknown.
 func TestOpenBreakerKnowsUnsentFromUnknown(t *testing.T) {
+	t.Parallel()
 	redis := processtest.Redis(t)
 	s, resent, d := stalled(t, redis.Addr(), 1, 4*time.Second)
 	c := committer(t, s, d.ID, func(c *remotestock.CommitConfig) { c.Batch, c.Calls = 1, 1 })

@@ -170,6 +170,9 @@ func changed(e *sale.Event, name, value string) error {
 	case "reconciled":
 		e.Reconciled = value
 		return nil
+	case "trace":
+		e.Traces = sale.ParseTraces(value)
+		return nil
 	}
 	payment, is := strings.CutPrefix(name, "payment:")
 	if !is {

@@ -114,6 +114,7 @@ func TestOneCallSendsItsScriptOnce(t *testing.T) {
 // TestReplyOfAnotherShapeIsUnknown: whatever answers there, it is sent again
 // under the same order id, and never taken for a decision.
 func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
+	t.Parallel()
 	const one = "0123456789abcdef"
 	for name, reply := range map[string]string{
 		"a status":                       "+OK\r\n",
@@ -170,6 +171,7 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 
 // TestReadsOfAnotherShapeAreErrors: no call may take garbage for news.
 func TestReadsOfAnotherShapeAreErrors(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for _, reply := range []string{
 		"+OK\r\n", "*0\r\n", headed(), headed("outcome", "what", "total", "x", "sale", "x", "shares", 1),

@@ -76,6 +76,7 @@ func TestFullMemoryNeverHalvesACancel(t *testing.T) {
 // TestLoadingRedisIsUnavailable: while Redis reads its disk it answers LOADING, and
 // nothing is unknown.
 func TestLoadingRedisIsUnavailable(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r := processtest.Redis(t, "--key-load-delay", "500") // µs a command, from the next start on
 	s, client := newStore(t, r.Addr(), "n1", func(c *remotestock.Config) {

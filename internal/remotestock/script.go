@@ -27,4 +27,5 @@ var (
 	adoptScript    = lua.NewScript("adopt", lua.Adopt)
 	putScript      = lua.NewScript("put", lua.Put)
 	touchScript    = lua.NewScript("touch", lua.Touch)
+	nodeScript     = lua.NewScript("node", lua.Node)
 )

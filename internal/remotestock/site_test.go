@@ -71,7 +71,8 @@ func TestAProgramOfAnotherSiteIsRefused(t *testing.T) {
 // What writes begins once Redis has answered, and a Redis that came back empty, or was joined
 // by programs of an earlier version, gets what is missing.
 func TestASiteIsKept(t *testing.T) {
-	s, client := newStore(t, server.Addr(), "n1", func(c *remotestock.Config) { c.Prefix = "kept" })
+	t.Parallel()
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1", func(c *remotestock.Config) { c.Prefix = "kept" })
 	if err := client.HSet(t.Context(), "kept:onsale:site", "ledger", "1").Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,13 @@ type Hooks struct {
 	// Called after every script call, with the script's name, how many claims
 	// it carried (0 but for deduct), how long it took and how it ended.
 	Called func(script string, claims int, took time.Duration, err error)
+	// Queued is how long a claim had waited for its call. A claim that is sent again has waited since it came.
+	Queued func(waited time.Duration)
 	// Called for every claim that Redis decided.
 	Decided func(sale.Outcome)
+	// Traced is called before each call that decides claims of which some, the given ones, are recorded in traces. It
+	// returns what is called with the call's result.
+	Traced func(id sale.ID, claims int, traced []sale.TracedClaim) (end func(error))
 	// Resent counts claims sent again because their outcome was unknown.
 	Resent func(claims int)
 	// Breaker reports the circuit breaker's new state: closed, half-open or open.

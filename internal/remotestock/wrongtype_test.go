@@ -123,6 +123,7 @@ func overdueSale(t testing.TB, s *remotestock.Store, client redis.UniversalClien
 // TestWrongTypeWritesNothing: whatever key is another program's, no script may
 // write half of what it does and then report that it did nothing.
 func TestWrongTypeWritesNothing(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
 	for name, write := range everyWriter() {

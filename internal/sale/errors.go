@@ -17,6 +17,8 @@ var (
 	// nothing about them. It comes with one of the two above. Returned by
 	// remotestock for a poll.
 	ErrUnreachable = errors.New("no server answered")
+	// ErrNoNode: gossip knows no such node, and nothing is set for one. Returned by adminapi.
+	ErrNoNode = errors.New("no such node")
 	// ErrNoSale: Redis has no such sale. Returned by remotestock.
 	ErrNoSale = errors.New("no such sale")
 	// ErrLost: the sale has lost data that somebody had seen. It is shut until it is

@@ -45,6 +45,7 @@ type Claim struct {
 	Buyer    Buyer
 	Quantity int
 	Deadline Instant // past it the script refuses, so that a late re-send can't sell
+	Trace    *Trace  // that the claim belongs to; nil: none is recorded
 }
 
 // Outcome is a business result. Infrastructure failures are errors instead,

@@ -102,6 +102,7 @@ type Event struct {
 	Covered  string    // what the link of the mark covers
 	Orders   []Order   // as they are since
 	Payments []Payment // as they are since
+	Traces   []Trace   // in which some of the orders were taken
 	Opened   *Sale     // the definition, where the sale was opened
 	Life     string    // of the opening, see [Chain]
 	Changed  *Sale     // the definition as it is since, where an operator changed it; Total as in Opened

@@ -9,11 +9,11 @@ import (
 )
 
 // NewLog makes the process's logger on standard error: JSON lines, or for a
-// person who watches, console lines.
-func NewLog(level string, console bool) (*zap.Logger, error) {
-	l, err := zapcore.ParseLevel(level)
+// person who watches, console lines. Its level can be changed while it is used.
+func NewLog(level string, console bool) (*zap.Logger, zap.AtomicLevel, error) {
+	l, err := zap.ParseAtomicLevel(level)
 	if err != nil {
-		return nil, fmt.Errorf("log level: %w", err)
+		return nil, l, fmt.Errorf("log level: %w", err)
 	}
 	config := zap.NewProductionEncoderConfig()
 	config.EncodeTime = zapcore.ISO8601TimeEncoder
@@ -21,5 +21,5 @@ func NewLog(level string, console bool) (*zap.Logger, error) {
 	if console {
 		encoder = zapcore.NewConsoleEncoder(config)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), l)), nil
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), l)), l, nil
 }

@@ -43,18 +43,46 @@ func (m *Metrics) CountBy(name, help string, labels ...string) func(values ...st
 	return func(values ...string) { counts.WithLabelValues(values...).Inc() }
 }
 
-// CountEach counts by the values of a closed set, of which there are so many. All of them are
-// there from the start, and none costs a search.
-func CountEach[Value interface {
+// value is of a closed set, numbered from 0.
+type value interface {
 	~uint8
 	String() string
-}](m *Metrics, name, help, label string, values int) func(Value) {
+}
+
+// CountEach counts by the values of a closed set, of which there are so many. All of them are
+// there from the start, and none costs a search.
+func CountEach[Value value](m *Metrics, name, help, label string, values int) func(Value) {
 	counts := m.counter(name, help, label)
 	each := make([]prometheus.Counter, values)
 	for i := range each {
 		each[i] = counts.WithLabelValues(Value(i).String())
 	}
 	return func(v Value) { each[v].Inc() }
+}
+
+// CountPairs is CountEach by the values of two closed sets.
+func CountPairs[A, B value](m *Metrics, name, help string, labels [2]string, as, bs int) func(A, B) {
+	counts := m.counter(name, help, labels[:]...)
+	each := pairs(as, bs, func(a, b int) prometheus.Counter { return counts.WithLabelValues(A(a).String(), B(b).String()) })
+	return func(a A, b B) { each[int(a)*bs+int(b)].Inc() }
+}
+
+// SecondsPairs is a histogram of times by the values of two closed sets.
+func SecondsPairs[A, B value](m *Metrics, name, help string, labels [2]string, as, bs int) func(A, B, time.Duration) {
+	histograms := m.histogram(name, help, latencies, labels[:]...)
+	each := pairs(as, bs, func(a, b int) prometheus.Observer { return histograms.WithLabelValues(A(a).String(), B(b).String()) })
+	return func(a A, b B, took time.Duration) { each[int(a)*bs+int(b)].Observe(took.Seconds()) }
+}
+
+// pairs makes what each pair of values has, in a row of bs for each a.
+func pairs[T any](as, bs int, of func(a, b int) T) []T {
+	each := make([]T, 0, as*bs)
+	for a := range as {
+		for b := range bs {
+			each = append(each, of(a, b))
+		}
+	}
+	return each
 }
 
 // Failures counts failed calls by operation.
@@ -98,40 +126,77 @@ func (m *Metrics) SaleGauge(name, help string) func(id sale.ID, value float64) {
 	return func(id sale.ID, value float64) { gauges.WithLabelValues(string(id)).Set(value) }
 }
 
-// SaleFlag is a flag of each sale.
+// SaleFlag is a flag of each sale for which it is 1. A sale for which it is 0 has no line: it may be
+// archived, and a site has thousands.
 func (m *Metrics) SaleFlag(name, help string) func(id sale.ID, on bool) {
 	gauges := m.gauge(name, help, "sale")
-	return func(id sale.ID, on bool) { gauges.WithLabelValues(string(id)).Set(flag(on)) }
+	return func(id sale.ID, on bool) {
+		if on {
+			gauges.WithLabelValues(string(id)).Set(1)
+		} else {
+			gauges.DeleteLabelValues(string(id))
+		}
+	}
 }
 
 // Seconds is a histogram of times.
 func (m *Metrics) Seconds(name, help string) func(time.Duration) {
-	observe := m.histogram(name, help).WithLabelValues().Observe
+	observe := m.histogram(name, help, latencies).WithLabelValues().Observe
 	return func(took time.Duration) { observe(took.Seconds()) }
 }
 
 // SecondsBy is a histogram of times by a label.
 func (m *Metrics) SecondsBy(name, help, label string) func(value string, took time.Duration) {
-	histograms := m.histogram(name, help, label)
+	histograms := m.histogram(name, help, latencies, label)
 	return func(value string, took time.Duration) { histograms.WithLabelValues(value).Observe(took.Seconds()) }
 }
+
+// Sizes is a histogram of how many there were.
+func (m *Metrics) Sizes(name, help string) func(n int) {
+	observe := m.histogram(name, help, sizes).WithLabelValues().Observe
+	return func(n int) { observe(float64(n)) }
+}
+
+// sizes reach from one to as many claims as a call can carry.
+var sizes = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000}
 
 // latencies reach from a local answer to Nginx's patience.
 var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
 
+// forgetful is a metric that can drop its lines.
+type forgetful interface {
+	DeletePartialMatch(prometheus.Labels) int
+}
+
+// Forget drops every line of a sale that is archived. A site archives thousands, and a process
+// would show all of them until it ends.
+func (m *Metrics) Forget(id sale.ID) {
+	for _, metric := range m.ofSales {
+		metric.DeletePartialMatch(prometheus.Labels{"sale": string(id)})
+	}
+}
+
 func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
 	m.register(name, help, "counter", labels)
-	return m.factory.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	return kept(m, m.factory.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels), labels)
+}
+
+// kept keeps a metric of sales for [Metrics.Forget].
+func kept[Vec forgetful](m *Metrics, v Vec, labels []string) Vec {
+	if slices.Contains(labels, "sale") {
+		m.ofSales = append(m.ofSales, v)
+	}
+	return v
 }
 
 func (m *Metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	m.register(name, help, "gauge", labels)
-	return m.factory.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	return kept(m, m.factory.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels), labels)
 }
 
-func (m *Metrics) histogram(name, help string, labels ...string) *prometheus.HistogramVec {
+func (m *Metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	m.register(name, help, "histogram", labels)
-	return m.factory.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencies}, labels)
+	return m.factory.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 }
 
 func (m *Metrics) register(name, help, kind string, labels []string) {

@@ -12,6 +12,12 @@ func (m *Metrics) FlagOf(name, help string, is func() bool) {
 	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return flag(is()) })
 }
 
+// GaugeOf registers a gauge that is asked for at every scrape.
+func (m *Metrics) GaugeOf(name, help string, value func() float64) {
+	m.register(name, help, "gauge", nil)
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+}
+
 // Gauge names a gauge of [Metrics.SaleGauges].
 type Gauge struct{ Name, Help string }
 

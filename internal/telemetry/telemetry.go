@@ -1,7 +1,7 @@
 // Package telemetry makes the hooks that turn what happens into Prometheus metrics, and
 // serves these with health on the admin port. It knows none of the packages whose hooks they
 // are: a program's wiring puts each hook in its place. So a metric is named where it is
-// registered, and in docs/metrics.md, which is tested.
+// registered, and in docs/metrics.md, which is made from that.
 //
 // Names are onsale_<part>_<what>_<unit>[_total]; the unit is what is counted or
 // measured, and a flag, 1 or 0, has none. Labels come from closed sets, or name
@@ -25,6 +25,7 @@ type Metrics struct {
 	registry   *prometheus.Registry
 	factory    promauto.Factory
 	registered []Metric
+	ofSales    []forgetful
 }
 
 // New makes a registry with the Go runtime's and the process's own metrics.

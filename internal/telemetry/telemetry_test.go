@@ -103,6 +103,10 @@ func full() *telemetry.Metrics {
 	m.Sum("sum_total", "Help.")(3)
 	m.CountBy("by_total", "Help.", "a", "b")("x", "y")
 	telemetry.CountEach[digit](m, "each_total", "Help.", "digit", 2)(1)
+	telemetry.CountPairs[digit, digit](m, "pairs_total", "Help.", [2]string{"left", "right"}, 2, 2)(0, 1)
+	telemetry.SecondsPairs[digit, digit](m, "pairs_seconds", "Help.", [2]string{"left", "right"}, 2, 2)(1, 0, 2*time.Second)
+	m.Sizes("batch_claims", "Help.")(3)
+	m.GaugeOf("gauge_of", "Help.", func() float64 { return 4 })
 	failed := telemetry.Failures[string](m, "failures_total")
 	failed("read", errors.New("away"))
 	m.SaleCount("sale_count_total", "Help.")("s")
@@ -126,6 +130,9 @@ func TestMetricsAreServed(t *testing.T) {
 	}
 	for _, line := range []string{
 		`count_total 1`, `sum_total 3`, `by_total{a="x",b="y"} 1`, `each_total{digit="zero"} 0`, `each_total{digit="one"} 1`,
+		`pairs_total{left="zero",right="one"} 1`, `pairs_total{left="one",right="zero"} 0`,
+		`pairs_seconds_sum{left="one",right="zero"} 2`, `pairs_seconds_count{left="zero",right="one"} 0`,
+		`batch_claims_bucket{le="2"} 0`, `batch_claims_bucket{le="4"} 1`, `gauge_of 4`,
 		`failures_total{operation="read"} 1`, `sale_count_total{sale="s"} 1`, `sale_sum_total{sale="s"} 4`,
 		`gauge 0.5`, `flag 1`, `flag_by{setting="appendonly"} 1`, `sale_gauge{sale="s"} 7`, `sale_flag{sale="s"} 1`,
 		`took_seconds_bucket{le="0.001"} 1`, `took_seconds_bucket{le="0.0005"} 0`, `took_by_seconds_sum{script="deduct"} 2`,
@@ -139,6 +146,19 @@ func TestMetricsAreServed(t *testing.T) {
 		if !strings.Contains(text, "\n"+name+" ") {
 			t.Errorf("got no %s of the runtime", name)
 		}
+	}
+}
+
+// A flag that had been set stayed as a line for ever, also of a sale that is archived.
+func TestASaleFlagThatIsOverHasNoLine(t *testing.T) {
+	m := telemetry.New()
+	lost := m.SaleFlag("lost", "Help.")
+	lost("first", true)
+	lost("second", true)
+	lost("first", false)
+	_, _, text := ask(t, m, true, http.MethodGet, "/metrics", "")
+	if strings.Contains(text, `sale="first"`) || !strings.Contains(text, "\n"+`lost{sale="second"} 1`+"\n") {
+		t.Errorf("got\n%s\nwant a line of the second alone", text)
 	}
 }
 
@@ -210,6 +230,22 @@ func TestAFlagIsAskedAtEveryScrape(t *testing.T) {
 	}
 }
 
+func TestASaleThatIsForgottenHasNoLine(t *testing.T) {
+	m := telemetry.New()
+	counted, by, gauge := m.SaleCount("count_total", "Help."), m.CountBy("by_total", "Help.", "sale", "result"), m.SaleGauge("gauge", "Help.")
+	for _, id := range []sale.ID{"gone", "kept"} {
+		counted(id)
+		by(string(id), "ok")
+		by(string(id), "error")
+		gauge(id, 1)
+	}
+	m.Forget("gone")
+	_, _, text := ask(t, m, true, http.MethodGet, "/metrics", "")
+	if strings.Contains(text, `sale="gone"`) || strings.Count(text, `sale="kept"`) != 4 {
+		t.Errorf("got\n%s\nwant the lines of the other sale alone", text)
+	}
+}
+
 func TestMetricsOfTwoProcessesDoNotMeet(t *testing.T) {
 	one, two := full(), full() // in dev mode they live in one process
 	for _, m := range []*telemetry.Metrics{one, two} {
@@ -221,23 +257,31 @@ func TestMetricsOfTwoProcessesDoNotMeet(t *testing.T) {
 
 // Nodes count every answer and every claim.
 func TestCountingAValueAllocatesNothing(t *testing.T) {
-	count := telemetry.CountEach[digit](telemetry.New(), "each_total", "Help.", "digit", 2)
-	if got := testing.AllocsPerRun(100, func() { count(1) }); got != 0 {
+	m, both := telemetry.New(), [2]string{"left", "right"}
+	count := telemetry.CountEach[digit](m, "each_total", "Help.", "digit", 2)
+	pair := telemetry.CountPairs[digit, digit](m, "pairs_total", "Help.", both, 2, 2)
+	took := telemetry.SecondsPairs[digit, digit](m, "pairs_seconds", "Help.", both, 2, 2)
+	batch := m.Sizes("batch_claims", "Help.")
+	if got := testing.AllocsPerRun(100, func() { count(1); pair(0, 1); took(1, 0, time.Second); batch(7) }); got != 0 {
 		t.Errorf("got %v allocations, want none", got)
 	}
 }
 
 func TestALogHasItsLevel(t *testing.T) {
 	for _, console := range []bool{false, true} {
-		l, err := telemetry.NewLog("warn", console)
+		l, level, err := telemetry.NewLog("warn", console)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if l.Core().Enabled(zap.InfoLevel) || !l.Core().Enabled(zap.WarnLevel) {
 			t.Errorf("got level %v, want warn", l.Level())
 		}
+		of := l.With(zap.String("node", "n1")) // made before the change
+		if level.SetLevel(zap.DebugLevel); !of.Core().Enabled(zap.DebugLevel) {
+			t.Errorf("got level %v after a change, want debug", of.Level())
+		}
 	}
-	if _, err := telemetry.NewLog("loud", false); err == nil || !strings.Contains(err.Error(), "loud") {
+	if _, _, err := telemetry.NewLog("loud", false); err == nil || !strings.Contains(err.Error(), "loud") {
 		t.Errorf("got %v, want the level named", err)
 	}
 }

@@ -2,12 +2,14 @@ package testbed
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
-	"strings"
+	"strconv"
 
 	"onsale/internal/testbed/process"
 )
@@ -46,22 +48,16 @@ func (s *Site) AwaitUpstream(ctx context.Context, n int) error {
 	})
 }
 
-// published succeeds when upstream.conf names n selling nodes and an allocator
+// published succeeds when the upstream's file names n selling nodes and an allocator
 // reports that it published so many. Both, because an allocator that finds the
 // file right already, written by another one, still reports what it published last.
 func (s *Site) published(n int) error {
-	conf, err := os.ReadFile(s.Nginx.Upstream)
+	asked, err := s.Upstream()
 	if err != nil {
 		return err
 	}
-	selling := 0
-	for line := range strings.Lines(string(conf)) {
-		if strings.HasPrefix(strings.TrimSpace(line), "server ") && !strings.Contains(line, " down;") && !strings.Contains(line, " backup;") {
-			selling++
-		}
-	}
-	if selling != n {
-		return fmt.Errorf("nginx's upstream has %d selling nodes, want %d", selling, n)
+	if len(asked) != n {
+		return fmt.Errorf("nginx's upstream has %d selling nodes, want %d", len(asked), n)
 	}
 	inForce := fmt.Appendf(nil, "\nonsale_upstream_selling_nodes %d\n", n)
 	for _, a := range s.Allocators {
@@ -70,6 +66,28 @@ func (s *Site) published(n int) error {
 		}
 	}
 	return fmt.Errorf("no allocator has reloaded nginx with %d selling nodes", n)
+}
+
+// serverLine finds a node in the upstream's file of either kind: address, weight, role, name.
+var serverLine = regexp.MustCompile(`(?m)^(?:server ([^\s;]+)(?: weight=(\d+))?[^;#\n]*?( down| backup)?;(?: # "(.*)")?|(\S+:\d+) (\d+) (up|backup|down) # "(.*)")$`)
+
+// Upstream returns the weights, by name (or by address, if it has none), of the nodes that the upstream's file has buyers led to.
+func (s *Site) Upstream() (map[string]int, error) {
+	file, err := os.ReadFile(s.Nginx.Upstream + s.Nginx.Peers)
+	if err != nil {
+		return nil, err
+	}
+	weights := map[string]int{}
+	for _, m := range serverLine.FindAllStringSubmatch(string(file), -1) {
+		if role := m[3] + m[7]; role == "" || role == "up" {
+			weight, err := strconv.Atoi(cmp.Or(m[2]+m[6], "1"))
+			if err != nil {
+				return nil, err
+			}
+			weights[cmp.Or(m[4]+m[8], m[1])] = weight
+		}
+	}
+	return weights, nil
 }
 
 // served succeeds when a node answers through Nginx. Only a node knows that a

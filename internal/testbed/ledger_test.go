@@ -53,6 +53,11 @@ func gauge(m *testbed.Member, series string) float64 {
 // reading is 1 at the ledger that reads the sale.
 const reading = `onsale_ledger_reading{sale="demo"}`
 
+// resting reports whether a ledger answers, and does not read the sale.
+func resting(m *testbed.Member) bool {
+	return gauge(m, "go_goroutines") > 0 && gauge(m, reading) != 1
+}
+
 // readyz is the status that a member answers, or 0 where it does not.
 func readyz(m *testbed.Member) int {
 	r, err := prober.Get("http://" + m.Admin + "/readyz")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (s *Site) addNodes(ctx context.Context, count int) error {
 
 // AddAllocator starts one more allocator. Without Nginx it publishes no upstream.
 func (s *Site) AddAllocator() error {
-	m := &Member{Name: fmt.Sprintf("a%02d", len(s.Allocators)+1), path: filepath.Join(s.binaries, "allocator"), dir: s.Dir}
+	m := &Member{Name: fmt.Sprintf("a%02d", len(s.Allocators)+1), path: filepath.Join(s.binaries, "allocator"), dir: s.Dir, env: s.environment()}
 	gossip, err := s.addresses(&m.Admin)
 	if err != nil {
 		return err
@@ -56,7 +57,11 @@ func (s *Site) AddAllocator() error {
 	if s.options.Ledgers == 0 && !s.options.LedgerLater {
 		m.args = append(m.args, "--no-ledger")
 	}
-	if s.Nginx != nil {
+	switch {
+	case s.Nginx == nil:
+	case s.options.Balancer:
+		m.args = append(m.args, "--peers", s.Nginx.Peers)
+	default:
 		m.args = append(m.args, "--upstream", s.Nginx.Upstream,
 			"--nginx-test="+strings.Join(s.Nginx.Test, " "), "--nginx-reload="+strings.Join(s.Nginx.Reload, " "))
 	}
@@ -74,14 +79,14 @@ func (s *Site) AddLedger() (*Member, error) {
 	m.Admin = process.Loopback(port)
 	m.args = append([]string{"--name", m.Name, "--admin", m.Admin, "--admin-token-file", s.adminToken()}, s.stores()...)
 	m.args = append(m.args, s.options.LedgerArgs...)
-	m.env = []string{"ONSALE_DATABASE_URL=" + s.Postgres.URL()}
+	m.env = append(s.environment(), "ONSALE_DATABASE_URL="+s.Postgres.URL())
 	s.Ledgers = append(s.Ledgers, m)
 	return m, m.Start()
 }
 
 // AddNode starts one more node.
 func (s *Site) AddNode() (*Member, error) {
-	m := &Member{Name: fmt.Sprintf("n%03d", len(s.Nodes)+1), path: filepath.Join(s.binaries, "node"), dir: s.Dir}
+	m := &Member{Name: fmt.Sprintf("n%03d", len(s.Nodes)+1), path: filepath.Join(s.binaries, "node"), dir: s.Dir, env: s.environment()}
 	gossip, err := s.addresses(&m.Admin, &m.Listen)
 	if err != nil {
 		return nil, err
@@ -93,6 +98,9 @@ func (s *Site) AddNode() (*Member, error) {
 		"--webhook-secrets", s.webhookSecrets(), "--admin-token-file", s.adminToken(),
 	}, s.common(gossip)...)
 	m.args = append(m.args, s.options.NodeArgs...)
+	if c := s.options.NodeCommand; len(c) > 0 {
+		m.path, m.args = c[0], append(slices.Clone(c[1:]), m.args...)
+	}
 	s.Nodes = append(s.Nodes, m)
 	return m, m.Start()
 }
@@ -109,6 +117,16 @@ func (s *Site) addresses(of ...*string) (gossip string, err error) {
 		*a = process.Loopback(port)
 	}
 	return gossip, nil
+}
+
+// environment is what every member has in its own: secrets are no flags. This machine may have a file for a
+// site of its own, which is not theirs.
+func (s *Site) environment() []string {
+	env := []string{"ONSALE_CONFIG="}
+	if password := s.redis().Password; password != "" {
+		env = append(env, "ONSALE_REDIS_PASSWORD="+password)
+	}
+	return env
 }
 
 // stores are the flags of where Redis is and whose.

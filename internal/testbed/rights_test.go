@@ -23,7 +23,7 @@ func TestProgramsNameTheRightsThatTheirRedisUserLacks(t *testing.T) {
 		if err := m.Stop(20 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if err := m.StartWith("--redis-username", "clerk", "--redis-password", "secret"); err != nil {
+		if err := m.StartWith("--redis-username", "clerk", "ONSALE_REDIS_PASSWORD=secret"); err != nil {
 			t.Fatal(err)
 		}
 		defer func() {

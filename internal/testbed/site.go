@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"onsale/internal/adminapi"
@@ -30,6 +31,7 @@ type Options struct {
 	LedgerLater   bool     // the site has a ledger, which AddLedger starts
 	Port          int      // of the front; 0 takes a free one
 	Binaries      string   // folder with node, allocator and ledger; empty builds them from this module
+	NodeCommand   []string // what is run as a node, before its flags; empty: the program in Binaries
 	NodeArgs      []string // extra flags for every node
 	LedgerArgs    []string // extra flags for every ledger
 	Topology      Topology // of Redis
@@ -41,6 +43,8 @@ type Options struct {
 	Dir           string   // where data, configuration and logs go; empty: a temporary folder, removed at Close
 	Progress      func(string)
 	NoFront       bool           // no nginx: the nodes are asked directly
+	Balancer      bool           // nginx has the Lua module, and takes nodes without a reload
+	Daemon        bool           // nginx is a daemon, whose program can be replaced: Nginx.Upgrade
 	Issuer        *Issuer        // who signs buyers' tokens; nil makes a new one
 	Payments      payment.Secret // what the payment provider signs with; zero makes a new one
 }
@@ -94,9 +98,17 @@ func (m *Member) Start() (err error) {
 	return err
 }
 
-// StartWith is Start with more flags, this once.
-func (m *Member) StartWith(flags ...string) (err error) {
-	m.Process, err = process.Start(m.dir, m.Name, m.path, append(slices.Clone(m.args), flags...), m.env...)
+// StartWith is Start with more flags, or with variables such as ONSALE_NAME=n001, this once.
+func (m *Member) StartWith(settings ...string) (err error) {
+	args, env := slices.Clone(m.args), slices.Clone(m.env)
+	for _, s := range settings {
+		if strings.HasPrefix(s, "ONSALE_") {
+			env = append(env, s)
+		} else {
+			args = append(args, s)
+		}
+	}
+	m.Process, err = process.Start(m.dir, m.Name, m.path, args, env...)
 	return err
 }
 
@@ -134,7 +146,8 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 	}
 	if !o.NoFront {
 		s.progress("starting nginx")
-		if s.Nginx, err = process.StartNginx(ctx, s.Dir, o.Port); err != nil {
+		kind := process.NginxKind{Balancer: o.Balancer, Daemon: o.Daemon}
+		if s.Nginx, err = kind.Start(ctx, s.Dir, o.Port); err != nil {
 			return nil, err
 		}
 	}

@@ -179,8 +179,8 @@ func TestProgramsOfAnotherSiteAreRefused(t *testing.T) {
 	foreign("node", one.Nodes[0], `it is of the site "onsale"`, "--site", "other", "--admin", "127.0.0.1:0", "--listen", free(t), "--gossip-bind", free(t))
 	foreign("allocator", one.Allocators[0], `it is of the site "onsale"`, "--site", "other", "--admin", "127.0.0.1:0", "--gossip-bind", free(t))
 	foreign("ledger", one.Ledgers[0], `it is of the site "onsale"`, "--site", "other", "--admin", "127.0.0.1:0")
-	foreign("ledger-with-the-others-database", one.Ledgers[0], `of the site "shop"`, "--database-url", two.Postgres.URL(), "--admin", "127.0.0.1:0")
-	foreign("ledger-with-an-empty-database", one.Ledgers[0], "this one's database is empty", "--database-url", empty, "--admin", "127.0.0.1:0")
+	foreign("ledger-with-the-others-database", one.Ledgers[0], `of the site "shop"`, "ONSALE_DATABASE_URL="+two.Postgres.URL(), "--admin", "127.0.0.1:0")
+	foreign("ledger-with-an-empty-database", one.Ledgers[0], "this one's database is empty", "ONSALE_DATABASE_URL="+empty, "--admin", "127.0.0.1:0")
 
 	at := one.Stores()
 	at.Site.Name = "shop"
@@ -198,7 +198,7 @@ func TestProgramsOfAnotherSiteAreRefused(t *testing.T) {
 	if err := one.Ledgers[0].Stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if err := one.Ledgers[0].StartWith("--database-url", empty); err != nil {
+	if err := one.Ledgers[0].StartWith("ONSALE_DATABASE_URL=" + empty); err != nil {
 		t.Fatal(err)
 	}
 	one.reconciled(t, "demo")

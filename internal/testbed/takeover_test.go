@@ -64,7 +64,7 @@ func TestAnotherLedgerTakesOver(t *testing.T) {
 	if err := reader.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	await.Within(t, 10*time.Second, "who was paused reads no more", func() bool { return gauge(reader, reading) == 0 })
+	await.Within(t, 10*time.Second, "who was paused reads no more", func() bool { return resting(reader) })
 	committed(other, 10*time.Second, "the paused one is back")
 	stop()
 	if got := int64(len(s.recorded(t).Book.Orders)); got != acked.Load() {
@@ -113,7 +113,7 @@ func TestLedgerPausedWithinATransactionIsTakenOver(t *testing.T) {
 	if err := reader.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	await.Within(t, 10*time.Second, "who was paused reads no more", func() bool { return gauge(reader, reading) == 0 })
+	await.Within(t, 10*time.Second, "who was paused reads no more", func() bool { return resting(reader) })
 	if got := s.recorded(t).Book.Orders[sale.OrderID(order)].State; got != sale.StateCancelled {
 		t.Errorf("the ledger has the order %s, want cancelled", got)
 	}

@@ -79,7 +79,7 @@ func redisArgs(f app.RedisFlags) []string {
 		args = append(args, "--redis-prefix", string(f.Prefix))
 	}
 	if f.Username != "" {
-		args = append(args, "--redis-username", f.Username, "--redis-password", f.Password)
+		args = append(args, "--redis-username", f.Username)
 	}
 	if f.Replicas > 0 {
 		args = append(args, "--redis-replicas", strconv.Itoa(f.Replicas))

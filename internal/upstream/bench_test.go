@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,7 +28,9 @@ type bench struct {
 	logs   *observer.ObservedLogs
 	events chan error // nil for each publication, else its failure
 
-	restored, leftOut atomic.Int64
+	restored, leftOut, standsBy atomic.Int64
+
+	stop func() // ends it, also before the test does
 }
 
 // startPublisher runs a publisher over the nodes until the test ends. Its file is in
@@ -36,7 +39,7 @@ func startPublisher(t *testing.T, dir string, adjust func(*upstream.Config), nod
 	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
 	b := &bench{Members: membershiptest.New(nodes...), file: filepath.Join(dir, "upstream.conf"), logs: logs, events: make(chan error, 1000)}
-	cfg := upstream.DefaultConfig()
+	cfg := upstream.DefaultConfig(upstream.Rendered)
 	cfg.File = b.file
 	if adjust != nil {
 		adjust(&cfg)
@@ -45,6 +48,7 @@ func startPublisher(t *testing.T, dir string, adjust func(*upstream.Config), nod
 		Published: func(int, int, time.Duration) { b.events <- nil },
 		Failed:    func(err error) { b.events <- err },
 		Restored:  func() { b.restored.Add(1) },
+		StandsBy:  func() { b.standsBy.Add(1) },
 		LeftOut:   func(nodes int) { b.leftOut.Store(int64(nodes)) },
 	}
 	p, err := upstream.New(b.Members, cfg, hooks, zap.New(core))
@@ -54,12 +58,13 @@ func startPublisher(t *testing.T, dir string, adjust func(*upstream.Config), nod
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	t.Cleanup(func() {
+	b.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: got %v, want nil", err)
 		}
 	})
+	t.Cleanup(b.stop)
 	return b
 }
 

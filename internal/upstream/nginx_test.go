@@ -64,7 +64,7 @@ func TestAFailedNodeIsOutOfTheUpstreamSoon(t *testing.T) {
 	if err := bench.next(t); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(upstream.DefaultConfig().MinInterval) // a calm cluster: the last news is long ago
+	time.Sleep(upstream.DefaultConfig(upstream.Rendered).MinInterval) // a calm cluster: the last news is long ago
 	began := time.Now()
 	bench.Set(alive)
 	if err := bench.next(t); err != nil {

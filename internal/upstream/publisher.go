@@ -38,9 +38,13 @@ type Publisher struct {
 	bad    string // the nodes left out, as logged
 }
 
-// New returns a publisher of a valid configuration, or the configuration's faults.
+// New returns a publisher of a valid configuration, or the configuration's faults, or
+// [ErrMode].
 func New(members Members, cfg Config, hooks Hooks, log *zap.Logger) (*Publisher, error) {
 	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkSite(); err != nil {
 		return nil, err
 	}
 	// Our predecessor may have ended between writing the file and reloading Nginx, so the
@@ -54,7 +58,14 @@ func New(members Members, cfg Config, hooks Hooks, log *zap.Logger) (*Publisher,
 //
 // The first signal of a burst starts the debounce and the others do not prolong it, so
 // that a cluster which never comes to rest is published all the same.
+//
+// Several publishers may have the same file. One of them writes it, and the others wait until that one ends.
 func (p *Publisher) Run(ctx context.Context) error {
+	held := p.lock(ctx)
+	if held == nil {
+		return nil
+	}
+	defer held.Close()
 	wake := time.NewTimer(p.cfg.Debounce) // the view at the start is news too
 	defer wake.Stop()
 	look := true // whether the next wake is for the view, or for the file alone
@@ -97,7 +108,7 @@ func (p *Publisher) publish(ctx context.Context) (changed bool, err error) {
 	}
 	fitting, left := fit(view, old)
 	p.reportLeftOut(view, left)
-	next := Render(fitting)
+	next := p.cfg.Mode.render(fitting)
 	if len(named(fitting)) == 0 {
 		// A view that knows no node changes nothing: it is what an allocator sees that has
 		// just started or lost its network, and the nodes on file may well be selling.

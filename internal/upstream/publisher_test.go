@@ -149,7 +149,7 @@ func TestAFileChangedByAnotherHandIsRestored(t *testing.T) {
 				if err := c.change(bench.file); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(upstream.DefaultConfig().Check)
+				time.Sleep(upstream.DefaultConfig(upstream.Rendered).Check)
 				synctest.Wait()
 				bench.wantFile(t, render(a, b))
 				if got := len(bench.events); got != 1 {

@@ -53,8 +53,9 @@ func fit(view sale.View, file []byte) (fitting sale.View, left int) {
 	nodes := named(view)
 	there := map[string]bool{}
 	for line := range strings.Lines(string(file)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "server" {
-			there[fields[1]] = true
+		line, _ = strings.CutPrefix(line, "server ") // a file of peers begins its lines with the address
+		if fields := strings.Fields(line); len(fields) > 0 {
+			there[fields[0]] = true
 		}
 	}
 	last := func(n sale.Node) int {
@@ -72,7 +73,7 @@ func fit(view sale.View, file []byte) (fitting sale.View, left int) {
 }
 
 // Render returns upstream.conf for the view: one server line a node, sorted by name.
-// Nodes that drain are marked down. Unready ones are backups, asked only if none
+// Nodes that drain or are drained are marked down. Unready ones are backups, asked only if none
 // of the ready ones answers: their own 503 is more precise than Nginx's 502. That happens: when
 // Redis is away all nodes turn unready, except one that died a moment before and whose
 // death gossip has not reported yet. If no node sells, all are up. Nodes that [Check] reports
@@ -82,7 +83,7 @@ func Render(view sale.View) []byte {
 	nobody := len(nodes.Selling()) == 0
 	asked := 0
 	for _, n := range nodes {
-		if role(n, nobody) != " down" {
+		if role(n, nobody) != down {
 			asked++
 		}
 	}
@@ -97,20 +98,31 @@ func Render(view sale.View) []byte {
 	}
 	for _, n := range nodes {
 		// Quoted, a name has no line break left with which to leave the comment.
-		fmt.Fprintf(&b, "server %s weight=%d %s%s; # %+q\n", n.Address, weight(n), failover, role(n, nobody), n.Name)
+		parameter := ""
+		if r := role(n, nobody); r != up {
+			parameter = " " + r
+		}
+		fmt.Fprintf(&b, "server %s weight=%d %s%s; # %+q\n", n.Address, weight(n), failover, parameter, n.Name)
 	}
 	return b.Bytes()
 }
 
-// role is what Nginx has to know of the node beside its address: nothing, backup or down.
+// The roles of a node: asked, asked only if no other one can be, never asked.
+const (
+	up     = "up"
+	backup = "backup"
+	down   = "down"
+)
+
+// role is what Nginx has to know of the node beside its address. nobody: no node sells.
 func role(n sale.Node, nobody bool) string {
 	switch {
 	case nobody || n.Selling():
-		return ""
-	case n.Draining:
-		return " down"
+		return up
+	case n.Draining, n.Drained:
+		return down
 	}
-	return " backup"
+	return backup
 }
 
 // named returns the nodes of the view that a server line can name, sorted by name, their

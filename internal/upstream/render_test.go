@@ -23,6 +23,8 @@ func ready(name, addr string, weight int) sale.Node {
 func TestRender(t *testing.T) {
 	draining := ready("c", "10.0.0.3:8080", 1)
 	draining.Draining = true
+	drained := ready("e", "10.0.0.5:8080", 1)
+	drained.Drained = true
 	unready := sale.Node{Name: "d", Address: "[2001:db8::4]:8080", Weight: 7}
 	for name, c := range map[string]struct {
 		view sale.View
@@ -41,6 +43,16 @@ server 10.0.0.2:8080 weight=1 max_fails=3 fail_timeout=5s; # "b"
 server 10.0.0.3:8080 weight=1 max_fails=3 fail_timeout=5s down; # "c"
 server [2001:db8::4]:8080 weight=7 max_fails=3 fail_timeout=5s backup; # "d"
 `,
+		},
+		"drained nodes down": {
+			sale.View{ready("a", "10.0.0.1:8080", 1), ready("b", "10.0.0.2:8080", 1), drained},
+			`server 10.0.0.1:8080 weight=1 max_fails=3 fail_timeout=5s; # "a"
+server 10.0.0.2:8080 weight=1 max_fails=3 fail_timeout=5s; # "b"
+server 10.0.0.5:8080 weight=1 max_fails=3 fail_timeout=5s down; # "e"
+`,
+		},
+		"the last node up though it is drained": {
+			sale.View{drained}, "server 10.0.0.5:8080 weight=1 max_fails=0; # \"e\"\n",
 		},
 		"the only selling node backed off for an unready one": {
 			sale.View{ready("a", "10.0.0.1:8080", 1), unready},
@@ -123,7 +135,7 @@ func TestNothingThatMembersGossipBecomesConfiguration(t *testing.T) {
 		view := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) sale.Node {
 			return sale.Node{
 				Name: text.Draw(t, "name"), Address: text.Draw(t, "address"), Weight: rapid.Int().Draw(t, "weight"),
-				Ready: rapid.Bool().Draw(t, "ready"), Draining: rapid.Bool().Draw(t, "draining"),
+				Ready: rapid.Bool().Draw(t, "ready"), Draining: rapid.Bool().Draw(t, "draining"), Drained: rapid.Bool().Draw(t, "drained"),
 			}
 		}), 0, 8).Draw(t, "view")
 		got := string(upstream.Render(view))

@@ -1,6 +1,7 @@
 package allocator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -34,7 +35,8 @@ type Config struct {
 
 	Ledger bool `default:"true" negatable:"" env:"ONSALE_LEDGER" help:"The site has a ledger: a sale sells once it is recorded there. --no-ledger: it has none, and what Redis loses is lost."`
 
-	Upstream string `env:"ONSALE_UPSTREAM" help:"Nginx's upstream.conf to render. Empty: none."`
+	Upstream string `env:"ONSALE_UPSTREAM" help:"Nginx's site/upstream.conf to render, if its site/nodes.conf includes rendered.conf: Nginx reloads at each change. Empty: none."`
+	Peers    string `env:"ONSALE_PEERS" help:"Nginx's site/peers to write, if its site/nodes.conf includes balancer.conf: Nginx takes changes without a reload. Empty: none."`
 	Test     string `name:"nginx-test" env:"ONSALE_NGINX_TEST" help:"Command that tests Nginx's configuration, its arguments separated by blanks. Empty if a watcher beside Nginx does it."`
 	Reload   string `name:"nginx-reload" env:"ONSALE_NGINX_RELOAD" help:"Command that reloads Nginx, its arguments separated by blanks. Empty if a watcher beside Nginx does it."`
 
@@ -45,10 +47,14 @@ type Config struct {
 	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: anyone who reaches the port can take nodes out of the upstream."`
 }
 
+// AdminAddress implements [app.Configuration].
+func (c Config) AdminAddress() string { return c.Admin }
+
 // Allocator plans, publishes the upstream and serves the operators.
 type Allocator struct {
 	config    Config
 	log       *zap.Logger
+	level     *zap.AtomicLevel // nil: nobody may change it
 	client    redis.UniversalClient
 	store     *remotestock.Store
 	gossip    *membership.Gossip
@@ -58,6 +64,8 @@ type Allocator struct {
 	admin     *adminapi.Handler
 	site      remotestock.Site
 	token     string // the operators'
+	holder    string // of the lease: its name, and this process
+	state     state
 	metrics   *telemetry.Metrics
 	up        atomic.Bool
 	answered  atomic.Int64 // when Redis last answered a call for the lease, in Unix milliseconds
@@ -91,9 +99,10 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 	if a.gossip, err = membership.New(member, gossip.Registry{Client: a.client, Prefix: a.config.Redis.Prefix}, log, memberHooks(a.metrics)); err != nil {
 		return nil, err
 	}
+	app.Known(a.metrics, a.gossip.View)
 	store := remotestock.New(a.client, config.Name, redisConfig, storeHooks(a.metrics), a.log)
 	a.store = store
-	if a.admin, err = adminapi.New(store, a.gossip.View, a.token, a.log); err != nil {
+	if a.admin, err = adminapi.New(store, a.gossip.View, a.parts, a.token, a.log); err != nil {
 		return nil, err
 	}
 	return a, a.wire(store)
@@ -103,7 +112,8 @@ func (a *Allocator) wire(store *remotestock.Store) error {
 	plan := rebalance.DefaultConfig()
 	plan.Tolerate = a.config.Tolerate
 	a.relay = newRelay(a.gossip)
-	mine := lease.New(a.client, a.config.Redis.Prefix, "allocator", a.config.Name+"/"+uuid.NewString(), plan.LeaseTime)
+	a.holder = a.config.Name + "/" + uuid.NewString()
+	mine := lease.New(a.client, a.config.Redis.Prefix, "allocator", a.holder, plan.LeaseTime)
 	holder := func(note func(error)) rebalance.Holder {
 		report := func(err error) {
 			if err == nil {
@@ -113,25 +123,37 @@ func (a *Allocator) wire(store *remotestock.Store) error {
 		}
 		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
 	}
-	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, planHooks(a.metrics), a.log)
-	published := upstreamHooks(a.metrics, a.owed.Store)
-	if a.config.Upstream == "" {
+	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, planHooks(a.metrics, a.state.setLeads), a.log)
+	stockGauges(a.metrics, a.loop.Surveys)
+	published := upstreamHooks(a.metrics, a.owed.Store, &a.state)
+	var c upstream.Config
+	switch {
+	case a.config.Upstream != "" && a.config.Peers != "":
+		return errors.New("--upstream and --peers: Nginx takes its nodes from one of the two")
+	case a.config.Upstream != "":
+		c = upstream.DefaultConfig(upstream.Rendered)
+	case a.config.Peers != "":
+		c = upstream.DefaultConfig(upstream.Peers)
+	default:
 		return plan.Validate()
 	}
-	c := upstream.DefaultConfig()
 	c.Test, c.Reload = strings.Fields(a.config.Test), strings.Fields(a.config.Reload)
-	file, err := filepath.Abs(a.config.Upstream)
+	file, err := filepath.Abs(a.config.Upstream + a.config.Peers)
 	if err != nil {
 		return err
 	}
 	c.File = file
 	a.owed.Store(true)
+	a.state.owed()
 	a.publisher, err = upstream.New(a.relay.reader(), c, published, a.log)
 	return errors.Join(plan.Validate(), err)
 }
 
 // allocatorStale is how long Redis may not answer before an allocator is not ready: six tries for the lease.
 const allocatorStale = 3 * time.Second
+
+// Adjustable has operators change the level of the log while the allocator runs. It must be called before Run.
+func (a *Allocator) Adjustable(level zap.AtomicLevel) { a.level = &level }
 
 // Metrics are what the allocator measures.
 func (a *Allocator) Metrics() []telemetry.Metric { return a.metrics.Registered() }
@@ -158,7 +180,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	}
 	mux := a.metrics.AdminMux(a.unready, a.store.Notes)
 	a.admin.Register(mux)
-	if err := adminapi.RegisterProfiles(mux, a.token, a.log); err != nil {
+	if err := app.Operable(mux, a.token, a.level, a.log); err != nil {
 		return errors.Join(err, port.Close())
 	}
 
@@ -169,7 +191,16 @@ func (a *Allocator) Run(ctx context.Context) error {
 	parts.Run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.Run("settings", a.store.Watch)
 	parts.Run("gossip", a.gossip.Run)
+	parts.Run("address", func(ctx context.Context) error {
+		return gossip.Moved(ctx, cmp.Or(a.config.Gossip.Advertise, a.config.Gossip.Bind))
+	})
 	parts.Run("relay", a.relay.run)
+	parts.Run("registration", func(ctx context.Context) error {
+		if !a.store.AwaitSite(ctx) {
+			return nil
+		}
+		return a.announce(ctx)
+	})
 	parts.Run("planning", func(ctx context.Context) error {
 		if !a.store.AwaitSite(ctx) {
 			return nil

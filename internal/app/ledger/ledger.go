@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
-	"onsale/internal/adminapi"
 	"onsale/internal/adminport"
 	"onsale/internal/app"
 	"onsale/internal/keyspace"
@@ -21,11 +20,12 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
+	"onsale/internal/tracing"
 )
 
 // DatabaseFlags locate PostgreSQL.
 type DatabaseFlags struct {
-	URL string `name:"url" env:"ONSALE_DATABASE_URL" help:"postgres://user:password@host:port/database; better in the environment than on the command line."`
+	URL string `name:"url" env:"ONSALE_DATABASE_URL" secret:"url" help:"postgres://user:password@host:port/database; with a password in the environment or in the file, as a command line can be read by all."`
 }
 
 // Config is a ledger's command line.
@@ -39,12 +39,17 @@ type Config struct {
 	Database     DatabaseFlags  `embed:"" prefix:"database-"`
 	Site         app.SiteFlags  `embed:""`
 	Redis        app.RedisFlags `embed:"" prefix:"redis-"`
+	Traces       app.TraceFlags `embed:""`
 }
+
+// AdminAddress implements [app.Configuration].
+func (c Config) AdminAddress() string { return c.Admin }
 
 // Ledger copies the streams of its share of the sales to PostgreSQL.
 type Ledger struct {
 	config  Config
 	log     *zap.Logger
+	level   *zap.AtomicLevel // nil: nobody may change it
 	client  redis.UniversalClient
 	stock   *remotestock.Store
 	site    remotestock.Site
@@ -52,6 +57,8 @@ type Ledger struct {
 	store   *postgres.Store
 	ledger  *ledger.Ledger
 	metrics *telemetry.Metrics
+	state   state
+	tracer  *tracing.Tracer // nil: nothing is traced
 }
 
 // New wires a ledger. It starts nothing and fails on a configuration
@@ -71,6 +78,9 @@ func New(ctx context.Context, config Config, log *zap.Logger) (*Ledger, error) {
 	redisConfig.Call = ledgerCall
 	var err error
 	if l.token, err = config.Operators.Token(); err != nil {
+		return nil, err
+	}
+	if l.tracer, err = config.Traces.Tracer("ledger", config.Name, l.log); err != nil {
 		return nil, err
 	}
 	if l.client, err = remotestock.Dial(redisConfig); err != nil {
@@ -96,13 +106,18 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 	me := l.config.Name + "/" + uuid.NewString()
 	l.metrics.FlagOf("onsale_ledger_ready", "1 while Redis and PostgreSQL answer this ledger and every sale makes progress.", func() bool { return l.ledger != nil && l.ledger.Ready() })
 	l.stock = remotestock.New(l.client, l.config.Name, redisConfig, remotestock.Hooks{Looked: app.Looked(l.metrics)}, l.log)
+	hooks := hooks(l.metrics)
+	hooks.Traced = l.tracer.Record()
 	made, err := ledger.New(
 		l.stock,
-		lease.NewRegistry(l.client, redisConfig.Prefix, "ledger").Member(me, "", c.LeaseTime),
+		member{
+			Member: lease.NewRegistry(l.client, redisConfig.Prefix, "ledger").Member(me, "", c.LeaseTime),
+			state:  func() string { return l.state.registration(l.ledger.Ready()) },
+		},
 		func(id sale.ID, report func(error)) ledger.Holder {
 			return Reader(l.client, redisConfig.Prefix, id, me, c, report)
 		},
-		l.store, c, hooks(l.metrics), l.log)
+		l.store, c, l.state.watching(hooks), l.log)
 	if err == nil && l.config.Auto {
 		made.Reconcile = l.reconcile(c)
 	}
@@ -121,6 +136,9 @@ func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.
 		return err
 	}
 }
+
+// Adjustable has operators change the level of the log while the ledger runs. It must be called before Run.
+func (l *Ledger) Adjustable(level zap.AtomicLevel) { l.level = &level }
 
 // Metrics are what the ledger measures.
 func (l *Ledger) Metrics() []telemetry.Metric { return l.metrics.Registered() }
@@ -144,9 +162,13 @@ func (l *Ledger) Run(ctx context.Context) error {
 		return err
 	}
 	mux := l.metrics.AdminMux(l.unready, l.stock.Notes)
-	if err := adminapi.RegisterProfiles(mux, l.token, l.log); err != nil {
+	if err := app.Operable(mux, l.token, l.level, l.log); err != nil {
 		return errors.Join(err, port.Close())
 	}
+	if err := l.tracer.Start(); err != nil {
+		return errors.Join(err, port.Close())
+	}
+	defer l.tracer.Close()
 	parts := app.NewGroup(ctx)
 	parts.Run("admin port", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.Run("site", func(ctx context.Context) error { return l.stock.KeepSite(ctx, l.site) })

@@ -28,6 +28,7 @@ func hooks(m *telemetry.Metrics) ledger.Hooks {
 		},
 		Lost:       m.SaleFlag("onsale_ledger_sale_lost", "1 while the sale has lost data and is shut until it is reconciled."),
 		Stalled:    m.SaleFlag("onsale_ledger_stalled", "1 while nothing of what waits in the sale's stream is recorded, whatever the reason."),
+		Dropped:    m.Forget,
 		Failed:     telemetry.Failures[ledger.Op](m, "onsale_ledger_failures_total"),
 		Unreadable: m.SaleSum("onsale_ledger_unreadable_entries_total", "Entries that could not be read and were quarantined in PostgreSQL."),
 	}

@@ -3,6 +3,8 @@ package node
 import (
 	"time"
 
+	"go.uber.org/zap"
+
 	"onsale/internal/app"
 	"onsale/internal/buyerapi"
 	"onsale/internal/localstock"
@@ -13,11 +15,35 @@ import (
 
 // A node's metrics, as the hooks of the packages that it wires.
 
+// NewUnmeasured is New for a node that counts and times nothing, so that what metrics cost can be
+// measured. Its metrics are there all the same: a smaller heap is collected more often, which would
+// cost more than they do.
+func NewUnmeasured(config Config, log *zap.Logger) (*Node, error) { return newNode(config, log, false) }
+
+// Metrics are what the node measures.
+func (n *Node) Metrics() []telemetry.Metric { return n.metrics.Registered() }
+
+// hooks are those that change metrics, or none.
+func (n *Node) hooks() (remotestock.Hooks, func(sale.ID) localstock.Hooks, buyerapi.Hooks) {
+	store, local, buyers := storeHooks(n.metrics), localHooks(n.metrics), buyerHooks(n.metrics)
+	if !n.measured {
+		return remotestock.Hooks{}, nil, buyerapi.Hooks{}
+	}
+	return store, local, buyers
+}
+
 func buyerHooks(m *telemetry.Metrics) buyerapi.Hooks {
-	bought := m.Seconds("onsale_buyerapi_purchase_seconds", "Time from a verified purchase request to its answer.")
+	answers := telemetry.CountPairs[buyerapi.Endpoint, buyerapi.Answer](m, "onsale_buyerapi_answers_total",
+		"Answers by endpoint and by problem code, or ok, created, replayed and the like.",
+		[2]string{"endpoint", "code"}, buyerapi.Endpoints, buyerapi.Answers)
+	times := telemetry.SecondsPairs[buyerapi.Endpoint, buyerapi.Outcome](m, "onsale_buyerapi_answer_seconds",
+		"Time from a request that has been read to its answer, by endpoint and outcome: succeeded, refused (4xx) or failed (5xx).",
+		[2]string{"endpoint", "outcome"}, buyerapi.Endpoints, buyerapi.Outcomes)
 	return buyerapi.Hooks{
-		Answered: telemetry.CountEach[buyerapi.Answer](m, "onsale_buyerapi_answers_total", "Answers to buyers by problem code, or ok, created, replayed.", "code", buyerapi.Answers),
-		Bought:   func(_ buyerapi.Answer, took time.Duration) { bought(took) },
+		Answered: func(e buyerapi.Endpoint, a buyerapi.Answer, took time.Duration) {
+			answers(e, a)
+			times(e, a.Outcome(), took)
+		},
 		Orphan:   m.Count("onsale_buyerapi_orphan_payments_total", "Payments for orders that are in no record: the money has to go back."),
 		Disputed: m.Count("onsale_buyerapi_disputed_payments_total", "Payments, or parts of them, that buyers' banks took back, as providers reported."),
 	}
@@ -26,15 +52,20 @@ func buyerHooks(m *telemetry.Metrics) buyerapi.Hooks {
 func storeHooks(m *telemetry.Metrics) remotestock.Hooks {
 	calls := m.CountBy("onsale_remotestock_calls_total", "Script calls by script and result.", "script", "result")
 	took := m.SecondsBy("onsale_remotestock_call_seconds", "Time of one script call.", "script")
+	batch := m.Sizes("onsale_remotestock_batch_claims", "Claims in one script call.")
 	return remotestock.Hooks{
-		Called: func(script string, _ int, d time.Duration, err error) {
+		Called: func(script string, claims int, d time.Duration, err error) {
 			result := "ok"
 			if err != nil {
 				result = "error"
 			}
 			calls(script, result)
 			took(script, d)
+			if claims > 0 {
+				batch(claims)
+			}
 		},
+		Queued:  m.Seconds("onsale_remotestock_queue_seconds", "Time that a claim waited for the call that carried it."),
 		Decided: telemetry.CountEach[sale.Outcome](m, "onsale_remotestock_claims_total", "Claims that Redis decided, by outcome.", "outcome", sale.Outcomes),
 		Resent:  m.Sum("onsale_remotestock_resent_claims_total", "Claims sent again because their outcome was unknown."),
 		Lost:    m.SaleFlag("onsale_remotestock_sale_lost", "1 while the sale has lost data and is shut until it is reconciled."),
@@ -65,12 +96,15 @@ func localHooks(m *telemetry.Metrics) func(sale.ID) localstock.Hooks {
 // scraped registers what is asked for at a scrape.
 func (n *Node) scraped() {
 	n.metrics.FlagOf("onsale_buyerapi_short", "1 while this node has no place or no file descriptor for another connection.", n.door.Short)
-	n.metrics.FlagOf("onsale_checkout_ready", "1 while Redis answers this node's polls.", n.catalog.Ready)
+	n.metrics.FlagOf("onsale_checkout_ready", "1 while Redis answers this node's polls and can be sold from.", n.catalog.Ready)
+	n.metrics.GaugeOf("onsale_checkout_reading_age_seconds", "Age of this node's oldest reading of Redis among the sales that sell.", func() float64 { return n.catalog.Age().Seconds() })
+	app.Known(n.metrics, n.gossip.View)
 	n.metrics.FlagOf("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", n.store.Tripped)
 	n.metrics.SaleGauges(n.levels,
 		telemetry.Gauge{Name: "onsale_localstock_slice_tickets", Help: "Tickets left in this node's slice."},
 		telemetry.Gauge{Name: "onsale_localstock_buffer_tickets", Help: "Tickets left in this node's buffer."},
 		telemetry.Gauge{Name: "onsale_checkout_remaining_tickets", Help: "Tickets left in Redis by this node's newest reading."},
+		telemetry.Gauge{Name: "onsale_localstock_plan_generation", Help: "Number of the plan by which this node sells."},
 		telemetry.Gauge{Name: "onsale_localstock_sold_out", Help: "1 since Redis last reported that nothing remains."})
 }
 
@@ -81,6 +115,6 @@ func (n *Node) levels(report func(id sale.ID, values ...float64)) {
 		if d.Local().Exhausted() {
 			soldOut = 1
 		}
-		report(id, float64(slice), float64(buffer), float64(d.Remaining()), soldOut)
+		report(id, float64(slice), float64(buffer), float64(d.Remaining()), float64(d.Local().Generation()), soldOut)
 	}
 }

@@ -16,13 +16,14 @@ import (
 func TestHooksChangeTheirMetrics(t *testing.T) {
 	m := telemetry.New()
 	buyers, store, local := buyerHooks(m), storeHooks(m), localHooks(m)("s")
-	buyers.Answered(buyerapi.Answer(0))
-	buyers.Bought(0, time.Millisecond)
+	buyers.Answered(buyerapi.PlaceOrder, buyerapi.SoldOut, time.Millisecond)
 	buyers.Orphan()
 	buyers.Disputed()
 	buyers.Disputed()
 	store.Called("deduct", 3, time.Millisecond, nil)
 	store.Called("deduct", 3, time.Second, errors.New("away"))
+	store.Called("survey", 0, time.Millisecond, nil)
+	store.Queued(time.Millisecond)
 	store.Decided(sale.Held)
 	store.Resent(2)
 	store.Lost("s", true)
@@ -35,7 +36,9 @@ func TestHooksChangeTheirMetrics(t *testing.T) {
 	w := httptest.NewRecorder()
 	m.AdminMux(func() error { return nil }, func() []string { return nil }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
-		`onsale_buyerapi_answers_total{code="` + buyerapi.Answer(0).String() + `"} 1`, `onsale_buyerapi_purchase_seconds_bucket{le="0.001"} 1`,
+		`onsale_buyerapi_answers_total{code="sold-out",endpoint="place-order"} 1`, `onsale_buyerapi_answers_total{code="ok",endpoint="show-sale"} 0`,
+		`onsale_buyerapi_answer_seconds_sum{endpoint="place-order",outcome="refused"} 0.001`,
+		`onsale_remotestock_batch_claims_count 2`, `onsale_remotestock_batch_claims_sum 6`, `onsale_remotestock_queue_seconds_sum 0.001`,
 		`onsale_buyerapi_orphan_payments_total 1`, `onsale_buyerapi_disputed_payments_total 2`,
 		`onsale_remotestock_calls_total{result="ok",script="deduct"} 1`, `onsale_remotestock_calls_total{result="error",script="deduct"} 1`,
 		`onsale_remotestock_call_seconds_sum{script="deduct"} 1.001`,
@@ -48,6 +51,17 @@ func TestHooksChangeTheirMetrics(t *testing.T) {
 	} {
 		if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
 			t.Errorf("got no line %s", line)
+		}
+	}
+}
+
+// What bench compares with must have no hooks at all.
+func TestAnUnmeasuredNodeHasNoHooks(t *testing.T) {
+	for _, measured := range []bool{true, false} {
+		n := &Node{metrics: telemetry.New(), measured: measured}
+		store, local, buyers := n.hooks()
+		if got := store.Called != nil || store.Decided != nil || store.Queued != nil || local != nil || buyers.Answered != nil; got != measured {
+			t.Errorf("measured %v: got hooks %v", measured, got)
 		}
 	}
 }

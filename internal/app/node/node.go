@@ -27,6 +27,7 @@ import (
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
 	"onsale/internal/token"
+	"onsale/internal/tracing"
 )
 
 // Config is a node's command line.
@@ -52,13 +53,13 @@ type Config struct {
 	Site      app.SiteFlags  `embed:""`
 	Redis     app.RedisFlags `embed:"" prefix:"redis-"`
 	Gossip    gossip.Flags   `embed:"" prefix:"gossip-"`
+	Traces    app.TraceFlags `embed:""`
 
 	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: anyone who reaches the port can take nodes out of the upstream."`
 }
 
-// drainLimit bounds how long requests under way may take at shutdown: a claim's
-// patience and one call more.
-const drainLimit = 3 * time.Second
+// AdminAddress implements [app.Configuration].
+func (c Config) AdminAddress() string { return c.Admin }
 
 // Knows reports whether the node has read the sale.
 func (n *Node) Knows(id sale.ID) bool {
@@ -70,7 +71,8 @@ func (n *Node) Knows(id sale.ID) bool {
 type Node struct {
 	config  Config
 	log     *zap.Logger
-	plain   *zap.Logger // without the node's name, for those who add it themselves
+	level   *zap.AtomicLevel // nil: nobody may change it
+	plain   *zap.Logger      // without the node's name, for those who add it themselves
 	client  redis.UniversalClient
 	gossip  *membership.Gossip
 	name    *lease.Name
@@ -81,9 +83,14 @@ type Node struct {
 	handler *buyerapi.Handler
 	server  *fasthttp.Server
 	metrics *telemetry.Metrics
+	tracer  *tracing.Tracer // nil: nothing is traced
 	door    *buyerapi.Door
 	serving atomic.Bool // the buyers' port is open
 	leaving atomic.Bool
+	// measured: its hooks change metrics. Where it is false, there are no such hooks.
+	measured bool
+	resting  *rest // nil where other things run in this process, too
+	set      operated
 }
 
 // redis is Redis's configuration with a connection for every call of a busy
@@ -97,9 +104,11 @@ func (c Config) redis() remotestock.Config {
 
 // New wires a node. It starts nothing and fails on a configuration that
 // can't work.
-func New(config Config, log *zap.Logger) (*Node, error) {
+func New(config Config, log *zap.Logger) (*Node, error) { return newNode(config, log, true) }
+
+func newNode(config Config, log *zap.Logger, measured bool) (*Node, error) {
 	remotestock.SetLog(log)
-	n := &Node{config: config, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
+	n := &Node{config: config, measured: measured, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
 	if err := errors.Join(config.Redis.CheckAddresses(config.Admin), app.Addresses{"--listen": {config.Listen}}.Check(true),
 		app.Addresses{"--advertise": app.Given(config.Advertise)}.Check(false)); err != nil {
 		return nil, err
@@ -118,7 +127,9 @@ func New(config Config, log *zap.Logger) (*Node, error) {
 	commit := remotestock.DefaultCommitConfig()
 	store := config.redis()
 	commit.Batch, commit.Calls = config.Batch, config.Calls
-	if err := errors.Join(err1, err2, err3, err4, err5, commit.Validate(), store.Validate(), member.Validate()); err != nil {
+	var err6 error
+	n.tracer, err6 = config.Traces.Tracer("node", config.Name, n.log)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, commit.Validate(), store.Validate(), member.Validate()); err != nil {
 		return nil, err
 	}
 	return n, n.wire(store, commit, member, verifier, secrets)
@@ -137,7 +148,8 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 		return err
 	}
 	n.name = lease.NewName(n.client, n.config.Redis.Prefix, n.config.Name, app.Registration(gossip.Beside(n.config.Admin, member.Node.Address), member.Node.Address), n.plain)
-	hooks := storeHooks(n.metrics)
+	hooks, local, buyers := n.hooks()
+	hooks.Traced = n.tracer.Deduct()
 	hooks.Reconciled = func(id sale.ID, epoch int64) { n.catalog.Reconciled(id, epoch) }
 	store := remotestock.New(n.client, n.config.Name, redisConfig, hooks, n.log)
 	n.store = store
@@ -145,20 +157,22 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	config := checkout.DefaultConfig()
 	config.Patience = redisConfig.Patience
 	n.catalog = checkout.NewCatalog(store, store, remote, n.weights, config, checkout.Hooks{
-		Local: localHooks(n.metrics),
+		Local:    local,
+		Archived: n.metrics.Forget,
 		Ready: func(ready bool) {
 			n.gossip.SetReady(ready && !n.door.Short())
 		},
 	}, n.log)
-	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, buyerHooks(n.metrics), n.log)
+	buyers.Asked, buyers.Traced = n.asked, n.tracer.Purchase()
+	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, buyers, n.log)
 	n.scraped()
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
 	n.server = buyerapi.NewServer(n.handler, time.Minute)
 	return nil
 }
 
-// Metrics are what the node measures.
-func (n *Node) Metrics() []telemetry.Metric { return n.metrics.Registered() }
+// Adjustable has operators change the level of the log while the node runs. It must be called before Run.
+func (n *Node) Adjustable(level zap.AtomicLevel) { n.level = &level }
 
 // sales is the catalog as the buyers' API wants it.
 type sales struct{ *checkout.Catalog }
@@ -168,7 +182,7 @@ func (s sales) Seller(id sale.ID) (buyerapi.Seller, bool) { return s.Catalog.Sel
 // weights are this node's and that of all selling nodes, itself included even
 // where gossip does not count it yet.
 func (n *Node) weights() (own, all int) {
-	own = n.config.Weight
+	own = n.set.weight(n.config.Weight)
 	view := n.gossip.View()
 	all = view.Weight()
 	for _, other := range view.Selling() {
@@ -203,10 +217,14 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	mux := n.metrics.AdminMux(n.Unready, n.store.Notes)
-	if err := errors.Join(adminapi.RegisterHolds(mux, n.token, n.holds, n.log), adminapi.RegisterProfiles(mux, n.token, n.log)); err != nil {
+	if err := errors.Join(adminapi.RegisterHolds(mux, n.token, n.holds, n.log), app.Operable(mux, n.token, n.level, n.log)); err != nil {
 		return errors.Join(err, admin.Close())
 	}
 
+	if err := n.tracer.Start(); err != nil {
+		return errors.Join(err, admin.Close())
+	}
+	defer n.tracer.Close()
 	// Parts outlive ctx: they serve while the node drains.
 	parts := app.NewGroup(ctx)
 	parts.Run("admin port", func(ctx context.Context) error { return admin.Serve(ctx, mux) })
@@ -247,6 +265,11 @@ func (n *Node) open(parts *app.Group) error {
 	if err != nil {
 		return fmt.Errorf("buyers' API: %w", err)
 	}
+	// Before gossip knows this node: one that is drained must not sell for a moment.
+	if !n.readOperated(parts.Running(), operatedRetry) {
+		return buyers.Close()
+	}
+	parts.Run("operators", n.followOperators)
 	parts.Run("gossip", n.gossip.Run)
 	select {
 	case <-n.gossip.Started():
@@ -256,6 +279,10 @@ func (n *Node) open(parts *app.Group) error {
 	}
 	parts.Run("buyers' API", func(context.Context) error { return n.server.Serve(n.door.At(buyers)) })
 	parts.Run("buyers' door", n.watchDoor)
+	if n.resting != nil {
+		parts.Run("rest", func(ctx context.Context) error { return n.resting.run(ctx, restAfter) })
+	}
+	parts.Run("address", func(ctx context.Context) error { return gossip.Moved(ctx, cmp.Or(n.config.Advertise, n.config.Listen)) })
 	n.serving.Store(true)
 	n.log.Info("node is up", zap.String("listen", buyers.Addr().String()), zap.String("admin", n.config.Admin))
 	return nil
@@ -267,20 +294,4 @@ func notStopped(parts *app.Group, err error) error {
 		return nil
 	}
 	return err
-}
-
-// drain is the part of the shutdown that buyers would notice if it were missing.
-func (n *Node) drain(ctx context.Context) {
-	n.leaving.Store(true)
-	n.gossip.SetDraining()
-	n.handler.Drain()
-	if ctx.Err() != nil && n.serving.Load() {
-		n.log.Info("draining", zap.Duration("delay", n.config.DrainDelay))
-		time.Sleep(n.config.DrainDelay)
-	}
-	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
-	defer cancel()
-	if err := n.server.ShutdownWithContext(limit); err != nil {
-		n.log.Warn("requests were still under way at the end of the drain", zap.Error(err))
-	}
 }

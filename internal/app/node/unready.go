@@ -16,6 +16,8 @@ func (n *Node) Unready() error {
 	switch {
 	case n.leaving.Load():
 		return errors.New("it is draining")
+	case n.set.drained.Load():
+		return errors.New("an operator has drained it: onsale node undrain lets it return")
 	case !n.serving.Load():
 		return errors.New("it is starting")
 	case n.door.Short():

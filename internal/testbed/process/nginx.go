@@ -20,6 +20,7 @@ type Nginx struct {
 	*Process
 	Port     int
 	Upstream string   // the file that an allocator renders
+	Peers    string   // or the file of peers that it writes; one of the two is empty
 	Test     []string // the command that tests the configuration
 	Reload   []string // the command that has nginx read it again
 	command  []string
@@ -30,6 +31,22 @@ type Nginx struct {
 // port of 127.0.0.1, or on a free one for 0. The folder must be open to the
 // user that nginx gives its workers.
 func StartNginx(ctx context.Context, dir string, port int) (*Nginx, error) {
+	return NginxKind{}.Start(ctx, dir, port)
+}
+
+// StartBalancer is StartNginx of one with the Lua module, which takes its nodes without a reload.
+func StartBalancer(ctx context.Context, dir string, port int) (*Nginx, error) {
+	return NginxKind{Balancer: true}.Start(ctx, dir, port)
+}
+
+// NginxKind is how an nginx runs.
+type NginxKind struct {
+	Balancer bool // with the Lua module, it takes its nodes without a reload
+	Daemon   bool // its program can be replaced: Upgrade
+}
+
+// Start is [StartNginx] of this kind.
+func (k NginxKind) Start(ctx context.Context, dir string, port int) (*Nginx, error) {
 	path, err := Find("nginx", "nginx")
 	if err != nil {
 		return nil, err
@@ -43,7 +60,7 @@ func StartNginx(ctx context.Context, dir string, port int) (*Nginx, error) {
 	if err := os.MkdirAll(prefix, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.CopyFS(prefix, nginx.Files); err != nil {
+	if err := nginx.Lay(prefix, k.Balancer); err != nil {
 		return nil, err
 	}
 	listen := "listen 127.0.0.1:" + strconv.Itoa(port) + " backlog=65535 reuseport;\n"
@@ -56,7 +73,13 @@ func StartNginx(ctx context.Context, dir string, port int) (*Nginx, error) {
 		Test:   append(command[:len(command):len(command)], "-t", "-q"),
 		Reload: append(command[:len(command):len(command)], "-s", "reload"),
 	}
+	if k.Balancer {
+		n.Upstream, n.Peers = "", filepath.Join(prefix, "site", "peers")
+	}
 	args := append(command[1:len(command):len(command)], "-g", "daemon off;")
+	if k.Daemon {
+		path, args = "/bin/sh", []string{"-c", tendDaemon, path, prefix}
+	}
 	// Killed, nginx would leave its workers behind, and they the port taken.
 	if n.Process, err = start(dir, "nginx", path, args, nil, syscall.SIGTERM); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -92,6 +93,21 @@ func (r *Redis) Restart(ctx context.Context) error {
 		return errors.Join(err, r.Kill())
 	}
 	return nil
+}
+
+// Kill is the kill of the server and of the child that rewrites its log, which would write into its
+// folder for a moment longer. It returns once neither does.
+func (r *Redis) Kill() error {
+	if err := syscall.Kill(-r.Pid(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %s: %w", r.Name, err)
+	}
+	<-r.Done()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if errors.Is(syscall.Kill(-r.Pid(), 0), syscall.ESRCH) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s was killed, but processes of its group %d are still there", r.Name, r.Pid())
 }
 
 // RestartWith is Restart with more arguments, which win and stay.

@@ -27,8 +27,8 @@ type cli struct {
 	Connections connections  `cmd:"" help:"Hold many idle buyers open against one node, and then sell through them."`
 	Idle        idle         `cmd:"" hidden:"" help:"Those buyers, as a process of its own."`
 	Ratios      ratios       `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
-	Metrics     metricsCost  `cmd:"" help:"CPU per answer of a node with metrics against one without."`
-	Node        measuredNode `cmd:"" hidden:"" help:"Such a node, as a process of its own."`
+	Metrics     metricsCost  `cmd:"" help:"CPU per answer of a node that measures what it does against the same one when it does not."`
+	Node        switchedNode `cmd:"" hidden:"" help:"Such a node, as a process of its own."`
 	Redis       redisCost    `cmd:"" help:"What a claim costs Redis and an order takes of its memory, beside an earlier version's."`
 	Million     million      `cmd:"" help:"Sell a large sale, audited all the while, lose a part of it and get it back, and archive it: seconds, memory, and the longest call of Redis."`
 	Refunds     refunds      `cmd:"" help:"What buyers notice of an operator who pages through hundreds of thousands of refunds of a sale that sells."`

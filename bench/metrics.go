@@ -9,22 +9,26 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"onsale/bench/generator"
 	"onsale/bench/report"
+	"onsale/internal/pause"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
 )
 
-// metricsCost compares a node that counts and times what it does, and is scraped, with one that
-// does not, in turns within one run. Two nodes that do the same show what such a comparison can't tell apart.
+// metricsCost compares a node that counts and times what it does, and is scraped, with the same node while it does
+// not, in turns. Two nodes would differ by more: where their memory happens to be costs more than metrics do.
 type metricsCost struct {
-	Runs        int    `default:"11" help:"Interleaved runs; medians of their ratios are compared."`
+	Runs        int    `default:"25" help:"Interleaved runs; medians of their ratios are compared."`
 	Connections int    `default:"256" help:"Connections at the same time."`
 	Requests    int    `default:"150000" help:"Sold-out answers a run."`
 	Purchases   int    `default:"40000" help:"Purchases a run, each of another buyer."`
-	Of          string `default:"metrics" enum:"metrics,tracing,nothing" help:"What the first node does and the second does not: metrics, which are scraped; tracing, of one purchase in 1,000, where both have metrics; or nothing, to see how far apart two equal nodes measure."`
+	Of          string `default:"metrics" enum:"metrics,tracing,nothing" help:"What is switched on and off: metrics, which are scraped while they are on; tracing, of one purchase in 1,000, with metrics on all the time; or nothing, to see what such a comparison can't tell apart."`
 	output      `embed:""`
 	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
@@ -35,7 +39,7 @@ type metricsCost struct {
 type metricsResult struct {
 	outcome
 
-	Of     string             `json:"of"`                // what was compared: metrics or tracing
+	Of     string             `json:"of"`                // what was switched
 	Runs   int                `json:"runs"`              // that were whole, which the ratios are of
 	Micros map[string]float64 `json:"cpu_us_per_answer"` // of the node, medians
 	Again  map[string]int     `json:"runs_made_again"`   // because Redis stalled
@@ -71,45 +75,34 @@ func (m *metricsCost) Run(ctx context.Context) error {
 	}
 	defer remove()
 	m.Binaries = binaries
-	measured, err := m.onSites(ctx, out)
+	measured, err := m.onSite(ctx, out)
 	if !measured {
 		return err
 	}
 	return m.conclude(out, err)
 }
 
-// onSites starts a site with metrics and one without, measures on them, and ends them. measured is
-// false if it did not get as far as measuring.
-func (m *metricsCost) onSites(ctx context.Context, out *metricsResult) (measured bool, err error) {
+// onSite starts a site, measures on it, and ends it. measured is false if it did not get as far as measuring.
+func (m *metricsCost) onSite(ctx context.Context, out *metricsResult) (measured bool, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return false, err
 	}
 	spans := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	defer spans.Close()
-	onCommand, offCommand := []string{self, "node"}, []string{self, "node", "--unmeasured"}
-	if m.Of != "metrics" {
-		offCommand = offCommand[:2]
-	}
+	command := []string{self, "node", "--switched", m.Of}
 	if m.Of == "tracing" {
-		onCommand = append(onCommand, "--otlp-endpoint", spans.URL)
+		command = append(command, "--otlp-endpoint", spans.URL)
 	}
-	on, err := startSite(ctx, testbed.Options{Binaries: m.Binaries, NodeCommand: onCommand})
+	s, err := startSite(ctx, testbed.Options{Binaries: m.Binaries, NodeCommand: command})
 	if err != nil {
 		return false, err
 	}
-	defer on.close()
-	off, err := startSite(ctx, testbed.Options{Binaries: m.Binaries, NodeCommand: offCommand, Issuer: on.cluster.Issuer})
-	if err != nil {
+	defer s.close()
+	if _, err := s.recordSoldOut(ctx); err != nil {
 		return false, err
 	}
-	defer off.close()
-	for _, s := range []*site{on, off} {
-		if _, err := s.recordSoldOut(ctx); err != nil {
-			return false, err
-		}
-	}
-	g, err := generator.Start(ctx, filepath.Join(on.cluster.Dir, "keys.json"), max(m.Requests, m.Purchases))
+	g, err := generator.Start(ctx, filepath.Join(s.cluster.Dir, "keys.json"), max(m.Requests, m.Purchases))
 	if err != nil {
 		return false, err
 	}
@@ -118,64 +111,83 @@ func (m *metricsCost) onSites(ctx context.Context, out *metricsResult) (measured
 			logLine(err.Error())
 		}
 	}()
-	scraping, stop := context.WithCancel(ctx)
-	scraped := make(chan struct{})
-	go func() {
-		defer close(scraped)
-		scraped := []string{on.cluster.Nodes[0].Admin}
-		if m.Of != "metrics" {
-			scraped = append(scraped, off.cluster.Nodes[0].Admin)
-		}
-		scrape(scraping, scraped)
-	}()
-	defer func() { stop(); <-scraped }()
-
-	variants := m.variants(ctx, on, off)
+	variants := m.variants(ctx, s)
 	out.Runs, err = inTurns(ctx, g, variants, m.Runs, m.Connections, m.measured)
 	if out.Interrupted = ctx.Err() != nil; out.Interrupted {
 		err = nil // it is only the interruption
 	}
 	outlived, cancel := outliving(ctx)
 	defer cancel()
-	unsold := 0 // by a run that was cut off
+	unsold := variants[2].repeated + variants[3].repeated
 	if out.Runs < m.Runs {
-		unsold = 1
+		unsold += 2 // of a run that was cut off
 	}
-	for site, again := range map[*site]int{on: variants[2].repeated + unsold, off: variants[3].repeated + unsold} {
-		faults, aerr := site.audit(outlived, again)
-		out.Faults, err = append(out.Faults, faults...), errors.Join(err, aerr)
-	}
+	faults, aerr := s.audit(outlived, unsold)
+	out.Faults, err = faults, errors.Join(err, aerr)
 	out.sum(variants)
 	return true, err
 }
 
-// variants are both ways to answer with metrics and without. The node's processor time alone counts.
-func (m *metricsCost) variants(ctx context.Context, on, off *site) []*variant {
-	constant := func(int) (string, error) { return soldOutSale, nil }
-	of := func(name string, s *site) *variant {
-		return &variant{name: name, site: s, addr: s.listen(), pids: []int{s.node()}}
+// variants are both ways to answer, switched on and off. The node's processor time alone counts.
+func (m *metricsCost) variants(ctx context.Context, s *site) []*variant {
+	meter := newMeter(s.cluster)
+	of := func(name string, on bool) *variant {
+		v := &variant{name: name, site: s, addr: s.listen(), pids: []int{s.node()}}
+		v.begin = func(ctx context.Context) (func() error, error) { return m.turn(ctx, s, meter, on, v.orders) }
+		return v
 	}
-	all := []*variant{of("sold out, "+m.Of, on), of("sold out, none", off), of("purchase, "+m.Of, on), of("purchase, none", off)}
-	for i, s := range []*site{on, off} {
-		all[i].sale, all[i].orders, all[i].status = constant, m.Requests, 409
-		all[2+i].sale, all[2+i].orders, all[2+i].status = s.fresh(ctx, m.Purchases), m.Purchases, 201
+	all := []*variant{of("sold out, "+m.Of, true), of("sold out, none", false), of("purchase, "+m.Of, true), of("purchase, none", false)}
+	for i, v := range all {
+		if i < 2 {
+			v.sale, v.orders, v.status = func(int) (string, error) { return soldOutSale, nil }, m.Requests, 409
+		} else {
+			v.sale, v.orders, v.status = s.fresh(ctx, m.Purchases), m.Purchases, 201
+		}
 	}
 	return all
 }
 
-// scrape reads the metrics as Prometheus does, until ctx ends.
-func scrape(ctx context.Context, admins []string) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(scrapeEvery):
+// turn switches the node on or off for a run, and has it scraped as it would be. end reports whether the node counted
+// what it should have.
+func (m *metricsCost) turn(ctx context.Context, s *site, meter *meter, on bool, answers int) (end func() error, err error) {
+	by := switchOn
+	if !on {
+		by = switchOff
+	}
+	if err := unix.Kill(s.node(), by); err != nil {
+		return nil, fmt.Errorf("switching the node: %w", err)
+	}
+	pause.For(ctx, switches)
+	counted := func() int64 { return meter.sum("onsale_buyerapi_answers_total")[0] }
+	before, want := counted(), int64(answers)
+	if m.Of == "metrics" && !on {
+		want = 0
+	}
+	scraping, stop := context.WithCancel(ctx)
+	var scraper sync.WaitGroup
+	if want > 0 {
+		scraper.Go(func() { scrape(scraping, s.cluster.Nodes[0].Admin) })
+	}
+	return func() error {
+		stop()
+		scraper.Wait()
+		if got := counted() - before; got != want && ctx.Err() == nil {
+			return fmt.Errorf("the node counted %d answers of %d, want %d", got, answers, want)
 		}
-		for _, admin := range admins {
-			if err := process.Get("http://" + admin + "/metrics"); err != nil && ctx.Err() == nil {
-				logLine("scrape: " + err.Error())
-			}
+		return nil
+	}, nil
+}
+
+// switches is how long a node may take to be switched.
+const switches = 50 * time.Millisecond
+
+// scrape reads the metrics as Prometheus does, at once and then in its interval, until ctx ends.
+func scrape(ctx context.Context, admin string) {
+	for ctx.Err() == nil {
+		if err := process.Get("http://" + admin + "/metrics"); err != nil && ctx.Err() == nil {
+			logLine("scrape: " + err.Error())
 		}
+		pause.For(ctx, scrapeEvery)
 	}
 }
 
@@ -201,14 +213,6 @@ func (out *metricsResult) sum(v []*variant) {
 	}
 }
 
-// scraped is which nodes are.
-func (out *metricsResult) scraped() string {
-	if out.Of == "metrics" {
-		return "the first node is scraped"
-	}
-	return "both nodes are scraped"
-}
-
 func (out *metricsResult) show() report.Sheet {
 	answers := report.Table{Head: []string{"answer", "CPU µs of the node", "runs made again"}}
 	for _, name := range []string{"sold out, " + out.Of, "sold out, none", "purchase, " + out.Of, "purchase, none"} {
@@ -216,7 +220,7 @@ func (out *metricsResult) show() report.Sheet {
 			answers.Add(name, fmt.Sprintf("%.2f", micros), out.Again[name])
 		}
 	}
-	ratios := report.Table{Head: []string{"ratio", "median", "range", "bound", "kept"}, Caption: fmt.Sprintf("Medians of %d interleaved runs; %s every %v.", out.Runs, out.scraped(), scrapeEvery)}
+	ratios := report.Table{Head: []string{"ratio", "median", "range", "bound", "kept"}, Caption: fmt.Sprintf("Medians of %d interleaved runs of one node; while it has metrics it is scraped once a run, and again after %v.", out.Runs, scrapeEvery)}
 	for _, one := range out.Ratios {
 		ratios.Add(one.Name, fmt.Sprintf("%.3f", one.Value), fmt.Sprintf("%.3f … %.3f", one.Low, one.High), fmt.Sprintf("≤ %.2f", one.Bound), one.kept())
 	}

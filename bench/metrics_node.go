@@ -3,21 +3,27 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 
 	"onsale/internal/app/node"
 	"onsale/internal/telemetry"
 )
 
-// measuredNode is a node as a process of its own, as command node runs it, with its metrics or without.
-// Both are one program: the same code laid out in another way may cost more than metrics do.
-type measuredNode struct {
-	Config     node.Config `embed:""`
-	Unmeasured bool        `help:"Count and time nothing."`
+// switchedNode is a node as a process of its own, as command node runs it, that measures what it does or does not:
+// switchOn and switchOff change that.
+type switchedNode struct {
+	Config   node.Config `embed:""`
+	Switched string      `default:"metrics" enum:"metrics,tracing,nothing" help:"What is switched."`
 }
 
+const switchOn, switchOff = unix.SIGUSR1, unix.SIGUSR2
+
 // Run sells until ctx ends.
-func (m *measuredNode) Run(ctx context.Context) error {
+func (s *switchedNode) Run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
@@ -25,11 +31,22 @@ func (m *measuredNode) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wire := node.New
-	if m.Unmeasured {
-		wire = node.NewUnmeasured
+	var off atomic.Bool
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, switchOn, switchOff)
+	go func() {
+		for s := range signals {
+			off.Store(s == switchOff)
+		}
+	}()
+	on, switches := func() bool { return !off.Load() }, node.Switches{}
+	switch s.Switched {
+	case "metrics":
+		switches.Metrics = on
+	case "tracing":
+		switches.Traces = on
 	}
-	n, err := wire(m.Config, log)
+	n, err := node.NewSwitched(s.Config, log, switches)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,8 @@ type variant struct {
 	site   *site                         // that the sale is on; nil: it sells nothing
 	orders int
 	status int // what every answer must be
+	// begin is called before each run; end, which may be nil, after it. Neither counts. nil: nothing is to be done.
+	begin func(ctx context.Context) (end func() error, err error)
 
 	repeated int // runs made again
 	micros   []float64
@@ -50,6 +53,15 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 	}
 	if err := settleMemory(); err != nil {
 		return false, err
+	}
+	if v.begin != nil {
+		end, berr := v.begin(ctx)
+		if berr != nil {
+			return false, berr
+		}
+		if end != nil {
+			defer func() { err = errors.Join(err, end()) }()
+		}
 	}
 	before, err := cpuOf(v.pids)
 	if err != nil {

@@ -56,9 +56,9 @@ type Seller interface {
 type Hooks struct {
 	// Asked is called before a request is looked at.
 	Asked func()
-	// Answered is how a request was answered, and how long after it had been read. A request
-	// that could not be read took no time.
-	Answered func(Endpoint, Answer, time.Duration)
+	// Answered is how a request was answered, and when it had been read; the zero time for a
+	// request that could not be read.
+	Answered func(e Endpoint, a Answer, read time.Time)
 	// Traced is called when a purchase begins, with its traceparent, which is only valid during the call and may be
 	// empty. It returns the purchase's place in a trace, and what is called with its answer and the request's id;
 	// nil for one that is not recorded.
@@ -106,13 +106,10 @@ func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
 	if h.hooks.Asked != nil {
 		h.hooks.Asked()
 	}
-	if h.hooks.Answered == nil {
-		h.answer(ctx)
-		return
-	}
-	start := ctx.Time()
 	e, a := h.answer(ctx)
-	h.hooks.Answered(e, a, time.Since(start))
+	if h.hooks.Answered != nil {
+		h.hooks.Answered(e, a, ctx.Time())
+	}
 }
 
 func (h *Handler) answer(ctx *fasthttp.RequestCtx) (Endpoint, Answer) {

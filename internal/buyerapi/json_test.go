@@ -43,7 +43,7 @@ var notOrders = []string{
 func TestOnlyAnOrderOrders(t *testing.T) {
 	t.Parallel()
 	var claimed atomic.Bool // requests come over several connections
-	a := (&site{hooks: buyerapi.Hooks{Answered: func(_ buyerapi.Endpoint, a buyerapi.Answer, _ time.Duration) {
+	a := (&site{hooks: buyerapi.Hooks{Answered: func(_ buyerapi.Endpoint, a buyerapi.Answer, _ time.Time) {
 		if a == buyerapi.Created {
 			claimed.Store(true)
 		}

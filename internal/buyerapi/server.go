@@ -161,7 +161,7 @@ func (h *Handler) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	writeProblem(ctx, a)
 	ctx.SetConnectionClose()
 	if h.hooks.Answered != nil {
-		h.hooks.Answered(Elsewhere, a, 0)
+		h.hooks.Answered(Elsewhere, a, time.Time{})
 	}
 }
 

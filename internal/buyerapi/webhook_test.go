@@ -228,7 +228,7 @@ func TestAMessageIsCountedOnce(t *testing.T) {
 	var answers [buyerapi.Answers]atomic.Int64
 	s := payable()
 	s.hooks = buyerapi.Hooks{
-		Answered: func(e buyerapi.Endpoint, a buyerapi.Answer, _ time.Duration) {
+		Answered: func(e buyerapi.Endpoint, a buyerapi.Answer, _ time.Time) {
 			answers[a].Add(1)
 			if e != buyerapi.Webhook {
 				t.Errorf("%v: got endpoint %v, want the webhook", a, e)

@@ -50,39 +50,37 @@ type value interface {
 }
 
 // CountEach counts by the values of a closed set, of which there are so many. All of them are
-// there from the start, and none costs a search.
+// there from the start, and none costs a search. It is for what every request does.
 func CountEach[Value value](m *Metrics, name, help, label string, values int) func(Value) {
-	counts := m.counter(name, help, label)
-	each := make([]prometheus.Counter, values)
-	for i := range each {
-		each[i] = counts.WithLabelValues(Value(i).String())
+	all := make([][]string, values)
+	for i := range all {
+		all[i] = []string{Value(i).String()}
 	}
-	return func(v Value) { each[v].Inc() }
+	counts := m.counters(name, help, []string{label}, all)
+	return func(v Value) { counts.add(int(v)) }
 }
 
 // CountPairs is CountEach by the values of two closed sets.
 func CountPairs[A, B value](m *Metrics, name, help string, labels [2]string, as, bs int) func(A, B) {
-	counts := m.counter(name, help, labels[:]...)
-	each := pairs(as, bs, func(a, b int) prometheus.Counter { return counts.WithLabelValues(A(a).String(), B(b).String()) })
-	return func(a A, b B) { each[int(a)*bs+int(b)].Inc() }
+	counts := m.counters(name, help, labels[:], pairs[A, B](as, bs))
+	return func(a A, b B) { counts.add(int(a)*bs + int(b)) }
 }
 
 // SecondsPairs is a histogram of times by the values of two closed sets.
 func SecondsPairs[A, B value](m *Metrics, name, help string, labels [2]string, as, bs int) func(A, B, time.Duration) {
-	histograms := m.histogram(name, help, latencies, labels[:]...)
-	each := pairs(as, bs, func(a, b int) prometheus.Observer { return histograms.WithLabelValues(A(a).String(), B(b).String()) })
-	return func(a A, b B, took time.Duration) { each[int(a)*bs+int(b)].Observe(took.Seconds()) }
+	times := m.timers(name, help, labels[:], pairs[A, B](as, bs))
+	return func(a A, b B, took time.Duration) { times.add(int(a)*bs+int(b), took) }
 }
 
-// pairs makes what each pair of values has, in a row of bs for each a.
-func pairs[T any](as, bs int, of func(a, b int) T) []T {
-	each := make([]T, 0, as*bs)
+// pairs are the labels of each pair of values, in a row of bs for each a.
+func pairs[A, B value](as, bs int) [][]string {
+	all := make([][]string, 0, as*bs)
 	for a := range as {
 		for b := range bs {
-			each = append(each, of(a, b))
+			all = append(all, []string{A(a).String(), B(b).String()})
 		}
 	}
-	return each
+	return all
 }
 
 // Failures counts failed calls by operation.
@@ -139,15 +137,19 @@ func (m *Metrics) SaleFlag(name, help string) func(id sale.ID, on bool) {
 	}
 }
 
-// Seconds is a histogram of times.
+// Seconds is a histogram of times. It is for what every request does, too.
 func (m *Metrics) Seconds(name, help string) func(time.Duration) {
-	observe := m.histogram(name, help, latencies).WithLabelValues().Observe
-	return func(took time.Duration) { observe(took.Seconds()) }
+	times := m.timers(name, help, nil, [][]string{nil})
+	return func(took time.Duration) { times.add(0, took) }
 }
 
 // SecondsBy is a histogram of times by a label.
 func (m *Metrics) SecondsBy(name, help, label string) func(value string, took time.Duration) {
-	histograms := m.histogram(name, help, latencies, label)
+	buckets := make([]float64, len(latencies))
+	for i, upTo := range latencies {
+		buckets[i] = upTo.Seconds()
+	}
+	histograms := m.histogram(name, help, buckets, label)
 	return func(value string, took time.Duration) { histograms.WithLabelValues(value).Observe(took.Seconds()) }
 }
 
@@ -161,7 +163,11 @@ func (m *Metrics) Sizes(name, help string) func(n int) {
 var sizes = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000}
 
 // latencies reach from a local answer to Nginx's patience.
-var latencies = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
+var latencies = [...]time.Duration{
+	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2500 * time.Millisecond,
+}
 
 // forgetful is a metric that can drop its lines.
 type forgetful interface {

@@ -15,19 +15,61 @@ import (
 
 // A node's metrics, as the hooks of the packages that it wires.
 
-// NewUnmeasured is New for a node that counts and times nothing, so that what metrics cost can be
-// measured. Its metrics are there all the same: a smaller heap is collected more often, which would
-// cost more than they do.
-func NewUnmeasured(config Config, log *zap.Logger) (*Node, error) { return newNode(config, log, false) }
+// Switches are asked whether a node measures what it does just now; nil: it does. They are for measuring what that
+// costs within one process: two that do the same differ by more.
+type Switches struct {
+	Metrics func() bool // of answers, claims and script calls
+	Traces  func() bool // of purchases
+}
+
+// NewSwitched is New for a node whose measuring can be switched.
+func NewSwitched(config Config, log *zap.Logger, on Switches) (*Node, error) {
+	return newNode(config, log, on)
+}
+
+// purchases traces purchases, where any are.
+func (n *Node) purchases() func(id sale.ID, parent string) (*sale.Trace, func(code string, status int, request string)) {
+	trace := n.tracer.Purchase()
+	if trace == nil || n.on.Traces == nil {
+		return trace
+	}
+	return func(id sale.ID, parent string) (*sale.Trace, func(string, int, string)) {
+		if !n.on.Traces() {
+			return nil, nil
+		}
+		return trace(id, parent)
+	}
+}
 
 // Metrics are what the node measures.
 func (n *Node) Metrics() []telemetry.Metric { return n.metrics.Registered() }
 
-// hooks are those that change metrics, or none.
-func (n *Node) hooks() (remotestock.Hooks, func(sale.ID) localstock.Hooks, buyerapi.Hooks) {
-	store, local, buyers := storeHooks(n.metrics), localHooks(n.metrics), buyerHooks(n.metrics)
-	if !n.measured {
-		return remotestock.Hooks{}, nil, buyerapi.Hooks{}
+// hooks are those that change metrics.
+func (n *Node) hooks() (store remotestock.Hooks, local func(sale.ID) localstock.Hooks, buyers buyerapi.Hooks) {
+	store, local, buyers = storeHooks(n.metrics), localHooks(n.metrics), buyerHooks(n.metrics)
+	if n.on.Metrics == nil {
+		return store, local, buyers
+	}
+	called, queued, decided, answered := store.Called, store.Queued, store.Decided, buyers.Answered
+	store.Called = func(script string, claims int, d time.Duration, err error) {
+		if n.on.Metrics() {
+			called(script, claims, d, err)
+		}
+	}
+	store.Queued = func(d time.Duration) {
+		if n.on.Metrics() {
+			queued(d)
+		}
+	}
+	store.Decided = func(o sale.Outcome) {
+		if n.on.Metrics() {
+			decided(o)
+		}
+	}
+	buyers.Answered = func(e buyerapi.Endpoint, a buyerapi.Answer, read time.Time) {
+		if n.on.Metrics() {
+			answered(e, a, read)
+		}
 	}
 	return store, local, buyers
 }
@@ -40,8 +82,12 @@ func buyerHooks(m *telemetry.Metrics) buyerapi.Hooks {
 		"Time from a request that has been read to its answer, by endpoint and outcome: succeeded, refused (4xx) or failed (5xx).",
 		[2]string{"endpoint", "outcome"}, buyerapi.Endpoints, buyerapi.Outcomes)
 	return buyerapi.Hooks{
-		Answered: func(e buyerapi.Endpoint, a buyerapi.Answer, took time.Duration) {
+		Answered: func(e buyerapi.Endpoint, a buyerapi.Answer, read time.Time) {
 			answers(e, a)
+			took := time.Duration(0)
+			if !read.IsZero() {
+				took = time.Since(read)
+			}
 			times(e, a.Outcome(), took)
 		},
 		Orphan:   m.Count("onsale_buyerapi_orphan_payments_total", "Payments for orders that are in no record: the money has to go back."),

@@ -16,7 +16,7 @@ import (
 func TestHooksChangeTheirMetrics(t *testing.T) {
 	m := telemetry.New()
 	buyers, store, local := buyerHooks(m), storeHooks(m), localHooks(m)("s")
-	buyers.Answered(buyerapi.PlaceOrder, buyerapi.SoldOut, time.Millisecond)
+	buyers.Answered(buyerapi.PlaceOrder, buyerapi.SoldOut, time.Now().Add(-time.Millisecond))
 	buyers.Orphan()
 	buyers.Disputed()
 	buyers.Disputed()
@@ -37,7 +37,7 @@ func TestHooksChangeTheirMetrics(t *testing.T) {
 	m.AdminMux(func() error { return nil }, func() []string { return nil }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
 		`onsale_buyerapi_answers_total{code="sold-out",endpoint="place-order"} 1`, `onsale_buyerapi_answers_total{code="ok",endpoint="show-sale"} 0`,
-		`onsale_buyerapi_answer_seconds_sum{endpoint="place-order",outcome="refused"} 0.001`,
+		`onsale_buyerapi_answer_seconds_bucket{endpoint="place-order",outcome="refused",le="0.0005"} 0`, `onsale_buyerapi_answer_seconds_count{endpoint="place-order",outcome="refused"} 1`,
 		`onsale_remotestock_batch_claims_count 2`, `onsale_remotestock_batch_claims_sum 6`, `onsale_remotestock_queue_seconds_sum 0.001`,
 		`onsale_buyerapi_orphan_payments_total 1`, `onsale_buyerapi_disputed_payments_total 2`,
 		`onsale_remotestock_calls_total{result="ok",script="deduct"} 1`, `onsale_remotestock_calls_total{result="error",script="deduct"} 1`,
@@ -55,13 +55,24 @@ func TestHooksChangeTheirMetrics(t *testing.T) {
 	}
 }
 
-// What bench compares with must have no hooks at all.
-func TestAnUnmeasuredNodeHasNoHooks(t *testing.T) {
-	for _, measured := range []bool{true, false} {
-		n := &Node{metrics: telemetry.New(), measured: measured}
-		store, local, buyers := n.hooks()
-		if got := store.Called != nil || store.Decided != nil || store.Queued != nil || local != nil || buyers.Answered != nil; got != measured {
-			t.Errorf("measured %v: got hooks %v", measured, got)
+func TestASwitchedNodeCountsWhileItIsOn(t *testing.T) {
+	on := false
+	n := &Node{metrics: telemetry.New(), on: Switches{Metrics: func() bool { return on }}}
+	store, _, buyers := n.hooks()
+	for _, on = range []bool{false, true} {
+		buyers.Answered(buyerapi.PlaceOrder, buyerapi.SoldOut, time.Now())
+		store.Called("deduct", 3, time.Millisecond, nil)
+		store.Queued(time.Millisecond)
+		store.Decided(sale.Held)
+	}
+	w := httptest.NewRecorder()
+	n.metrics.AdminMux(func() error { return nil }, func() []string { return nil }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`onsale_buyerapi_answers_total{code="sold-out",endpoint="place-order"} 1`, `onsale_buyerapi_answer_seconds_count{endpoint="place-order",outcome="refused"} 1`,
+		`onsale_remotestock_calls_total{result="ok",script="deduct"} 1`, `onsale_remotestock_queue_seconds_count 1`, `onsale_remotestock_claims_total{outcome="held"} 1`,
+	} {
+		if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
+			t.Errorf("got no line %s", line)
 		}
 	}
 }

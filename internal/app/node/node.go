@@ -87,10 +87,9 @@ type Node struct {
 	door    *buyerapi.Door
 	serving atomic.Bool // the buyers' port is open
 	leaving atomic.Bool
-	// measured: its hooks change metrics. Where it is false, there are no such hooks.
-	measured bool
-	resting  *rest // nil where other things run in this process, too
-	set      operated
+	on      Switches
+	resting *rest // nil where other things run in this process, too
+	set     operated
 }
 
 // redis is Redis's configuration with a connection for every call of a busy
@@ -104,11 +103,11 @@ func (c Config) redis() remotestock.Config {
 
 // New wires a node. It starts nothing and fails on a configuration that
 // can't work.
-func New(config Config, log *zap.Logger) (*Node, error) { return newNode(config, log, true) }
+func New(config Config, log *zap.Logger) (*Node, error) { return newNode(config, log, Switches{}) }
 
-func newNode(config Config, log *zap.Logger, measured bool) (*Node, error) {
+func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	remotestock.SetLog(log)
-	n := &Node{config: config, measured: measured, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
+	n := &Node{config: config, on: on, log: log.With(zap.String("node", config.Name)), plain: log, metrics: telemetry.New()}
 	if err := errors.Join(config.Redis.CheckAddresses(config.Admin), app.Addresses{"--listen": {config.Listen}}.Check(true),
 		app.Addresses{"--advertise": app.Given(config.Advertise)}.Check(false)); err != nil {
 		return nil, err
@@ -163,7 +162,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 			n.gossip.SetReady(ready && !n.door.Short())
 		},
 	}, n.log)
-	buyers.Asked, buyers.Traced = n.asked, n.tracer.Purchase()
+	buyers.Asked, buyers.Traced = n.asked, n.purchases()
 	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, buyers, n.log)
 	n.scraped()
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.

@@ -142,6 +142,7 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 		"another protocol":               "HTTP/1.1 400 Bad Request\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var mu sync.Mutex
 			var ids []string
 			f := startFake(t, func(args []string) string {
@@ -150,7 +151,7 @@ func TestReplyOfAnotherShapeIsUnknown(t *testing.T) {
 				mu.Unlock()
 				return reply
 			})
-			s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter, c.Patience = 1000, 150*time.Millisecond })
+			s, _ := newStore(t, f.addr(), "n1", func(c *remotestock.Config) { c.TripAfter, c.Patience = 1000, time.Second })
 			c := committer(t, s, "s")
 			mine := claim("ann", 1)
 			got, err := c.Decide(mine)

@@ -55,6 +55,15 @@ func (t *test) standBy(ctx context.Context) error {
 	if err := t.project.awaitHealthy(ctx); err != nil {
 		return err
 	}
+	for _, index := range []string{"1", "2"} {
+		addr, err := t.project.compose(ctx, "port", "--index="+index, "allocator", "9080")
+		if err != nil {
+			return err
+		}
+		if _, err := get(ctx, "http://"+addr+"/readyz"); err != nil {
+			return err
+		}
+	}
 	if _, err := docker(ctx, "kill", first); err != nil {
 		return err
 	}

@@ -107,8 +107,8 @@ func (t *test) shrink(ctx context.Context, nodes int) error {
 // gone waits until neither allocator has a node among those that sell.
 func (t *test) gone(ctx context.Context, id string) error {
 	_, err := await(ctx, time.Minute, "the node has left both views", func(ctx context.Context) bool {
-		for which := range t.project.admins {
-			if there, err := t.project.sells(ctx, which, id); err != nil || there {
+		for _, allocator := range allocators {
+			if there, err := t.project.sells(ctx, allocator, id); err != nil || there {
 				return false
 			}
 		}

@@ -16,15 +16,24 @@ import (
 	"onsale/internal/adminapi/client"
 )
 
-// admin asks one of the two allocators.
-func (p *project) admin(which int) (client.Client, error) {
+// admin asks one of the two allocators. Its port is asked for each time, as operators have to: it changes when the
+// container is started again.
+func (p *project) admin(ctx context.Context, allocator string) (client.Client, error) {
+	id, err := p.one(ctx, allocator)
+	if err != nil {
+		return client.Client{}, err
+	}
+	addr, err := docker(ctx, "port", id, "9080/tcp")
+	if err != nil {
+		return client.Client{}, err
+	}
 	token, err := os.ReadFile(filepath.Join(p.secrets, "admin-token"))
-	return client.Client{Addr: p.admins[which], Token: strings.TrimSpace(string(token)), HTTP: &http.Client{Timeout: 5 * time.Second}}, err
+	return client.Client{Addr: addr, Token: strings.TrimSpace(string(token)), HTTP: &http.Client{Timeout: 5 * time.Second}}, err
 }
 
 // open opens a sale of so many tickets, and waits until an allocator answers and the sale sells.
 func (p *project) open(ctx context.Context, sale string, tickets int64) error {
-	admin, err := p.admin(0)
+	admin, err := p.admin(ctx, allocators[0])
 	if err != nil {
 		return err
 	}
@@ -48,8 +57,8 @@ func (p *project) open(ctx context.Context, sale string, tickets int64) error {
 }
 
 // selling are the names of the nodes that an allocator has in its view and that sell.
-func (p *project) selling(ctx context.Context, which int) ([]string, error) {
-	admin, err := p.admin(which)
+func (p *project) selling(ctx context.Context, allocator string) ([]string, error) {
+	admin, err := p.admin(ctx, allocator)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +80,16 @@ func (p *project) selling(ctx context.Context, which int) ([]string, error) {
 }
 
 // sells reports whether an allocator has the container among the nodes that sell.
-func (p *project) sells(ctx context.Context, which int, id string) (bool, error) {
-	names, err := p.selling(ctx, which)
+func (p *project) sells(ctx context.Context, allocator string, id string) (bool, error) {
+	names, err := p.selling(ctx, allocator)
 	return slices.Contains(names, id[:12]), err // a container's hostname
 }
 
 // awaitSelling waits until both allocators know so many nodes that sell.
 func (p *project) awaitSelling(ctx context.Context, nodes int) (time.Duration, error) {
 	return await(ctx, time.Minute, fmt.Sprint(nodes, " nodes sell"), func(ctx context.Context) bool {
-		for which := range p.admins {
-			if names, err := p.selling(ctx, which); err != nil || len(names) != nodes {
+		for _, allocator := range allocators {
+			if names, err := p.selling(ctx, allocator); err != nil || len(names) != nodes {
 				return false
 			}
 		}

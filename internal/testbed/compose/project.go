@@ -7,7 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,10 +24,11 @@ type project struct {
 	env     []string // the variables of docker-compose.yml
 	secrets string   // folder
 	fronts  []string // host:port of each Nginx
-	admins  []string // host:port of each allocator's admin port
 	metrics string   // host:port of Prometheus
-	ports   string   // the admin port of the first allocator, and one for a second container of it
 }
+
+// allocators are the services, one for each Nginx.
+var allocators = []string{"allocator", "allocator-b"}
 
 // newProject makes the secrets and takes free ports. dir is a temporary folder.
 func newProject(ctx context.Context, root, dir string) (*project, error) {
@@ -44,26 +45,29 @@ func newProject(ctx context.Context, root, dir string) (*project, error) {
 		return nil, err
 	}
 	p.env = append(imageVariables(), "ONSALE_SECRETS="+p.secrets, "ONSALE_NGINX_SITE="+site, "COMPOSE_PROJECT_NAME="+p.name)
-	first, err := twoPorts()
+	file, err := os.ReadFile(p.file())
 	if err != nil {
 		return nil, err
 	}
-	p.ports = fmt.Sprint(first, "-", first+1)
-	p.env = append(p.env, "ONSALE_ADMIN_PORT="+strconv.Itoa(first))
-	p.admins = append(p.admins, process.Loopback(first))
 	for _, variable := range []string{
-		"ONSALE_PORT", "ONSALE_PORT_B", "ONSALE_ADMIN_PORT_B", "ONSALE_PROMETHEUS_PORT", "ONSALE_ALERTMANAGER_PORT", "ONSALE_GRAFANA_PORT",
+		"ONSALE_PORT", "ONSALE_PORT_B", "ONSALE_ADMIN_PORT", "ONSALE_ADMIN_PORT_B", "ONSALE_PROMETHEUS_PORT", "ONSALE_ALERTMANAGER_PORT", "ONSALE_GRAFANA_PORT",
 	} {
-		port, err := process.FreePort()
+		count, err := published(string(file), variable)
 		if err != nil {
 			return nil, err
 		}
-		p.env = append(p.env, variable+"="+strconv.Itoa(port))
+		port, err := freePorts(count)
+		if err != nil {
+			return nil, err
+		}
+		value := strconv.Itoa(port)
+		if count > 1 {
+			value += "-" + strconv.Itoa(port+count-1)
+		}
+		p.env = append(p.env, variable+"="+value)
 		switch addr := process.Loopback(port); variable {
 		case "ONSALE_PORT", "ONSALE_PORT_B":
 			p.fronts = append(p.fronts, addr)
-		case "ONSALE_ADMIN_PORT_B":
-			p.admins = append(p.admins, addr)
 		case "ONSALE_PROMETHEUS_PORT":
 			p.metrics = addr
 		}
@@ -71,19 +75,46 @@ func newProject(ctx context.Context, root, dir string) (*project, error) {
 	return p, nil
 }
 
-// twoPorts returns a free port that another free one follows.
-func twoPorts() (int, error) {
+// file is the shipped docker-compose.yml.
+func (p *project) file() string { return filepath.Join(p.root, "docker-compose.yml") }
+
+// published is how many ports docker-compose.yml names by default in a variable: one, or a range. The test takes as
+// many, so that what the file can't do without a setting fails here, too.
+func published(file, variable string) (int, error) {
+	found := regexp.MustCompile(regexp.QuoteMeta("${"+variable+":-") + `(\d+)(?:-(\d+))?}`).FindStringSubmatch(file)
+	if found == nil {
+		return 0, fmt.Errorf("docker-compose.yml publishes no port by %s: adapt the test of the stack", variable)
+	}
+	first, err := strconv.Atoi(found[1])
+	if err != nil || found[2] == "" {
+		return 1, err
+	}
+	last, err := strconv.Atoi(found[2])
+	return last - first + 1, err
+}
+
+// freePorts returns the first of so many free ports in a row.
+func freePorts(count int) (int, error) {
 	for range 50 {
-		port, err := process.FreePort()
+		first, err := process.FreePort()
 		if err != nil {
 			return 0, err
 		}
-		next, err := net.Listen("tcp", process.Loopback(port+1))
-		if err == nil {
-			return port, next.Close()
+		free := 1
+		for ; free < count; free++ {
+			next, err := net.Listen("tcp", process.Loopback(first+free))
+			if err != nil {
+				break
+			}
+			if err := next.Close(); err != nil {
+				return 0, err
+			}
+		}
+		if free == count {
+			return first, nil
 		}
 	}
-	return 0, errors.New("no two free ports in a row")
+	return 0, fmt.Errorf("no %d free ports in a row", count)
 }
 
 // exempt makes a copy of nginx/site whose limits do not count this machine: whoever comes from it
@@ -110,13 +141,8 @@ func exempt(root, site string) error {
 
 // compose runs a command of Compose on the shipped file.
 func (p *project) compose(ctx context.Context, args ...string) (string, error) {
-	return p.composeWith(ctx, nil, args...)
-}
-
-// composeWith has other values of some variables.
-func (p *project) composeWith(ctx context.Context, env []string, args ...string) (string, error) {
-	command := append(append([]string{}, p.command...), "--project-directory", p.root, "-f", filepath.Join(p.root, "docker-compose.yml"))
-	return run(ctx, nil, append(slices.Clone(p.env), env...), append(command, args...)...)
+	command := append(append([]string{}, p.command...), "--project-directory", p.root, "-f", p.file())
+	return run(ctx, nil, p.env, append(command, args...)...)
 }
 
 // scale brings the project up with so many nodes. What runs stays.
@@ -127,8 +153,7 @@ func (p *project) scale(ctx context.Context, nodes int) error {
 
 // scaleAllocator runs so many containers of the first allocator.
 func (p *project) scaleAllocator(ctx context.Context, count int) error {
-	_, err := p.composeWith(ctx, []string{"ONSALE_ADMIN_PORT=" + p.ports},
-		"up", "-d", "--no-build", "--no-deps", "--no-recreate", "--scale", fmt.Sprint("allocator=", count), "allocator")
+	_, err := p.compose(ctx, "up", "-d", "--no-build", "--no-deps", "--no-recreate", "--scale", fmt.Sprint("allocator=", count), "allocator")
 	return err
 }
 

@@ -84,8 +84,14 @@ func TestNodesChangeWhileASaleSells(t *testing.T) {
 		return false
 	})
 	is("it stays out", drained)
+	if got := s.count(t, "onsale_membership_drained"); got != 1 {
+		t.Errorf("got %d nodes drained by their metrics, want 1", got)
+	}
 	did(at.UndrainNode(s.ctx, "n003"))
 	is("it returns", map[string]int{"n001": 1, "n002": 3, "n003": 1})
+	if got := s.count(t, "onsale_membership_drained"); got != 0 {
+		t.Errorf("got %d nodes drained by their metrics after the return, want none", got)
+	}
 
 	begin := time.Now()
 	if _, err := s.AddNode(); err != nil {

@@ -145,6 +145,7 @@ func (n *Node) scraped() {
 	n.metrics.FlagOf("onsale_checkout_ready", "1 while Redis answers this node's polls and can be sold from.", n.catalog.Ready)
 	n.metrics.GaugeOf("onsale_checkout_reading_age_seconds", "Age of this node's oldest reading of Redis among the sales that sell.", func() float64 { return n.catalog.Age().Seconds() })
 	app.Known(n.metrics, n.gossip.View)
+	n.metrics.FlagOf("onsale_membership_drained", "1 while an operator has drained this node.", n.set.drained.Load)
 	n.metrics.FlagOf("onsale_remotestock_breaker_open", "1 while the circuit breaker refuses calls.", n.store.Tripped)
 	n.metrics.SaleGauges(n.levels,
 		telemetry.Gauge{Name: "onsale_localstock_slice_tickets", Help: "Tickets left in this node's slice."},

@@ -80,7 +80,7 @@ func (p *project) selling(ctx context.Context, allocator string) ([]string, erro
 }
 
 // sells reports whether an allocator has the container among the nodes that sell.
-func (p *project) sells(ctx context.Context, allocator string, id string) (bool, error) {
+func (p *project) sells(ctx context.Context, allocator, id string) (bool, error) {
 	names, err := p.selling(ctx, allocator)
 	return slices.Contains(names, id[:12]), err // a container's hostname
 }

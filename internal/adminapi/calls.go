@@ -123,8 +123,8 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request) error {
 	for _, id := range ids {
 		v, err := h.stock.Survey(r.Context(), id)
 		if err != nil {
-			h.log.Warn("can't list a sale", zap.String("sale", string(id)), zap.Error(err))
 			p := classify(err)
+			h.fails.note(p, err, zap.String("sale", string(id)))
 			sales = append(sales, Unreadable{ID: string(id), Code: p.Code, Detail: detail(p, err)})
 			continue
 		}

@@ -58,6 +58,7 @@ type Handler struct {
 	wait  time.Duration // see recordWait
 	heed  time.Duration // see nodeWait
 	rest  rest          // of pages
+	fails *failures
 }
 
 // New makes a handler. parts lists the allocators and ledgers that run; token is the operators' secret, at least 16 bytes.
@@ -65,7 +66,7 @@ func New(stock Stock, view func() sale.View, parts func(context.Context) (Parts,
 	if len(token) < 16 {
 		return nil, fmt.Errorf("admin token: want at least 16 bytes, got %d", len(token))
 	}
-	return &Handler{stock: stock, view: view, parts: parts, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait, heed: nodeWait, rest: newRest()}, nil
+	return &Handler{stock: stock, view: view, parts: parts, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait, heed: nodeWait, rest: newRest(), fails: newFailures(log)}, nil
 }
 
 // calls are the routes, as patterns of [http.ServeMux], and what serves them.
@@ -128,7 +129,11 @@ func (h *Handler) guard(serve call) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if err := serve(w, r); err != nil {
-			h.problem(w, classify(err), err)
+			p := classify(err)
+			h.fails.note(p, err, zap.String("call", r.Method+" "+r.URL.Path))
+			h.problem(w, p, err)
+			return
 		}
+		h.fails.succeeded()
 	})
 }

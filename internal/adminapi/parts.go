@@ -2,10 +2,9 @@ package adminapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
-
-	"go.uber.org/zap"
 )
 
 // Parts are the programs of a site that are no nodes. Each registers itself in Redis, every second, and is listed until
@@ -70,11 +69,11 @@ func (h *Handler) nodes(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	set, err := h.stock.NodeSettings(ctx)
 	if err != nil {
-		h.log.Warn("can't list what is set for nodes", zap.Error(err))
+		h.fails.note(classify(err), fmt.Errorf("what is set for nodes: %w", err))
 	}
 	answer := Nodes{Nodes: listNodes(h.view(), set), Time: time.Now().UTC()}
 	if parts, err := h.parts(ctx); err != nil {
-		h.log.Warn("can't list allocators and ledgers", zap.Error(err))
+		h.fails.note(classify(err), fmt.Errorf("allocators and ledgers: %w", err))
 		answer.Unknown = "Redis did not answer which allocators and ledgers run"
 	} else {
 		answer.Parts = &parts

@@ -71,9 +71,6 @@ func classify(err error) problem.Problem {
 }
 
 func (h *Handler) problem(w http.ResponseWriter, p problem.Problem, cause error) {
-	if p.Status >= http.StatusInternalServerError {
-		h.log.Warn("admin request failed", zap.String("code", p.Code), zap.Error(cause))
-	}
 	if err := p.Write(w, detail(p, cause)); err != nil {
 		h.log.Debug("admin client went away", zap.Error(err))
 	}
@@ -82,7 +79,7 @@ func (h *Handler) problem(w http.ResponseWriter, p problem.Problem, cause error)
 func (h *Handler) write(w http.ResponseWriter, status int, contentType string, v any) {
 	body, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		h.log.Error("can't render an admin answer", zap.Error(err))
+		h.fails.note(problem.Internal, fmt.Errorf("can't render an answer: %w", err))
 		status, body = http.StatusInternalServerError, nil
 	}
 	w.Header().Set("Content-Type", contentType)

@@ -3,6 +3,7 @@ package rebalance
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -27,6 +28,9 @@ const (
 type Hooks struct {
 	// Planned: a plan for so many nodes was written.
 	Planned func(id sale.ID, plan sale.Generation, reason Reason, nodes int)
+	// Traced is called when a plan for so many nodes is due, before it is written, with the time at which the sale's survey
+	// began. It returns what is called with the plan's number, or why it was not written.
+	Traced func(id sale.ID, reason Reason, nodes int, since time.Time) (end func(sale.Generation, error))
 	// Leading: this allocator began or ceased to lead.
 	Leading func(bool)
 	// Expired: so many overdue holds were resolved by one call; never 0.

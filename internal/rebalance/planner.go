@@ -167,8 +167,13 @@ func (p *planner) survey(ctx context.Context) (sale.Survey, error) {
 func (p *planner) plan(ctx context.Context, v sale.Survey, nodes sale.View, reason Reason) error {
 	call, cancel := context.WithTimeout(ctx, p.cfg.Call)
 	defer cancel()
+	traced := func(sale.Generation, error) {}
+	if p.hooks.Traced != nil {
+		traced = p.hooks.Traced(p.id, reason, len(nodes), v.Reading.Sent)
+	}
 	shares := Plan(nodes, v.Reading.Remaining, Tolerance(len(nodes), p.cfg.Tolerate))
 	plan, err := p.stock.WritePlan(call, p.id, p.token, v.Reading.Stock, shares)
+	traced(plan, err)
 	if errors.Is(err, sale.ErrStale) || errors.Is(err, sale.ErrFenced) {
 		return err
 	}

@@ -65,6 +65,7 @@ func (s *Site) AddAllocator() error {
 		m.args = append(m.args, "--upstream", s.Nginx.Upstream,
 			"--nginx-test="+strings.Join(s.Nginx.Test, " "), "--nginx-reload="+strings.Join(s.Nginx.Reload, " "))
 	}
+	m.args = append(m.args, s.options.AllocatorArgs...)
 	s.Allocators = append(s.Allocators, m)
 	return m.Start()
 }

@@ -34,6 +34,7 @@ type Options struct {
 	NodeCommand   []string // what is run as a node, before its flags; empty: the program in Binaries
 	NodeArgs      []string // extra flags for every node
 	LedgerArgs    []string // extra flags for every ledger
+	AllocatorArgs []string // extra flags for every allocator
 	Topology      Topology // of Redis
 	RedisReplicas int      // with Sentinels, at least 1
 	WaitReplicas  int      // replicas that must confirm a call before it is answered

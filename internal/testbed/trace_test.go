@@ -45,7 +45,7 @@ func TestAPurchaseIsTracedFromNginxToTheLedger(t *testing.T) {
 	t.Parallel()
 	c := collector.Start(t)
 	flags := []string{"--otlp-endpoint", c.URL, "--trace-sample", "0"}
-	s := start(t, testbed.Options{Nodes: 1, Allocators: 1, Ledgers: 1, NodeArgs: flags, LedgerArgs: flags})
+	s := start(t, testbed.Options{Nodes: 1, Allocators: 1, Ledgers: 1, NodeArgs: flags, LedgerArgs: flags, AllocatorArgs: flags})
 	s.open(t, 1000, time.Hour)
 	trace, parent := traced(11)
 	request := s.buyTraced(t, "ann", parent)
@@ -73,9 +73,27 @@ func TestAPurchaseIsTracedFromNginxToTheLedger(t *testing.T) {
 		t.Errorf("got %+v, want the orders recorded after the purchase began", record)
 	}
 	for _, span := range c.Spans() {
-		if span.Trace != trace {
+		if span.Trace != trace && span.Service != "onsale-allocator" {
 			t.Errorf("got %+v, want nothing recorded of purchases whose senders did not wish it", span)
 		}
+	}
+
+	var plan collector.Span
+	await.Until(t, "the sale's first plan, with both of its calls", func() bool {
+		of := map[string]bool{}
+		for _, span := range c.Spans() {
+			switch {
+			case span.Service != "onsale-allocator":
+			case span.Name == "plan" && span.Text["onsale.reason"] == "first":
+				plan = span
+			case plan.ID != "" && span.Trace == plan.Trace && span.Parent == plan.ID:
+				of[span.Name] = true
+			}
+		}
+		return len(of) == 2 && of["survey"] && of["write"]
+	})
+	if plan.Parent != "" || plan.Text["onsale.sale"] != "demo" || plan.Numbers["onsale.nodes"] != 1 || plan.Numbers["onsale.plan"] < 1 || plan.Failed {
+		t.Errorf("got %+v, want a plan of the sale demo for one node, with its number", plan)
 	}
 
 	// A collector that takes requests and answers none holds up nobody.

@@ -59,8 +59,8 @@ const (
 	// flushing bounds the export of what waits at shutdown. Raised, a program whose collector is away ends later;
 	// lowered, the last spans are lost more often.
 	flushing = 2 * time.Second
-	// wishes is how many purchases a second are recorded because their senders wish it. Raised, anyone who sends
-	// traceparent with each purchase costs a node more; lowered, who traces clients sees fewer of them whole.
+	// wishes is how many purchases a second a node records because their senders wish it, and how many plans an allocator. Raised,
+	// anyone who sends traceparent with each purchase costs a node more; lowered, who traces clients sees fewer of them whole.
 	wishes = 100
 	// linked is how many spans another one has links to.
 	linked = 128

@@ -9,6 +9,12 @@
 //	deduct     node: one call of Redis, for all claims of a batch
 //	record     ledger: one transaction in PostgreSQL, for all orders of a batch
 //
+// An allocator's plans are traces of their own, because no purchase waits for one:
+//
+//	plan       allocator: from the survey of a sale that finds a plan due to the plan in Redis
+//	survey     allocator: the call that reads the sale; child of plan
+//	write      allocator: the call that writes the plan; child of plan
+//
 // A call or a transaction is for many purchases, so it has links to all that are recorded, and each claim has
 // one to its call. It is a child of the first: in a site that records few purchases a batch seldom has more
 // than one, so that all of a purchase is in one trace.

@@ -3,6 +3,7 @@ package tracing
 import (
 	"context"
 	"math/rand/v2"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -20,6 +21,9 @@ const (
 	entriesKey = attribute.Key("onsale.entries")
 	ordersKey  = attribute.Key("onsale.orders")
 	statusKey  = attribute.Key("http.response.status_code")
+	reasonKey  = attribute.Key("onsale.reason")
+	nodesKey   = attribute.Key("onsale.nodes")
+	planKey    = attribute.Key("onsale.plan")
 	databaseOf = attribute.Key("db.system.name")
 )
 
@@ -103,6 +107,32 @@ func (t *Tracer) Record() func(id sale.ID, entries, orders int, traces []sale.Tr
 	return func(id sale.ID, entries, orders int, traces []sale.Trace) func(error) {
 		span := t.batch("record", trace.SpanKindConsumer, traces, saleKey.String(string(id)), entriesKey.Int(entries), ordersKey.Int(orders), databaseOf.String("postgresql"))
 		return func(err error) { finish(span, err) }
+	}
+}
+
+// Plan is the hook for an allocator's plan that is due, for so many nodes, with the time at which the survey of its sale
+// began. It returns what ends the plan's spans, with its number or why it was not written. So many a second are recorded at most.
+func (t *Tracer) Plan() func(id sale.ID, reason string, nodes int, since time.Time) (end func(plan sale.Generation, err error)) {
+	if t == nil {
+		return nil
+	}
+	return func(id sale.ID, reason string, nodes int, since time.Time) func(sale.Generation, error) {
+		if !t.wished.Allow() {
+			return func(sale.Generation, error) {}
+		}
+		ctx, plan := t.tracer.Start(context.Background(), "plan", trace.WithTimestamp(since),
+			trace.WithAttributes(saleKey.String(string(id)), reasonKey.String(reason), nodesKey.Int(nodes)))
+		call := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(databaseOf.String("redis"))}
+		_, survey := t.tracer.Start(ctx, "survey", append(call, trace.WithTimestamp(since))...)
+		survey.End()
+		_, write := t.tracer.Start(ctx, "write", call...)
+		return func(number sale.Generation, err error) {
+			if err == nil {
+				plan.SetAttributes(planKey.Int64(int64(number)))
+			}
+			finish(write, err)
+			finish(plan, err)
+		}
 	}
 }
 

@@ -77,6 +77,43 @@ func TestAPurchaseIsOneTrace(t *testing.T) {
 	}
 }
 
+func TestAPlanIsATraceOfItsCalls(t *testing.T) {
+	c := collector.Start(t)
+	tracer := start(t, c.URL, 0, zap.NewNop())
+	since := time.Now().Add(-time.Second)
+	tracer.Plan()("demo", "low", 3, since)(7, nil)
+	tracer.Plan()("demo", "drift", 3, since)(0, errors.New("fenced"))
+	for range 1000 { // as when a node leaves a site with thousands of sales
+		tracer.Plan()("many", "membership", 3, since)(1, nil)
+	}
+	tracer.Close()
+	plans, many := map[string]collector.Span{}, 0
+	for _, s := range c.Spans() {
+		if s.Name == "plan" && s.Text["onsale.sale"] == "many" {
+			many++
+		} else if s.Name == "plan" {
+			plans[s.Text["onsale.reason"]] = s
+		}
+	}
+	low, drift := plans["low"], plans["drift"]
+	if low.Parent != "" || low.Numbers["onsale.plan"] != 7 || low.Numbers["onsale.nodes"] != 3 || low.Failed || low.End.Sub(low.Begin) < time.Second {
+		t.Errorf("got %+v, want the plan 7 of three nodes, from a second ago on", low)
+	}
+	if !drift.Failed || drift.Trace == low.Trace {
+		t.Errorf("got %+v, want a trace of its own of a plan that was not written", drift)
+	}
+	survey, write := c.Named(low.Trace, "survey"), c.Named(low.Trace, "write")
+	if len(survey) != 1 || len(write) != 1 || survey[0].Parent != low.ID || write[0].Parent != low.ID || write[0].Begin.Before(survey[0].End) {
+		t.Errorf("got %+v and %+v, want both calls, one after the other, below the plan", survey, write)
+	}
+	if write := c.Named(drift.Trace, "write"); len(write) != 1 || !write[0].Failed {
+		t.Errorf("got %+v, want one call that failed", write)
+	}
+	if many == 0 || many > 250 { // 98 at once, and as many more as the second it takes allows
+		t.Errorf("got %d of 1,000 plans, want a bound", many)
+	}
+}
+
 func TestABatchHasLinksToAllItsClaims(t *testing.T) {
 	c := collector.Start(t)
 	tracer := start(t, c.URL, 1, zap.NewNop())

@@ -23,6 +23,7 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
+	"onsale/internal/tracing"
 	"onsale/internal/upstream"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Site   app.SiteFlags  `embed:""`
 	Redis  app.RedisFlags `embed:"" prefix:"redis-"`
 	Gossip gossip.Flags   `embed:"" prefix:"gossip-"`
+	Traces app.TraceFlags `embed:""`
 
 	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: anyone who reaches the port can take nodes out of the upstream."`
 }
@@ -67,6 +69,7 @@ type Allocator struct {
 	holder    string // of the lease: its name, and this process
 	state     state
 	metrics   *telemetry.Metrics
+	tracer    *tracing.Tracer // nil: nothing is traced
 	up        atomic.Bool
 	answered  atomic.Int64 // when Redis last answered a call for the lease, in Unix milliseconds
 	owed      atomic.Bool  // the last look at the upstream failed, or there was none yet
@@ -80,11 +83,12 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 	if err := config.Redis.CheckAddresses(config.Admin); err != nil {
 		return nil, err
 	}
-	var err1, err2 error
+	var err1, err2, err3 error
 	var member membership.Config
 	a.token, err1 = app.AdminFlags{TokenFile: config.TokenFile}.Token()
 	member, err2 = config.Gossip.Config(config.Name, membership.RoleAllocator, config.InsecureGossip)
-	if err := errors.Join(err1, err2); err != nil {
+	a.tracer, err3 = config.Traces.Tracer("allocator", config.Name, a.log)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
 	a.site = config.Site.Site(member.Key)
@@ -123,7 +127,7 @@ func (a *Allocator) wire(store *remotestock.Store) error {
 		}
 		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
 	}
-	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, planHooks(a.metrics, a.state.setLeads), a.log)
+	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, a.traced(planHooks(a.metrics, a.state.setLeads)), a.log)
 	stockGauges(a.metrics, a.loop.Surveys)
 	published := upstreamHooks(a.metrics, a.owed.Store, &a.state)
 	var c upstream.Config
@@ -184,6 +188,10 @@ func (a *Allocator) Run(ctx context.Context) error {
 		return errors.Join(err, port.Close())
 	}
 
+	if err := a.tracer.Start(); err != nil {
+		return errors.Join(err, port.Close())
+	}
+	defer a.tracer.Close()
 	parts := app.NewGroup(ctx)
 	parts.Run("site", func(ctx context.Context) error { return a.store.KeepSite(ctx, a.site) })
 	// Operators get no answer from another site's Redis. One that is away has none to give.

@@ -45,6 +45,16 @@ func planHooks(m *telemetry.Metrics, leads func(bool)) rebalance.Hooks {
 	}
 }
 
+// traced are hooks that have each plan recorded in traces, too, if there is a collector.
+func (a *Allocator) traced(hooks rebalance.Hooks) rebalance.Hooks {
+	if record := a.tracer.Plan(); record != nil {
+		hooks.Traced = func(id sale.ID, reason rebalance.Reason, nodes int, since time.Time) func(sale.Generation, error) {
+			return record(id, string(reason), nodes, since)
+		}
+	}
+	return hooks
+}
+
 // stockGauges show what the surveys of planning have read, at no further cost to Redis. All
 // counters of a sale are of one instant, so that they can be added up.
 func stockGauges(m *telemetry.Metrics, surveys func() []sale.Survey) {

@@ -60,6 +60,13 @@ func (v *top) Run(ctx context.Context, c *console) error {
 	}
 	defer at.HTTP.CloseIdleConnections()
 	if out, ok := c.out.(*os.File); ok && !v.Once && !v.Operators.JSON {
+		// Without it the signal of a terminal that hangs up would end us before its settings are given back. Who started us
+		// with nohup wants us to go on.
+		if !signal.Ignored(syscall.SIGHUP) {
+			hungUp, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+			defer stop()
+			ctx = hungUp
+		}
 		screen, ok, err := output.NewScreen(os.Stdin, out)
 		if err != nil {
 			return err
@@ -151,14 +158,15 @@ type found struct {
 	err  error
 }
 
-// draw draws until q is typed or it is interrupted. While the allocator does not answer, the last view stays, with the
+// draw draws until q is typed, the terminal hangs up or it is interrupted. While the allocator does not answer, the last view stays, with the
 // reason above it.
 func (v *top) draw(ctx context.Context, screen *output.Screen, at client.Client, last view) error {
 	ctx, cancel := context.WithCancel(ctx)
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
 	defer signal.Stop(resized)
-	looks, keys := make(chan found), screen.Keys()
+	looks := make(chan found)
+	keys, gone := screen.Keys()
 	ended := make(chan struct{})
 	defer func() { cancel(); <-ended }()
 	go func() {
@@ -176,11 +184,15 @@ func (v *top) draw(ctx context.Context, screen *output.Screen, at client.Client,
 	for {
 		columns, rows := screen.Size()
 		f := frame{before: before, now: last, columns: columns, rows: rows, failed: failed, one: v.Sale != ""}
-		if err := screen.Draw(f.lines()); err != nil {
+		if err := screen.Draw(f.lines()); errors.Is(err, output.ErrHungUp) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-gone:
 			return nil
 		case k := <-keys:
 			if k == 'q' {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -28,6 +29,9 @@ func startTerminal(t *testing.T) *terminal {
 	t.Helper()
 	user, program, err := pty.Open()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if user, err = closable(user); err != nil {
 		t.Fatal(err)
 	}
 	if err := pty.Setsize(program, &pty.Winsize{Cols: 80, Rows: 24}); err != nil {
@@ -57,6 +61,19 @@ func (s *terminal) written() string {
 	defer s.lock.Unlock()
 	return s.text.String()
 }
+
+// closable is the same file, whose Close does not wait for a Read that is under way.
+func closable(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(unix.SetNonblock(fd, true), f.Close())
+	return os.NewFile(uintptr(fd), f.Name()), err
+}
+
+// hangUp closes the user's side.
+func (s *terminal) hangUp() error { return s.user.Close() }
 
 func (s *terminal) settings(t *testing.T) unix.Termios {
 	t.Helper()

@@ -64,6 +64,9 @@ func (s *Screen) Size() (columns, lines int) {
 	return int(size.Col), int(size.Row)
 }
 
+// ErrHungUp is returned by Draw if the terminal is gone.
+var ErrHungUp = errors.New("the terminal has hung up")
+
 // Draw shows these lines in place of what was there. What is wider or longer than the terminal is cut off.
 func (s *Screen) Draw(lines []string) error {
 	columns, rows := s.Size()
@@ -83,18 +86,22 @@ func (s *Screen) Draw(lines []string) error {
 		b.WriteString("\r\n" + below)
 	}
 	_, err := s.out.WriteString(b.String())
+	if errors.Is(err, unix.EIO) {
+		return ErrHungUp
+	}
 	return err
 }
 
 // keyPoll is how long it takes at most until the reader of keys notices that the screen was closed.
 const keyPoll = 100 * time.Millisecond
 
-// Keys has what is typed, until the screen is closed or the terminal is gone. It is called once, before Close.
-func (s *Screen) Keys() <-chan byte {
-	keys := make(chan byte)
-	if s.before == nil {
-		close(s.read)
-		return keys
+// Keys has what is typed, until the screen is closed. gone is closed once the terminal has hung up, which a program may
+// get no signal of. It is called once, before Close.
+func (s *Screen) Keys() (keys <-chan byte, gone <-chan struct{}) {
+	typed, hungUp := make(chan byte), make(chan struct{})
+	polled := []unix.PollFd{{Fd: int32(s.out.Fd())}} // of it a hangup alone matters
+	if s.before != nil {
+		polled = append(polled, unix.PollFd{Fd: int32(s.in.Fd()), Events: unix.POLLIN})
 	}
 	go func() {
 		defer close(s.read)
@@ -105,33 +112,42 @@ func (s *Screen) Keys() <-chan byte {
 				return
 			default:
 			}
-			poll := []unix.PollFd{{Fd: int32(s.in.Fd()), Events: unix.POLLIN}}
-			if n, err := unix.Poll(poll, int(keyPoll.Milliseconds())); n == 0 || errors.Is(err, unix.EINTR) {
+			if n, err := unix.Poll(polled, int(keyPoll.Milliseconds())); n == 0 || errors.Is(err, unix.EINTR) {
 				continue
 			}
+			for _, p := range polled {
+				if p.Revents&^unix.POLLIN != 0 {
+					close(hungUp)
+					return
+				}
+			}
 			if n, err := s.in.Read(key); n == 0 || err != nil {
+				close(hungUp)
 				return
 			}
 			select {
-			case keys <- key[0]:
+			case typed <- key[0]:
 			case <-s.closed:
 				return
 			}
 		}
 	}()
-	return keys
+	return typed, hungUp
 }
 
-// Close gives the terminal back as it was. It may be called twice.
+// Close gives the terminal back as it was, if it is still there. It may be called twice.
 func (s *Screen) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
 		_, s.err = s.out.WriteString(leave)
+		<-s.read
 		if s.before != nil {
-			<-s.read
 			if err := unix.IoctlSetTermios(int(s.in.Fd()), unix.TCSETS, s.before); s.err == nil {
 				s.err = err
 			}
+		}
+		if errors.Is(s.err, unix.EIO) { // it has hung up
+			s.err = nil
 		}
 	})
 	return s.err

@@ -41,17 +41,24 @@ func certify(t *testing.T, cert, key string) *x509.CertPool {
 	return pool
 }
 
-func TestBuyersAreServedOverTLS(t *testing.T) {
-	t.Parallel()
-	n := startNode(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("{}")) })
-	e := &edge{Addr: freeAddr(t), Prefix: lay(t)}
-	bare := freeAddr(t)
-	pool := certify(t, filepath.Join(e.Prefix, "site", "tls.crt"), filepath.Join(e.Prefix, "site", "tls.key"))
+// listenTLS has the edge listen as shipped for TLS, and returns where it listens without.
+func (e *edge) listenTLS(t *testing.T) (bare string) {
+	t.Helper()
 	shipped, err := os.ReadFile("tls/listen.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
+	bare = freeAddr(t)
 	write(t, filepath.Join(e.Prefix, "site", "listen.conf"), strings.NewReplacer("listen 443 ", "listen "+e.Addr+" ", "listen 80 ", "listen "+bare+" ").Replace(string(shipped)))
+	return bare
+}
+
+func TestBuyersAreServedOverTLS(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("{}")) })
+	e := &edge{Addr: freeAddr(t), Prefix: lay(t)}
+	pool := certify(t, filepath.Join(e.Prefix, "site", "tls.crt"), filepath.Join(e.Prefix, "site", "tls.key"))
+	bare := e.listenTLS(t)
 	write(t, filepath.Join(e.Prefix, "site", "upstream.conf"), servers(n))
 	e.client = &http.Client{
 		Timeout:       30 * time.Second,

@@ -25,7 +25,7 @@ const root = "../.."
 var others = []string{
 	"apt-get", "cat", "cd", "chmod", "chown", "cp", "curl", "date", "docker", "docker-compose", "editor", "export", "grep", "kill", "ln", "nft", "nginx",
 	"operator", // a function of docs/runbook/alerts.md
-	"pg_dump", "pgrep", "psql", "redis-cli", "redis-server", "sh", "systemctl", "wrk",
+	"pg_dump", "pgrep", "psql", "redis-cli", "redis-server", "scp", "sh", "systemctl", "wrk",
 }
 
 // builtFrom are our programs by the folder that go run is given.

@@ -116,6 +116,36 @@ func perSecond(rate float64, known bool) string {
 	return fmt.Sprintf("%.0f", rate)
 }
 
+// lag is what the ledgers have not recorded yet of a sale. known is false if no ledger knows it: one of an older version, or
+// one with more sales that have waited longer.
+func (f frame) lag(id string) (lag adminapi.Behind, known bool) {
+	if f.now.Nodes.Parts == nil {
+		return lag, false
+	}
+	for _, l := range f.now.Nodes.Ledgers {
+		if l.LedgerState == nil {
+			continue
+		}
+		i := slices.IndexFunc(l.Behind, func(b adminapi.Behind) bool { return b.Sale == id })
+		switch {
+		case i >= 0 && l.Behind[i].WaitedSeconds >= lag.WaitedSeconds:
+			lag, known = l.Behind[i], true
+		case i < 0 && len(l.Behind) < adminapi.MaxBehind && (l.Waiting == 0 || len(l.Behind) > 0):
+			known = true
+		}
+	}
+	return lag, known
+}
+
+// seconds is how long the oldest event of a sale has waited for the ledger.
+func (f frame) seconds(id string) string {
+	lag, known := f.lag(id)
+	if !known {
+		return "-"
+	}
+	return fmt.Sprintf("%.1fs", lag.WaitedSeconds)
+}
+
 // sales are a line each, those that sell the most first.
 func (f frame) sales() []string {
 	type row struct {
@@ -129,17 +159,17 @@ func (f frame) sales() []string {
 		rows = append(rows, row{s, sold, known})
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(b.sold, a.sold), cmp.Compare(a.ID, b.ID)) })
-	width := max(f.columns-61, 8)
-	line := func(id, state, remaining, held, paid, total, rate string) string {
-		return fmt.Sprintf("%s %-12s %9s %9s %9s %9s %7s", fit(id, width), state, remaining, held, paid, total, rate)
+	width := max(f.columns-64, 8)
+	line := func(id, state, remaining, held, paid, total, rate, lag string) string {
+		return fmt.Sprintf("%s %-12s %9s %7s %7s %8s %7s %7s", fit(id, width), state, remaining, held, paid, total, rate, lag)
 	}
-	lines := []string{line("SALE", "STATE", "REMAINING", "HELD", "PAID", "TOTAL", "SOLD/S")}
+	lines := []string{line("SALE", "STATE", "REMAINING", "HELD", "PAID", "TOTAL", "SOLD/S", "LAG")}
 	for _, r := range rows {
 		if r.Code != "" {
 			lines = append(lines, fit(r.ID, width)+" "+r.Code+": "+r.Detail)
 			continue
 		}
-		lines = append(lines, line(r.ID, saleState(r.Status), number(r.Remaining), number(r.Held), number(r.Paid), number(r.Total), perSecond(r.sold, r.known)))
+		lines = append(lines, line(r.ID, saleState(r.Status), number(r.Remaining), number(r.Held), number(r.Paid), number(r.Total), perSecond(r.sold, r.known), f.seconds(r.ID)))
 	}
 	if len(rows) == 0 {
 		lines = append(lines, "there is no sale")
@@ -162,6 +192,7 @@ func (f frame) sale() []string {
 		fmt.Sprintf("total %d   remaining %d   held %d   paid %d   sold/s %s   paid/s %s",
 			s.Total, s.Remaining, s.Held, s.Paid, perSecond(sold, known), perSecond(paid, known)),
 		bar(f.columns, segment{'#', float64(s.Paid) / total}, segment{'=', float64(s.Held) / total}) + " # paid = held",
+		f.behind(s.ID),
 		"",
 	}
 	states := map[string]adminapi.Node{}
@@ -189,6 +220,18 @@ func (f frame) sale() []string {
 		}
 	}
 	return lines
+}
+
+// behind is what waits for the ledger of one sale, in words.
+func (f frame) behind(id string) string {
+	switch lag, known := f.lag(id); {
+	case !known:
+		return "the ledgers' lag is not known"
+	case lag.Waiting == 0:
+		return "the ledgers have recorded all"
+	default:
+		return fmt.Sprintf("%d events wait for the ledgers, the oldest for %.1f s", lag.Waiting, lag.WaitedSeconds)
+	}
 }
 
 // segment is a share of a bar, and how it is drawn.

@@ -27,7 +27,8 @@ func aView(second int, sales ...client.Listed) view {
 		Nodes: []adminapi.Node{{Name: "n001", Weight: 1, Ready: true}, {Name: "n002", Weight: 1, Away: true}},
 		Parts: &adminapi.Parts{
 			Allocators: []adminapi.Allocator{{Name: "a1", AllocatorState: &adminapi.AllocatorState{Leads: true, Nginx: &adminapi.Nginx{Current: true}}}, {Name: "a2"}},
-			Ledgers:    []adminapi.Ledger{{Name: "l1", LedgerState: &adminapi.LedgerState{Waiting: 7, WaitedSeconds: 1.25}}, {Name: "l2"}},
+			Ledgers: []adminapi.Ledger{{Name: "l1", LedgerState: &adminapi.LedgerState{Waiting: 7, WaitedSeconds: 1.25, Behind: []adminapi.Behind{
+				{Sale: "hot", Waiting: 6, WaitedSeconds: 1.25}, {Sale: "concert", Waiting: 1, WaitedSeconds: 0.5}}}}, {Name: "l2"}},
 		},
 	}}
 }
@@ -43,12 +44,12 @@ func TestTheSalesThatSellTheMostAreFirst(t *testing.T) {
 		"onsale top   1970-01-01 00:00:12 UTC",
 		"nodes 1 away, 1 selling; allocators 2, a1 leads; ledgers 2, 7 events wait, 1.2 s",
 		"",
-		"SALE                STATE        REMAINING      HELD      PAID     TOTAL  SOLD/S",
-		"hot                 on sale             70        20        10       100      15",
-		"broken              store-unavailable: Redis is away",
-		"cold                on sale             98         1         1       100       0",
-		"new                 on sale             90         5         5       100       -",
-		"lapsing             on sale             99         1         0       100      -4",
+		"SALE             STATE        REMAINING    HELD    PAID    TOTAL  SOLD/S     LAG",
+		"hot              on sale             70      20      10      100      15    1.2s",
+		"broken           store-unavailable: Redis is away",
+		"cold             on sale             98       1       1      100       0    0.0s",
+		"new              on sale             90       5       5      100       -    0.0s",
+		"lapsing          on sale             99       1       0      100      -4    0.0s",
 	}
 	if diff := cmp.Diff(want, f.lines()); diff != "" {
 		t.Error(diff)
@@ -60,7 +61,7 @@ func TestASaleIsShownWithItsNodes(t *testing.T) {
 	s.Plan = []adminapi.Share{{Node: "n001", Slice: 10, Buffer: 10, Claimed: 5}, {Node: "n009", Slice: 5, Claimed: 5}}
 	got := strings.Join(frame{before: aView(10, listedAt("concert", 10, 25, 30)), now: aView(12, s), columns: 80, rows: 24, one: true}.lines(), "\n")
 	for _, want := range []string{
-		"\nconcert   on sale   Zoë & 生命", "remaining 25   held 25   paid 50   sold/s 10   paid/s 10",
+		"\n1 events wait for the ledgers, the oldest for 0.5 s\n", "\nconcert   on sale   Zoë & 生命", "remaining 25   held 25   paid 50   sold/s 10   paid/s 10",
 		"[" + strings.Repeat("#", 30) + strings.Repeat("=", 15) + strings.Repeat(".", 15) + "]",
 		"n001             selling        1      10      10       5      15 [#########...]",
 		"n009             gone           -       5       0       5       0 [............]",
@@ -69,6 +70,32 @@ func TestASaleIsShownWithItsNodes(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("got:\n%s\nwant %q in it", got, want)
 		}
+	}
+}
+
+func TestALagThatNoLedgerKnowsIsNoZero(t *testing.T) {
+	full := make([]adminapi.Behind, adminapi.MaxBehind)
+	for _, c := range []struct {
+		name    string
+		ledgers []adminapi.Ledger
+		want    string
+	}{
+		{"no ledger", nil, "-"},
+		{"without a state", []adminapi.Ledger{{Name: "l1"}}, "-"},
+		{"of an older version", []adminapi.Ledger{{LedgerState: &adminapi.LedgerState{Waiting: 3}}}, "-"},
+		{"with others that have waited longer", []adminapi.Ledger{{LedgerState: &adminapi.LedgerState{Waiting: 30, Behind: full}}}, "-"},
+		{"nothing waits", []adminapi.Ledger{{LedgerState: &adminapi.LedgerState{}}}, "0.0s"},
+		{"two that looked one after the other", []adminapi.Ledger{
+			{LedgerState: &adminapi.LedgerState{Behind: []adminapi.Behind{{Sale: "s", Waiting: 1, WaitedSeconds: 1}}}},
+			{LedgerState: &adminapi.LedgerState{Behind: []adminapi.Behind{{Sale: "s", Waiting: 2, WaitedSeconds: 2}}}},
+		}, "2.0s"},
+	} {
+		if got := (frame{now: view{Nodes: adminapi.Nodes{Parts: &adminapi.Parts{Ledgers: c.ledgers}}}}).seconds("s"); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+	if got := (frame{}).seconds("s"); got != "-" {
+		t.Errorf("without parts: got %s, want -", got)
 	}
 }
 

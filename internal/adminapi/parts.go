@@ -51,6 +51,20 @@ type LedgerState struct {
 	// WaitedSeconds is how long the oldest of them has waited.
 	WaitedSeconds float64    `json:"waited_seconds"`
 	WrittenAt     *time.Time `json:"written_at,omitempty"` // its last transaction, by its own clock; absent: none yet
+	// Behind are the sales whose events wait, whichever ledger reads them: those whose events have waited longest, the
+	// longest first, and at most [MaxBehind].
+	Behind []Behind `json:"behind,omitempty"`
+}
+
+// MaxBehind is how many sales a ledger registers as behind. Raised, every second each ledger writes more to Redis; lowered,
+// fewer sales have a lag of their own in lists.
+const MaxBehind = 20
+
+// Behind is a sale whose events wait.
+type Behind struct {
+	Sale          string  `json:"sale"`
+	Waiting       int64   `json:"waiting"`        // events that are not in PostgreSQL yet
+	WaitedSeconds float64 `json:"waited_seconds"` // the oldest of them
 }
 
 // Nodes is the list of nodes, and of the other parts.

@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +66,13 @@ func (s *state) registration(ready bool) string {
 		is.Waiting += w.events
 		is.WaitedSeconds = max(is.WaitedSeconds, w.age.Seconds())
 	}
+	for id, w := range s.waiting {
+		is.Behind = append(is.Behind, adminapi.Behind{Sale: string(id), Waiting: w.events, WaitedSeconds: w.age.Seconds()})
+	}
+	slices.SortFunc(is.Behind, func(a, b adminapi.Behind) int {
+		return cmp.Or(cmp.Compare(b.WaitedSeconds, a.WaitedSeconds), cmp.Compare(a.Sale, b.Sale))
+	})
+	is.Behind = is.Behind[:min(len(is.Behind), adminapi.MaxBehind)]
 	if !s.written.IsZero() {
 		at := s.written
 		is.WrittenAt = &at

@@ -14,7 +14,7 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
-deps: ## Install the programs that tests start: redis-server, nginx, PostgreSQL, PgBouncer, nftables, Prometheus, Alertmanager (Debian; asks apt only for what is missing)
+deps: ## Install the programs that tests start: redis-server, nginx, PostgreSQL, PgBouncer, nftables, Prometheus, Alertmanager, Chromium (Debian; asks apt only for what is missing)
 	@.ci/deps
 
 .PHONY: build

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"onsale/internal/picture/picturetest"
+	"onsale/internal/testbed/browser"
 )
 
 // testReport reports on the sale of lively, see there.
@@ -32,6 +33,7 @@ func testReport(t *testing.T, r *records) {
 		t.Fatalf("got %v, %q and %q", err, out, errs)
 	}
 	page("Refusals are not known")
+	browser.WantOffline(t, file)
 	t.Run("also without the Prometheus that was named", func(t *testing.T) {
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ var linked = map[string][]string{
 }
 
 // nowhere is for development and tests alone.
-var nowhere = []string{"github.com/alicebob/miniredis/v2", "github.com/yuin/gopher-lua", "onsale/internal/testbed", "onsale/internal/testbed/await", "onsale/internal/testbed/collector", "onsale/internal/testbed/process/processtest", "onsale/internal/operate", "onsale/internal/sale/model", "onsale/internal/ledger/ledgertest", "onsale/internal/membership/membershiptest"}
+var nowhere = []string{"github.com/alicebob/miniredis/v2", "github.com/yuin/gopher-lua", "onsale/internal/testbed", "onsale/internal/testbed/await", "onsale/internal/testbed/collector", "onsale/internal/testbed/browser", "github.com/chromedp/chromedp", "onsale/internal/testbed/process/processtest", "onsale/internal/operate", "onsale/internal/sale/model", "onsale/internal/ledger/ledgertest", "onsale/internal/membership/membershiptest"}
 
 // Node, allocator and ledger each linked an embedded Redis, a Lua interpreter, a PostgreSQL
 // client and its migrations.

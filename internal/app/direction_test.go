@@ -38,8 +38,8 @@ var (
 	embedded = []string{"lua", "nginx", "web"}
 	programs = []string{"cmd", "bench", "deploy", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
 	// helpers are what any test may use: process starts redis-server and nginx, processtest for as long as a
-	// test lasts, flood plays the strangers whom servers have to stand, await waits for what they do, collector takes spans.
-	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await", "internal/testbed/collector"}
+	// test lasts, flood plays the strangers whom servers have to stand, await waits for what they do, collector takes spans, browser opens pages.
+	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await", "internal/testbed/collector", "internal/testbed/browser"}
 	// fixtures are what tests of the ledger and of its store share.
 	fixtures = "internal/ledger/ledgertest"
 	// members are those of a cluster, as a test changes them.
@@ -64,6 +64,7 @@ var fences = []struct {
 	{"github.com/prometheus/client_golang", []string{"internal/telemetry"}, true},
 	{"go.opentelemetry.io", []string{"internal/tracing", "internal/testbed/collector"}, false},
 	{"github.com/jackc/pgx", []string{"internal/ledger/postgres", "bench"}, true},
+	{"github.com/chromedp", []string{"internal/testbed/browser"}, false},
 	{"github.com/pressly/goose", []string{"internal/ledger/postgres"}, false},
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"onsale/internal/ledger/postgres"
 	"onsale/internal/picture/picturetest"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/browser"
 )
 
 const (
@@ -134,6 +136,28 @@ func TestWhatSomebodyTypedBecomesNoMarkup(t *testing.T) {
 	if got := strings.Count(page, "&lt;script src="); got < 6 {
 		t.Errorf("got %d escaped texts, want six or more", got)
 	}
+}
+
+// All that a report may have, with titles and names as long as they may be, on a phone.
+func TestThePageOpensOfflineOnAPhone(t *testing.T) {
+	r, at := sample(), begin.Time()
+	long := strings.Repeat("x", 200)
+	r.History.Sale.Title, r.History.Sale.Subtitle = long, hostile
+	r.History.Reconciliations = []postgres.Reconciliation{{At: at, Plan: long}}
+	r.Site = &Site{From: at, To: at.Add(time.Minute), AlertsKnown: true,
+		Answers:  []Answers{{Code: "sold-out", Count: Count{12345, true}, rates: []point{{at.Add(15 * time.Second), 500}, {at.Add(20 * time.Second), 700}}}},
+		Failures: []Failure{{long, "s", Count{1.5, true}}},
+		Alerts:   []Alert{{long, "page", at, at.Add(10 * time.Second)}},
+	}
+	file := filepath.Join(t.TempDir(), "report.html")
+	var b strings.Builder
+	if err := r.WriteHTML(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	browser.WantOffline(t, file)
 }
 
 // A metric that is renamed would be "not known" for ever.

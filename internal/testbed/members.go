@@ -143,6 +143,9 @@ func (s *Site) stores() []string {
 // seeds: should all allocators die, the nodes still find each other.
 func (s *Site) common(gossip string) []string {
 	args := append(s.stores(), "--gossip-bind", gossip)
+	if key := s.options.GossipKeyFile; key != "" {
+		args = append(args, "--gossip-key-file", key)
+	}
 	if s.options.Nodes > maxAtDefaultPace {
 		args = append(args, "--gossip-probe", "1s")
 	}

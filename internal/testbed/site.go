@@ -48,6 +48,7 @@ type Options struct {
 	Daemon        bool           // nginx is a daemon, whose program can be replaced: Nginx.Upgrade
 	Issuer        *Issuer        // who signs buyers' tokens; nil makes a new one
 	Payments      payment.Secret // what the payment provider signs with; zero makes a new one
+	GossipKeyFile string         // with the key of all gossip; empty: gossip is in the clear
 }
 
 // Share has a site use the Redis of another one, under a name and a prefix of its own.

@@ -12,12 +12,24 @@ import (
 // RFC 4180 has CR and LF at the end of each record, and whatever is in a field comes back as it was.
 func TestRecordsAreThoseOfRFC4180(t *testing.T) {
 	var b strings.Builder
-	if err := WriteCSV(&b, "plain", "", `a "quoted" one`, "a,b", "two\nlines", "\r\n", " blank", "Zoë 生命", "a\x00\xff"); err != nil {
+	if err := WriteCSV(&b, "plain", "", `a "quoted" one`, "a,b", "two\nlines", "a\r\n", " blank", "Zoë 生命", "a\x00\xff"); err != nil {
 		t.Fatal(err)
 	}
-	want := "plain,,\"a \"\"quoted\"\" one\",\"a,b\",\"two\nlines\",\"\r\n\",\" blank\",Zoë 生命,a\x00\xff\r\n"
+	want := "plain,,\"a \"\"quoted\"\" one\",\"a,b\",\"two\nlines\",\"a\r\n\",\" blank\",Zoë 生命,a\x00\xff\r\n"
 	if got := b.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A buyer who is called like a formula had it run in the spreadsheet of who opened the export.
+func TestNoFieldIsAFormula(t *testing.T) {
+	for field, want := range map[string]string{
+		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\r=x": "\"'\r=x\"", "'x": "''x", "x=1": "x=1", " =1": "\" =1\"", "": "", "=\"a\"": "\"'=\"\"a\"\"\"",
+	} {
+		var b strings.Builder
+		if err := WriteCSV(&b, field); err != nil || b.String() != want+"\r\n" {
+			t.Errorf("%q: got %q, %v, want %q", field, b.String(), err, want)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func TestSlowClientsHoldUpNobody(t *testing.T) {
 func TestWhoSendsTooSlowlyIsCutOff(t *testing.T) {
 	target.open(t, 1)
 	for name, head := range map[string]string{
-		"slow header": "GET /v1/sales/x HTTP/1.1\r\nHost: onsale\r\nX: ",
+		"slow header":                     "GET /v1/sales/x HTTP/1.1\r\nHost: onsale\r\nX: ",
 		"slow header of a second request": request("GET", "/nginx-health", "") + "GET /",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestAFloodOfRequestsIsHeldToItsAddress(t *testing.T) {
 				got, _ := io.ReadAll(c)
 				_ = c.Close()
 				mu.Lock()
-				for _, a := range answers(t, got) {
+				for _, a := range answers(t, got, "GET") {
 					statuses[a.status]++
 				}
 				mu.Unlock()

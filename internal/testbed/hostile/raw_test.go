@@ -66,7 +66,8 @@ func send(t testing.TB, addr, text string) []answer {
 	if errors.Is(err, errTimeout(err)) {
 		t.Errorf("%.60q: the connection stays open: got %.200q", text, got)
 	}
-	return answers(t, got)
+	method, _, _ := strings.Cut(text, " ")
+	return answers(t, got, method)
 }
 
 // errTimeout is err if it is a deadline's, and otherwise an error that nothing is.
@@ -77,14 +78,14 @@ func errTimeout(err error) error {
 	return errors.New("")
 }
 
-// answers are those in the bytes, one behind the other.
-func answers(t testing.TB, text []byte) (all []answer) {
+// answers are those in the bytes, one behind the other, to requests that begin with the method.
+func answers(t testing.TB, text []byte, method string) (all []answer) {
 	t.Helper()
 	for r := bufio.NewReader(bytes.NewReader(text)); ; {
 		if _, err := r.Peek(1); err != nil {
 			return all
 		}
-		a, err := next(r)
+		a, err := nextTo(r, &http.Request{Method: method})
 		if err != nil {
 			t.Fatalf("got %.300q, want answers: %v", text, err)
 		}
@@ -93,8 +94,10 @@ func answers(t testing.TB, text []byte) (all []answer) {
 }
 
 // next reads one answer.
-func next(r *bufio.Reader) (answer, error) {
-	got, err := http.ReadResponse(r, nil)
+func next(r *bufio.Reader) (answer, error) { return nextTo(r, nil) }
+
+func nextTo(r *bufio.Reader, to *http.Request) (answer, error) {
+	got, err := http.ReadResponse(r, to)
 	if err != nil {
 		return answer{}, err
 	}
@@ -143,6 +146,21 @@ func ask(t testing.TB, addr, text string) answer {
 		t.Fatalf("%.60q: got %v, want one answer", text, got)
 	}
 	return got[0]
+}
+
+// askAdmin is ask for an admin port. It keeps its side of the connection open: net/http takes the end of it for a client that has gone, and
+// drops the request.
+func askAdmin(t testing.TB, addr, text string) answer {
+	t.Helper()
+	c := dial(t, "", addr)
+	defer c.Close()
+	_, werr := io.WriteString(c, text)
+	method, _, _ := strings.Cut(text, " ")
+	a, err := nextTo(bufio.NewReader(c), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("%.60q: got no answer: %v (writing: %v)", text, err, werr)
+	}
+	return a
 }
 
 var notInIDs = regexp.MustCompile(`[^a-z0-9]+`)

@@ -47,7 +47,7 @@ func TestNothingIsDoneWithoutTheToken(t *testing.T) {
 
 func TestAShortTokenIsRefused(t *testing.T) {
 	for text, good := range map[string]bool{"": false, strings.Repeat("x", 15): false, strings.Repeat("x", 16): true} {
-		if _, err := adminapi.New(&stock{}, nil, nil, text, zap.NewNop()); (err == nil) != good {
+		if _, err := adminapi.New(&stock{}, nil, nil, adminapi.Tokens{text}, zap.NewNop()); (err == nil) != good {
 			t.Errorf("%d bytes: got %v, want it accepted: %v", len(text), err, good)
 		}
 	}

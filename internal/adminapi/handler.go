@@ -6,9 +6,7 @@ package adminapi
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -50,23 +48,23 @@ const maxBody = 64 << 10
 
 // Handler serves the API below /admin/v1/.
 type Handler struct {
-	stock Stock
-	view  func() sale.View
-	parts func(context.Context) (Parts, error)
-	token [sha256.Size]byte
-	log   *zap.Logger
-	wait  time.Duration // see recordWait
-	heed  time.Duration // see nodeWait
-	rest  rest          // of pages
-	fails *failures
+	stock  Stock
+	view   func() sale.View
+	parts  func(context.Context) (Parts, error)
+	tokens [][sha256.Size]byte
+	log    *zap.Logger
+	wait   time.Duration // see recordWait
+	heed   time.Duration // see nodeWait
+	rest   rest          // of pages
+	fails  *failures
 }
 
-// New makes a handler. parts lists the allocators and ledgers that run; token is the operators' secret, at least 16 bytes.
-func New(stock Stock, view func() sale.View, parts func(context.Context) (Parts, error), token string, log *zap.Logger) (*Handler, error) {
-	if len(token) < 16 {
-		return nil, fmt.Errorf("admin token: want at least 16 bytes, got %d", len(token))
+// New makes a handler. parts lists the allocators and ledgers that run; tokens are the operators', each of at least 16 bytes.
+func New(stock Stock, view func() sale.View, parts func(context.Context) (Parts, error), tokens Tokens, log *zap.Logger) (*Handler, error) {
+	if err := tokens.check(); err != nil {
+		return nil, err
 	}
-	return &Handler{stock: stock, view: view, parts: parts, token: sha256.Sum256([]byte(token)), log: log, wait: recordWait, heed: nodeWait, rest: newRest(), fails: newFailures(log)}, nil
+	return &Handler{stock: stock, view: view, parts: parts, tokens: tokens.sums(), log: log, wait: recordWait, heed: nodeWait, rest: newRest(), fails: newFailures(log)}, nil
 }
 
 // calls are the routes, as patterns of [http.ServeMux], and what serves them.
@@ -120,9 +118,7 @@ type call func(http.ResponseWriter, *http.Request) error
 // guard checks the token and turns errors into problem documents.
 func (h *Handler) guard(serve call) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		sum := sha256.Sum256([]byte(token))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(sum[:], h.token[:]) != 1 {
+		if !h.authorized(r) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="onsale-admin"`)
 			h.problem(w, problem.Unauthorized, errors.New("send Authorization: Bearer with the admin token"))
 			return

@@ -22,12 +22,12 @@ const holdsPath = "/admin/v1/sales/{id}/holds"
 
 // RegisterHolds adds the one route that nodes serve. Operators and ledgers read there what
 // Redis and the ledger may have lost. Without a token the route refuses everybody.
-func RegisterHolds(mux *http.ServeMux, token string, holds func(sale.ID) Holds, log *zap.Logger) error {
-	if token == "" {
+func RegisterHolds(mux *http.ServeMux, tokens Tokens, holds func(sale.ID) Holds, log *zap.Logger) error {
+	if len(tokens) == 0 {
 		mux.HandleFunc(holdsPath, refuseAll)
 		return nil
 	}
-	h, err := New(nil, nil, nil, token, log)
+	h, err := New(nil, nil, nil, tokens, log)
 	if err != nil {
 		return err
 	}

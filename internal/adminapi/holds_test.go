@@ -22,7 +22,7 @@ const holdsOfS = "/admin/v1/sales/s/holds"
 func serveHolds(t *testing.T, token string, holds func(sale.ID) adminapi.Holds) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
-	if err := adminapi.RegisterHolds(mux, token, holds, zap.NewNop()); err != nil {
+	if err := adminapi.RegisterHolds(mux, tokens(token), holds, zap.NewNop()); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(mux)
@@ -93,7 +93,7 @@ func TestANodeWithoutATokenKeepsItsMemoryToItself(t *testing.T) {
 			t.Errorf("token %q: got error %v, want one with 403 and --admin-token-file", sent, err)
 		}
 	}
-	if err := adminapi.RegisterHolds(http.NewServeMux(), "short", nobodyAsks(t), zap.NewNop()); err == nil {
+	if err := adminapi.RegisterHolds(http.NewServeMux(), adminapi.Tokens{"short"}, nobodyAsks(t), zap.NewNop()); err == nil {
 		t.Error("got no error for a token of five bytes")
 	}
 }

@@ -20,12 +20,12 @@ var logRoutes = []string{"GET " + logPath, "PUT " + logPath}
 
 // RegisterLog adds the routes that show and change the level of a process's log while it runs.
 // Without a token they refuse everybody.
-func RegisterLog(mux *http.ServeMux, token string, level zap.AtomicLevel, log *zap.Logger) error {
-	if token == "" {
+func RegisterLog(mux *http.ServeMux, tokens Tokens, level zap.AtomicLevel, log *zap.Logger) error {
+	if len(tokens) == 0 {
 		mux.HandleFunc(logPath, refuseAll)
 		return nil
 	}
-	h, err := New(nil, nil, nil, token, log)
+	h, err := New(nil, nil, nil, tokens, log)
 	if err != nil {
 		return err
 	}

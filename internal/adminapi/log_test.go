@@ -20,7 +20,7 @@ func serveLog(t *testing.T, token string, level zap.AtomicLevel) (*httptest.Serv
 	t.Helper()
 	core, logged := observer.New(level)
 	mux := http.NewServeMux()
-	if err := adminapi.RegisterLog(mux, token, level, zap.New(core)); err != nil {
+	if err := adminapi.RegisterLog(mux, tokens(token), level, zap.New(core)); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(mux)

@@ -36,7 +36,7 @@ func serveLogged(t *testing.T, s *stock) (*httptest.Server, *observer.ObservedLo
 
 func serveWith(t *testing.T, s *stock, view sale.View, log *zap.Logger) *httptest.Server {
 	t.Helper()
-	h, err := adminapi.New(s, func() sale.View { return s.heeded(view) }, s.parts, token, log)
+	h, err := adminapi.New(s, func() sale.View { return s.heeded(view) }, s.parts, tokens(token), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,4 +115,12 @@ func wantProblem(t *testing.T, a answer, status int, code string) {
 	if retry := a.Header.Get("Retry-After"); (retry != "") != (status == http.StatusServiceUnavailable) {
 		t.Errorf("%s: got Retry-After %q, want one with every 503 and nothing else", code, retry)
 	}
+}
+
+// tokens is the one token, or none for "".
+func tokens(token string) adminapi.Tokens {
+	if token == "" {
+		return nil
+	}
+	return adminapi.Tokens{token}
 }

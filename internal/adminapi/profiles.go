@@ -14,12 +14,12 @@ const profileTime = 2 * time.Minute
 
 // RegisterProfiles adds the profiles below /debug/pprof/, for operators alone: they show what is in a process's memory and
 // slow it down. Without a token they are refused to everybody.
-func RegisterProfiles(mux *http.ServeMux, token string, log *zap.Logger) error {
-	if token == "" {
+func RegisterProfiles(mux *http.ServeMux, tokens Tokens, log *zap.Logger) error {
+	if len(tokens) == 0 {
 		mux.HandleFunc("/debug/pprof/", refuseAll)
 		return nil
 	}
-	h, err := New(nil, nil, nil, token, log)
+	h, err := New(nil, nil, nil, tokens, log)
 	if err != nil {
 		return err
 	}

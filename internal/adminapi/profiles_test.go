@@ -16,7 +16,7 @@ import (
 func TestProfilesAreForOperators(t *testing.T) {
 	profile := func(mine, method, path, authorization string) (int, string) {
 		mux := http.NewServeMux()
-		if err := adminapi.RegisterProfiles(mux, mine, zap.NewNop()); err != nil {
+		if err := adminapi.RegisterProfiles(mux, tokens(mine), zap.NewNop()); err != nil {
 			t.Fatal(err)
 		}
 		r := httptest.NewRequest(method, path, strings.NewReader("0x1"))
@@ -49,7 +49,7 @@ func TestProfilesAreForOperators(t *testing.T) {
 			}
 		}
 	}
-	if err := adminapi.RegisterProfiles(http.NewServeMux(), "short", zap.NewNop()); err == nil {
+	if err := adminapi.RegisterProfiles(http.NewServeMux(), adminapi.Tokens{"short"}, zap.NewNop()); err == nil {
 		t.Error("got a token of 5 bytes accepted, want an error")
 	}
 }

@@ -24,7 +24,7 @@ var errLost = errors.New("LOST {s} event 7 was seen, the last is 3")
 // direct has the API answer without a network, for tests in a bubble.
 func direct(t *testing.T, s *stock, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	h, err := adminapi.New(s, nil, nil, token, zap.NewNop())
+	h, err := adminapi.New(s, nil, nil, tokens(token), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

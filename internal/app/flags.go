@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
+	"onsale/internal/adminapi"
 	"onsale/internal/keyspace"
 	"onsale/internal/remotestock"
 )
@@ -19,8 +19,9 @@ type RedisFlags struct {
 	Cluster       bool     `env:"ONSALE_REDIS_CLUSTER" help:"The addresses are seeds of a Redis Cluster."`
 	Username      string   `env:"ONSALE_REDIS_USERNAME" help:"Redis user."`
 	Password      string   `env:"ONSALE_REDIS_PASSWORD" secret:"all" help:"Redis password; in a file or in the environment, as a command line can be read by all."`
-	PasswordFile  string   `env:"ONSALE_REDIS_PASSWORD_FILE" help:"File with the Redis password; make secrets makes one."`
+	PasswordFile  string   `env:"ONSALE_REDIS_PASSWORD_FILE" help:"File with the Redis password; make secrets makes one. It is read again for each connection, so that a new password needs no restart."`
 	TLS           bool     `name:"tls" env:"ONSALE_REDIS_TLS" help:"Speak TLS to Redis."`
+	CAFile        string   `name:"tls-ca" env:"ONSALE_REDIS_TLS_CA" help:"File with the certificates, in PEM, of those who may sign Redis's. Empty: this machine's."`
 	Replicas      int      `default:"0" env:"ONSALE_REDIS_REPLICAS" help:"Replicas that must confirm a call before it is answered; Redis must have min-replicas-to-write as high. 0: a failover may lose the last moments, which are put back from ledger and nodes."`
 	MemoryWarning int      `name:"memory-warning" default:"80" env:"ONSALE_REDIS_MEMORY_WARNING" help:"Percent of maxmemory from which on it is reported. Higher: less time until new holds are refused; lower: reported without need."`
 	AllowDataLoss bool     `env:"ONSALE_REDIS_ALLOW_DATA_LOSS" help:"Sell though Redis's appendonly, appendfsync or no-appendfsync-on-rewrite may lose acknowledged holds when it is killed. For development. A Redis that evicts is refused all the same."`
@@ -38,14 +39,9 @@ func (f *RedisFlags) AfterApply() error {
 	if f.Password != "" {
 		return errors.New("--redis-password and --redis-password-file: give one of the two")
 	}
-	raw, err := os.ReadFile(f.PasswordFile)
-	if err != nil {
-		return fmt.Errorf("redis password: %w", err)
-	}
-	if f.Password = strings.TrimSpace(string(raw)); f.Password == "" {
-		return fmt.Errorf("redis password: %s is empty; make secrets makes one", f.PasswordFile)
-	}
-	return nil
+	var err error
+	f.Password, err = remotestock.ReadPassword(f.PasswordFile)
+	return err
 }
 
 // CheckAddresses checks those of Redis, and that of the program's admin port, which flags that were made
@@ -62,7 +58,7 @@ func (f RedisFlags) Config() remotestock.Config {
 	if f.MemoryWarning != 0 { // flags that were made without a command line
 		c.MemoryWarning = f.MemoryWarning
 	}
-	c.Username, c.Password = f.Username, f.Password
+	c.Username, c.Password, c.PasswordFile, c.CAFile = f.Username, f.Password, f.PasswordFile, f.CAFile
 	return c
 }
 
@@ -82,19 +78,29 @@ func (f SiteFlags) Site(gossipKey []byte) remotestock.Site {
 	return site
 }
 
-// AdminFlags locate the token that operators and ledgers authenticate with.
+// AdminFlags locate the tokens that operators and ledgers authenticate with.
 type AdminFlags struct {
-	TokenFile string `name:"admin-token-file" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
+	TokenFile string `name:"admin-token-file" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one. With several, one a line, each is accepted, and the first is sent."`
 }
 
-// Token reads the file; without one it is empty.
-func (f AdminFlags) Token() (string, error) {
+// Tokens reads the file: those that this program accepts. Without a file there are none.
+func (f AdminFlags) Tokens() (adminapi.Tokens, error) {
 	if f.TokenFile == "" {
-		return "", nil
+		return nil, nil
 	}
 	raw, err := os.ReadFile(f.TokenFile)
 	if err != nil {
-		return "", fmt.Errorf("admin token: %w", err)
+		return nil, fmt.Errorf("admin token: %w", err)
 	}
-	return strings.TrimSpace(string(raw)), nil
+	tokens, err := adminapi.ParseTokens(string(raw))
+	if err != nil {
+		return nil, fmt.Errorf("%w; see %s", err, f.TokenFile)
+	}
+	return tokens, nil
+}
+
+// Token is the one that this program sends, or empty.
+func (f AdminFlags) Token() (string, error) {
+	tokens, err := f.Tokens()
+	return tokens.First(), err
 }

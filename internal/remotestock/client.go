@@ -1,7 +1,6 @@
 package remotestock
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +25,11 @@ type Config struct {
 	DB                                 int
 	Prefix                             keyspace.Prefix // of this site's keys
 	TLS                                bool
+	// PasswordFile is read again for each connection, and its content takes the place of Password: a new
+	// password needs no restart. Empty: Password is the password.
+	PasswordFile string
+	// CAFile has the certificates, in PEM, of those who may sign Redis's. Empty: this machine's. For TLS alone.
+	CAFile string
 
 	// Replicas is how many replicas must confirm a call before its answer counts. Raised,
 	// a failover loses nothing that was acknowledged as long as one of them is promoted, and
@@ -95,6 +99,9 @@ func (c Config) Validate() error {
 	if c.DB != 0 && (c.Cluster || c.Master == "" && len(c.Addrs) > 1) {
 		faults = append(faults, errors.New("redis: a Cluster has only database 0"))
 	}
+	if c.CAFile != "" && !c.TLS {
+		faults = append(faults, errors.New("redis: a CA is given, but no TLS: set --redis-tls, too"))
+	}
 	if c.Call < time.Millisecond {
 		faults = append(faults, fmt.Errorf("redis: call timeout %v: want at least 1ms", c.Call))
 	}
@@ -140,8 +147,14 @@ func Dial(c Config) (redis.UniversalClient, error) {
 		PoolSize:              c.Pool,
 		ConnMaxIdleTime:       5 * time.Minute,
 	}
+	if c.PasswordFile != "" {
+		o.CredentialsProviderContext = c.credentials
+	}
 	if c.TLS {
-		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		var err error
+		if o.TLSConfig, err = c.tls(); err != nil {
+			return nil, err
+		}
 	}
 	o.Dialer = dialer(c.Dial, o.TLSConfig)
 	client := redis.NewUniversalClient(o)

@@ -31,7 +31,7 @@ import (
 type Config struct {
 	Name      string `env:"ONSALE_NAME" default:"allocator-${hostname}" help:"Unique name in the gossip."`
 	Admin     string `default:"127.0.0.1:9080" env:"ONSALE_ADMIN" help:"host:port of the admin API, health and metrics. Anyone who reaches it reads health and metrics without a token: keep it on loopback or a private network."`
-	TokenFile string `name:"admin-token-file" required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one."`
+	TokenFile string `name:"admin-token-file" required:"" env:"ONSALE_ADMIN_TOKEN_FILE" help:"File with the operators' bearer token, at least 16 bytes; make secrets makes one. With several, one a line, each is accepted."`
 	Tolerate  int    `default:"-1" env:"ONSALE_TOLERATE" help:"Nodes that may vanish at once without a round trip for the others; -1 means 5 % of them, at least one."`
 
 	Ledger bool `default:"true" negatable:"" env:"ONSALE_LEDGER" help:"The site has a ledger: a sale sells once it is recorded there. --no-ledger: it has none, and what Redis loses is lost."`
@@ -65,8 +65,8 @@ type Allocator struct {
 	relay     *relay
 	admin     *adminapi.Handler
 	site      remotestock.Site
-	token     string // the operators'
-	holder    string // of the lease: its name, and this process
+	tokens    adminapi.Tokens // the operators'
+	holder    string          // of the lease: its name, and this process
 	state     state
 	metrics   *telemetry.Metrics
 	tracer    *tracing.Tracer // nil: nothing is traced
@@ -85,7 +85,7 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 	}
 	var err1, err2, err3 error
 	var member membership.Config
-	a.token, err1 = app.AdminFlags{TokenFile: config.TokenFile}.Token()
+	a.tokens, err1 = app.AdminFlags{TokenFile: config.TokenFile}.Tokens()
 	member, err2 = config.Gossip.Config(config.Name, membership.RoleAllocator, config.InsecureGossip)
 	a.tracer, err3 = config.Traces.Tracer("allocator", config.Name, a.log)
 	if err := errors.Join(err1, err2, err3); err != nil {
@@ -106,7 +106,7 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 	app.Known(a.metrics, a.gossip.View)
 	store := remotestock.New(a.client, config.Name, redisConfig, storeHooks(a.metrics), a.log)
 	a.store = store
-	if a.admin, err = adminapi.New(store, a.gossip.View, a.parts, a.token, a.log); err != nil {
+	if a.admin, err = adminapi.New(store, a.gossip.View, a.parts, a.tokens, a.log); err != nil {
 		return nil, err
 	}
 	return a, a.wire(store)
@@ -184,7 +184,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	}
 	mux := a.metrics.AdminMux(a.unready, a.store.Notes)
 	a.admin.Register(mux)
-	if err := app.Operable(mux, a.token, a.level, a.log); err != nil {
+	if err := app.Operable(mux, a.tokens, a.level, a.log); err != nil {
 		return errors.Join(err, port.Close())
 	}
 

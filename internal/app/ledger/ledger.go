@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"onsale/internal/adminapi"
 	"onsale/internal/adminport"
 	"onsale/internal/app"
 	"onsale/internal/keyspace"
@@ -53,7 +54,7 @@ type Ledger struct {
 	client  redis.UniversalClient
 	stock   *remotestock.Store
 	site    remotestock.Site
-	token   string // the operators', for what nodes remember
+	tokens  adminapi.Tokens // the operators'; the first one is sent to ask what nodes remember
 	store   *postgres.Store
 	ledger  *ledger.Ledger
 	metrics *telemetry.Metrics
@@ -77,7 +78,7 @@ func New(ctx context.Context, config Config, log *zap.Logger) (*Ledger, error) {
 	redisConfig := config.Redis.Config()
 	redisConfig.Call = ledgerCall
 	var err error
-	if l.token, err = config.Operators.Token(); err != nil {
+	if l.tokens, err = config.Operators.Tokens(); err != nil {
 		return nil, err
 	}
 	if l.tracer, err = config.Traces.Tracer("ledger", config.Name, l.log); err != nil {
@@ -127,7 +128,7 @@ func (l *Ledger) wire(redisConfig remotestock.Config) (*ledger.Ledger, error) {
 // reconcile puts a sale together again by itself, where nothing has to be decided. Its
 // reader has let the nodes register again.
 func (l *Ledger) reconcile(c ledger.Config) func(context.Context, sale.ID, sale.Generation) error {
-	r := &ledger.Reconciler{Stock: l.stock, Store: l.store, Memory: NodesMemory(l.client, l.config.Redis.Prefix, l.token, 0), Cfg: c}
+	r := &ledger.Reconciler{Stock: l.stock, Store: l.store, Memory: NodesMemory(l.client, l.config.Redis.Prefix, l.tokens.First(), 0), Cfg: c}
 	return func(ctx context.Context, id sale.ID, token sale.Generation) error {
 		plan, err := r.Run(ctx, id, ledger.Reconciliation{Token: token})
 		if err == nil {
@@ -162,7 +163,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		return err
 	}
 	mux := l.metrics.AdminMux(l.unready, l.stock.Notes)
-	if err := app.Operable(mux, l.token, l.level, l.log); err != nil {
+	if err := app.Operable(mux, l.tokens, l.level, l.log); err != nil {
 		return errors.Join(err, port.Close())
 	}
 	if err := l.tracer.Start(); err != nil {

@@ -79,7 +79,7 @@ type Node struct {
 	catalog *checkout.Catalog
 	store   *remotestock.Store
 	site    remotestock.Site
-	token   string // the operators'; empty: nobody may ask what the node remembers
+	tokens  adminapi.Tokens // the operators'; none: nobody may ask what the node remembers
 	handler *buyerapi.Handler
 	server  *fasthttp.Server
 	metrics *telemetry.Metrics
@@ -115,8 +115,8 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	verifier, err1 := token.LoadVerifier(config.TokenKeys, config.Audience)
 	advertise, err2 := gossip.Reachable(cmp.Or(config.Advertise, config.Listen))
 	member, err3 := config.Gossip.Config(config.Name, membership.RoleNode, config.InsecureGossip)
-	operators, err5 := config.Operators.Token()
-	n.token, n.site = operators, config.Site.Site(member.Key)
+	operators, err5 := config.Operators.Tokens()
+	n.tokens, n.site = operators, config.Site.Site(member.Key)
 	var secrets payment.Secrets
 	var err4 error
 	if config.Webhooks != "" {
@@ -216,7 +216,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	mux := n.metrics.AdminMux(n.Unready, n.store.Notes)
-	if err := errors.Join(adminapi.RegisterHolds(mux, n.token, n.holds, n.log), app.Operable(mux, n.token, n.level, n.log)); err != nil {
+	if err := errors.Join(adminapi.RegisterHolds(mux, n.tokens, n.holds, n.log), app.Operable(mux, n.tokens, n.level, n.log)); err != nil {
 		return errors.Join(err, admin.Close())
 	}
 

@@ -73,3 +73,6 @@ func ParseRows(rows string) ([]sale.Order, error) {
 	orders, _, err := parseRows(rows)
 	return orders, err
 }
+
+// InScripts are the commands that scripts may send.
+var InScripts = inScripts

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
 
+	"onsale/internal/keyspace"
 	"onsale/lua"
 )
 
@@ -33,8 +35,31 @@ func (s *Store) CheckRights(ctx context.Context) error {
 	if err != nil || len(denied) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s. Give the user the categories @read @write @scripting @connection and the commands time, and config|get and info, which show how Redis is configured, and the keys %s",
-		ErrRights, strings.Join(denied, ", "), s.config.Prefix.Pattern())
+	return fmt.Errorf("%w: %s. ACL SETUSER needs these rules: %s", ErrRights, strings.Join(denied, ", "), strings.Join(Rights(s.config.Prefix), " "))
 }
+
+// Rights are the rules that ACL SETUSER needs for a user of all programs of a site, beside its password: the site's keys, and the
+// commands that programs send, by themselves or in scripts, and no others.
+func Rights(prefix keyspace.Prefix) []string {
+	rules := append(strings.Fields(prefix.Pattern()), "-@all")
+	commands := slices.Sorted(slices.Values(append(slices.Clone(inScripts), bare...)))
+	for _, command := range slices.Compact(commands) {
+		rules = append(rules, "+"+command)
+	}
+	return rules
+}
+
+// inScripts are the commands that scripts send. lua/rights.lua tries each of them.
+var inScripts = strings.Fields(`
+	del exists get getrange hdel hget hgetall hlen hmget hset lrange ltrim persist pexpire rename rpush set setrange strlen time unlink
+	xadd xdel xlen xrange xrevrange zadd zcard zrange zrangebylex zrangebyscore zrem zremrangebyscore zrevrange zscore
+`)
+
+// bare are the commands that programs send without a script. Replicas that confirm and a Redis Cluster need some more, see
+// docs/operations.md.
+var bare = strings.Fields(`
+	client|setname config|get del eval evalsha exists expire get hgetall hmget hscan hset hsetnx info sadd select set smembers srem time unlink
+	zadd zrangebyscore zscan
+`)
 
 var rightsScript = lua.NewScript("rights", lua.Rights)

@@ -4,10 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -95,5 +102,52 @@ func TestAUserWithoutTheRightToTrimWritesNothing(t *testing.T) {
 			t.Errorf("expire without %s: got %v, want it refused before its first write", right, err)
 		}
 		wantUnchanged(t, client, before)
+	}
+}
+
+// The rights that are asked for are those that scripts use: a command that was missing there was found out in the middle of a sale.
+func TestTheRightsAreThoseThatScriptsUse(t *testing.T) {
+	files, err := filepath.Glob("../../lua/*.lua")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("got the scripts %q, %v", files, err)
+	}
+	// What is in capitals and no command.
+	words := []string{"COUNT", "LIMIT", "MAXLEN", "PX", "WITHSCORES", "NOPERM"}
+	used, tried := map[string]bool{}, map[string]bool{}
+	quoted := regexp.MustCompile(`'([A-Z]{2,})'`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		into := used
+		if filepath.Base(file) == "rights.lua" {
+			into = tried
+		}
+		for line := range strings.Lines(string(text)) {
+			code, _, _ := strings.Cut(line, "--")
+			for _, m := range quoted.FindAllStringSubmatch(code, -1) {
+				if !slices.Contains(words, m[1]) {
+					into[strings.ToLower(m[1])] = true
+				}
+			}
+		}
+	}
+	want := slices.Sorted(slices.Values(remotestock.InScripts))
+	for what, got := range map[string]map[string]bool{"use": used, "rights.lua tries": tried} {
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
+			t.Errorf("the commands that scripts are given, and those that they %s (-want +got):\n%s", what, diff)
+		}
+	}
+}
+
+// What operators are asked to give is what the programs need.
+func TestTheRightsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Join(remotestock.Rights(""), " "); !strings.Contains(string(page), want) {
+		t.Errorf("docs/operations.md has no line with %s", want)
 	}
 }

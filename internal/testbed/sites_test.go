@@ -31,9 +31,11 @@ func startTwo(t *testing.T) (one, two *lossy) {
 	o := testbed.Options{Nodes: 1, Allocators: 1, Ledgers: 1, Issuer: issuer, Payments: provider}
 	one = dialed(t, start(t, o))
 	prefix := keyspace.Prefix("shop")
-	err := one.redis.Do(one.ctx, "acl", "setuser", "shop", "on", ">secret", prefix.Pattern(),
-		"+@read", "+@write", "+@scripting", "+@connection", "+time", "+config|get", "+info").Err()
-	if err != nil {
+	rules := []any{"acl", "setuser", "shop", "on", ">secret"}
+	for _, rule := range remotestock.Rights(prefix) {
+		rules = append(rules, rule)
+	}
+	if err := one.redis.Do(one.ctx, rules...).Err(); err != nil {
 		t.Fatal(err)
 	}
 	o.Share = &testbed.Share{With: one.Site, Site: "shop", Prefix: prefix, Username: "shop", Password: "secret"}
@@ -122,6 +124,19 @@ func TestTwoSitesInOneRedisShareNothing(t *testing.T) {
 	}
 	one.sell(t, "demo", "bob", 1)
 	one.wantKeys(t)
+	one.wantNothingDenied(t)
+}
+
+// wantNothingDenied fails the test where Redis refused a command, a key or a password to a program of the second site.
+func (s *lossy) wantNothingDenied(t *testing.T) {
+	t.Helper()
+	denied, err := s.redis.ACLLog(s.ctx, 100).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range denied {
+		t.Errorf("Redis refused %s %q, %s, to %s, %d times", d.Reason, d.Object, d.Context, d.Username, d.Count)
+	}
 }
 
 // wantKeys fails the test where a key is of neither site.

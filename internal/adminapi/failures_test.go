@@ -33,7 +33,7 @@ func TestCallsThatFailAreLoggedWhenThatBeginsAndEnds(t *testing.T) {
 			return nil
 		}
 		core, logged := observer.New(zap.InfoLevel)
-		h, err := adminapi.New(s, func() sale.View { return nil }, s.parts, token, zap.New(core))
+		h, err := adminapi.New(s, func() sale.View { return nil }, s.parts, adminapi.Tokens{token}, zap.New(core))
 		if err != nil {
 			t.Fatal(err)
 		}

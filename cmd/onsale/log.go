@@ -46,12 +46,19 @@ func (v *logSet) Run(ctx context.Context, c *console) error {
 
 // logOf makes a call to one program, and prints its level.
 func (o operators) logOf(ctx context.Context, c *console, p program, ask func(client.Client) (adminapi.Log, error)) error {
-	return o.call(ctx, c, "", func(at client.Client) error {
-		at.Addr, at.Others = p.Addr, nil
+	return o.callProgram(ctx, c, p, func(at client.Client) error {
 		l, err := ask(at)
 		if err != nil {
 			return err
 		}
 		return o.printer(c).Document(l, output.Fields(output.Field{Name: "program", Value: p.Addr}, output.Field{Name: "level", Value: l.Level}))
+	})
+}
+
+// callProgram has work call one program.
+func (o operators) callProgram(ctx context.Context, c *console, p program, work func(client.Client) error) error {
+	return o.call(ctx, c, "", func(at client.Client) error {
+		at.Addr, at.Others = p.Addr, nil
+		return work(at)
 	})
 }

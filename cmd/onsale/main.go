@@ -28,6 +28,7 @@ type commands struct {
 	Node   nodes   `cmd:"" help:"List, drain and weigh nodes, and show what they remember."`
 	Top    top     `cmd:"" help:"Show what a site does, again and again: one sale with its nodes, or all sales."`
 	Log    logs    `cmd:"" help:"Show and change how much a running program logs."`
+	Limits limits  `cmd:"" help:"Show and change how often buyers may ask a running node."`
 
 	Dev       dev           `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
 	Token     token         `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one per line."`

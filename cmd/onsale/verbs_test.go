@@ -41,6 +41,8 @@ var verbs = map[string]string{
 	"GET /admin/v1/sales/{id}/holds":                  "node holds s NODE",
 	"GET /admin/v1/log":                               "log show NODE",
 	"PUT /admin/v1/log":                               "log set NODE debug",
+	"GET /admin/v1/limits":                            "limits show NODE",
+	"PATCH /admin/v1/limits":                          "limits set NODE --buyer-rate 5",
 }
 
 // stub is an allocator and a node that do nothing, and keep what they were asked.
@@ -250,6 +252,9 @@ func TestExitStatuses(t *testing.T) {
 		{"node weight n1 3 --own", s.serve, exitUsage},
 		{"log show 10.0.0.4", s.serve, exitUsage},
 		{"log set 10.0.0.4:9081 loud", s.serve, exitUsage},
+		{"limits show 10.0.0.4", s.serve, exitUsage},
+		{"limits set 10.0.0.4:9081", s.serve, exitUsage},
+		{"limits set 10.0.0.4:9081 --buyer-rate many", s.serve, exitUsage},
 	} {
 		s.serve, s.asked = c.serve, nil
 		args := strings.Fields(c.args)

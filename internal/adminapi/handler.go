@@ -92,7 +92,7 @@ func (h *Handler) calls() map[string]call {
 
 // Routes returns the patterns of all calls, sorted: those of allocators, what nodes serve, and what all programs do.
 func Routes() []string {
-	routes := append(slices.Collect(maps.Keys(new(Handler).calls())), logRoutes...)
+	routes := append(slices.Collect(maps.Keys(new(Handler).calls())), slices.Concat(logRoutes, limitRoutes)...)
 	return slices.Sorted(slices.Values(append(routes, "GET "+holdsPath)))
 }
 

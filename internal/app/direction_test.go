@@ -31,6 +31,7 @@ var (
 		"internal/ledger":      {"internal/reconcile", "internal/temperature"},
 		"internal/payment":     nil,
 		"internal/throttle":    nil,
+		"internal/ratelimit":   nil,
 		"internal/temperature": nil,
 		"internal/keyspace":    nil,
 		"internal/problem":     nil,

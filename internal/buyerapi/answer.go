@@ -22,6 +22,7 @@ const (
 	NotCancellable                 // 409
 	NotOpen                        // 403
 	HoldLimit                      // 403
+	RateLimited                    // 429
 	Closed                         // 410
 	Unauthorized                   // 401
 	SaleUnknown                    // 404
@@ -60,6 +61,7 @@ var problems = [...]problem.Problem{
 	AlreadyOrdered:   problem.AlreadyOrdered,
 	HoldLimit:        problem.HoldLimit,
 	NotCancellable:   problem.NotCancellable,
+	RateLimited:      problem.RateLimited,
 	NotOpen:          problem.NotOpen,
 	Closed:           problem.Closed,
 	Unauthorized:     problem.Unauthorized,

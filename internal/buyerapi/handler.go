@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/payment"
+	"onsale/internal/ratelimit"
 	"onsale/internal/sale"
 )
 
@@ -77,11 +78,18 @@ type Verifier interface {
 	Verify(token string, now time.Time) (sale.Buyer, error)
 }
 
+// Limiter bounds how often buyers ask.
+type Limiter interface {
+	// Take counts a request of the buyer. Urgent is one of a buyer who may have an order.
+	Take(buyer sale.Buyer, urgent bool) ratelimit.Verdict
+}
+
 // Handler answers buyers. Its Serve method is a fasthttp.RequestHandler.
 type Handler struct {
 	sales    Sales
 	verifier Verifier
 	secrets  payment.Secrets
+	limiter  Limiter
 	hooks    Hooks
 	log      *zap.Logger
 	draining atomic.Bool
@@ -90,8 +98,8 @@ type Handler struct {
 
 // New makes a handler. secrets are those that payment providers sign with; where
 // there are none, there is no webhook.
-func New(sales Sales, verifier Verifier, secrets payment.Secrets, hooks Hooks, log *zap.Logger) *Handler {
-	return &Handler{sales: sales, verifier: verifier, secrets: secrets, hooks: hooks, log: log, lookups: make(chan struct{}, repeats)}
+func New(sales Sales, verifier Verifier, secrets payment.Secrets, limiter Limiter, hooks Hooks, log *zap.Logger) *Handler {
+	return &Handler{sales: sales, verifier: verifier, secrets: secrets, limiter: limiter, hooks: hooks, log: log, lookups: make(chan struct{}, repeats)}
 }
 
 // Drain has every answer from now on close its connection, so that Nginx takes

@@ -12,6 +12,7 @@ import (
 	"onsale/internal/buyerapi"
 	"onsale/internal/checkout"
 	"onsale/internal/payment"
+	"onsale/internal/ratelimit"
 	"onsale/internal/sale"
 )
 
@@ -35,10 +36,11 @@ type site struct {
 	remote  remote // by default its Redis's
 	orders  orders
 	hooks   buyerapi.Hooks
-	secrets payment.Secrets // by default none
-	away    bool            // Redis has never answered
-	log     *zap.Logger     // by default nobody's
-	poll    time.Duration   // by default short
+	secrets payment.Secrets  // by default none
+	limits  ratelimit.Limits // by default none
+	away    bool             // Redis has never answered
+	log     *zap.Logger      // by default nobody's
+	poll    time.Duration    // by default short
 
 	calls   checkout.Orders // by default orders
 	catalog *checkout.Catalog
@@ -82,8 +84,17 @@ func (s *site) open(t testing.TB) *site {
 	if !s.away {
 		<-ready
 	}
-	s.handler = buyerapi.New(sales{s.catalog}, tokens{}, s.secrets, s.hooks, s.log)
+	s.handler = buyerapi.New(sales{s.catalog}, tokens{}, s.secrets, s.limiter(t), s.hooks, s.log)
 	return s
+}
+
+func (s *site) limiter(t testing.TB) *ratelimit.Limiter {
+	t.Helper()
+	limiter, err := ratelimit.New(s.limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return limiter
 }
 
 // soldOut is a site with nothing left.

@@ -8,12 +8,13 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"onsale/internal/problem"
+	"onsale/internal/ratelimit"
 	"onsale/internal/sale"
 )
 
 // find shows one order to its owner. "mine" is the live one.
 func (h *Handler) find(ctx *fasthttp.RequestCtx, seller Seller, which string) Answer {
-	buyer, a := h.identify(ctx, seller)
+	buyer, a := h.identify(ctx, seller, urgent)
 	if a != OK {
 		return a
 	}
@@ -38,7 +39,7 @@ func (h *Handler) find(ctx *fasthttp.RequestCtx, seller Seller, which string) An
 
 // cancel ends a hold of its owner; the stock returns with the same script.
 func (h *Handler) cancel(ctx *fasthttp.RequestCtx, seller Seller, which string) Answer {
-	buyer, a := h.identify(ctx, seller)
+	buyer, a := h.identify(ctx, seller, urgent)
 	if a != OK {
 		return a
 	}
@@ -57,8 +58,12 @@ func (h *Handler) cancel(ctx *fasthttp.RequestCtx, seller Seller, which string) 
 	return showOrder(ctx, OK, seller, o)
 }
 
-// identify returns the token's buyer and OK, or what it has answered instead.
-func (h *Handler) identify(ctx *fasthttp.RequestCtx, seller Seller) (sale.Buyer, Answer) {
+// urgent is what buyers ask who may have an order: it comes before purchases.
+const urgent = true
+
+// identify returns the token's buyer and OK, or what it has answered instead. Only who has a token counts for a
+// limit: a stranger can't use up what buyers may ask.
+func (h *Handler) identify(ctx *fasthttp.RequestCtx, seller Seller, urgent bool) (sale.Buyer, Answer) {
 	// Redis time, like everything else. Without it no token can be verified.
 	now, ok := seller.Now()
 	if !ok {
@@ -71,6 +76,9 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, seller Seller) (sale.Buyer,
 	buyer, err := h.verifier.Verify(strings.TrimSpace(token), now.Time())
 	if err != nil {
 		return "", unauthorized(ctx, `,"reason":`, problem.Quote(err.Error()))
+	}
+	if v := h.limiter.Take(buyer, urgent); v.Policy != ratelimit.None {
+		return "", limited(ctx, v)
 	}
 	return buyer, OK
 }

@@ -24,7 +24,7 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Se
 	if refused && !again {
 		return writeRefusal(ctx, seller, sale.Decision{Outcome: refusal})
 	}
-	buyer, a := h.identify(ctx, seller)
+	buyer, a := h.identify(ctx, seller, again)
 	if a != OK {
 		return a
 	}

@@ -58,12 +58,14 @@ var (
 		"You may have an order. Ask for it, or send the same request again: it can't order twice.", true}
 )
 
+// RateLimited is Nginx's, by address. Nodes limit buyers, and have details of their own.
+var RateLimited = Problem{"rate-limited", 429, "Too many requests",
+	"Too many requests came from your address. Wait for the seconds in Retry-After, then ask again.", true}
+
 // What only Nginx answers, where no node does.
 var (
 	URITooLong = Problem{"uri-too-long", 414, "The address is too long",
 		"Send a request line of less than 8 KB.", false}
-	RateLimited = Problem{"rate-limited", 429, "Too many requests",
-		"Too many requests came from your address. Wait for the seconds in Retry-After, then ask again.", true}
 	NodeUnreachable = Problem{"node-unreachable", 502, "No node answered",
 		"Ask again after Retry-After.", true}
 	NodeTimeout = Problem{"node-timeout", 504, "A node did not answer in time",

@@ -22,6 +22,7 @@ import (
 	"onsale/internal/lease"
 	"onsale/internal/membership"
 	"onsale/internal/payment"
+	"onsale/internal/ratelimit"
 	"onsale/internal/reconcile"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -39,6 +40,8 @@ type Config struct {
 	Weight    int    `default:"1" env:"ONSALE_WEIGHT" help:"Share of buyers and stock, relative to the other nodes."`
 
 	Connections int `default:"0" env:"ONSALE_CONNECTIONS" help:"Buyers' connections at once at most; another one is answered busy. 0: as many as the limit of open files leaves."`
+
+	Limits Limits `embed:""`
 
 	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens; make secrets makes one."`
 	Webhooks  string `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
@@ -81,6 +84,7 @@ type Node struct {
 	site    remotestock.Site
 	tokens  adminapi.Tokens // the operators'; none: nobody may ask what the node remembers
 	handler *buyerapi.Handler
+	limiter *ratelimit.Limiter
 	server  *fasthttp.Server
 	metrics *telemetry.Metrics
 	tracer  *tracing.Tracer // nil: nothing is traced
@@ -128,7 +132,9 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	commit.Batch, commit.Calls = config.Batch, config.Calls
 	var err6 error
 	n.tracer, err6 = config.Traces.Tracer("node", config.Name, n.log)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, commit.Validate(), store.Validate(), member.Validate()); err != nil {
+	var err7 error
+	n.limiter, err7 = config.Limits.limiter()
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, commit.Validate(), store.Validate(), member.Validate()); err != nil {
 		return nil, err
 	}
 	return n, n.wire(store, commit, member, verifier, secrets)
@@ -163,7 +169,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 		},
 	}, n.log)
 	buyers.Asked, buyers.Traced = n.asked, n.purchases()
-	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, buyers, n.log)
+	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, n.limiter, buyers, n.log)
 	n.scraped()
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
 	n.server = buyerapi.NewServer(n.handler, time.Minute)
@@ -216,7 +222,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	mux := n.metrics.AdminMux(n.Unready, n.store.Notes)
-	if err := errors.Join(adminapi.RegisterHolds(mux, n.tokens, n.holds, n.log), app.Operable(mux, n.tokens, n.level, n.log)); err != nil {
+	if err := errors.Join(adminapi.RegisterHolds(mux, n.tokens, n.holds, n.log), adminapi.RegisterLimits(mux, n.tokens, n.limiter, n.log), app.Operable(mux, n.tokens, n.level, n.log)); err != nil {
 		return errors.Join(err, admin.Close())
 	}
 

@@ -41,6 +41,11 @@ var otherDetails = map[Answer][asks]string{
 	InvalidRequest: {
 		toCancel: "Send no body: an order is cancelled as a whole, and nothing was cancelled.",
 	},
+	Busy: {
+		toRead:   "Nothing was read: the state of your order is unknown. Ask again in a moment.",
+		toCancel: "Nothing was cancelled, but by an earlier try if this answer carries Onsale-Retried. Try again in a moment.",
+		toPay:    "The payment was not recorded. Send the message again: a payment counts once.",
+	},
 	StoreUnavailable: {
 		toRead:   "Nothing could be read: the stock and the state of your order are unknown. Ask again in a moment.",
 		toCancel: "Nothing was cancelled, but by an earlier try if this answer carries Onsale-Retried. Try again in a moment.",

@@ -92,3 +92,39 @@ func TestADoorWithoutDescriptorsIsShortUntilTheyComeFree(t *testing.T) {
 		}
 	})
 }
+
+// A flood of connections that found no place kept the node from selling: each answer costs as much as a sale.
+func TestAFullDoorAnswersSoManyASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door := buyerapi.NewDoor(1)
+		came, began := 0, time.Now()
+		l := door.At(listener{accept: func() (net.Conn, error) {
+			if time.Since(began) >= time.Second {
+				return nil, net.ErrClosed
+			}
+			came++
+			client, server := net.Pipe()
+			if came > 1 {
+				go func() {
+					_, _ = io.Copy(io.Discard, client)
+					client.Close()
+				}()
+			}
+			return server, nil
+		}})
+		first, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Fatal(err)
+		}
+		if came < 1000 || came > 2500 {
+			t.Errorf("got %d connections taken in a second, want about 2,000", came)
+		}
+		if !door.Short() {
+			t.Error("got room enough, want a door that is short")
+		}
+		first.Close()
+	})
+}

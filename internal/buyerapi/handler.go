@@ -93,14 +93,21 @@ type Handler struct {
 	hooks    Hooks
 	log      *zap.Logger
 	draining atomic.Bool
+	load     *load
 	lookups  chan struct{} // a place for each repeated purchase that is looked up
 }
 
 // New makes a handler. secrets are those that payment providers sign with; where
 // there are none, there is no webhook.
 func New(sales Sales, verifier Verifier, secrets payment.Secrets, limiter Limiter, hooks Hooks, log *zap.Logger) *Handler {
-	return &Handler{sales: sales, verifier: verifier, secrets: secrets, limiter: limiter, hooks: hooks, log: log, lookups: make(chan struct{}, repeats)}
+	return &Handler{sales: sales, verifier: verifier, secrets: secrets, limiter: limiter, hooks: hooks, log: log, load: newLoad(DefaultRequests), lookups: make(chan struct{}, repeats)}
 }
+
+// Bound sets how many requests are under way at once, see [DefaultRequests]. It must be called before the first one.
+func (h *Handler) Bound(requests int) { h.load = newLoad(requests) }
+
+// UnderWay is how many requests are.
+func (h *Handler) UnderWay() int { return int(h.load.under.Load()) }
 
 // Drain has every answer from now on close its connection, so that Nginx takes
 // its keep-alive connections elsewhere.

@@ -14,6 +14,10 @@ import (
 
 // find shows one order to its owner. "mine" is the live one.
 func (h *Handler) find(ctx *fasthttp.RequestCtx, seller Seller, which string) Answer {
+	if !h.load.enter(asking) {
+		return writeProblem(ctx, Busy)
+	}
+	defer h.load.leave()
 	buyer, a := h.identify(ctx, seller, urgent)
 	if a != OK {
 		return a
@@ -39,6 +43,10 @@ func (h *Handler) find(ctx *fasthttp.RequestCtx, seller Seller, which string) An
 
 // cancel ends a hold of its owner; the stock returns with the same script.
 func (h *Handler) cancel(ctx *fasthttp.RequestCtx, seller Seller, which string) Answer {
+	if !h.load.enter(cancelling) {
+		return writeProblem(ctx, Busy)
+	}
+	defer h.load.leave()
 	buyer, a := h.identify(ctx, seller, urgent)
 	if a != OK {
 		return a

@@ -58,6 +58,7 @@ type moves struct {
 	read, write []time.Time
 }
 
+func (m *moves) Read([]byte) (int, error)           { return 0, nil }
 func (m *moves) SetReadDeadline(t time.Time) error  { m.read = append(m.read, t); return nil }
 func (m *moves) SetWriteDeadline(t time.Time) error { m.write = append(m.write, t); return nil }
 
@@ -67,7 +68,10 @@ func TestDeadlinesMoveOnceASecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
+	start := time.Now().Add(time.Minute) // as long as the door gives a new connection
+	if _, err := c.Read(nil); err != nil {
+		t.Fatal(err)
+	}
 	for i := range 35 { // three and a half seconds of requests
 		at := start.Add(time.Duration(i) * 100 * time.Millisecond)
 		if err := errors.Join(c.SetReadDeadline(at), c.SetWriteDeadline(at)); err != nil {
@@ -82,9 +86,23 @@ func TestDeadlinesMoveOnceASecond(t *testing.T) {
 	if len(m.read) != 4 || len(m.write) != 4 {
 		t.Errorf("got %d and %d moves in 3.5 seconds, want 4 each", len(m.read), len(m.write))
 	}
-	t.Run("an earlier one at once", func(t *testing.T) {
-		if err := c.SetReadDeadline(start); err != nil || m.read[len(m.read)-1] != start {
-			t.Errorf("got %v, %v, want %v", m.read[len(m.read)-1], err, start)
+	t.Run("an earlier one with the next read", func(t *testing.T) {
+		stood := len(m.read)
+		if err := c.SetReadDeadline(start); err != nil || len(m.read) != stood {
+			t.Errorf("got %d moves, %v, want none yet", len(m.read)-stood, err)
+		}
+		for range 2 {
+			if _, err := c.Read(nil); err != nil || len(m.read) != stood+1 || m.read[stood] != start {
+				t.Errorf("got %v, %v, want one move, to %v", m.read[stood:], err, start)
+			}
+		}
+	})
+	t.Run("an earlier one not at all, if a later one comes before the next read", func(t *testing.T) {
+		later := start.Add(time.Minute)
+		stood := len(m.read)
+		err := errors.Join(c.SetReadDeadline(later), c.SetReadDeadline(start), c.SetReadDeadline(later.Add(time.Millisecond)))
+		if _, rerr := c.Read(nil); err != nil || rerr != nil || len(m.read) != stood+1 || m.read[stood] != later {
+			t.Errorf("got %v, %v, %v, want one move, to %v", m.read[stood:], err, rerr, later)
 		}
 	})
 	t.Run("none at once", func(t *testing.T) {

@@ -24,6 +24,14 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Se
 	if refused && !again {
 		return writeRefusal(ctx, seller, sale.Decision{Outcome: refusal})
 	}
+	as := buying
+	if again {
+		as = asking // for an order that the buyer may have
+	}
+	if !h.load.enter(as) {
+		return writeProblem(ctx, Busy)
+	}
+	defer h.load.leave()
 	buyer, a := h.identify(ctx, seller, again)
 	if a != OK {
 		return a

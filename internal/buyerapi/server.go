@@ -13,6 +13,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 )
 
 // Limits of what a buyer may send: what Nginx lets through. A purchase needs
@@ -23,6 +24,15 @@ const (
 	maxHeader = 8 << 10
 )
 
+// slowFor is how long a client may take to send a request or to read an answer. Nginx sends whole requests, and reads answers at
+// once. Raised, slow clients that get past Nginx hold their connections for longer; lowered, a node that stands still for a moment
+// cuts off Nginx.
+const slowFor = 10 * time.Second
+
+// silentFor is how long a connection may be silent before its first request: as long as between two of them, as
+// clients open connections ahead.
+const silentFor = time.Minute
+
 // NewServer makes the fasthttp server of a handler. idle is how long a
 // keep-alive connection may be silent: longer than Nginx keeps its own, so
 // that Nginx is the one to close, never the node while a request is on its way.
@@ -30,8 +40,8 @@ func NewServer(h *Handler, idle time.Duration) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:               h.Serve,
 		Name:                  "onsale",
-		ReadTimeout:           idle, // Nginx sends whole requests; see Patient for why all three are one
-		WriteTimeout:          idle,
+		ReadTimeout:           min(slowFor, idle), // applied only to a request that is not whole at once, see conn
+		WriteTimeout:          min(slowFor, idle),
 		IdleTimeout:           idle,
 		MaxRequestBodySize:    maxBody,
 		ReadBufferSize:        maxHeader,
@@ -52,17 +62,27 @@ func NewServer(h *Handler, idle time.Duration) *fasthttp.Server {
 // connections would end the node.
 //
 // Its connections are patient too: fasthttp sets three deadlines per request, which is a
-// twentieth of what a sold-out answer costs. Here a deadline is only moved once it
-// is a second behind. So a timeout may come up to a second early.
+// twentieth of what a sold-out answer costs. Here a deadline is only moved forward once it
+// is a second behind, so a timeout may come up to a second early; and it is moved back, from that of an idle connection to
+// that of a request, only when a request turns out not to have come whole.
 type Door struct {
 	most  int
 	open  atomic.Int64
 	short atomic.Int64 // when a buyer was last turned away, in Unix nanoseconds
 	away  chan struct{}
+	// refusals are those that may be answered.
+	refusals *rate.Limiter
 }
 
+// refusalsPerSecond is how many connections are answered that find no place. The others wait in the kernel's queue, which costs
+// nothing; an answer costs as much as a sale. Raised, a flood of connections keeps the node from
+// selling; lowered, Nginx waits longer before it asks another node.
+const refusalsPerSecond = 2000
+
 // NewDoor makes a door with so many places; 0 means no bound.
-func NewDoor(most int) *Door { return &Door{most: most, away: make(chan struct{}, 1)} }
+func NewDoor(most int) *Door {
+	return &Door{most: most, away: make(chan struct{}, 1), refusals: rate.NewLimiter(refusalsPerSecond, refusalsPerSecond/10)}
+}
 
 // shortFor is how long after the last buyer who found no place the door counts as short. Raised, a node stays out of the
 // upstream longer than it has to; lowered, it comes and goes during a rush.
@@ -92,6 +112,9 @@ func (d *Door) Open() int { return int(d.open.Load()) }
 // Most is how many connections there may be; 0 means no bound.
 func (d *Door) Most() int { return d.most }
 
+// full reports whether there is no place for another connection.
+func (d *Door) full() bool { return d.most > 0 && d.open.Load() >= int64(d.most) }
+
 // At puts the door before a listener.
 func (d *Door) At(l net.Listener) net.Listener { return patient{l, d} }
 
@@ -115,10 +138,17 @@ var full = func() []byte {
 func (p patient) Accept() (net.Conn, error) {
 	d := p.door
 	for {
+		if d.full() && !d.refusals.Allow() {
+			d.turnAway()
+			time.Sleep(time.Millisecond)
+			continue
+		}
 		c, err := p.Listener.Accept()
 		switch {
 		case err == nil && (d.open.Add(1) <= int64(d.most) || d.most == 0):
-			return &conn{Conn: c, door: d}, nil
+			admitted := &conn{Conn: c, door: d}
+			_ = admitted.SetReadDeadline(time.Now().Add(silentFor)) // if it is closed already, its first read shows that
+			return admitted, nil
 		case err == nil:
 			d.open.Add(-1)
 			d.turnAway()                                                  // before the client knows
@@ -172,6 +202,20 @@ type conn struct {
 	door        *Door
 	closed      atomic.Bool
 	read, write time.Time
+	sooner      time.Time // than read: for the next read, if there is one before the deadline is moved again
+	begun       bool      // the first read is over, which waits for the first request
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.begun && !c.sooner.IsZero() {
+		c.read, c.sooner = c.sooner, time.Time{}
+		if err := c.Conn.SetReadDeadline(c.read); err != nil {
+			return 0, err
+		}
+	}
+	c.begun = true
+	return c.Conn.Read(b)
 }
 
 // Close implements net.Conn.
@@ -187,7 +231,12 @@ const slack = time.Second
 
 // SetReadDeadline implements net.Conn.
 func (c *conn) SetReadDeadline(t time.Time) error {
-	if near(c.read, t) {
+	c.sooner = time.Time{}
+	switch {
+	case near(c.read, t):
+		return nil
+	case !t.IsZero() && t.Before(c.read):
+		c.sooner = t
 		return nil
 	}
 	c.read = t
@@ -205,7 +254,7 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 
 // SetDeadline implements net.Conn.
 func (c *conn) SetDeadline(t time.Time) error {
-	c.read, c.write = t, t
+	c.read, c.write, c.sooner = t, t, time.Time{}
 	return c.Conn.SetDeadline(t)
 }
 

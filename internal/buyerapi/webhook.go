@@ -26,6 +26,10 @@ func (h *Handler) webhook(ctx *fasthttp.RequestCtx) Answer {
 	if !ctx.IsPost() {
 		return notAllowed(ctx, "POST")
 	}
+	if !h.load.enter(paying) {
+		return writeProblem(ctx, Busy)
+	}
+	defer h.load.leave()
 	now, ok := h.sales.Now()
 	if !ok {
 		return writeProblem(ctx, StoreUnavailable)

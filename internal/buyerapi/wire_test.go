@@ -25,12 +25,18 @@ type address string
 // listen serves on loopback until the test ends.
 func listen(t testing.TB, s *fasthttp.Server) address {
 	t.Helper()
+	return listenAt(t, s, func(l net.Listener) net.Listener { return l })
+}
+
+// listenAt is listen behind a door.
+func listenAt(t testing.TB, s *fasthttp.Server, door func(net.Listener) net.Listener) address {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
+	go func() { ended <- s.Serve(door(l)) }()
 	t.Cleanup(func() {
 		if err := errors.Join(s.Shutdown(), <-ended); err != nil {
 			t.Errorf("the server ended with %v", err)

@@ -142,6 +142,7 @@ func localHooks(m *telemetry.Metrics) func(sale.ID) localstock.Hooks {
 // scraped registers what is asked for at a scrape.
 func (n *Node) scraped() {
 	n.metrics.FlagOf("onsale_buyerapi_short", "1 while this node has no place or no file descriptor for another connection.", n.door.Short)
+	n.metrics.GaugeOf("onsale_buyerapi_under_way_calls", "Buyers' and payment providers' requests that this node works on, see --requests.", func() float64 { return float64(n.handler.UnderWay()) })
 	n.metrics.FlagOf("onsale_checkout_ready", "1 while Redis answers this node's polls and can be sold from.", n.catalog.Ready)
 	n.metrics.GaugeOf("onsale_checkout_reading_age_seconds", "Age of this node's oldest reading of Redis among the sales that sell.", func() float64 { return n.catalog.Age().Seconds() })
 	app.Known(n.metrics, n.gossip.View)

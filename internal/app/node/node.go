@@ -41,6 +41,8 @@ type Config struct {
 
 	Connections int `default:"0" env:"ONSALE_CONNECTIONS" help:"Buyers' connections at once at most; another one is answered busy. 0: as many as the limit of open files leaves."`
 
+	Requests int `default:"16384" env:"ONSALE_REQUESTS" help:"Requests under way at once at most, those aside that are answered from memory. Purchases are answered busy from half of it on, then who asks for an order, then who cancels; payments last."`
+
 	Limits Limits `embed:""`
 
 	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens; make secrets makes one."`
@@ -170,6 +172,9 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	}, n.log)
 	buyers.Asked, buyers.Traced = n.asked, n.purchases()
 	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, n.limiter, buyers, n.log)
+	if n.config.Requests > 0 {
+		n.handler.Bound(n.config.Requests)
+	}
 	n.scraped()
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
 	n.server = buyerapi.NewServer(n.handler, time.Minute)

@@ -35,6 +35,7 @@ type cli struct {
 	Auditing    auditing     `cmd:"" hidden:"" help:"One audit, as a process of its own."`
 	Sales       sales        `cmd:"" help:"Keep thousands of sales, of which a few sell, and measure what the idle ones cost."`
 	Flood       slowClients  `cmd:"" help:"Have slow clients of one address take all connections of Nginx that they get, and measure what buyers notice; as root."`
+	Overload    overload     `cmd:"" help:"Send one node 1, 2 and 5 times as many purchases as it can sell, and count those sold in time."`
 	Flooded     flooded      `cmd:"" hidden:"" help:"The same, in its network namespace."`
 	Slowly      slowly       `cmd:"" hidden:"" help:"The slow clients, as a process of its own."`
 	Stack       stack        `cmd:"" hidden:"" help:"Bring docker-compose.yml up on a Docker engine without a registry, sell through it, scale and break it meanwhile, and audit it."`

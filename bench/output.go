@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"onsale/bench/report"
+	"onsale/internal/picture"
 )
 
 // output are the flags of every command that reports: where its result goes besides the terminal.
@@ -177,4 +178,12 @@ func (p published) WriteJSON(w io.Writer) error {
 	return err
 }
 
-func (p published) WriteFiles(string) ([]string, error) { return nil, nil }
+// pictured is a result that has pictures.
+type pictured interface{ pictures() []*picture.Picture }
+
+func (p published) WriteFiles(folder string) ([]string, error) {
+	if drawn, is := p.result.(pictured); is {
+		return report.WritePictures(folder, drawn.pictures())
+	}
+	return nil, nil
+}

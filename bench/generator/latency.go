@@ -43,6 +43,19 @@ func (l *Latency) Count() int64 {
 	return l.histogram.TotalCount()
 }
 
+// Within is how many took no longer than that.
+func (l *Latency) Within(d time.Duration) (n int64) {
+	if l == nil {
+		return 0
+	}
+	for _, bar := range l.histogram.Distribution() {
+		if bar.From <= d.Microseconds() {
+			n += bar.Count
+		}
+	}
+	return n
+}
+
 // Max is the longest.
 func (l *Latency) Max() time.Duration {
 	if l == nil {

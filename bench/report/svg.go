@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"onsale/internal/picture"
 )
 
 // WriteSVG draws every picture that the report has data for into the folder, and
@@ -15,11 +17,16 @@ func (r *Report) WriteSVG(dir string) ([]string, error) {
 	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("pictures: %w", err)
 	}
+	return WritePictures(dir, r.pictures())
+}
+
+// WritePictures draws them into the folder, which it makes if need be, and returns their files.
+func WritePictures(dir string, pictures []*picture.Picture) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("pictures: %w", err)
 	}
 	var files []string
-	for _, p := range r.pictures() {
+	for _, p := range pictures {
 		name := filepath.Join(dir, p.Name+".svg")
 		if err := os.WriteFile(name, p.SVG(), 0o644); err != nil {
 			return files, fmt.Errorf("pictures: %w", err)

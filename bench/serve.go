@@ -30,7 +30,7 @@ func (s *serve) Run(ctx context.Context) (err error) {
 	if !ok {
 		return fmt.Errorf("there is no strategy %q", s.Strategy)
 	}
-	verifier, err := token.LoadVerifier(s.Keys, s.Audience)
+	verifier, err := token.LoadVerifier(s.Keys, token.Config{Audiences: []string{s.Audience}})
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func verifierOf(t *testing.T, issuer *testbed.Issuer) *token.Verifier {
 	if err := issuer.Save(file); err != nil {
 		t.Fatal(err)
 	}
-	v, err := token.LoadVerifier(file, testbed.Audience)
+	v, err := token.LoadVerifier(file, token.Config{Audiences: []string{testbed.Audience}})
 	if err != nil {
 		t.Fatal(err)
 	}

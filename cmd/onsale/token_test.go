@@ -26,7 +26,7 @@ func saved(t *testing.T) (file string, verifier *tokens.Verifier) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if verifier, err = tokens.NewVerifier(raw, testbed.Audience); err != nil {
+	if verifier, err = tokens.NewVerifier(raw, tokens.Config{Audiences: []string{testbed.Audience}}); err != nil {
 		t.Fatal(err)
 	}
 	return file, verifier

@@ -54,11 +54,11 @@ log-level: warn
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"weight": 8, "batch": 5, "calls": 6, "drain": 90 * time.Second, "keys": "/keys", "audience": "onsale", "tls": true, "password": "a,b: #c",
+		"weight": 8, "batch": 5, "calls": 6, "drain": 90 * time.Second, "keys": "/keys", "audience": []string{"onsale"}, "tls": true, "password": "a,b: #c",
 		"seeds": []string{"10.0.0.1:7946", "10.0.0.2:7946"}, "addrs": []string{"10.0.0.3:6379", "10.0.0.4:6379"},
 	}
 	if diff := cmp.Diff(want, map[string]any{
-		"weight": got.Weight, "batch": got.Batch, "calls": got.Calls, "drain": got.DrainDelay, "keys": got.TokenKeys, "audience": got.Audience,
+		"weight": got.Weight, "batch": got.Batch, "calls": got.Calls, "drain": got.DrainDelay, "keys": got.Identity.TokenKeys, "audience": got.Identity.Audiences,
 		"tls": got.Redis.TLS, "password": got.Redis.Password, "seeds": got.Gossip.Seeds, "addrs": got.Redis.Addrs,
 	}); diff != "" {
 		t.Errorf("a flag, else a variable, else the file, else the default (-want +got):\n%s", diff)

@@ -151,7 +151,7 @@ func (e *Embedded) startNodes(count int, secrets string, provider payment.Secret
 		flags.Seeds = []string{e.gossip}
 		n, err := node.New(node.Config{
 			Name: at.Name, Listen: at.Listen, Admin: at.Admin, Weight: 1,
-			TokenKeys: keys, Audience: Audience, Webhooks: webhooks, Batch: 128, Calls: 1,
+			Identity: node.IdentityFlags{TokenKeys: keys, Audiences: []string{Audience}}, Webhooks: webhooks, Batch: 128, Calls: 1,
 			Redis: e.Redis(), Gossip: flags,
 		}, e.log)
 		if err != nil {

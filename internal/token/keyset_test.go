@@ -71,7 +71,7 @@ func TestAKeySetThatCannotWorkIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := token.NewVerifier([]byte(c.set), c.audience)
+			_, err := token.NewVerifier([]byte(c.set), token.Config{Audiences: []string{c.audience}})
 			if err == nil {
 				t.Fatal("got no error")
 			}
@@ -87,19 +87,19 @@ func TestAKeySetThatCannotWorkIsRefused(t *testing.T) {
 func TestAKeySetIsReadFromAFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keys.json")
-	if _, err := token.LoadVerifier(file, "onsale"); err == nil {
+	if _, err := token.LoadVerifier(file, ours); err == nil {
 		t.Error("got no error for a file that is not there")
 	}
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.LoadVerifier(file, "onsale"); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := token.LoadVerifier(file, ours); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("got %v, want the file named", err)
 	}
 	if err := os.WriteFile(file, keySet(t, secretKey), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	v, err := token.LoadVerifier(file, "onsale")
+	v, err := token.LoadVerifier(file, ours)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestAPublicKeyThatAnybodyCanSignForIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		set := `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"` + base64url(raw) + `"}]}`
-		if _, err := token.NewVerifier([]byte(set), "onsale"); err == nil || !strings.Contains(err.Error(), "key 0 (a): x: ") || !strings.Contains(err.Error(), c.want) {
+		if _, err := token.NewVerifier([]byte(set), ours); err == nil || !strings.Contains(err.Error(), "key 0 (a): x: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.public, err, c.want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestAKeySetMayHaveWhatTheStandardNames(t *testing.T) {
 	t.Parallel()
 	set := `{"keys":[{"kty":"oct","kid":"a","k":"` + base64url(secretKey.key.([]byte)) + `","alg":"HS256","use":"sig","key_ops":["sign","verify"]},` +
 		`{"kty":"OKP","crv":"Ed25519","kid":"b","x":"` + publicKey.jwk()["x"] + `","alg":"EdDSA","use":"sig","key_ops":["verify"],"x5t":"AA","x5c":["AA"]}]}`
-	if _, err := token.NewVerifier([]byte(set), "onsale"); err != nil {
+	if _, err := token.NewVerifier([]byte(set), ours); err != nil {
 		t.Error(err)
 	}
 }

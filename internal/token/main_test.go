@@ -1,9 +1,14 @@
 package token_test
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"math/big"
 	"testing"
 	"time"
 
@@ -24,16 +29,57 @@ type signer struct {
 }
 
 var (
+	rsaKey = signer{"rsa", jwt.SigningMethodRS256, newRSA(2048)}
+	pssKey = signer{"pss", jwt.SigningMethodPS256, newRSA(3072)}
+	ecKey  = signer{"ec", jwt.SigningMethodES256, newEC()}
+
+	// everyone is a signer of each algorithm.
+	everyone = []signer{secretKey, publicKey, rsaKey, pssKey, ecKey}
+
 	secretKey = signer{"secret", jwt.SigningMethodHS256, []byte("thirty-two bytes of test secrets")}
 	publicKey = signer{"public", jwt.SigningMethodEdDSA, ed25519.NewKeyFromSeed([]byte("thirty-two bytes of a test seed!"))}
 )
 
+func newRSA(bits int) *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		panic(err) // a test's own key
+	}
+	return k
+}
+
+func newEC() *ecdsa.PrivateKey {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err) // a test's own key
+	}
+	return k
+}
+
 // jwk is the key as nodes get it.
 func (s signer) jwk() map[string]string {
-	if private, ok := s.key.(ed25519.PrivateKey); ok {
-		return map[string]string{"kty": "OKP", "crv": "Ed25519", "kid": s.id, "x": base64url(private.Public().(ed25519.PublicKey))}
+	jwk := map[string]string{"kid": s.id, "alg": s.method.Alg()}
+	switch k := s.key.(type) {
+	case ed25519.PrivateKey:
+		jwk["kty"], jwk["crv"], jwk["x"] = "OKP", "Ed25519", base64url(k.Public().(ed25519.PublicKey))
+	case *rsa.PrivateKey:
+		jwk["kty"], jwk["n"], jwk["e"] = "RSA", base64url(k.N.Bytes()), base64url(big.NewInt(int64(k.E)).Bytes())
+	case *ecdsa.PrivateKey:
+		point := point(k)
+		jwk["kty"], jwk["crv"], jwk["x"], jwk["y"] = "EC", "P-256", base64url(point[1:33]), base64url(point[33:])
+	default:
+		jwk["kty"], jwk["k"] = "oct", base64url(s.key.([]byte))
 	}
-	return map[string]string{"kty": "oct", "kid": s.id, "k": base64url(s.key.([]byte))}
+	return jwk
+}
+
+// point is the public key in 65 bytes.
+func point(k *ecdsa.PrivateKey) []byte {
+	raw, err := k.PublicKey.Bytes()
+	if err != nil {
+		panic(err) // a test's own key
+	}
+	return raw
 }
 
 // header is the usual header of the key's tokens.
@@ -93,11 +139,21 @@ func keySet(t testing.TB, signers ...signer) []byte {
 	return raw
 }
 
-func verifier(t testing.TB, audience string, signers ...signer) *token.Verifier {
+// ours is what tokens have to claim in these tests.
+var ours = token.Config{Audiences: []string{"onsale"}, Remember: 1000}
+
+// verifier has the signers' keys in its file; without any it has no file.
+func verifier(t testing.TB, signers ...signer) *token.Verifier {
 	t.Helper()
-	v, err := token.NewVerifier(keySet(t, signers...), audience)
+	var file []byte
+	if len(signers) > 0 {
+		file = keySet(t, signers...)
+	}
+	v, err := token.NewVerifier(file, ours)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
 }
+
+func decode(text string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(text) }

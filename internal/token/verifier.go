@@ -3,20 +3,16 @@
 package token
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash"
-	"maps"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/valyala/fastjson"
 
 	"onsale/internal/sale"
 )
@@ -25,268 +21,271 @@ import (
 // goes with the answer: without a good signature that is only what the caller sees too.
 var ErrToken = errors.New("the token is not valid")
 
-// parsers read tokens: encoding/json would cost more than the signature.
-var parsers fastjson.ParserPool
+var (
+	errSignature = errors.New("no key that is known here made its signature")
+	errUnknown   = fmt.Errorf("kid: %w, as none has this id; if the key is new, send the token again in some seconds", errSignature)
+	errManyKeys  = fmt.Errorf("kid: there are more than %d keys that may have made its signature, so the token has to name one", maxTries)
+)
+
+// Config is what tokens have to claim, and how many are remembered.
+type Config struct {
+	// Audiences are ours: a token's aud has to name one of them.
+	Audiences []string
+	// Issuers are those whose tokens count, by their iss. Empty: iss is not looked at, so everybody
+	// who has a key of the set signs for all.
+	Issuers []string
+	// Remember is how many verified tokens are remembered at most, so that the costly signatures (all
+	// but HS256's) are verified once a token. Higher: some 150 bytes more for each; lower: buyers
+	// who come again are verified again. 0 remembers none.
+	Remember int
+}
+
+// Hooks are called while tokens are verified; nil fields are not called.
+type Hooks struct {
+	// Checked is called once for each signature that was looked at.
+	Checked func(Check)
+	// Unknown is called for a token of a key id that no key has, which may be one that its issuer
+	// published since. Strangers can have it called as often as they like.
+	Unknown func()
+}
+
+// Check is what became of a token's signature.
+type Check uint8
+
+const (
+	// Verified is one that a key made.
+	Verified Check = iota
+	// Remembered is one that was verified before.
+	Remembered
+	// Refused is one that no key made.
+	Refused
+	// RefusedAgain is one that was refused before.
+	RefusedAgain
+)
+
+// Checks is how many there are.
+const Checks = 4
+
+func (c Check) String() string {
+	return [Checks]string{"verified", "remembered", "refused", "refused-again"}[c]
+}
 
 // Verifier identifies the buyer who sends a request. A token's algorithm is fixed by the key
 // that verifies it, never by the token alone, and "none" has no key.
 //
-// Signatures are verified by golang-jwt's own method (Ed25519) and by crypto/hmac
+// Signatures are verified by golang-jwt's own methods and by crypto/hmac
 // with keyed hashes that are used again (HS256), not through golang-jwt's Parser: that decodes the header, the same for every token of an issuer, and
-// the claims through encoding/json, which costs more than the signature. See
+// the claims through encoding/json, which costs more than HS256's signature. See
 // docs/adr/0003-token-verification.md.
 type Verifier struct {
-	keys     []key
-	audience string
+	config Config
+	hooks  Hooks
+	secret *macs // of what stands for a token in memory
+	tokens *memory
 
-	// By header segment, only of tokens that verified; bounded by the keys. The
-	// map is replaced, never changed.
-	headers  atomic.Pointer[map[string]*header]
-	remember sync.Mutex
+	adopt sync.Mutex
+	fixed []*key // those of the file
+	keys  atomic.Pointer[keySet]
 }
 
-type key struct {
-	id     string
-	method jwt.SigningMethod
-	secret any
-	macs   *sync.Pool // of *mac; nil where the method is not HS256
-	print  string     // fingerprint
-}
-
-// mac is an HMAC that has its key: giving a new one the key costs as much as
-// hashing the token.
-type mac struct {
-	hash.Hash
-	signed, sum []byte
-}
-
-func hs256(id string, secret []byte) key {
-	return key{id: id, method: jwt.SigningMethodHS256, secret: secret,
-		macs: &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}}
-}
-
-// made reports whether the key made the signature.
-func (k key) made(signature []byte, signed string) bool {
-	if k.macs == nil {
-		return k.method.Verify(signed, signature, k.secret) == nil
+// LoadVerifier reads a JSON Web Key Set (RFC 7517) from a file: symmetric keys
+// (kty oct, HS256, at least 32 bytes) and public ones: OKP with Ed25519 (EdDSA), RSA (RS256, or PS256
+// if their alg is that) and EC with P-256 (ES256).
+// Several keys let issuers rotate. Without a file there are no keys until Adopt.
+// The error names every fault.
+func LoadVerifier(file string, c Config) (*Verifier, error) {
+	if file == "" {
+		return NewVerifier(nil, c)
 	}
-	m := k.macs.Get().(*mac)
-	defer k.macs.Put(m)
-	m.Reset()
-	m.signed = append(m.signed[:0], signed...)
-	m.Write(m.signed) // a hash.Hash never fails
-	m.sum = m.Sum(m.sum[:0])
-	return hmac.Equal(signature, m.sum)
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("token keys: %w", err)
+	}
+	v, err := NewVerifier(raw, c)
+	if err != nil {
+		return nil, fmt.Errorf("token keys in %s: %w", file, err)
+	}
+	return v, nil
 }
 
-// header is a token's first segment, parsed.
-type header struct {
-	algorithm, keyID string
-	named            bool // a key id is there
+// NewVerifier is LoadVerifier on the key set itself; nil is none.
+func NewVerifier(raw []byte, c Config) (*Verifier, error) {
+	v := &Verifier{config: c, secret: newMacs(randomSecret()), tokens: newMemory(c.Remember)}
+	var err error
+	if raw != nil {
+		v.fixed, _, err = parseKeySet(raw, false)
+	}
+	if len(c.Audiences) == 0 || slices.Contains(c.Audiences, "") {
+		err = errors.Join(errors.New("no audience given, or one that is empty"), err)
+	}
+	if slices.Contains(c.Issuers, "") {
+		err = errors.Join(errors.New("one of the issuers is empty"), err)
+	}
+	v.keys.Store(newKeySet(v.fixed))
+	return v, err
+}
+
+// SetHooks must be called before the first token is verified.
+func (v *Verifier) SetHooks(h Hooks) { v.hooks = h }
+
+// Adopted is what a published key set changed.
+type Adopted struct {
+	Changed bool    // the keys are others than before
+	LeftOut []error // the keys of the set that can't be used
+}
+
+// Adopt has the keys of a set that an identity provider published count from now on, beside those
+// of the file. Tokens of keys that are gone are refused, also those that were verified before. A set
+// of which no key can be used changes nothing, and is an error.
+func (v *Verifier) Adopt(published []byte) (Adopted, error) {
+	v.adopt.Lock()
+	defer v.adopt.Unlock()
+	keys, leftOut, err := parseKeySet(published, true)
+	if err != nil {
+		return Adopted{}, errors.Join(append([]error{err}, leftOut...)...)
+	}
+	before := v.keys.Load().keys
+	keys = append(slices.Clone(v.fixed), keys...)
+	for i, k := range keys {
+		if at := slices.IndexFunc(before, k.same); at >= 0 {
+			keys[i] = before[at] // what is remembered of its tokens stays
+		}
+	}
+	if slices.Equal(keys, before) {
+		return Adopted{LeftOut: leftOut}, nil
+	}
+	v.keys.Store(newKeySet(keys))
+	for _, k := range before {
+		if !slices.Contains(keys, k) {
+			k.gone.Store(true)
+		}
+	}
+	return Adopted{true, leftOut}, nil
+}
+
+// Fingerprints name the keys without revealing them.
+func (v *Verifier) Fingerprints() []string {
+	keys := v.keys.Load().keys
+	prints := make([]string, len(keys))
+	for i, k := range keys {
+		prints[i] = k.print
+	}
+	return prints
 }
 
 // Verify returns the buyer that a compact token names at the given time. The error
 // wraps ErrToken and names the fault of the token.
 func (v *Verifier) Verify(token string, now time.Time) (sale.Buyer, error) {
-	buyer, err := v.verify(token, now)
+	buyer, err := v.verify(token, float64(now.UnixMilli())/1000)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrToken, err)
+		return "", fault{err}
 	}
 	return buyer, nil
 }
 
-func (v *Verifier) verify(token string, now time.Time) (sale.Buyer, error) {
+// fault is an ErrToken with its cause. Strangers cause them as often as they like, and fmt would cost as
+// much as the rest of a refusal.
+type fault struct{ cause error }
+
+func (f fault) Error() string   { return ErrToken.Error() + ": " + f.cause.Error() }
+func (f fault) Unwrap() []error { return []error{ErrToken, f.cause} }
+
+func (v *Verifier) verify(token string, now float64) (sale.Buyer, error) {
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
 	if first < 0 || first == last {
 		return "", errors.New("want three segments with dots between them")
 	}
-	signature, err := decodeSegment(token[last+1:])
+	set := v.keys.Load()
+	h, err := set.header(token[:first])
 	if err != nil {
-		return "", fmt.Errorf("signature: %w", err)
+		return "", fmt.Errorf("header: %w", err)
 	}
-	if err := v.signed(token[:first], token[:last], signature); err != nil {
+	if err := h.usable(); err != nil {
+		if err == errUnknown && v.hooks.Unknown != nil {
+			v.hooks.Unknown()
+		}
 		return "", err
 	}
-	payload, err := decodeSegment(token[first+1 : last])
-	if err == nil {
-		err = strict(payload)
+	t := parts{token: token, signed: token[:last], header: token[:first], payload: token[first+1 : last], signature: token[last+1:]}
+	if !h.costly {
+		if _, err := v.signed(set, h, t); err != nil {
+			return "", err
+		}
+		c, err := v.claims(t.payload, now)
+		return c.buyer, err
 	}
+	return v.once(set, h, t, now)
+}
+
+// parts are those of a compact token.
+type parts struct{ token, signed, header, payload, signature string }
+
+// once verifies a signature that costs far more than to remember that it was good, or that it was
+// not. The claims are read first, so that what has expired costs no signature.
+func (v *Verifier) once(set *keySet, h *header, t parts, now float64) (sale.Buyer, error) {
+	sum := v.secret.sum(t.token)
+	if c, ok := v.tokens.find(&sum); ok {
+		v.checked(Remembered)
+		return c.buyer, c.hold(now)
+	}
+	if set.refused.has(&sum) {
+		v.checked(RefusedAgain)
+		return "", errSignature
+	}
+	c, err := v.claims(t.payload, now)
 	if err != nil {
-		return "", fmt.Errorf("claims: %w", err)
-	}
-	p := parsers.Get()
-	defer parsers.Put(p)
-	claims, err := p.ParseBytes(payload)
-	if err != nil {
-		return "", fmt.Errorf("claims: %w", err)
-	}
-	if err := v.valid(claims, now); err != nil {
 		return "", err
 	}
-	if sub := claims.Get("sub"); sub == nil || sub.Type() != fastjson.TypeString {
-		return "", errors.New("sub: want a text that names the buyer")
-	}
-	buyer, err := sale.ParseBuyer(string(claims.GetStringBytes("sub")))
+	k, err := v.signed(set, h, t)
 	if err != nil {
-		return "", fmt.Errorf("sub: %w", err)
+		set.refused.add(&sum)
+		return "", err
 	}
-	return buyer, nil
+	v.tokens.add(&remembered{sum, k, c}, now)
+	return c.buyer, nil
 }
 
-// decodeSegment accepts the one spelling that RFC 7515 gives bytes: Go's decoder passes
-// over line ends, and so takes many spellings for one token or key.
-func decodeSegment(s string) ([]byte, error) {
-	raw, err := base64url.DecodeString(s)
-	if err != nil || strings.ContainsAny(s, "\r\n") {
-		return nil, errors.New("want base64url without padding, blanks or stray bits")
+// signed returns the key that made the signature, one of those that the header allows.
+func (v *Verifier) signed(set *keySet, h *header, t parts) (*key, error) {
+	signature, err := decodeSegment(t.signature)
+	if err != nil {
+		return nil, fmt.Errorf("signature: %w", err)
 	}
-	return raw, nil
+	for _, k := range h.keys {
+		if k.made(signature, t.signed) {
+			set.learn(t.header, h)
+			v.checked(Verified)
+			return k, nil
+		}
+	}
+	v.checked(Refused)
+	return nil, errSignature
 }
 
-var base64url = base64.RawURLEncoding.Strict()
+func (v *Verifier) checked(c Check) {
+	if v.hooks.Checked != nil {
+		v.hooks.Checked(c)
+	}
+}
 
-// valid is nil where the claims hold now and are made for this audience. An expiry is
-// demanded, a beginning is not.
-func (v *Verifier) valid(claims *fastjson.Value, now time.Time) error {
-	seconds := float64(now.UnixMilli()) / 1000
-	expires, err := numericDate(claims, "exp")
-	if err != nil {
-		return err
-	}
-	begins, err := numericDate(claims, "nbf")
-	if err != nil {
-		return err
-	}
-	if _, err := numericDate(claims, "iat"); err != nil {
-		return err
-	}
+// costly are the algorithms of public keys. Their signatures cost more than to find the token in memory.
+var costly = []string{
+	jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodRS256.Alg(), jwt.SigningMethodPS256.Alg(),
+}
+
+// maxTries bounds what a token without a key id costs.
+const maxTries = 4
+
+// usable is nil where there is a key that may have made the token's signature.
+func (h *header) usable() error {
 	switch {
-	case !claims.Exists("exp"):
-		return errors.New("exp: a token without an expiry is good for ever, so one is needed")
-	case expires <= seconds:
-		return errors.New("exp: the token has expired, get a new one")
-	case begins > seconds:
-		return errors.New("nbf: the token is not valid yet")
-	case !v.aimedAt(claims.Get("aud")):
-		return errors.New("aud: the token is not made for this audience")
+	case len(h.keys) > maxTries:
+		return errManyKeys
+	case len(h.keys) > 0:
+		return nil
+	case h.named && h.costly:
+		return errUnknown
 	}
-	return nil
-}
-
-// lastSecond ends the year 9999. What is later is no expiry but a mistake, such as
-// milliseconds for seconds, and would be good for thousands of years.
-const lastSecond = float64(sale.MaxInstant) / 1000
-
-// numericDate is a time of the claims, RFC 7519: seconds, possibly with a fraction; 0
-// where there is none.
-func numericDate(claims *fastjson.Value, name string) (float64, error) {
-	v := claims.Get(name)
-	if v == nil {
-		return 0, nil
-	}
-	seconds, err := v.Float64()
-	if err != nil || !(seconds >= 0 && seconds <= lastSecond) {
-		return 0, fmt.Errorf("%s: want a number of seconds since 1970, before the year 10000", name)
-	}
-	return seconds, nil
-}
-
-// aimedAt reports whether the audience is one of the token's: a string, or a
-// list of nothing but strings.
-func (v *Verifier) aimedAt(audience *fastjson.Value) bool {
-	if audience == nil {
-		return false
-	}
-	if audience.Type() == fastjson.TypeString {
-		return string(audience.GetStringBytes()) == v.audience
-	}
-	found := false
-	for _, one := range audience.GetArray() {
-		if one.Type() != fastjson.TypeString {
-			return false
-		}
-		found = found || string(one.GetStringBytes()) == v.audience
-	}
-	return found
-}
-
-// signed is nil where one of the keys that the header allows made the signature.
-func (v *Verifier) signed(segment, signed string, signature []byte) error {
-	h, known := (*v.headers.Load())[segment]
-	if !known {
-		var err error
-		if h, err = parseHeader(segment); err != nil {
-			return fmt.Errorf("header: %w", err)
-		}
-	}
-	for _, k := range v.keys {
-		if h.allows(k) && k.made(signature, signed) {
-			if !known {
-				v.learn(segment, h)
-			}
-			return nil
-		}
-	}
-	return errors.New("no key that is known here made its signature")
-}
-
-// learn remembers a header whose signature was good. Only those who hold a key
-// can add one; the bound is for an issuer that varies its headers.
-func (v *Verifier) learn(segment string, h *header) {
-	v.remember.Lock()
-	defer v.remember.Unlock()
-	known := *v.headers.Load()
-	if len(known) >= 4*len(v.keys)+4 {
-		return
-	}
-	more := maps.Clone(known)
-	more[strings.Clone(segment)] = h
-	v.headers.Store(&more)
-}
-
-// allows reports whether the key is of the header's algorithm, and of its key
-// id if it names one.
-func (h *header) allows(k key) bool {
-	return h.algorithm == k.method.Alg() && (!h.named || h.keyID == k.id)
-}
-
-// parseHeader reads a token's first segment. Members that define how the rest must be read
-// and that are not understood refuse the token; those that only point to a key are
-// ignored, because keys come from the key set alone.
-func parseHeader(segment string) (*header, error) {
-	raw, err := decodeSegment(segment)
-	if err == nil {
-		err = strict(raw)
-	}
-	if err != nil {
-		return nil, err
-	}
-	p := parsers.Get()
-	defer parsers.Put(p)
-	v, err := p.ParseBytes(raw)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range []string{"crit", "cty", "b64", "zip", "enc"} {
-		if v.Exists(name) {
-			return nil, fmt.Errorf("%s is not understood here: send a plain signed token", name)
-		}
-	}
-	for _, name := range []string{"alg", "kid", "typ"} {
-		if v.Exists(name) && v.Get(name).Type() != fastjson.TypeString {
-			return nil, fmt.Errorf("%s: want a text", name)
-		}
-	}
-	h := header{string(v.GetStringBytes("alg")), string(v.GetStringBytes("kid")), v.Exists("kid")}
-	// A token of another type, such as one that logs a user out, was signed for
-	// something else (RFC 8725, 3.11).
-	switch typ := strings.ToLower(string(v.GetStringBytes("typ"))); strings.TrimPrefix(typ, "application/") {
-	case "jwt", "at+jwt":
-	default:
-		if v.Exists("typ") {
-			return nil, errors.New("typ: want JWT or at+jwt")
-		}
-	}
-	return &h, nil
+	return errSignature
 }

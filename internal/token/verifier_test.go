@@ -48,7 +48,7 @@ func TestAGoodTokenNamesItsBuyer(t *testing.T) {
 				header = c.signer.header()
 			}
 			text := c.signer.sign(t, header, c.claims)
-			v := verifier(t, "onsale", secretKey, publicKey)
+			v := verifier(t, everyone...)
 			for range 2 { // the second time the header is known
 				if got, err := v.Verify(text, noon.Time()); err != nil || got != c.want {
 					t.Errorf("got %q, %v, want %q", got, err, c.want)
@@ -60,7 +60,7 @@ func TestAGoodTokenNamesItsBuyer(t *testing.T) {
 
 func TestAHostileTokenNamesNobody(t *testing.T) {
 	t.Parallel()
-	v := verifier(t, "onsale", secretKey, publicKey)
+	v := verifier(t, everyone...)
 	for name, text := range hostile(t) {
 		t.Run(name, func(t *testing.T) {
 			if got, err := v.Verify(text, noon.Time()); !errors.Is(err, token.ErrToken) || got != "" {
@@ -73,7 +73,7 @@ func TestAHostileTokenNamesNobody(t *testing.T) {
 // No request line brings these, but what is not one spelling is not one token.
 func TestATokenWithLineEndsNamesNobody(t *testing.T) {
 	t.Parallel()
-	v, good := verifier(t, "onsale", secretKey), tokenOf(t, "alice")
+	v, good := verifier(t, secretKey), tokenOf(t, "alice")
 	for _, at := range []int{8, strings.IndexByte(good, '.') + 8, strings.LastIndexByte(good, '.') + 8, len(good)} {
 		if _, err := v.Verify(good[:at]+"\r\n"+good[at:], noon.Time()); !errors.Is(err, token.ErrToken) {
 			t.Errorf("at %d: got %v, want ErrToken", at, err)
@@ -83,7 +83,7 @@ func TestATokenWithLineEndsNamesNobody(t *testing.T) {
 
 func TestAnErrorNamesWhatIsWrongWithAToken(t *testing.T) {
 	t.Parallel()
-	v := verifier(t, "onsale", secretKey, publicKey)
+	v := verifier(t, everyone...)
 	header := secretKey.header()
 	for _, c := range []struct{ header, claims, want string }{
 		{header, claims("exp", nil), "exp: a token without an expiry"},
@@ -104,7 +104,7 @@ func TestAnErrorNamesWhatIsWrongWithAToken(t *testing.T) {
 
 func TestATokenIsGoodFromItsFirstMomentAndNotInItsLast(t *testing.T) {
 	t.Parallel()
-	v := verifier(t, "onsale", secretKey)
+	v := verifier(t, secretKey)
 	text := secretKey.sign(t, secretKey.header(), claims("nbf", 1000.5, "exp", 2000.25))
 	for milli, good := range map[int64]bool{1_000_499: false, 1_000_500: true, 2_000_249: true, 2_000_250: false} {
 		if _, err := v.Verify(text, time.UnixMilli(milli)); (err == nil) != good {
@@ -116,7 +116,7 @@ func TestATokenIsGoodFromItsFirstMomentAndNotInItsLast(t *testing.T) {
 func TestIssuersRotateTheirKeys(t *testing.T) {
 	t.Parallel()
 	next := signer{"next", jwt.SigningMethodHS256, otherSecret.key}
-	both := verifier(t, "onsale", secretKey, next)
+	both := verifier(t, secretKey, next)
 	for _, s := range []signer{secretKey, next} {
 		for _, header := range []string{s.header(), `{"alg":"HS256"}`} {
 			if _, err := both.Verify(s.sign(t, header, claims()), noon.Time()); err != nil {
@@ -124,14 +124,14 @@ func TestIssuersRotateTheirKeys(t *testing.T) {
 			}
 		}
 	}
-	if _, err := verifier(t, "onsale", next).Verify(tokenOf(t, "alice"), noon.Time()); !errors.Is(err, token.ErrToken) {
+	if _, err := verifier(t, next).Verify(tokenOf(t, "alice"), noon.Time()); !errors.Is(err, token.ErrToken) {
 		t.Errorf("got %v for a token of the key that is gone, want ErrToken", err)
 	}
 }
 
 func TestOnlySignedHeadersAreRemembered(t *testing.T) {
 	t.Parallel()
-	v := verifier(t, "onsale", secretKey, publicKey)
+	v := verifier(t, everyone...)
 	for _, text := range hostile(t) {
 		_, _ = v.Verify(text, noon.Time()) // refused, as another test has it
 	}
@@ -150,60 +150,7 @@ func TestOnlySignedHeadersAreRemembered(t *testing.T) {
 			t.Fatalf("got %v past what is remembered, want nil", err)
 		}
 	}
-	if got := v.Headers(); got > 12 {
-		t.Errorf("got %d headers remembered, want at most 12 with two keys", got)
+	if got := v.Headers(); got > 24 {
+		t.Errorf("got %d headers remembered, want at most 24 with five keys", got)
 	}
-}
-
-func FuzzVerify(f *testing.F) {
-	v := verifier(f, "onsale", secretKey, publicKey)
-	good := map[string]bool{}
-	for _, s := range []signer{secretKey, publicKey} {
-		text := s.sign(f, s.header(), claims())
-		f.Add(text)
-		good[text[:strings.LastIndexByte(text, '.')]] = true
-	}
-	for _, text := range hostile(f) {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		buyer, err := v.Verify(text, noon.Time())
-		if err != nil {
-			if buyer != "" {
-				t.Errorf("got buyer %q with an error, want none", buyer)
-			}
-			return
-		}
-		// Nobody here signs anything but the seeds.
-		if !good[text[:strings.LastIndexByte(text, '.')]] || buyer != "alice" {
-			t.Errorf("%q: got buyer %q, want what nobody signed refused", text, buyer)
-		}
-	})
-}
-
-func BenchmarkVerify(b *testing.B) {
-	now := noon.Time()
-	v := verifier(b, "onsale", secretKey, publicKey)
-	for _, s := range []signer{secretKey, publicKey} {
-		text := s.sign(b, s.header(), claims())
-		b.Run(s.method.Alg(), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := v.Verify(text, now); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-	b.Run("golang-jwt's Parser HS256", func(b *testing.B) {
-		text := secretKey.sign(b, secretKey.header(), claims())
-		p := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithAudience("onsale"),
-			jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return now }))
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := p.ParseWithClaims(text, &jwt.RegisteredClaims{}, func(*jwt.Token) (any, error) { return secretKey.key, nil }); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }

@@ -15,7 +15,10 @@ var beginning string
 
 // Unused are metrics that no rule and no dashboard uses, each with the reason. A test holds this
 // against deploy/. One without a reason costs every scrape for nothing.
-var Unused = map[string]string{}
+var Unused = map[string]string{
+	"onsale_token_jwks_calls_total": "the alert goes by the age of the keys; beside it this shows whether the address is asked at all, and whether unknown key ids have it asked more often.",
+	"onsale_token_signatures_total": "it is for sizing `--identity-cache` (verified against remembered) and for looking at a flood of forged tokens, of which the answers' 401 alert nobody.",
+}
 
 // Page is docs/metrics.md.
 func Page(programs []Program) string {

@@ -27,7 +27,6 @@ import (
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
 	"onsale/internal/telemetry"
-	"onsale/internal/token"
 	"onsale/internal/tracing"
 )
 
@@ -45,9 +44,8 @@ type Config struct {
 
 	Limits Limits `embed:""`
 
-	TokenKeys string `required:"" env:"ONSALE_TOKEN_KEYS" help:"File with the JSON Web Key Set that verifies buyers' tokens; make secrets makes one."`
-	Webhooks  string `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
-	Audience  string `default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name."`
+	Identity IdentityFlags `embed:""`
+	Webhooks string        `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
 
 	Batch int `default:"128" env:"ONSALE_BATCH" help:"Claims in one script call at most."`
 	Calls int `default:"1" env:"ONSALE_CALLS" help:"Script calls of one sale in flight at most."`
@@ -85,6 +83,7 @@ type Node struct {
 	store   *remotestock.Store
 	site    remotestock.Site
 	tokens  adminapi.Tokens // the operators'; none: nobody may ask what the node remembers
+	buyers  *identity       // whose tokens identify them
 	handler *buyerapi.Handler
 	limiter *ratelimit.Limiter
 	server  *fasthttp.Server
@@ -118,11 +117,11 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 		app.Addresses{"--advertise": app.Given(config.Advertise)}.Check(false)); err != nil {
 		return nil, err
 	}
-	verifier, err1 := token.LoadVerifier(config.TokenKeys, config.Audience)
+	buyers, err1 := config.Identity.identity(n.metrics, on.Metrics, n.log)
 	advertise, err2 := gossip.Reachable(cmp.Or(config.Advertise, config.Listen))
 	member, err3 := config.Gossip.Config(config.Name, membership.RoleNode, config.InsecureGossip)
 	operators, err5 := config.Operators.Tokens()
-	n.tokens, n.site = operators, config.Site.Site(member.Key)
+	n.tokens, n.site, n.buyers = operators, config.Site.Site(member.Key), buyers
 	var secrets payment.Secrets
 	var err4 error
 	if config.Webhooks != "" {
@@ -139,10 +138,10 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, commit.Validate(), store.Validate(), member.Validate()); err != nil {
 		return nil, err
 	}
-	return n, n.wire(store, commit, member, verifier, secrets)
+	return n, n.wire(store, commit, member, secrets)
 }
 
-func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, verifier *token.Verifier, secrets payment.Secrets) (err error) {
+func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, secrets payment.Secrets) (err error) {
 	connections, err := app.Places(redisConfig.Pool, n.config.Connections)
 	if err != nil {
 		return err
@@ -171,7 +170,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 		},
 	}, n.log)
 	buyers.Asked, buyers.Traced = n.asked, n.purchases()
-	n.handler = buyerapi.New(sales{n.catalog}, verifier, secrets, n.limiter, buyers, n.log)
+	n.handler = buyerapi.New(sales{n.catalog}, n.buyers, secrets, n.limiter, buyers, n.log)
 	if n.config.Requests > 0 {
 		n.handler.Bound(n.config.Requests)
 	}
@@ -246,9 +245,10 @@ func (n *Node) Run(ctx context.Context) error {
 	return parts.Stop()
 }
 
-// open waits until Redis confirms that it is the site's, takes the name, learns what is on sale, and only then lets buyers and
-// gossip in. Being asked to stop before that is no error.
+// open waits until Redis confirms that it is the site's, takes the name, learns what is on sale and whose tokens count, and only
+// then lets buyers and gossip in. Being asked to stop before that is no error.
 func (n *Node) open(parts *app.Group) error {
+	n.buyers.run(parts)
 	parts.Run("site", func(ctx context.Context) error { return n.store.KeepSite(ctx, n.site) })
 	if !n.store.AwaitSite(parts.Running()) {
 		return nil
@@ -262,6 +262,9 @@ func (n *Node) open(parts *app.Group) error {
 	select {
 	case <-n.catalog.Known():
 	case <-parts.Running().Done():
+		return nil
+	}
+	if !n.buyers.await(parts) {
 		return nil
 	}
 	// Redis answers now: what it would reject is known before anything is sold.

@@ -34,7 +34,7 @@ func TestEveryCallHasAConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n, err := New(Config{
 				Name: "n1", Listen: "127.0.0.1:8081", Weight: 1,
-				TokenKeys: keys, Audience: "onsale", Batch: 1, Calls: test.calls,
+				Identity: IdentityFlags{TokenKeys: keys, Audiences: []string{"onsale"}}, Batch: 1, Calls: test.calls,
 				Redis: app.RedisFlags{Addrs: []string{"127.0.0.1:6379"}}, Gossip: gossip.Flags{Bind: "127.0.0.1:7946"},
 			}, zap.NewNop())
 			if err != nil {
@@ -61,7 +61,7 @@ func TestANodeIsUpOnceItHasItsPorts(t *testing.T) {
 	defer taken.Close()
 	core, logs := observer.New(zap.InfoLevel)
 	n, err := New(Config{
-		Name: "n1", Listen: "127.0.0.1:0", Advertise: "127.0.0.1:9", Admin: "127.0.0.1:0", Weight: 1, TokenKeys: keys, Audience: "onsale", Batch: 1, Calls: 1,
+		Name: "n1", Listen: "127.0.0.1:0", Advertise: "127.0.0.1:9", Admin: "127.0.0.1:0", Weight: 1, Identity: IdentityFlags{TokenKeys: keys, Audiences: []string{"onsale"}}, Batch: 1, Calls: 1,
 		Redis: app.RedisFlags{Addrs: []string{miniredis.RunT(t).Addr()}}, Gossip: gossip.Flags{Bind: taken.Addr().String()},
 	}, zap.New(core))
 	if err != nil {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -19,7 +20,7 @@ func (n *Node) Unready() error {
 	case n.set.drained.Load():
 		return errors.New("an operator has drained it: onsale node undrain lets it return")
 	case !n.serving.Load():
-		return errors.New("it is starting")
+		return cmp.Or(n.buyers.unready(), errors.New("it is starting"))
 	case n.door.Short():
 		return errors.New("it has no place or no file descriptor for another connection")
 	}

@@ -1,0 +1,9 @@
+//go:build race
+
+package node
+
+import "time"
+
+// purchase is less than what a purchase costs a node beside what the test counts under the race detector, which makes all of it slower: it takes from the local
+// stock and waits for a call of Redis, some 9 µs in all (bench/README.md).
+const purchase = 50 * time.Microsecond

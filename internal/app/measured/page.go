@@ -17,7 +17,7 @@ var beginning string
 // against deploy/. One without a reason costs every scrape for nothing.
 var Unused = map[string]string{
 	"onsale_token_jwks_calls_total": "the alert goes by the age of the keys; beside it this shows whether the address is asked at all, and whether unknown key ids have it asked more often.",
-	"onsale_token_signatures_total": "it is for sizing `--identity-cache` (verified against remembered) and for looking at a flood of forged tokens, of which the answers' 401 alert nobody.",
+	"onsale_token_signatures_total": "it is for sizing `--identity-cache` (verified against remembered) and for looking at a flood of forged tokens, about which nobody is alerted.",
 }
 
 // Page is docs/metrics.md.

@@ -1,24 +1,24 @@
 -- adopt: puts what was reconciled in the place of a sale's keys. Stands alone.
 --
--- KEYS  1 to 12 the sale's keys, see prelude; then the same, built under keys of
---       their own: 13 {sale} with its restocks  14 buyers  15 orders  16 deadlines
---       17 payments  18 past  19 index (one that would be empty is missing)
+-- KEYS  1 to 14 the sale's keys, see prelude; then the same, built under keys of
+--       their own: 15 {sale} with its restocks  16 buyers  17 orders  18 deadlines
+--       19 payments  20 past  21 index (one that would be empty is missing)
 -- ARGV  1 the state that was reconciled: "epoch seq link" of a sale that is shut,
 --         'none' where Redis had nothing, or 'old' where it had another layout
---       2 to 8 how many fields or members KEYS 13 to 19 must have
+--       2 to 8 how many fields or members KEYS 15 to 21 must have
 --       9 fence: names this reconciliation, for its event
 --       10 life  11 epoch  12 the last seq that any record has, then the names and
 --       values of the new {sale}, but for its restocks, of which there may be thousands
 -- reply {outcome}:
 --       done     the sale is what was built, and sells once a ledger has its event
 --       moved    the sale is no longer as it was read: nothing was changed
---       torn     KEYS 13 to 19 are not whole: nothing was changed
+--       torn     KEYS 15 to 21 are not whole: nothing was changed
 -- keeps generations rise: stock is max(old + 1, now), the plan is planned anew, the
---       fence of plans stays
+--       fence of plans stays; no place in the line is lost, and the front does not fall
 
 local LINK, RING = 12, 4096
-if #KEYS ~= 19 or #ARGV < 14 or #ARGV % 2 ~= 0 then
-  return redis.error_reply('BADCALL adopt wants nineteen keys and the fields of a sale')
+if #KEYS ~= 21 or #ARGV < 14 or #ARGV % 2 ~= 0 then
+  return redis.error_reply('BADCALL adopt wants twenty-one keys and the fields of a sale')
 end
 
 local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'link', 'lost', 'stock', 'fence', 'plan', 'layout')
@@ -27,15 +27,22 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   state = old[8] == '2' and (old[4] ~= '' and table.concat({old[1], old[2], old[3]}, ' ') or 'open') or 'old'
 end
 if state ~= ARGV[1] then return {'moved'} end
-local OWN = 12
+local OWN, LINE = 14, 13
 local built, sorted = {1, 3, 4, 5, 7, 9, 12}, {[5] = true, [12] = true}
 for i, to in ipairs(built) do
   local count = redis.call(sorted[to] and 'ZCARD' or 'HLEN', KEYS[OWN + i])
   if count ~= tonumber(ARGV[1 + i]) then return {'torn'} end
 end
 
+-- The places are in no other record: they stay where they are, and so does what they go by.
+local STANDING = {'drawn', 'turn', 'front', 'front_at'}
+local standing, line = redis.call('HMGET', KEYS[1], unpack(STANDING)), {'joined', int(redis.call('HLEN', KEYS[LINE]))}
+for i, name in ipairs(STANDING) do
+  if standing[i] then line[#line + 1], line[#line + 2] = name, standing[i] end
+end
+
 -- UNLINK: a large key must not keep Redis from others.
-write('UNLINK', unpack(KEYS, 1, OWN))
+write('UNLINK', unpack(KEYS, 1, LINE - 1))
 for i, to in ipairs(built) do
   if redis.call('EXISTS', KEYS[OWN + i]) == 1 then
     write('RENAME', KEYS[OWN + i], KEYS[to])
@@ -52,6 +59,7 @@ write('HSET', KEYS[1], 'stock', int(math.max((tonumber(old[5]) or 0) + 1, now)),
   'plan', tonumber(old[7]) and old[7] or '0', 'fence', tonumber(old[6]) and old[6] or '0',
   'layout', '2', 'life', life, 'epoch', epoch, 'base', ARGV[12], 'seq', seq, 'link', link, 'lost', '',
   'read', '0', 'dead', '0', 'tap', '0', unpack(fields))
+if (redis.call('HGET', KEYS[1], 'admission') or '') ~= '' then write('HSET', KEYS[1], unpack(line)) end
 write('SETRANGE', KEYS[8], int((tonumber(seq) % RING) * LINK), link)
 write('XADD', KEYS[6], '*', 'epoch', epoch, 'seq', seq, 'link', link, unpack(event))
 return {'done'}

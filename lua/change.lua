@@ -28,7 +28,8 @@ end
 
 -- The last orders of each buyer stay, so that where there are none there were none.
 local ordered = redis.call('HLEN', KEYS[4]) > 0
-local FREE = {title = true, subtitle = true, rules = true, closes = true, hold = true, lapses = true}
+local FREE = {title = true, subtitle = true, rules = true, closes = true, hold = true, lapses = true,
+  line_rate = true, line_limit = true}
 
 -- Why a field must not change, or nil.
 local function obstacle(name, was, is)

@@ -17,6 +17,8 @@
 --       10 {sale}:surplus    list: ids of ended orders to be removed
 --       11 {sale}:tap        stream: a copy of new events, while somebody audits
 --       12 {sale}:index      zset: payments by state and by order, see payment.lua
+--       13 {sale}:line       hash: buyer -> place: d, or the ordinal of who joined after the draw
+--       14 {sale}:front      hash: counts that the front is moved by
 -- ARGV   1 node  2 the plan generation it knows; where Redis's clock has been set since the
 --        caller knows it, a blank and by how many milliseconds  3 the highest mark of the chain
 --        that it has seen, "epoch seq link", or ''
@@ -155,6 +157,8 @@ local function check_types()
   redis.call('LRANGE', KEYS[10], '0', '0')
   redis.call('XLEN', KEYS[11])
   redis.call('ZCARD', KEYS[12])
+  redis.call('HLEN', KEYS[13])
+  redis.call('HLEN', KEYS[14])
 end
 
 -- Why no claim passes now, or nil.

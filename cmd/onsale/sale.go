@@ -37,6 +37,8 @@ type saleTerms struct {
 	Limit       *int64   `json:"limit,omitempty" help:"Tickets that a buyer may have."`
 	Lapses      *int64   `json:"lapses,omitempty" help:"A buyer who let so many holds lapse gets no more."`
 	HoldSeconds *float64 `json:"hold_seconds,omitempty" help:"How long a hold waits for its payment."`
+	LineRate    *int64   `json:"line_rate,omitempty" help:"How many people a second are expected to show up, of admission by line."`
+	LineLimit   *int64   `json:"line_limit,omitempty" help:"How many places the line has."`
 }
 
 // saleDefinition is what a sale is opened with.
@@ -47,6 +49,9 @@ type saleDefinition struct {
 	FaceValue *int64    `json:"face_value,omitempty" help:"Of a voucher, in the minor unit."`
 	Total     *int64    `json:"total,omitempty" help:"How many tickets there are."`
 	Closed    bool      `json:"closed,omitempty" help:"Open it closed: it sells once it is reopened."`
+	Admission *string   `json:"admission,omitempty" help:"Who may buy: open (all), pass (all who have joined) or line (those, by turns)."`
+	DrawAt    *string   `json:"draw_at,omitempty" placeholder:"TIME" help:"When the order of those who have joined is drawn, a minute before the opening at the latest."`
+	Beacon    *string   `json:"beacon,omitempty" help:"Source and round of the public beacon that the draw waits for."`
 	Terms     saleTerms `json:"-" embed:""`
 }
 

@@ -73,6 +73,10 @@ func printSale(c *console, o operators, s adminapi.Status) error {
 		output.Field{Name: "closes", Value: output.OptionalTime(s.ClosesAt, s.RedisTime)},
 		output.Field{Name: "limit", Value: fmt.Sprintf("%d a buyer", s.Limit)},
 		output.Field{Name: "lapses", Value: lapses(s.Lapses)},
+		output.Field{Name: "admission", Value: s.Admission},
+		output.Field{Name: "draw", Value: output.OptionalTime(s.DrawAt, s.RedisTime)},
+		output.Field{Name: "beacon", Value: s.Beacon},
+		output.Field{Name: "line", Value: lineOf(s)},
 		output.Field{Name: "hold time", Value: (time.Duration(s.HoldSeconds * float64(time.Second))).String()},
 		output.Field{Name: "rules", Value: s.Rules},
 		output.Field{Name: "Redis's time", Value: output.Time(s.RedisTime, time.Now())},
@@ -85,6 +89,17 @@ func lapses(n int) string {
 		return "any number"
 	}
 	return fmt.Sprintf("%d a buyer", n)
+}
+
+// lineOf is what a line lets in.
+func lineOf(s adminapi.Status) string {
+	switch {
+	case s.LineLimit == 0:
+		return ""
+	case s.LineRate == 0:
+		return fmt.Sprintf("%d places", s.LineLimit)
+	}
+	return fmt.Sprintf("%d places, %d a second", s.LineLimit, s.LineRate)
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

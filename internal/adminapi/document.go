@@ -27,6 +27,11 @@ type Definition struct {
 	Lapses      int        `json:"lapses,omitempty"`       // so many holds a buyer may let lapse; 3 by default
 	HoldSeconds float64    `json:"hold_seconds,omitempty"` // 600 by default
 	Closed      bool       `json:"closed"`
+	Admission   string     `json:"admission,omitempty"`  // open (the default, and then left out), pass or line
+	DrawAt      *time.Time `json:"draw_at,omitempty"`    // absent: the line is in the order of joining
+	LineRate    int        `json:"line_rate,omitempty"`  // people a second; 100 by default
+	LineLimit   int        `json:"line_limit,omitempty"` // places; 1,000,000 by default
+	Beacon      string     `json:"beacon,omitempty"`     // source and round
 }
 
 // Sale is what the definition opens: as an operator's request with these members would.
@@ -47,6 +52,11 @@ func newDefinition(s sale.Sale) Definition {
 	d := Definition{
 		ID: string(s.ID), Title: s.Title, Subtitle: s.Subtitle, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
 		FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, Lapses: s.Lapses, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
+		Admission: string(s.Admission), LineRate: s.LineRate, LineLimit: s.LineLimit, Beacon: s.Beacon,
+	}
+	if s.DrawAt != 0 {
+		t := s.DrawAt.Time()
+		d.DrawAt = &t
 	}
 	if s.Opens != 0 {
 		t := s.Opens.Time()

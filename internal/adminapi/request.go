@@ -78,6 +78,8 @@ type terms struct {
 	Limit       given[int]       `json:"limit"`
 	Lapses      given[int]       `json:"lapses"`
 	HoldSeconds given[float64]   `json:"hold_seconds"`
+	LineRate    given[int]       `json:"line_rate"`
+	LineLimit   given[int]       `json:"line_limit"`
 }
 
 // apply puts what was given into a sale.
@@ -92,6 +94,8 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 	if take(f, "lapses", t.Lapses, &s.Lapses) && s.Lapses == 0 {
 		f.add("lapses 0: want 1 to %d", sale.MaxLapses)
 	}
+	take(f, "line_rate", t.LineRate, &s.LineRate)
+	take(f, "line_limit", t.LineLimit, &s.LineLimit)
 	var seconds float64
 	if take(f, "hold_seconds", t.HoldSeconds, &seconds) {
 		// Before it becomes a duration, which a large number would not fit.
@@ -107,7 +111,7 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 func (t terms) changed(s *sale.Sale) error {
 	var f faults
 	if t == (terms{}) {
-		f.add("name what is to change: title, subtitle, price, rules, opens_at, closes_at, limit, lapses or hold_seconds")
+		f.add("name what is to change: title, subtitle, price, rules, opens_at, closes_at, limit, lapses, hold_seconds, line_rate or line_limit")
 	}
 	t.apply(&f, s)
 	if err := s.Validate(); err != nil {
@@ -132,12 +136,15 @@ func takeTime(f *faults, name string, g given[time.Time], into *sale.Instant) {
 // creation is a definition as an operator writes it, see [Definition].
 type creation struct {
 	terms
-	ID        given[string] `json:"id"`
-	Kind      given[string] `json:"kind"`
-	Currency  given[string] `json:"currency"`
-	FaceValue given[int64]  `json:"face_value"`
-	Total     given[int64]  `json:"total"`
-	Closed    given[bool]   `json:"closed"`
+	ID        given[string]    `json:"id"`
+	Kind      given[string]    `json:"kind"`
+	Currency  given[string]    `json:"currency"`
+	FaceValue given[int64]     `json:"face_value"`
+	Total     given[int64]     `json:"total"`
+	Closed    given[bool]      `json:"closed"`
+	Admission given[string]    `json:"admission"`
+	DrawAt    given[time.Time] `json:"draw_at"`
+	Beacon    given[string]    `json:"beacon"`
 }
 
 // sale checks the definition and fills in the defaults.
@@ -156,6 +163,17 @@ func (c creation) sale() (sale.Sale, error) {
 	} else {
 		take(&f, "total", c.Total, &s.Total)
 	}
+	admission := sale.AdmitAll.String()
+	take(&f, "admission", c.Admission, &admission)
+	s.Admission = sale.ParseAdmission(admission)
+	if s.HasLine() {
+		s.LineLimit = 1_000_000
+	}
+	if s.Admission == sale.AdmitLine {
+		s.LineRate = 100
+	}
+	takeTime(&f, "draw_at", c.DrawAt, &s.DrawAt)
+	take(&f, "beacon", c.Beacon, &s.Beacon)
 	c.apply(&f, &s)
 	if err := s.Validate(); err != nil {
 		f = append(f, err)

@@ -15,6 +15,9 @@ func (s *Store) Open(ctx context.Context, d sale.Sale) (created bool, err error)
 	if err := d.Validate(); err != nil {
 		return false, err
 	}
+	if d.HasLine() && d.LineSecret == "" {
+		d.LineSecret, d.LineSeed = sale.NewSecret(), sale.NewSecret()
+	}
 	life := rand.Text()
 	args := append([]any{life, flag(s.config.Ledger), d.Total, flag(d.Closed)}, definitionArgs(d)...)
 	_, err = s.insist(ctx, func() (err error) {

@@ -13,7 +13,8 @@ func definitionArgs(d sale.Sale) []any { return anys(d.Encode()) }
 
 // bookNames are what read is asked for: the fields of a definition, and what
 // changes in a sale's hash.
-var bookNames = anys(append(sale.FieldNames(), "total", "remaining", "closed", "held", "paid", "life", "ledger", "read", "lost"))
+var bookNames = anys(append(sale.FieldNames(), "total", "remaining", "closed", "held", "paid", "life", "ledger", "read", "lost",
+	"joined", "drawn", "turn", "front", "front_at"))
 
 func anys(texts []string) []any {
 	list := make([]any, len(texts))
@@ -35,7 +36,7 @@ func parseSale(fields []string) (sale.Sale, error) {
 
 // books reads what read replied of the sale's hash. A field that is missing there
 // is so in Redis: nothing ran, and asking again may be worth it.
-func (r reply) books() (hash, sale.Sale, sale.Counters, error) {
+func (r *reply) books() (hash, sale.Sale, sale.Counters, error) {
 	fields, err := r.texts("sale")
 	if err != nil {
 		return nil, sale.Sale{}, sale.Counters{}, classify("read", err)
@@ -47,6 +48,11 @@ func (r reply) books() (hash, sale.Sale, sale.Counters, error) {
 		return nil, d, c, fmt.Errorf("read: %w: %w", sale.ErrUnavailable, err)
 	}
 	d.Total = c.Total
+	if d.HasLine() {
+		if r.reading.Line, err = h.line(); err != nil {
+			return nil, d, c, fmt.Errorf("read: %w: %w", sale.ErrUnavailable, err)
+		}
+	}
 	return h, d, c, nil
 }
 
@@ -79,6 +85,25 @@ func (h hash) counters() (c sale.Counters, err error) {
 	c.Held, errs[2] = h.number("held")
 	c.Paid, errs[3] = h.number("paid")
 	return c, errors.Join(errs[:]...)
+}
+
+// line is the line's part of the hash. A field that is missing is 0, and a draw that is missing
+// has not been.
+func (h hash) line() (*sale.Line, error) {
+	var l sale.Line
+	var faults []error
+	_, l.Over = h["drawn"]
+	for name, into := range map[string]*int64{
+		"joined": &l.Joined, "drawn": &l.Drawn, "turn": &l.Turn, "front": &l.Front, "front_at": (*int64)(&l.FrontAt),
+	} {
+		if h[name] == "" {
+			continue
+		}
+		var err error
+		*into, err = h.number(name)
+		faults = append(faults, err)
+	}
+	return &l, errors.Join(faults...)
 }
 
 func (h hash) number(name string) (int64, error) {

@@ -102,6 +102,9 @@ func TestAnyOtherFieldIsAnotherDefinition(t *testing.T) {
 	key := remotestock.Keys(recorded.ID)[0]
 	intact := client.HGetAll(ctx, key).Val()
 	for _, name := range sale.FieldNames() {
+		if strings.HasPrefix(name, "line_se") {
+			continue // a secret, which each opening makes anew
+		}
 		client.HSet(ctx, key, name, intact[name]+"0")
 		if _, err := s.Open(ctx, recorded); !errors.Is(err, sale.ErrConflict) {
 			t.Errorf("another %s: got %v, want ErrConflict", name, err)

@@ -46,8 +46,8 @@ func (s *Store) Survey(ctx context.Context, id sale.ID) (sale.Survey, error) {
 	if err != nil {
 		return sale.Survey{}, unavailable(classify("read", err))
 	}
-	v := sale.Survey{Reading: r.reading, Mark: r.mark}
 	h, d, c, err := r.books()
+	v := sale.Survey{Reading: r.reading, Mark: r.mark}
 	if err != nil {
 		return v, unavailable(err)
 	}

@@ -99,7 +99,16 @@ type Sale struct {
 	Limit     int           // tickets one buyer may hold in the sale's one live order
 	HoldFor   time.Duration // how long a hold waits for payment
 	Lapses    int           // after so many holds that a buyer let lapse the sale takes no more of them; 0: any number
-	Closed    bool          // closed by the operator, whatever the window
+	Admission Admission     // who may buy
+	DrawAt    Instant       // when the order of those who have joined is drawn; 0: in the order of joining
+	LineRate  int           // people expected to show up per second, of admission by line
+	LineLimit int           // places at most
+	// Beacon is source and round of the public beacon that the draw waits for; may be empty, and
+	// then buyers have to trust the operator.
+	Beacon     string
+	LineSecret Secret // derives what buyers can prove of their places
+	LineSeed   Secret // orders the draw; public after it, its hash from the first
+	Closed     bool   // closed by the operator, whatever the window
 }
 
 // fields are the definition's in records: Redis's hash and its stream. Total is
@@ -119,6 +128,13 @@ var fields = []field[Sale]{
 	optional(text("rules", func(s *Sale) *string { return &s.Rules })),
 	optional(text("subtitle", func(s *Sale) *string { return &s.Subtitle })),
 	optional(number("lapses", 1, func(s *Sale) *int { return &s.Lapses })),
+	optional(text("admission", func(s *Sale) *Admission { return &s.Admission })),
+	optional(number("draw_at", 1, func(s *Sale) *Instant { return &s.DrawAt })),
+	optional(number("line_rate", 1, func(s *Sale) *int { return &s.LineRate })),
+	optional(number("line_limit", 1, func(s *Sale) *int { return &s.LineLimit })),
+	optional(text("beacon", func(s *Sale) *string { return &s.Beacon })),
+	optional(text("line_secret", func(s *Sale) *Secret { return &s.LineSecret })),
+	optional(text("line_seed", func(s *Sale) *Secret { return &s.LineSeed })),
 }
 
 // Bounds of a definition. They keep every counter inside what a Lua number
@@ -163,6 +179,7 @@ func (s Sale) Validate() error {
 	check(s.Opens >= 0 && s.Closes >= 0, "opens and closes must not be before 1970")
 	check(s.Opens <= MaxInstant && s.Closes <= MaxInstant, "opens and closes must not be after the year 9999")
 	check(s.Closes == 0 || s.Closes > s.Opens, "closes must be after opens")
+	s.checkLine(check)
 	return errors.Join(faults...)
 }
 

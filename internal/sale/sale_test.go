@@ -17,6 +17,14 @@ func concert() sale.Sale {
 	}
 }
 
+// lined is the sale with a line, a draw and a beacon.
+func lined(s sale.Sale) sale.Sale {
+	s.Opens, s.Closes = 1_700_000_000_000, 0
+	s.Admission, s.DrawAt, s.LineRate, s.LineLimit = sale.AdmitLine, s.Opens-3_600_000, 500, 1_000_000
+	s.Beacon, s.LineSecret, s.LineSeed = "drand quicknet 7", sale.NewSecret(), sale.NewSecret()
+	return s
+}
+
 func TestValidate(t *testing.T) {
 	long := strings.Repeat("x", sale.MaxTitleLength)
 	rules := strings.Repeat("x", sale.MaxRulesLength)
@@ -38,6 +46,22 @@ func TestValidate(t *testing.T) {
 		"any number of lapses":     {func(s *sale.Sale) { s.Lapses = 0 }, ""},
 		"the most lapses":          {func(s *sale.Sale) { s.Lapses = 255 }, ""},
 		"more lapses":              {func(s *sale.Sale) { s.Lapses = 256 }, "lapses 256: want 1 to 255"},
+		"a pass":                   {func(s *sale.Sale) { s.Admission, s.LineLimit = sale.AdmitJoined, 10 }, ""},
+		"a line":                   {func(s *sale.Sale) { *s = lined(*s) }, ""},
+		"a line without a draw":    {func(s *sale.Sale) { *s = lined(*s); s.DrawAt, s.Beacon = 0, "" }, ""},
+		"the latest draw":          {func(s *sale.Sale) { *s = lined(*s); s.DrawAt = s.Opens - 60_000 }, ""},
+		"a later draw":             {func(s *sale.Sale) { *s = lined(*s); s.DrawAt = s.Opens - 59_999 }, "draw_at: want it at least 1m0s before opens"},
+		"a draw before 1970":       {func(s *sale.Sale) { *s = lined(*s); s.DrawAt = -1 }, "draw_at must not be before 1970"},
+		"another admission":        {func(s *sale.Sale) { s.Admission, s.LineLimit = "queue", 1 }, `admission "queue": want open, pass or line`},
+		"no rate":                  {func(s *sale.Sale) { *s = lined(*s); s.LineRate = 0 }, "line rate 0: want 1 to 1000000"},
+		"no places":                {func(s *sale.Sale) { *s = lined(*s); s.LineLimit = 0 }, "line limit 0: want 1 to 100000000"},
+		"places for all":           {func(s *sale.Sale) { s.LineLimit = 1 }, "line limit 1: a sale that is open to all has no line"},
+		"secrets for all":          {func(s *sale.Sale) { s.LineSeed = "0a" }, "a sale that is open to all has no secrets of a line"},
+		"a pass with a draw":       {func(s *sale.Sale) { *s = lined(*s); s.Admission, s.LineRate = sale.AdmitJoined, 0 }, "draw_at: only admission by line has a draw"},
+		"a pass with a rate":       {func(s *sale.Sale) { s.Admission, s.LineLimit, s.LineRate = sale.AdmitJoined, 1, 1 }, "line rate 1: only admission by line has one"},
+		"a beacon without a draw":  {func(s *sale.Sale) { *s = lined(*s); s.DrawAt = 0 }, "beacon: only a draw has one"},
+		"a beacon of two lines":    {func(s *sale.Sale) { *s = lined(*s); s.Beacon = "drand\n7" }, "beacon: want at most 200 bytes of UTF-8 without control characters, got 7"},
+		"a longer beacon":          {func(s *sale.Sale) { *s = lined(*s); s.Beacon = long + "x" }, "beacon: want at most 200 bytes of UTF-8 without control characters, got 201"},
 		"no subtitle":              {func(s *sale.Sale) { s.Subtitle = "" }, ""},
 		"the longest subtitle":     {func(s *sale.Sale) { s.Subtitle = long }, ""},
 		"a longer subtitle":        {func(s *sale.Sale) { s.Subtitle = long + "x" }, "subtitle: want at most 200 bytes of UTF-8, got 201"},

@@ -23,6 +23,8 @@ type Reading struct {
 	// Allotment is this node's, set only if the plan is newer than the
 	// one that the caller knew; the zero Allotment otherwise.
 	Allotment Allotment
+	// Line is set by a read of a sale that has one; otherwise nil.
+	Line *Line
 }
 
 // Counters are a sale's books: remaining + held + paid = total, always.

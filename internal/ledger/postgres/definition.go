@@ -32,6 +32,13 @@ var columns = []column{
 	{"hold_ms", func(d *sale.Sale) any { return (*milliseconds)(&d.HoldFor) }},
 	{"opens_at", func(d *sale.Sale) any { return (*moment)(&d.Opens) }},
 	{"closes_at", func(d *sale.Sale) any { return (*moment)(&d.Closes) }},
+	{"admission", func(d *sale.Sale) any { return (*octets)(&d.Admission) }},
+	{"draw_at", func(d *sale.Sale) any { return (*moment)(&d.DrawAt) }},
+	{"line_rate", func(d *sale.Sale) any { return &d.LineRate }},
+	{"line_limit", func(d *sale.Sale) any { return &d.LineLimit }},
+	{"beacon", func(d *sale.Sale) any { return (*octets)(&d.Beacon) }},
+	{"line_secret", func(d *sale.Sale) any { return (*octets)(&d.LineSecret) }},
+	{"line_seed", func(d *sale.Sale) any { return (*octets)(&d.LineSeed) }},
 	{"opened_total", func(d *sale.Sale) any { return &d.Total }},
 }
 

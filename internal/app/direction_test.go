@@ -32,6 +32,7 @@ var (
 		"internal/payment":     nil,
 		"internal/throttle":    nil,
 		"internal/ratelimit":   nil,
+		"internal/line":        nil,
 		"internal/temperature": nil,
 		"internal/keyspace":    nil,
 		"internal/problem":     nil,

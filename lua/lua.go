@@ -47,6 +47,7 @@ var (
 	Close    = ofSale("chain", "close")
 	Change   = ofSale("chain", "change")
 	Read     = ofSale("read")
+	Advance  = ofSale("chain", "front", "advance")
 	Plan     = ofSale("plan")
 	Find     = ofSale("order", "find")
 	Shut     = ofSale("shut")

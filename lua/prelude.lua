@@ -94,7 +94,7 @@ end
 
 local NUMBERS = {'total', 'remaining', 'held', 'paid', 'stock', 'plan', 'opens', 'closes', 'closed', 'hold', 'limit', 'price',
   'fence', 'ledger', 'epoch', 'base', 'seq', 'read', 'dead', 'tap'}
-local TEXTS = {'link', 'life', 'lost', 'layout', 'lapses', 'barred'}
+local TEXTS = {'link', 'life', 'lost', 'layout', 'lapses', 'barred', 'admission'}
 local FIELDS = {unpack(NUMBERS)}
 for i, name in ipairs(TEXTS) do FIELDS[#NUMBERS + i] = name end
 

@@ -19,6 +19,9 @@ const (
 	caution = 2
 	// slowest is the share of people who come from which on the rate admits no more of them.
 	slowest = 0.1
+	// setBack is by how many seconds Redis's clock may lag behind the last step before it counts as
+	// set back.
+	setBack = 5
 	// enough is which part of one purchase may still be expected while another one is let try.
 	enough = 0.1
 )
@@ -56,14 +59,21 @@ type Stock struct {
 // Advance moves the front on, at most once in a second of Redis time however many call it. It
 // reports whether it did its work; if not, nothing changed.
 //
+// Products that are added to are converted, so that no processor fuses the two: Redis does not.
+//
 // The rule: as many tries are let in as will leave caution standard deviations of the expected
 // demand free, and no more than would sell the stock if a high share of people came.
 func (f *Front) Advance(s Stock) bool {
 	second := s.Now / 1000
-	if second <= f.At/1000 {
+	switch last := f.At / 1000; {
+	case second < last-setBack:
+		// Redis's clock was set back. Its seconds from before mean nothing now.
+		f.Turns.settle(math.MaxInt64)
+		f.Late.Turns.settle(math.MaxInt64)
+	case second <= last:
 		return false
 	}
-	passed := min(float64(s.Now-f.At)/1000, longest)
+	passed := min(float64(max(0, s.Now-f.At))/1000, longest)
 	f.At = s.Now
 	f.Turns.settle(second - Window)
 	f.Late.Turns.settle(second - patience)
@@ -84,6 +94,14 @@ func (f *Front) Advance(s Stock) bool {
 	return true
 }
 
+// Restore moves the front to one that somebody knows of and Redis has lost. Who was admitted up to it
+// is awaited no more.
+func (f *Front) Restore(front int64) {
+	if front > f.Front {
+		f.Front, f.Turns = front, Turns{Settled: front}
+	}
+}
+
 // room is for how many more places there is stock.
 func (f *Front) room(s Stock, second int64, share float64) float64 {
 	remaining := float64(s.Remaining)
@@ -98,9 +116,9 @@ func (f *Front) room(s Stock, second int64, share float64) float64 {
 	// The largest x with expected + x + caution √((expected + x) spread) ≤ remaining. Both
 	// sides grow with expected + x, of which the root solves a quadratic equation.
 	spread := square / mean
-	root := (math.Sqrt(caution*caution*spread+4*remaining) - caution*math.Sqrt(spread)) / 2
-	room := math.Floor((root*root - expected) / (mean * share))
-	bound := (remaining + risked*float64(s.Total) - high) / (mean * f.Shows.High)
+	root := (math.Sqrt(float64(caution*caution*spread)+4*remaining) - float64(caution*math.Sqrt(spread))) / 2
+	room := math.Floor((float64(root*root) - expected) / (mean * share))
+	bound := (remaining + float64(risked*float64(s.Total)) - high) / (mean * f.Shows.High)
 	room = max(0, min(room, math.Floor(bound)))
 
 	// With a few tickets left there is never room beside that caution. One try at a time

@@ -9,6 +9,8 @@ const (
 	// fewest is the smallest share that is believed. Lower: bots that join and never come hold the
 	// sale up less, and a share that rises again surprises it more.
 	fewest = 0.02
+	// never is the least chance to stay away, as there has to be one to be divided by.
+	never = 1e-9
 	// Before anything is known nearly everybody comes within the window: so many purchases per
 	// so many seconds in which somebody was awaited.
 	presumed, presumedOver = 2.0, 30.0
@@ -60,7 +62,7 @@ func (s *Shows) learn(t *Turns, second int64, passed float64, selling bool) floa
 			awaited := float64(t.awaited(i)) * passed
 			s.Awaited[k] += awaited
 			seen += bought
-			foreseen += awaited * rates[k]
+			foreseen += float64(awaited * rates[k])
 		}
 	}
 	fade := 1 / (1 + passed/memory)
@@ -95,7 +97,7 @@ func (s *Shows) expect(times float64) {
 	away := 1.0
 	for a := int64(Window); a >= 0; a-- {
 		rate := min(2, s.rate(bracket(a))*times)
-		away *= (1 - rate/2) / (1 + rate/2)
+		away = max(never, away*((1-rate/2)/(1+rate/2)))
 		s.yet[a] = 1 - away
 	}
 }
@@ -107,13 +109,13 @@ func (s *Shows) demand(t *Turns, second int64) (expected, high float64) {
 	for i := range t.Seconds {
 		a := age(second, t.Seconds[i].At)
 		awaited := float64(t.awaited(i))
-		expected += awaited * s.yet[a]
+		expected += float64(awaited * s.yet[a])
 		// Which part of those who come at all come after this age.
 		after := 1.0
 		if a > 0 {
 			after = stay * s.yet[a] / ((1 - s.yet[a]) * s.yet[0])
 		}
-		high += awaited * s.High * after / (s.High*after + 1 - s.High)
+		high += awaited * s.High * after / (float64(s.High*after) + 1 - s.High)
 	}
 	return expected, high
 }

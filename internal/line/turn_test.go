@@ -19,7 +19,7 @@ func TestFrontMovesOnceASecond(t *testing.T) {
 		t.Fatalf("front is %d after the first step", f.Front)
 	}
 	before := f.Front
-	for _, now := range []int64{5_000_100, 5_000_999, 4_000_000} {
+	for _, now := range []int64{5_000_100, 5_000_999, 4_996_000} {
 		s.Now = now
 		if f.Advance(s) || f.Front != before || f.At != 5_000_100 {
 			t.Errorf("a second step at %d moves the front from %d to %d", now, before, f.Front)
@@ -130,5 +130,27 @@ func TestBoughtCountsInTheSecondOfTheTurn(t *testing.T) {
 	}
 	if f.Orders != (Orders{3, 6, 12}) {
 		t.Errorf("orders are %+v", f.Orders)
+	}
+}
+
+// A clock that was set back holds nothing up, and a front that was lost is given back.
+func TestFrontGoesOnAfterLosses(t *testing.T) {
+	var f Front
+	s := plenty
+	s.Now = 5_000_000
+	f.Advance(s)
+	before := f.Front
+	s.Now = 4_000_000
+	if !f.Advance(s) || f.Front < before {
+		t.Errorf("front is %d after the clock was set back, was %d", f.Front, before)
+	}
+	s.Now += 1000
+	if f.Advance(s); f.Front <= before {
+		t.Errorf("front is %d a second later, want it above %d", f.Front, before)
+	}
+	f.Restore(1000)
+	f.Restore(10)
+	if f.Front != 1000 || f.Turn(1000, 0, s.Now) == NotYet {
+		t.Errorf("front is %d after 1,000 were known", f.Front)
 	}
 }

@@ -14,6 +14,7 @@ var (
 	settleScript   = lua.NewScript("settle", lua.Settle)
 	refillScript   = lua.NewScript("refill", lua.Refill)
 	readScript     = lua.NewScript("read", lua.Read)
+	advanceScript  = lua.NewScript("advance", lua.Advance)
 	planScript     = lua.NewScript("plan", lua.Plan)
 	restockScript  = lua.NewScript("restock", lua.Restock)
 	closeScript    = lua.NewScript("close", lua.Close)

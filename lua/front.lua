@@ -28,18 +28,88 @@ local function second_of(turns, i) return turns[2 * i] end
 local function upto_of(turns, i) return turns[2 * i + 1] end
 
 -- The index of the second that admitted a place, or nil where that is longer ago or to come.
+-- Claims pay for it, so it looks at the list itself.
 local function find_turn(turns, place)
-  if place <= turns[1] then return nil end
-  local low, high = 1, count_of(turns) + 1
+  local n = (#turns - 1) / 2
+  if place <= turns[1] or n == 0 or place > turns[2 * n + 1] then return nil end
+  local low, high = 1, n
   while low < high do
-    local at = math.floor((low + high) / 2)
-    if upto_of(turns, at) < place then low = at + 1 else high = at end
+    local at = (low + high - (low + high) % 2) / 2
+    if turns[2 * at + 1] < place then low = at + 1 else high = at end
   end
-  return low <= count_of(turns) and low or nil
+  return low
 end
 
 -- What is known of purchases: how many, their tickets, and the sum of their squares.
 local function read_orders(text)
   local count, tickets, squares = string.match(text or '0 0 0', '^(%d+) (%d+) (%d+)$')
   return tonumber(count), tonumber(tickets), tonumber(squares)
+end
+
+-- What a batch of claims has to know of the line, read before anything is written. places are
+-- those of the claims, 0 for none.
+local function read_line(places)
+  local kept = redis.call('HMGET', KEYS[14], 'turns', 'called', 'late', 'joined', 'free', 'orders')
+  local l = {front = tonumber(redis.call('HGET', KEYS[1], 'front') or '0'), turns = read_turns(kept[1]), called = read_turns(kept[2]),
+    late = tonumber(kept[3] or '0'), joined = tonumber(kept[4] or '0'), free = kept[5] == '1',
+    at = {}, ordinals = {}, new = {}, counts = {}, names = {}}
+  l.count, l.tickets, l.squares = read_orders(kept[6])
+  local names, of = {}, {}
+  for _, place in ipairs(places) do
+    if place > 0 and place <= l.front then
+      local i = find_turn(l.turns, place)
+      if i and second - second_of(l.turns, i) <= WINDOW then
+        l.at[place] = second_of(l.turns, i)
+      else
+        names[#names + 1], of[#of + 1] = 'p' .. int(place), place
+      end
+    end
+  end
+  local ordinals = #names > 0 and redis.call('HMGET', KEYS[14], unpack(names)) or {}
+  for i, place in ipairs(of) do l.ordinals[place] = ordinals[i] and tonumber(ordinals[i]) or nil end
+  return l
+end
+
+-- Why a place may not buy, or nil: the front has not come to it, which is '', or its ordinal in
+-- the late line and the last one called there. Who is late and not in it yet joins it.
+local function not_in_turn(l, place)
+  if place < 1 or place > l.front then return '' end
+  local ordinal = l.ordinals[place]
+  if l.at[place] or ordinal and ordinal <= l.late or l.free then return nil end
+  if not ordinal then
+    ordinal = l.joined + 1
+    l.joined, l.ordinals[place] = ordinal, ordinal
+    l.new[#l.new + 1], l.new[#l.new + 2] = 'p' .. int(place), int(ordinal)
+  end
+  return int(ordinal) .. ' ' .. int(l.late)
+end
+
+-- Counts a purchase. What a buyer takes again is not counted: one place could pretend to be many.
+local function count_purchase(l, place, quantity)
+  l.changed = true
+  l.count, l.tickets, l.squares = l.count + 1, l.tickets + quantity, l.squares + quantity * quantity
+  local at, name = l.at[place], nil
+  if at then
+    name = 'b' .. int(at)
+  else
+    local i = l.ordinals[place] and find_turn(l.called, l.ordinals[place])
+    if not i then return end
+    name = 'l' .. int(second_of(l.called, i))
+  end
+  if not l.counts[name] then l.names[#l.names + 1] = name end
+  l.counts[name] = (l.counts[name] or 0) + 1
+end
+
+-- Writes what has changed.
+local function write_line(l)
+  local fields = l.new
+  if #fields > 0 then fields[#fields + 1], fields[#fields + 2] = 'joined', int(l.joined) end
+  if l.changed then
+    fields[#fields + 1], fields[#fields + 2] = 'orders', table.concat({int(l.count), int(l.tickets), int(l.squares)}, ' ')
+    local was = #l.names > 0 and redis.call('HMGET', KEYS[14], unpack(l.names)) or {}
+    for i, name in ipairs(l.names) do
+      fields[#fields + 1], fields[#fields + 2] = name, int((tonumber(was[i] or '0')) + l.counts[name])
+    end
+  end
+  if #fields > 0 then write('HSET', KEYS[14], unpack(fields)) end
 end

@@ -35,7 +35,7 @@ func ofSale(names ...string) string {
 // refuses new holds, open and restock fail. See although_full in prelude.lua.
 var (
 	Open     = ofSale("chain", "open")
-	Deduct   = ofSale("chain", "order", "deduct")
+	Deduct   = ofSale("chain", "order", "front", "deduct")
 	Resolve  = ofSale("chain", "order", "payment", "release", "resolve")
 	Refill   = ofSale("chain", "order", "release", "refill")
 	Payments = ofSale("order", "payment", "payments")

@@ -126,6 +126,8 @@ var outcomes = [sale.Outcomes]Answer{
 	// Redis saw the claim too late to sell it: nothing was ordered.
 	sale.Late: Busy,
 	sale.Busy: Busy,
+	// No node lets a buyer try before the turn.
+	sale.NotYourTurn: Busy,
 }
 
 // Headers of refusals and orders, as bytes: Set would spell their names anew for each

@@ -27,7 +27,7 @@ func timed(name, source string) *lua.Script {
 	return lua.NewScript(name, strings.Replace(source, redis, "redis.call('HMGET', KEYS[14], 'test:s', 'test:us')", 1))
 }
 
-var timedAdvance = timed("advance", lua.Advance)
+var timedAdvance, timedDeduct = timed("advance", lua.Advance), timed("deduct", lua.Deduct)
 
 // lineWorld is a sale with a line in Redis, and the rule beside it.
 type lineWorld struct {
@@ -47,6 +47,7 @@ func newLineWorld(t rapidT, client redis.UniversalClient, s *remotestock.Store, 
 	w := &lineWorld{client: client, keys: remotestock.Keys(d.ID), late: map[int64]int64{},
 		stock: line.Stock{Now: 1_900_000_000_000, Remaining: int64(total), Total: int64(total), Rate: int64(rate), Limit: int64(limit)}}
 	w.set(t, "drawn", 0)
+	w.pass(0)
 	return w
 }
 
@@ -64,12 +65,17 @@ func (w *lineWorld) set(t rapidT, field string, value int64) {
 	}
 }
 
+// pass lets time pass.
+func (w *lineWorld) pass(d time.Duration) {
+	w.stock.Now += d.Milliseconds()
+	w.client.HSet(context.Background(), w.keys[13], "test:s", w.stock.Now/1000, "test:us", w.stock.Now%1000*1000)
+}
+
 // advance lets time pass, advances both, and reports whether that was due.
 func (w *lineWorld) advance(t rapidT, passed time.Duration, known int64) bool {
 	t.Helper()
 	ctx := context.Background()
-	w.stock.Now += passed.Milliseconds()
-	w.client.HSet(ctx, w.keys[13], "test:s", w.stock.Now/1000, "test:us", w.stock.Now%1000*1000)
+	w.pass(passed)
 	raw, err := timedAdvance.Call(ctx, w.client, w.keys, []any{"n1", "0", "", known})
 	if err != nil {
 		t.Fatal(err)
@@ -161,9 +167,9 @@ var sameSeconds = cmp.Comparer(func(a, b []line.Second) bool {
 	return true
 })
 
-// TestAdvanceIsTheRule runs random histories of a line against internal/line: joins, purchases,
+// TestScriptsAreTheRuleOfTheLine runs random histories of a line against internal/line: joins, purchases,
 // sold-out times, returns, pauses, clocks that are set back, and fronts that Redis has lost.
-func TestAdvanceIsTheRule(t *testing.T) {
+func TestScriptsAreTheRuleOfTheLine(t *testing.T) {
 	s, client := newStore(t, fastRedis(t), "n1")
 	rapid.Check(t, func(t *rapid.T) {
 		w := newLineWorld(t, client, s, rapid.SampledFrom([]int{1, 10, 1000, 100_000}).Draw(t, "total"),
@@ -200,11 +206,13 @@ func (w *lineWorld) join(t *rapid.T, places int64) {
 
 // buys has places try that have been admitted lately, or long ago.
 func (w *lineWorld) buys(t *rapid.T) {
-	for range rapid.IntRange(1, 20).Draw(t, "tries") {
-		back := rapid.OneOf(rapid.Int64Range(0, 20), rapid.Int64Range(0, 5000)).Draw(t, "back")
-		quantity := rapid.Int64Range(1, w.stock.Limit).Draw(t, "quantity")
-		w.try(t, w.front.Front-back, quantity)
+	n := rapid.IntRange(1, 20).Draw(t, "tries")
+	places, quantities := make([]int64, n), make([]int64, n)
+	for i := range places {
+		back := rapid.OneOf(rapid.Int64Range(-2, 20), rapid.Int64Range(0, 5000)).Draw(t, "back")
+		places[i], quantities[i] = w.front.Front-back, rapid.Int64Range(1, w.stock.Limit).Draw(t, "quantity")
 	}
+	w.tries(t, places, quantities)
 }
 
 // returns has tickets that were bought come back.
@@ -213,108 +221,55 @@ func (w *lineWorld) returns(t *rapid.T) {
 	if n == 0 {
 		return
 	}
-	w.take(t, -rapid.Int64Range(1, n).Draw(t, "returned"))
+	w.stock.Remaining += rapid.Int64Range(1, n).Draw(t, "returned")
+	w.set(t, "remaining", w.stock.Remaining)
+	w.set(t, "held", w.stock.Total-w.stock.Remaining)
 }
 
-// try has a place buy, as deduct does.
-func (w *lineWorld) try(t rapidT, place, quantity int64) {
-	late := w.late[place]
-	switch w.front.Turn(place, late, w.stock.Now) {
-	case line.IsLate:
-		w.late[place] = w.front.JoinLate()
-	case line.InTurn:
-		if w.stock.Remaining < quantity {
-			return
-		}
-		w.front.Bought(place, late, quantity, w.stock.Now)
-		w.take(t, quantity)
+// tries has places buy in one batch, and compares each answer with the rule's.
+func (w *lineWorld) tries(t rapidT, places, quantities []int64) {
+	t.Helper()
+	ctx, n := context.Background(), len(places)
+	var ids, sizes []byte
+	want, buyers, list := "", make([]any, n), make([]string, n)
+	for i, place := range places {
+		id := modelSales.Add(1)
+		ids = fmt.Appendf(ids, "%016d", id)
+		sizes = append(sizes, 0, byte(quantities[i]))
+		buyers[i], list[i] = fmt.Sprintf("buyer-%d", id), strconv.FormatInt(max(0, place), 10)
+		want += w.rule(max(0, place), quantities[i])
 	}
-	ctx, o := context.Background(), w.front.Orders
-	fields := []any{"joined", w.front.Late.Joined, "orders", fmt.Sprintf("%.0f %.0f %.0f", o.Count, o.Tickets, o.Squares)}
-	for _, s := range w.front.Turns.Seconds {
-		fields = append(fields, fmt.Sprintf("b%d", s.At), s.Bought)
-	}
-	for _, s := range w.front.Late.Turns.Seconds {
-		fields = append(fields, fmt.Sprintf("l%d", s.At), s.Bought)
-	}
-	if err := w.client.HSet(ctx, w.keys[13], fields...).Err(); err != nil {
+	args := append([]any{"n1", "0", "", w.stock.Now + 2000, ids, sizes}, buyers...)
+	raw, err := timedDeduct.Call(ctx, w.client, w.keys, append(args, "", strings.Join(list, " ")))
+	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// take moves tickets between remaining and paid.
-func (w *lineWorld) take(t rapidT, tickets int64) {
-	w.stock.Remaining -= tickets
-	w.set(t, "remaining", w.stock.Remaining)
-	w.set(t, "paid", w.stock.Total-w.stock.Remaining)
-}
-
-// Two movers do no harm: whoever comes first in a second does its work. The front's moves are
-// events of the chain.
-func TestTwoMoversAdvanceOnce(t *testing.T) {
-	ctx := context.Background()
-	s, client := newStore(t, fastRedis(t), "n1")
-	w := newLineWorld(t, client, s, 1000, 100, 4)
-	w.set(t, "joined", 5000)
-	w.stock.Joined = 5000
-	w.advance(t, 0, 0)
-	before := w.front.Front
-	for range 5 {
-		if w.advance(t, 100*time.Millisecond, 0) {
-			t.Fatal("a second step in one second")
-		}
+	reply := map[string]any{}
+	for i := 0; i < len(raw); i += 2 {
+		reply[raw[i].(string)] = raw[i+1]
 	}
-	if !w.advance(t, time.Second, 0) || w.front.Front == before {
-		t.Errorf("front is %d a second after %d", w.front.Front, before)
-	}
-	var events []string
-	id := sale.ID(strings.Trim(w.keys[0], "{}"))
-	p, err := s.Page(ctx, id, "", 10)
-	if err != nil || len(p.Events) != 3 {
-		t.Fatalf("%d events, %v, want the opening and two moves", len(p.Events), err)
-	}
-	for i, e := range p.Events[1:] {
-		events = append(events, e.Covered)
-		if want := p.Events[i].Mark.Next(e.Covered); e.Mark != want || e.Fault != "" {
-			t.Errorf("event %d is %+v with fault %q, want %+v", i, e.Mark, e.Fault, want)
-		}
-	}
-	if want := []string{fmt.Sprintf("front\n%d", before), fmt.Sprintf("front\n%d", w.front.Front)}; !cmp.Equal(events, want) {
-		t.Errorf("events are %q, want %q", events, want)
+	if reply["outcomes"] != want || reply["remaining"] != w.stock.Remaining || reply["front"] != w.front.Front {
+		t.Fatalf("places %v of front %d: got %v with %v left, want %s with %d", places, w.front.Front, reply["outcomes"], reply["remaining"], want, w.stock.Remaining)
 	}
 }
 
-// Nobody is admitted before the draw, nor before the opening, nor where no line is.
-func TestAdvanceWaits(t *testing.T) {
-	ctx := context.Background()
-	s, client := newStore(t, fastRedis(t), "n1")
-	soon := sale.Instant(time.Now().Add(time.Hour).UnixMilli())
-	d := lined("waits", soon)
-	open(t, s, d)
-	key := remotestock.Keys(d.ID)[0]
-	client.HSet(ctx, key, "joined", 100)
-	check := func(what string, want bool) {
-		t.Helper()
-		front, _, err := s.Advance(ctx, d.ID, 0)
-		if err != nil || front > 0 != want {
-			t.Errorf("%s: front is %d, %v", what, front, err)
-		}
+// rule is the letter of deduct for a place that tries.
+func (w *lineWorld) rule(place, quantity int64) string {
+	late := w.late[place]
+	switch w.front.Turn(place, late, w.stock.Now) {
+	case line.NotYet:
+		return "t"
+	case line.IsLate:
+		w.late[place] = w.front.JoinLate()
+		return "t"
 	}
-	check("before draw and opening", false)
-	client.HSet(ctx, key, "opens", 0)
-	check("before the draw", false)
-	client.HSet(ctx, key, "drawn", 100)
-	check("open", true)
-	client.HDel(ctx, key, "front_at")
-	client.HSet(ctx, key, "closed", 1, "front", 7)
-	if front, _, err := s.Advance(ctx, d.ID, 0); err != nil || front != 7 {
-		t.Errorf("closed: front is %d, %v", front, err)
+	switch {
+	case w.stock.Remaining == 0:
+		return "s"
+	case w.stock.Remaining < quantity:
+		return "m"
 	}
-	if front, _, err := s.Advance(ctx, d.ID, 9); err != nil || front != 9 {
-		t.Errorf("closed, and 9 are known: front is %d, %v", front, err)
-	}
-	open(t, s, newSale("without", 1))
-	if _, _, err := s.Advance(ctx, "without", 0); err == nil {
-		t.Error("a sale without a line was advanced")
-	}
+	w.stock.Remaining -= quantity
+	w.front.Bought(place, late, quantity, w.stock.Now)
+	return "h"
 }

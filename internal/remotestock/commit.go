@@ -206,7 +206,7 @@ func (c *Committer) queued(batch []*entry) {
 }
 
 // arguments appends what deduct.lua asks for: the earliest deadline, all ids, all
-// quantities, and the buyers.
+// quantities, and the buyers. Traces and places follow, see call.
 func arguments(args []any, batch []*entry) []any {
 	deadline := batch[0].claim.Deadline
 	ids := make([]byte, 0, idLength*len(batch))

@@ -3,6 +3,8 @@ package remotestock
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"onsale/internal/sale"
 )
@@ -22,13 +24,17 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 	if len(outcomes) != len(batch) {
 		return nil, fmt.Errorf("%w: %d results for %d claims", ErrReply, len(outcomes), len(batch))
 	}
+	front, err := r.front()
+	if err != nil {
+		return nil, err
+	}
 	answers := make([]answer, len(batch))
 	expires := r.now + sale.Instant(hold)
 	for i, e := range batch {
 		a, detailed := &answers[i], true
 		detail := ""
 		switch outcomes[i] {
-		case 'k', 'o', 'b', 'u':
+		case 'k', 'o', 'b', 'u', 't':
 			if len(details) == 0 {
 				return nil, fmt.Errorf("%w: a detail of claim %d is missing", ErrReply, i)
 			}
@@ -44,6 +50,7 @@ func decisions(batch []*entry, r reply) ([]answer, error) {
 		if errors.Is(a.err, ErrReply) {
 			return nil, a.err
 		}
+		a.decision.Front = front
 	}
 	return answers, nil
 }
@@ -86,10 +93,38 @@ func detailedDecision(c sale.Claim, letter byte, detail string) (d sale.Decision
 		return d, fmt.Errorf("%w: claim refused: %s", sale.ErrUnavailable, detail)
 	case 'u':
 		return d, fmt.Errorf("%w: %s", sale.ErrUnknown, detail)
+	case 't':
+		d.Outcome = sale.NotYourTurn
+		d.Ahead, err = ahead(detail)
+		return d, err
 	}
 	d.Outcome = sale.Replayed
 	if d.Order, err = parseRow(detail); err == nil && letter == 'o' && d.Order.Quantity != c.Quantity {
 		d.Outcome = sale.AlreadyOrdered
 	}
 	return d, err
+}
+
+// ahead is how many are called before one in the late line: its ordinal and the last one called.
+func ahead(detail string) (int64, error) {
+	if detail == "" {
+		return 0, nil
+	}
+	own, called, _ := strings.Cut(detail, " ")
+	n, err := strconv.ParseInt(own, 10, 64)
+	m, err2 := strconv.ParseInt(called, 10, 64)
+	if err := errors.Join(err, err2); err != nil || n <= m {
+		return 0, fmt.Errorf("%w: an ordinal in the late line is %q", ErrReply, detail)
+	}
+	return n - m - 1, nil
+}
+
+// front is how far a line has been admitted; 0 where the sale has none.
+func (r reply) front() (int64, error) {
+	for i := 0; i+1 < len(r.rest); i += 2 {
+		if r.rest[i] == "front" {
+			return number("front", r.rest[i+1])
+		}
+	}
+	return 0, nil
 }

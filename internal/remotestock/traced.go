@@ -2,15 +2,24 @@ package remotestock
 
 import (
 	"context"
+	"slices"
+	"strconv"
 
 	"onsale/internal/sale"
 )
 
 // call sends a batch, as a span of it if any of its claims is traced.
 func (c *Committer) call(seen *seen, batch []*entry, args []any) (reply, error) {
-	if traced := c.traced(batch); len(traced) > 0 {
+	traced, places := c.traced(batch), placesOf(batch)
+	if len(traced) > 0 || places != "" {
+		args = append(args, sale.FormatTraces(traced))
+	}
+	if places != "" {
+		args = append(args, places)
+	}
+	if len(traced) > 0 {
 		end := c.store.hooks.Traced(c.sale, len(batch), traced)
-		r, err := c.store.send(context.Background(), seen, deductScript, len(batch), append(args, sale.FormatTraces(traced)))
+		r, err := c.store.send(context.Background(), seen, deductScript, len(batch), args)
 		end(err)
 		return r, err
 	}
@@ -28,4 +37,19 @@ func (c *Committer) traced(batch []*entry) (traced []sale.TracedClaim) {
 		}
 	}
 	return traced
+}
+
+// placesOf are the places of a batch with blanks between them; empty where none has one.
+func placesOf(batch []*entry) string {
+	if !slices.ContainsFunc(batch, func(e *entry) bool { return e.claim.Place > 0 }) {
+		return ""
+	}
+	b := make([]byte, 0, 8*len(batch))
+	for i, e := range batch {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendInt(b, max(0, e.claim.Place), 10)
+	}
+	return string(b)
 }

@@ -45,6 +45,7 @@ type Claim struct {
 	Buyer    Buyer
 	Quantity int
 	Deadline Instant // past it the script refuses, so that a late re-send can't sell
+	Place    int64   // the buyer's position in the line, from 1 on; 0: none
 	Trace    *Trace  // that the claim belongs to; nil: none is recorded
 }
 
@@ -65,11 +66,12 @@ const (
 	Late                          // Redis saw the claim past its deadline: not sold, and it never will be
 	Busy                          // no local stock within the refill wait, or a full queue
 	HoldLimit                     // as many holds of the buyer lapsed as the sale allows
+	NotYourTurn                   // the front of the line has not come to the buyer's place, or the late line to its ordinal
 )
 
 var outcomeNames = [...]string{
 	"none", "held", "replayed", "already-ordered", "sold-out",
-	"not-enough", "not-open", "closed", "late", "busy", "hold-limit",
+	"not-enough", "not-open", "closed", "late", "busy", "hold-limit", "not-your-turn",
 }
 
 // Outcomes is how many outcomes there are, for tables indexed by one.
@@ -88,4 +90,6 @@ type Decision struct {
 	Outcome   Outcome
 	Order     Order // set for Held, Replayed and AlreadyOrdered
 	Remaining int64 // set for NotEnough: what is left
+	Front     int64 // of a sale that admits buyers in turn: how many places have been admitted
+	Ahead     int64 // set for NotYourTurn of a buyer who came late: how many of the late line are called first
 }

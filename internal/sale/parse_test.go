@@ -98,7 +98,7 @@ func TestOutcomesHaveNames(t *testing.T) {
 			t.Errorf("outcome %d: got %s, want %s", outcome, got, want)
 		}
 	}
-	if last := int(sale.HoldLimit) + 1; last != sale.Outcomes {
+	if last := int(sale.NotYourTurn) + 1; last != sale.Outcomes {
 		t.Errorf("got %d outcomes with a name, want %d", sale.Outcomes, last)
 	}
 }

@@ -1,0 +1,70 @@
+package remotestock_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+
+	"onsale/internal/remotestock"
+	"onsale/internal/sale"
+)
+
+// TestNoPlaceBeyondTheFrontBuys: L1, also where a node is wrong. The order's event carries place and front.
+func TestNoPlaceBeyondTheFrontBuys(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, fastRedis(t), "n1")
+	d := lined("turns", 0)
+	open(t, s, d)
+	k := remotestock.Keys(d.ID)
+	client.HSet(ctx, k[0], "joined", 5000)
+	front, _, err := s.Advance(ctx, d.ID, 0)
+	if err != nil || front < 2 || front >= 5000 {
+		t.Fatalf("front is %d, %v", front, err)
+	}
+	c := committer(t, s, d.ID)
+	try := func(buyer string, place int64, want sale.Outcome) sale.Decision {
+		t.Helper()
+		of := claim(buyer, 1)
+		of.Place = place
+		got, err := c.Decide(of)
+		if err != nil || got.Outcome != want || got.Front != front {
+			t.Errorf("place %d: got %v with front %d, %v, want %v with %d", place, got.Outcome, got.Front, err, want, front)
+		}
+		return got
+	}
+	try("nobody", 0, sale.NotYourTurn)
+	try("next", front+1, sale.NotYourTurn)
+	try("first", 1, sale.Held)
+	last := try("last", front, sale.Held)
+	entries := client.XRange(ctx, k[5], "-", "+").Val()
+	if e := entries[len(entries)-1].Values; e["places"] != decimal(front) || e["front"] != decimal(front) {
+		t.Errorf("the order's event has places %v and front %v, want %d", e["places"], e["front"], front)
+	}
+	orders := client.HGet(ctx, k[13], "orders").Val()
+
+	t.Run("what a buyer takes again is not counted again", func(t *testing.T) {
+		if _, _, err := s.Cancel(ctx, d.ID, 0, last.Order.ID, "last"); err != nil {
+			t.Fatal(err)
+		}
+		try("last", front, sale.Held)
+		if got := client.HGet(ctx, k[13], "orders").Val(); got != orders {
+			t.Errorf("orders are %q, were %q", got, orders)
+		}
+	})
+	t.Run("who is late is served in the order of coming", func(t *testing.T) {
+		client.HSet(ctx, k[13], "turns", decimal(front), "free", "0")
+		for i, want := range []int64{0, 1, 0} {
+			place := int64(i%2 + 1)
+			if got := try([]string{"one", "two"}[i%2], place, sale.NotYourTurn); got.Ahead != want {
+				t.Errorf("try %d: %d are called before, want %d", i, got.Ahead, want)
+			}
+		}
+		client.HSet(ctx, k[13], "late", "1")
+		try("one", 1, sale.Held)
+		try("two", 2, sale.NotYourTurn)
+		client.HSet(ctx, k[13], "free", "1")
+		try("two", 2, sale.Held)
+	})
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }

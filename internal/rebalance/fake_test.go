@@ -39,6 +39,7 @@ type book struct {
 	shares               []sale.Share
 	holds                []sale.OrderID // of one ticket each, oldest first
 	overdue              int64          // so many of them
+	line                 *sale.Line     // nil: none
 }
 
 func newStore(totals map[sale.ID]int64) *store {
@@ -180,9 +181,23 @@ func (s *store) Expire(ctx context.Context, id sale.ID, _ sale.Generation, limit
 	return ended, more, r, err
 }
 
+// Advance admits one place with each call.
+func (s *store) Advance(ctx context.Context, id sale.ID, known int64) (front int64, r sale.Reading, err error) {
+	err = s.run(ctx, OpAdvance, id, func(b *book) error {
+		b.line.Front = max(b.line.Front+1, known)
+		front, r = b.line.Front, b.reading()
+		return nil
+	})
+	return front, r, err
+}
+
 func (b *book) reading() sale.Reading {
 	r := b.Reading()
 	r.Plan = b.plan
+	if b.line != nil {
+		l := *b.line
+		r.Line = &l
+	}
 	return r
 }
 

@@ -21,6 +21,8 @@ const (
 	OpSurvey Op = "survey"
 	OpPlan   Op = "plan"
 	OpExpire Op = "expire"
+	// OpAdvance moves a line on.
+	OpAdvance Op = "advance"
 )
 
 // Hooks report what the loop does. Nil hooks are not called. They are

@@ -40,6 +40,9 @@ type Stock interface {
 	// whether more may be overdue. known is the plan generation whose allotment
 	// the caller has; the loop, which sells nothing, passes 0.
 	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
+	// Advance moves the front of a sale's line on, at most once in a second however many call it,
+	// and returns it. known is the front that the caller knows of: the store may have lost it.
+	Advance(ctx context.Context, id sale.ID, known int64) (front int64, r sale.Reading, err error)
 }
 
 // Holder holds the lease of the one allocator that leads.

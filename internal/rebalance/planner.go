@@ -32,6 +32,8 @@ type planner struct {
 	// looks bounds how many planners look at once; nil: nothing does.
 	looks chan struct{}
 
+	front int64 // of the sale's line: the highest that has been seen
+
 	// woken holds at most one signal. When it is full the planner is about to
 	// look anyway, and will then see everything, so more signals are dropped.
 	woken chan struct{}
@@ -146,11 +148,25 @@ func (p *planner) rebalance(ctx context.Context) (held int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	p.advance(ctx, v)
 	nodes := p.members.View().Selling()
 	if reason, due := decide(nodes, v, p.cfg); due {
 		err = p.plan(ctx, v, nodes, reason)
 	}
 	return v.Counters.Held, err
+}
+
+// advance moves the sale's line on. A front that the store has lost comes back by it.
+func (p *planner) advance(ctx context.Context, v sale.Survey) {
+	l := v.Reading.Line
+	if l == nil || !l.Over || v.Sale.Admission != sale.AdmitLine {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, p.cfg.Call)
+	defer cancel()
+	front, _, err := p.stock.Advance(call, p.id, max(p.front, l.Front))
+	p.failures.note(ctx, OpAdvance, err)
+	p.front = max(p.front, l.Front, front)
 }
 
 func (p *planner) survey(ctx context.Context) (sale.Survey, error) {

@@ -36,7 +36,11 @@ end
 
 -- The places are in no other record: they stay where they are, and so does what they go by.
 local STANDING = {'drawn', 'turn', 'front', 'front_at'}
-local standing, line = redis.call('HMGET', KEYS[1], unpack(STANDING)), {'joined', int(redis.call('HLEN', KEYS[LINE]))}
+local standing = redis.call('HMGET', KEYS[1], unpack(STANDING))
+local joined = redis.call('HLEN', KEYS[LINE])
+-- As in join.lua: after the draw a place that is lost still has its number.
+if standing[1] then joined = math.max(joined, tonumber(standing[1]) + (tonumber(standing[2] or '0') or 0)) end
+local line = {'joined', int(joined)}
 for i, name in ipairs(STANDING) do
   if standing[i] then line[#line + 1], line[#line + 2] = name, standing[i] end
 end

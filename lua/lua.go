@@ -32,10 +32,11 @@ func ofSale(names ...string) string {
 // several share comes before each.
 //
 // All run though Redis's memory is full, but those that add to what may be sold: deduct
-// refuses new holds, open and restock fail. See although_full in prelude.lua.
+// refuses new holds, join new places, open and restock fail. See although_full in prelude.lua.
 var (
 	Open     = ofSale("chain", "open")
 	Deduct   = ofSale("chain", "order", "front", "deduct")
+	Join     = ofSale("join")
 	Resolve  = ofSale("chain", "order", "payment", "release", "resolve")
 	Refill   = ofSale("chain", "order", "release", "refill")
 	Payments = ofSale("order", "payment", "payments")

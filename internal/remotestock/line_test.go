@@ -91,7 +91,7 @@ func TestAReconciliationKeepsTheLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &sale.Line{Joined: 2, Drawn: 3, Over: true, Turn: 7, Front: 5, FrontAt: 42}
+	want := &sale.Line{Joined: 10, Drawn: 3, Over: true, Turn: 7, Front: 5, FrontAt: 42}
 	if diff := cmp.Diff(want, reading.Line); diff != "" {
 		t.Errorf("line (-want +got):\n%s", diff)
 	}

@@ -19,7 +19,7 @@ import (
 // was answered. The marks of the other calls are not remembered, as a failover may take
 // them back without any harm.
 var acknowledged = map[*lua.Script]bool{
-	openScript: true, deductScript: true, resolveScript: true, settleScript: true, restockScript: true,
+	openScript: true, deductScript: true, joinScript: true, resolveScript: true, settleScript: true, restockScript: true,
 	closeScript: true, changeScript: true, partScript: true, findScript: true, pageScript: true, orphanScript: true, bindScript: true,
 }
 

@@ -6,6 +6,7 @@ import "onsale/lua"
 var (
 	openScript     = lua.NewScript("open", lua.Open)
 	deductScript   = lua.NewScript("deduct", lua.Deduct)
+	joinScript     = lua.NewScript("join", lua.Join)
 	resolveScript  = lua.NewScript("resolve", lua.Resolve)
 	paymentsScript = lua.NewScript("payments", lua.Payments)
 	orphanScript   = lua.NewScript("orphan", lua.Orphan)

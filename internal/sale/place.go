@@ -1,0 +1,68 @@
+package sale
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Place is a buyer's place in a line: Drawn, or the ordinal of one who joined after the draw. 0 is
+// none.
+type Place int64
+
+// Drawn is the place of everybody who joined before the draw, which orders them.
+const Drawn Place = -1
+
+// String is the place as Redis and place tokens have it.
+func (p Place) String() string {
+	if p == Drawn {
+		return "d"
+	}
+	return strconv.FormatInt(int64(p), 10)
+}
+
+// ParsePlace is the inverse of String.
+func ParsePlace(s string) (Place, error) {
+	if s == "d" {
+		return Drawn, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 || s[0] == '+' || s[0] == '0' {
+		return 0, fmt.Errorf("place %q: want d or a number from 1 on", clip(s))
+	}
+	return Place(n), nil
+}
+
+// Position is where a place in turn stands in the whole line, from 1 on: behind all who were
+// drawn. It is 0 for a drawn place, and before the draw.
+func (l *Line) Position(p Place) int64 {
+	if p < 1 || !l.Over {
+		return 0
+	}
+	return l.Drawn + int64(p)
+}
+
+// Join is a buyer's wish for a place in a line.
+type Join struct {
+	Buyer Buyer
+	Proof Place // the place that the buyer has proof of; 0: none
+}
+
+// JoinOutcome is what became of it.
+type JoinOutcome uint8
+
+// The outcomes of a join.
+const (
+	NoJoin     JoinOutcome = iota // beside an error; never an answer
+	Joined                        // a new place
+	Rejoined                      // the place of before
+	LineFull                      // all places are taken
+	LineClosed                    // the sale is over
+	LineBusy                      // too many wait to join
+)
+
+// Placed is where a buyer stands.
+type Placed struct {
+	Outcome JoinOutcome
+	Place   Place // of Joined and Rejoined
+	Line    Line  // as it is since
+}

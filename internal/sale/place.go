@@ -1,7 +1,7 @@
 package sale
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 )
 
@@ -27,10 +27,12 @@ func ParsePlace(s string) (Place, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 1 || s[0] == '+' || s[0] == '0' {
-		return 0, fmt.Errorf("place %q: want d or a number from 1 on", clip(s))
+		return 0, errPlace
 	}
 	return Place(n), nil
 }
+
+var errPlace = errors.New("place: want d or a number from 1 on")
 
 // Position is where a place in turn stands in the whole line, from 1 on: behind all who were
 // drawn. It is 0 for a drawn place, and before the draw.

@@ -21,6 +21,8 @@ admin_token() { random32 | url; }
 token_keys() {
 	printf '{"keys":[{"kty":"oct","kid":"%s","alg":"HS256","k":"%s"}]}\n' "$(date +%Y-%m-%d)" "$(random32 | url)"
 }
+# Of a date too, but for another purpose: a key of place tokens must verify no buyer's.
+place_keys() { token_keys; }
 webhook_secrets() { echo "whsec_$(random32)"; }
 password() { random32 | url; }
 # The same password, as Redis's server reads it.
@@ -32,6 +34,7 @@ pgpass() { printf 'postgres:5432:onsale:onsale:%s\n' "$(cat "$to/database-passwo
 make gossip-key random32
 make admin-token admin_token
 make token-keys.json token_keys
+make place-keys.json place_keys
 make webhook-secrets webhook_secrets
 make redis-password password
 make redis.conf redis_conf

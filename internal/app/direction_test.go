@@ -24,7 +24,7 @@ var (
 	everywhere = []string{"internal/failurelog", "internal/pause"}
 	policy     = map[string][]string{ // and what else they may import
 		"internal/localstock":  nil,
-		"internal/checkout":    {"internal/localstock", "internal/temperature"},
+		"internal/checkout":    {"internal/line", "internal/localstock", "internal/temperature"},
 		"internal/rebalance":   {"internal/temperature"},
 		"internal/audit":       nil,
 		"internal/reconcile":   nil,

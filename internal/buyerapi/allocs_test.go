@@ -31,14 +31,17 @@ func TestSoldOutAllocatesNothing(t *testing.T) {
 // The purchase path's budget: what one allocation more costs, every buyer with a token pays.
 // Verifier and Redis are not among it.
 func TestAPurchaseKeepsItsAllocationBudget(t *testing.T) {
-	server := buyerapi.NewServer(selling(t).handler, time.Minute)
+	open, inTurn := selling(t).handler, sellingInTurn(t).handler
 	for name, c := range map[string]struct {
+		handler *buyerapi.Handler
 		request string
 		budget  float64
 	}{
-		"a purchase": {string(purchaseRequest(t)), purchaseBudget},
-		"an order":   {raw("GET", "/v1/sales/s/orders/mine", "", bearer(token(t, "alice"))), orderBudget},
+		"a purchase":              {open, string(purchaseRequest(t)), purchaseBudget},
+		"a purchase with a place": {inTurn, string(placedRequest(t)), purchaseBudget},
+		"an order":                {open, raw("GET", "/v1/sales/s/orders/mine", "", bearer(token(t, "alice"))), orderBudget},
 	} {
+		server := buyerapi.NewServer(c.handler, time.Minute)
 		answers := func(n int) float64 {
 			return testing.AllocsPerRun(5, func() { ask(t, server, []byte(c.request), n) })
 		}

@@ -35,6 +35,12 @@ const (
 	HeaderTooLarge                 // 431
 	InvalidRequest                 // 422
 	QuantityLimit                  // 422
+	Joined                         // 201: a new place in the line
+	Rejoined                       // 200: the same place again
+	NoLine                         // 404
+	LineFull                       // 409
+	PlaceRequired                  // 403
+	NotYourTurn                    // 403
 	Paid                           // 200: a payment paid its order
 	RefundDue                      // 200: a payment bought nothing and has to go back
 	Recorded                       // 200: money that went back
@@ -84,6 +90,12 @@ var problems = [...]problem.Problem{
 	Busy:             problem.Busy,
 	StoreUnavailable: problem.StoreUnavailable,
 	OutcomeUnknown:   problem.OutcomeUnknown,
+	Joined:           {Code: "joined", Status: 201},
+	Rejoined:         {Code: "rejoined", Status: 200},
+	NoLine:           problem.NoLine,
+	LineFull:         problem.LineFull,
+	PlaceRequired:    problem.PlaceRequired,
+	NotYourTurn:      problem.NotYourTurn,
 	Paid:             {Code: "paid", Status: 200},
 	RefundDue:        {Code: "refund-due", Status: 200},
 	Recorded:         {Code: "recorded", Status: 200},

@@ -1,9 +1,11 @@
 package buyerapi_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +75,41 @@ func selling(t testing.TB) *site {
 // BenchmarkPurchase is a purchase on a node, without the kernel, Redis and the signature.
 func BenchmarkPurchase(b *testing.B) {
 	server, request := buyerapi.NewServer(selling(b).handler, time.Minute), purchaseRequest(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	ask(b, server, request, b.N)
+}
+
+// admitted takes every place token, and costs nothing.
+type admitted struct{ proofs }
+
+func (admitted) Verify(string, sale.ID, sale.Buyer) (sale.Proof, error) {
+	return sale.Proof{Place: 1}, nil
+}
+
+// sellingInTurn is selling with a line of which all are admitted.
+func sellingInTurn(t testing.TB) *site {
+	s := selling(t)
+	open := s.store.read
+	s.store.read = func(id sale.ID) (sale.Sale, sale.Reading, error) {
+		d, r, err := open(id)
+		lined(&d, &r, 60)
+		return d, r, err
+	}
+	s.places = admitted{}
+	return s.open(t)
+}
+
+// placedRequest is a purchase with a place token of the usual length.
+func placedRequest(t testing.TB) []byte {
+	header := "\r\nOnsale-Place: " + strings.Repeat("x", 360) + "\r\n\r\n"
+	return bytes.Replace(purchaseRequest(t), []byte("\r\n\r\n"), []byte(header), 1)
+}
+
+// BenchmarkPurchaseInTurn is BenchmarkPurchase of a sale with a line: what it takes more, with
+// BenchmarkVerifyPlace of package token, is what a place costs a purchase.
+func BenchmarkPurchaseInTurn(b *testing.B) {
+	server, request := buyerapi.NewServer(sellingInTurn(b).handler, time.Minute), placedRequest(b)
 	b.ReportAllocs()
 	b.ResetTimer()
 	ask(b, server, request, b.N)

@@ -10,11 +10,12 @@ const (
 	PlaceOrder                  // POST /v1/sales/{sale}/orders
 	ShowOrder                   // GET /v1/sales/{sale}/orders/{order}
 	CancelOrder                 // DELETE /v1/sales/{sale}/orders/{order}
+	JoinLine                    // POST /v1/sales/{sale}/line
 	Webhook                     // POST of a payment provider
 )
 
 var endpoints = [...]string{
-	Elsewhere: "other", ShowSale: "show-sale", PlaceOrder: "place-order", ShowOrder: "show-order", CancelOrder: "cancel-order", Webhook: "webhook",
+	Elsewhere: "other", ShowSale: "show-sale", PlaceOrder: "place-order", ShowOrder: "show-order", CancelOrder: "cancel-order", JoinLine: "join-line", Webhook: "webhook",
 }
 
 // Endpoints is how many endpoints there are, for tables indexed by one.

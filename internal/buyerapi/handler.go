@@ -51,6 +51,13 @@ type Seller interface {
 	FindLive(buyer sale.Buyer) (sale.Order, error)
 	Cancel(order sale.OrderID, buyer sale.Buyer) (sale.Order, error)
 	Pay(p sale.Payment) (sale.Receipt, error)
+	// Join gives a buyer a place in the sale's line, or the one of before; proof is what the buyer
+	// can prove of that, 0 for nothing.
+	Join(buyer sale.Buyer, proof sale.Place) (sale.Placed, sale.Proof, error)
+	// Turn returns whether a buyer's place may buy.
+	Turn(buyer sale.Buyer, proof sale.Proof) (sale.Turn, error)
+	// Stands is Turn by what is known, without asking Redis.
+	Stands(buyer sale.Buyer, proof sale.Proof) sale.Turn
 }
 
 // Hooks are called once a request; nil fields are not called.
@@ -84,10 +91,18 @@ type Limiter interface {
 	Take(buyer sale.Buyer, urgent bool) ratelimit.Verdict
 }
 
+// Places makes and verifies place tokens, by which buyers prove their places in a line.
+type Places interface {
+	Sign(id sale.ID, buyer sale.Buyer, proof sale.Proof) string
+	// Verify returns what a token proves of this buyer in this sale. The error goes with the answer.
+	Verify(token string, id sale.ID, buyer sale.Buyer) (sale.Proof, error)
+}
+
 // Handler answers buyers. Its Serve method is a fasthttp.RequestHandler.
 type Handler struct {
 	sales    Sales
 	verifier Verifier
+	places   Places // nil: sales that have a line sell nothing here
 	secrets  payment.Secrets
 	limiter  Limiter
 	hooks    Hooks
@@ -97,10 +112,10 @@ type Handler struct {
 	lookups  chan struct{} // a place for each repeated purchase that is looked up
 }
 
-// New makes a handler. secrets are those that payment providers sign with; where
+// New makes a handler. places may be nil, and then sales that have a line sell nothing here. secrets are those that payment providers sign with; where
 // there are none, there is no webhook.
-func New(sales Sales, verifier Verifier, secrets payment.Secrets, limiter Limiter, hooks Hooks, log *zap.Logger) *Handler {
-	return &Handler{sales: sales, verifier: verifier, secrets: secrets, limiter: limiter, hooks: hooks, log: log, load: newLoad(DefaultRequests), lookups: make(chan struct{}, repeats)}
+func New(sales Sales, verifier Verifier, places Places, secrets payment.Secrets, limiter Limiter, hooks Hooks, log *zap.Logger) *Handler {
+	return &Handler{sales: sales, verifier: verifier, places: places, secrets: secrets, limiter: limiter, hooks: hooks, log: log, load: newLoad(DefaultRequests), lookups: make(chan struct{}, repeats)}
 }
 
 // Bound sets how many requests are under way at once, see [DefaultRequests]. It must be called before the first one.
@@ -115,7 +130,7 @@ func (h *Handler) Drain() { h.draining.Store(true) }
 
 const prefix = "/v1/sales/"
 
-// Serve routes by hand: there are six routes, and the sold-out answer is too
+// Serve routes by hand: there are seven routes, and the sold-out answer is too
 // cheap for a router.
 func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
 	if h.hooks.Asked != nil {
@@ -164,6 +179,8 @@ func (h *Handler) route(ctx *fasthttp.RequestCtx) (Endpoint, Answer) {
 			return e, h.traced(ctx, seller)
 		}
 		return e, h.buy(ctx, context.Background(), seller)
+	case JoinLine:
+		return e, h.join(ctx, seller)
 	case ShowOrder:
 		return e, h.find(ctx, seller, order)
 	case CancelOrder:
@@ -186,6 +203,12 @@ func endpoint(ctx *fasthttp.RequestCtx, rest string, deeper bool) (e Endpoint, o
 			return Elsewhere, "", "POST"
 		}
 		return PlaceOrder, "", ""
+	}
+	if rest == "line" {
+		if !ctx.IsPost() {
+			return Elsewhere, "", "POST"
+		}
+		return JoinLine, "", ""
 	}
 	order, ok := strings.CutPrefix(rest, "orders/")
 	switch {
@@ -216,7 +239,7 @@ func (h *Handler) show(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	if err != nil {
 		return writeProblem(ctx, StoreUnavailable)
 	}
-	body, err := json.Marshal(newSaleDocument(seller.Sale(), phase, reading.At, reading.Remaining))
+	body, err := json.Marshal(newSaleDocument(seller.Sale(), phase, reading))
 	if err != nil {
 		panic(err) // numbers, texts and times of these years always have a JSON form
 	}

@@ -81,32 +81,73 @@ func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
 
 // saleDocument is a sale as everybody sees it.
 type saleDocument struct {
-	ID         sale.ID    `json:"id"`
-	Title      string     `json:"title"`
-	Subtitle   string     `json:"subtitle,omitempty"`
-	Kind       sale.Kind  `json:"kind"`
-	Price      int64      `json:"price"`
-	Currency   string     `json:"currency"`
-	FaceValue  int64      `json:"face_value,omitempty"` // of a voucher, in the currency's minor unit
-	Rules      string     `json:"rules,omitempty"`
-	Limit      int        `json:"limit"`
-	Lapses     int        `json:"lapses,omitempty"` // so many holds a buyer may let lapse
-	OpensAt    time.Time  `json:"opens_at"`
-	ClosesAt   *time.Time `json:"closes_at,omitempty"`
-	ServerTime time.Time  `json:"server_time"`
-	State      sale.Phase `json:"state"`     // never unknown
-	Remaining  int64      `json:"remaining"` // approximate: at most a poll old
+	ID         sale.ID       `json:"id"`
+	Title      string        `json:"title"`
+	Subtitle   string        `json:"subtitle,omitempty"`
+	Kind       sale.Kind     `json:"kind"`
+	Price      int64         `json:"price"`
+	Currency   string        `json:"currency"`
+	FaceValue  int64         `json:"face_value,omitempty"` // of a voucher, in the currency's minor unit
+	Rules      string        `json:"rules,omitempty"`
+	Limit      int           `json:"limit"`
+	Lapses     int           `json:"lapses,omitempty"` // so many holds a buyer may let lapse
+	OpensAt    time.Time     `json:"opens_at"`
+	ClosesAt   *time.Time    `json:"closes_at,omitempty"`
+	ServerTime time.Time     `json:"server_time"`
+	State      sale.Phase    `json:"state"`               // never unknown
+	Remaining  int64         `json:"remaining"`           // approximate: at most a poll old
+	Admission  string        `json:"admission,omitempty"` // pass or line
+	DrawAt     *time.Time    `json:"draw_at,omitempty"`
+	Line       *lineDocument `json:"line,omitempty"`
 }
 
-func newSaleDocument(s *sale.Sale, phase sale.Phase, now sale.Instant, remaining int64) saleDocument {
+// lineDocument is the line of a sale as everybody sees it.
+type lineDocument struct {
+	Joined int64  `json:"joined"`
+	Drawn  *int64 `json:"drawn,omitempty"` // absent before the draw
+	Front  int64  `json:"front"`
+	Rate   int    `json:"rate,omitempty"` // people a second
+	// Commitment is the SHA-256 of the seed's bytes, from the first; Seed is there once the draw has
+	// taken place.
+	Commitment string `json:"commitment,omitempty"`
+	Seed       string `json:"seed,omitempty"`
+	Beacon     string `json:"beacon,omitempty"`
+	// OperatorTrusted: no beacon takes part in the draw, so buyers have to trust the operator.
+	OperatorTrusted bool `json:"operator_trusted,omitempty"`
+}
+
+// newLineDocument is nil for a sale that has no line.
+func newLineDocument(s *sale.Sale, l *sale.Line) *lineDocument {
+	if l == nil || !s.HasLine() {
+		return nil
+	}
+	d := &lineDocument{Joined: l.Joined, Front: l.Front, Rate: s.LineRate}
+	if l.Over {
+		d.Drawn = &l.Drawn
+	}
+	if s.DrawAt != 0 {
+		d.Commitment, d.Beacon, d.OperatorTrusted = s.LineSeed.Commitment(), s.Beacon, s.Beacon == ""
+		if l.Over {
+			d.Seed = string(s.LineSeed)
+		}
+	}
+	return d
+}
+
+func newSaleDocument(s *sale.Sale, phase sale.Phase, r sale.Reading) saleDocument {
 	d := saleDocument{
 		ID: s.ID, Title: s.Title, Subtitle: s.Subtitle, Kind: s.Kind, Price: s.Price, Currency: s.Currency,
 		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit, Lapses: s.Lapses,
-		OpensAt: s.Opens.Time(), ServerTime: now.Time(), State: phase, Remaining: remaining,
+		OpensAt: s.Opens.Time(), ServerTime: r.At.Time(), State: phase, Remaining: r.Remaining,
+		Admission: string(s.Admission), Line: newLineDocument(s, r.Line),
 	}
 	if s.Closes != 0 {
 		t := s.Closes.Time()
 		d.ClosesAt = &t
+	}
+	if s.DrawAt != 0 {
+		t := s.DrawAt.Time()
+		d.DrawAt = &t
 	}
 	if phase == sale.PhaseSoldOut {
 		d.Remaining = 0

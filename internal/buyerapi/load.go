@@ -6,9 +6,10 @@ import "sync/atomic"
 // is what others have paid for, or what gives tickets back.
 type priority uint8
 
-// From the first that is refused to the last. Joining a waiting room belongs before buying, once there is one.
+// From the first that is refused to the last.
 const (
 	buying priority = iota
+	joining
 	asking
 	cancelling
 	paying
@@ -16,7 +17,7 @@ const (
 )
 
 // shares are eighths of the requests that may be under way at once, up to which a priority is let in.
-var shares = [priorities]int64{buying: 4, asking: 6, cancelling: 7, paying: 8}
+var shares = [priorities]int64{buying: 4, joining: 5, asking: 6, cancelling: 7, paying: 8}
 
 // DefaultRequests is how many requests a node works on at once. Half of them are purchases at most, which a node decides
 // within a third of a second. Raised, more buyers wait, and those whom Redis gets to after two seconds waited in

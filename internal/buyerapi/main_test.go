@@ -35,8 +35,10 @@ type site struct {
 	store   store
 	remote  remote // by default its Redis's
 	orders  orders
+	joins   func(sale.Join) (sale.Placed, error) // by default nobody joins
 	hooks   buyerapi.Hooks
 	secrets payment.Secrets  // by default none
+	places  buyerapi.Places  // by default none
 	limits  ratelimit.Limits // by default none
 	away    bool             // Redis has never answered
 	log     *zap.Logger      // by default nobody's
@@ -60,10 +62,14 @@ func (s *site) open(t testing.TB) *site {
 	ready := make(chan bool, 16) // more changes than a test makes
 	s.store.redis, s.orders.redis = &s.redis, &s.redis
 	remotes := func(id sale.ID, _ *checkout.Seller) checkout.Remote {
-		if s.remote != nil {
-			return s.remote
+		decides := s.remote
+		if decides == nil {
+			decides = s.redis.decides(id)
 		}
-		return s.redis.decides(id)
+		if s.joins != nil {
+			return joined{decides, s.joins}
+		}
+		return decides
 	}
 	config := checkout.DefaultConfig()
 	config.Poll = 50 * time.Millisecond // so that a busy machine does not outlast a sold-out lease
@@ -84,7 +90,7 @@ func (s *site) open(t testing.TB) *site {
 	if !s.away {
 		<-ready
 	}
-	s.handler = buyerapi.New(sales{s.catalog}, tokens{}, s.secrets, s.limiter(t), s.hooks, s.log)
+	s.handler = buyerapi.New(sales{s.catalog}, tokens{}, s.places, s.secrets, s.limiter(t), s.hooks, s.log)
 	return s
 }
 

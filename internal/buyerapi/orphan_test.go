@@ -121,7 +121,7 @@ func TestAPaymentForAnUnknownSaleFails(t *testing.T) {
 	t.Run("if the node has lost its connection to Redis", func(t *testing.T) {
 		t.Parallel()
 		s := paidBy(nil)
-		s.handler = buyerapi.New(stale{}, nil, s.secrets, nil, buyerapi.Hooks{}, zap.NewNop())
+		s.handler = buyerapi.New(stale{}, nil, nil, s.secrets, nil, buyerapi.Hooks{}, zap.NewNop())
 		if status, code := s.deliver(signed(ours, elsewhere)); status != http.StatusServiceUnavailable || code != "store-unavailable" {
 			t.Errorf("got %d %s, want 503 store-unavailable", status, code)
 		}

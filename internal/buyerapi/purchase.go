@@ -21,7 +21,11 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Se
 	}
 	refusal, refused := phase.Refusal()
 	again := short(refusal) && repeated(ctx)
-	if refused && !again {
+	lined := seller.Sale().HasLine()
+	// In turn means that a ticket may come back: who is admitted is answered by the stock of this
+	// moment, and everybody else by the place.
+	inTurn := refusal == sale.SoldOut && seller.Sale().Admission == sale.AdmitLine
+	if refused && !again && !inTurn {
 		return writeRefusal(ctx, seller, sale.Decision{Outcome: refusal})
 	}
 	as := buying
@@ -36,6 +40,11 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Se
 	if a != OK {
 		return a
 	}
+	if lined {
+		if a := h.admit(ctx, seller, buyer); a != OK {
+			return a
+		}
+	}
 	quantity, err := decodeOrder(ctx.PostBody())
 	if err != nil {
 		return writeProblem(ctx, InvalidRequest, `,"reason":`, problem.Quote(err.Error()))
@@ -45,6 +54,9 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Se
 	}
 	if again {
 		return h.former(ctx, seller, buyer, quantity, sale.Decision{Outcome: refusal})
+	}
+	if refused {
+		return writeRefusal(ctx, seller, sale.Decision{Outcome: refusal})
 	}
 	d, err := seller.Buy(trace, buyer, quantity)
 	if err != nil {
@@ -77,7 +89,12 @@ func writeRefusal(ctx *fasthttp.RequestCtx, seller Seller, d sale.Decision) Answ
 	a := outcomes[d.Outcome]
 	switch a {
 	case SoldOut, OutcomeUnknown:
-		return writeProblem(ctx, a, mineOf, string(seller.Sale().ID), mineOfEnd)
+		writeProblem(ctx, a, mineOf, string(seller.Sale().ID), mineOfEnd)
+		if seller.Sale().Admission == sale.AdmitLine {
+			// Nginx must not answer for the next in turn: a ticket may have come back for them.
+			ctx.Response.Header.Del("X-Accel-Expires")
+		}
+		return a
 	case NotEnough:
 		return writeProblem(ctx, a, `,"remaining":`, strconv.FormatInt(d.Remaining, 10))
 	case AlreadyOrdered:

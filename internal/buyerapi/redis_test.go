@@ -164,6 +164,8 @@ type remote func(sale.Claim) (sale.Decision, error)
 
 func (r remote) Decide(c sale.Claim) (sale.Decision, error) { return r(c) }
 
+func (r remote) Join(sale.Join) (sale.Placed, error) { return sale.Placed{}, sale.ErrUnavailable }
+
 func (r remote) Wait() {}
 
 // decides is the remote of a sale of the site's Redis.

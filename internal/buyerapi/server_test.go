@@ -46,7 +46,7 @@ func TestEveryProblemIsADocument(t *testing.T) {
 		}
 		wantProblem(t, answer{r, raw, body}, a)
 	}
-	if diff := cmp.Diff([]string{"ok", "created", "replayed", "paid", "refund-due", "recorded", "ignored"}, successes); diff != "" {
+	if diff := cmp.Diff([]string{"ok", "created", "replayed", "joined", "rejoined", "paid", "refund-due", "recorded", "ignored"}, successes); diff != "" {
 		t.Errorf("answers that are no problems (-want +got):\n%s", diff)
 	}
 }
@@ -143,7 +143,7 @@ func TestWhatIsNoHTTPIsABadRequest(t *testing.T) {
 func TestNobodyFillsTheLog(t *testing.T) {
 	t.Parallel()
 	core, logged := observer.New(zap.DebugLevel)
-	h := buyerapi.New(nil, nil, nil, nil, buyerapi.Hooks{}, zap.New(core))
+	h := buyerapi.New(nil, nil, nil, nil, nil, buyerapi.Hooks{}, zap.New(core))
 	buyerapi.NewServer(h, time.Minute).Logger.Printf("a connection from %s broke", "afar")
 	if got := logged.FilterField(zap.String("text", "a connection from afar broke")).All(); len(got) != 1 || got[0].Level != zap.DebugLevel {
 		t.Errorf("got %v, want one line, and that for debugging", logged.All())

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type remote struct {
 	store  *store
 	decide func(sale.Claim) (sale.Decision, error)
+	join   func(sale.Join) (sale.Placed, error)
 	mu     sync.Mutex
 	claims []sale.Claim
 	group  sync.WaitGroup
@@ -42,6 +43,13 @@ func (r *remote) Decide(c sale.Claim) (sale.Decision, error) {
 		return d[0], nil
 	}
 	return r.decide(c)
+}
+
+func (r *remote) Join(j sale.Join) (sale.Placed, error) {
+	if r.join == nil {
+		return sale.Placed{}, sale.ErrUnavailable
+	}
+	return r.join(j)
 }
 
 func (r *remote) Wait() { r.group.Wait() }

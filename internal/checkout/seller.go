@@ -18,7 +18,10 @@ type Remote interface {
 	// Decide returns Redis's decision. An error that wraps sale.ErrUnavailable
 	// proves that nothing was sold; any other leaves that open.
 	Decide(sale.Claim) (sale.Decision, error)
-	// Wait returns when every claim has been answered.
+	// Join returns the place that Redis has given. After an error the buyer may have one, and
+	// gets it by joining again.
+	Join(sale.Join) (sale.Placed, error)
+	// Wait returns when every claim and join has been answered.
 	Wait()
 }
 
@@ -27,6 +30,8 @@ type Seller struct {
 	id         sale.ID
 	definition atomic.Pointer[definition]
 	newest     atomic.Pointer[sale.Reading] // which may be a poll old; nil before the first
+	line       atomic.Pointer[lineRead]     // of a sale that has one; nil before the first
+	draw       atomic.Pointer[Draw]         // nil before the draw is known here
 	local      *localstock.Stock
 	remote     Remote
 	orders     Orders
@@ -88,6 +93,9 @@ func (s *Seller) Acknowledged(hold sale.Decision, m sale.Mark) {
 // Replies overtake each other: one to an earlier call is no news.
 func (s *Seller) note(r sale.Reading) {
 	s.clock.Set(r.At, r.Sent)
+	if r.Line != nil {
+		s.noteLine(*r.Line, r.Sent)
+	}
 	for {
 		old := s.newest.Load()
 		if old != nil && r.Sent.Before(old.Sent) || s.newest.CompareAndSwap(old, &r) {
@@ -117,6 +125,9 @@ func (s *Seller) Show() (sale.Phase, sale.Reading, error) {
 	}
 	r := *s.newest.Load()
 	r.At = now
+	if l := s.line.Load(); l != nil {
+		r.Line = &l.Line
+	}
 	return s.phase(), r, nil
 }
 

@@ -16,6 +16,14 @@ var (
 		"Come back at opens_at, by the server time given here.", false}
 	Closed = Problem{"closed", 410, "The sale is closed",
 		"No more tickets are sold in this sale.", false}
+	NoLine = Problem{"no-line", 404, "This sale has no line",
+		"Buy without joining: everybody may.", false}
+	LineFull = Problem{"line-full", 409, "The line is full",
+		"It has as many places as the sale allows, and none is given any more.", false}
+	PlaceRequired = Problem{"place-required", 403, "A place in the line is needed",
+		"Join the line first, at the address in line, and send the place token that it answers with as Onsale-Place.", false}
+	NotYourTurn = Problem{"not-your-turn", 403, "It is not your turn yet",
+		"Places up to the front may buy. Ask for the sale after Retry-After, and buy once its front has reached your position.", false}
 	Unauthorized = Problem{"unauthorized", 401, "A valid token is needed",
 		"Send Authorization: Bearer with a token that is signed by a known key, unexpired and made for this audience.", false}
 	SaleUnknown = Problem{"sale-unknown", 404, "No such sale",

@@ -43,6 +43,19 @@ func (l *Line) Position(p Place) int64 {
 	return l.Drawn + int64(p)
 }
 
+// Proof is what a place token proves of the buyer whose it is.
+type Proof struct {
+	Place Place
+	Nonce [32]byte // by which the buyer's entry in the draw can be computed
+}
+
+// Turn is where a place stands, and whether its turn has come.
+type Turn struct {
+	Position int64 // from 1 on; 0: not known, or not drawn yet
+	Front    int64
+	Come     bool
+}
+
 // Join is a buyer's wish for a place in a line.
 type Join struct {
 	Buyer Buyer

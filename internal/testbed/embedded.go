@@ -138,7 +138,8 @@ func (e *Embedded) startAllocator(ctx context.Context, token string) (view func(
 
 func (e *Embedded) startNodes(count int, secrets string, provider payment.Secret) error {
 	keys, webhooks := filepath.Join(secrets, "keys.json"), filepath.Join(secrets, "webhook-secrets")
-	if err := errors.Join(e.Issuer.Save(keys), provider.Save(webhooks)); err != nil {
+	places := filepath.Join(secrets, "place-keys.json")
+	if err := errors.Join(e.Issuer.Save(keys), savePlaceKeys(places), provider.Save(webhooks)); err != nil {
 		return err
 	}
 	parts := e.stage()
@@ -151,7 +152,7 @@ func (e *Embedded) startNodes(count int, secrets string, provider payment.Secret
 		flags.Seeds = []string{e.gossip}
 		n, err := node.New(node.Config{
 			Name: at.Name, Listen: at.Listen, Admin: at.Admin, Weight: 1,
-			Identity: node.IdentityFlags{TokenKeys: keys, Audiences: []string{Audience}}, Webhooks: webhooks, Batch: 128, Calls: 1,
+			Identity: node.IdentityFlags{TokenKeys: keys, Audiences: []string{Audience}}, PlaceKeys: places, Webhooks: webhooks, Batch: 128, Calls: 1,
 			Redis: e.Redis(), Gossip: flags,
 		}, e.log)
 		if err != nil {

@@ -18,6 +18,13 @@ type Issuer struct {
 	secret []byte
 }
 
+// savePlaceKeys makes keys of place tokens for a site, which its nodes alone use.
+func savePlaceKeys(file string) error {
+	i := NewIssuer()
+	i.id = "places"
+	return i.Save(file)
+}
+
 // Audience is what an issuer's tokens are for.
 const Audience = "onsale"
 

@@ -105,19 +105,27 @@ func (s *site) ask(t *testing.T, method, path, buyer, body string) answer {
 	return a
 }
 
-func (s *site) try(method, path, buyer, body string) (answer, error) {
+// request is a buyer's request.
+func (s *site) request(method, path, buyer, body string) (*http.Request, error) {
 	token, err := s.Issuer.Token(buyer, time.Hour)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	if path[0] == '/' {
 		path = s.Front() + path
 	}
 	r, err := http.NewRequestWithContext(s.ctx, method, path, bytes.NewReader([]byte(body)))
+	if err == nil {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return r, err
+}
+
+func (s *site) try(method, path, buyer, body string) (answer, error) {
+	r, err := s.request(method, path, buyer, body)
 	if err != nil {
 		return answer{}, err
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
 	got, raw, err := answered(r)
 	if err != nil {
 		return answer{}, err

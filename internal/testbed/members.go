@@ -96,6 +96,7 @@ func (s *Site) AddNode() (*Member, error) {
 	m.args = append([]string{
 		"--name", m.Name, "--admin", m.Admin, "--listen", m.Listen,
 		"--token-keys", filepath.Join(s.Dir, "keys.json"), "--audience", Audience,
+		"--place-keys", filepath.Join(s.Dir, "place-keys.json"),
 		"--webhook-secrets", s.webhookSecrets(), "--admin-token-file", s.adminToken(),
 	}, s.common(gossip)...)
 	m.args = append(m.args, s.options.NodeArgs...)

@@ -193,7 +193,7 @@ func (s *Site) prepare(ctx context.Context) (err error) {
 	if err := os.Chmod(s.Dir, 0o755); err != nil {
 		return err
 	}
-	if err := s.Issuer.Save(filepath.Join(s.Dir, "keys.json")); err != nil {
+	if err := errors.Join(s.Issuer.Save(filepath.Join(s.Dir, "keys.json")), savePlaceKeys(filepath.Join(s.Dir, "place-keys.json"))); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(s.Dir, "admin-token"), []byte(s.AdminToken), 0o600); err != nil {

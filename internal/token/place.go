@@ -25,12 +25,6 @@ const (
 	placeType     = "place+jwt"
 )
 
-// Proof is what a place token proves of the buyer whose it is.
-type Proof struct {
-	Place sale.Place
-	Nonce [32]byte // by which the buyer's entry in the draw can be computed
-}
-
 // Places makes and verifies place tokens. The first key makes them, all verify: a new key is put
 // last on all nodes, then first, and the old one is removed when its sales are over.
 type Places struct {
@@ -39,7 +33,7 @@ type Places struct {
 }
 
 type placeKey struct {
-	key
+	*key
 	header string // the one first segment of its tokens
 }
 
@@ -61,7 +55,7 @@ func LoadPlaces(file string) (*Places, error) {
 
 // NewPlaces is LoadPlaces on the key set itself.
 func NewPlaces(keySet []byte) (*Places, error) {
-	keys, err := parseKeySet(keySet)
+	keys, _, err := parseKeySet(keySet, false)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +82,8 @@ func NewPlaces(keySet []byte) (*Places, error) {
 // Apart returns what would let an issuer of buyers' tokens make place tokens, or the other way
 // round, or nil.
 func (v *Verifier) Apart(p *Places) error {
-	if v.audience == PlaceAudience {
-		return fmt.Errorf("audience %s: it is that of place tokens; take another", v.audience)
+	if slices.Contains(v.config.Audiences, PlaceAudience) {
+		return fmt.Errorf("audience %s: it is that of place tokens; take another", PlaceAudience)
 	}
 	for _, k := range p.keys {
 		if slices.Contains(v.Fingerprints(), k.print) {
@@ -100,7 +94,7 @@ func (v *Verifier) Apart(p *Places) error {
 }
 
 // Sign makes the place token of a buyer.
-func (p *Places) Sign(id sale.ID, buyer sale.Buyer, proof Proof) string {
+func (p *Places) Sign(id sale.ID, buyer sale.Buyer, proof sale.Proof) string {
 	k := p.keys[0]
 	payload := appendPlace(nil, id, buyer)
 	payload = append(payload, proof.Place.String()...)
@@ -108,12 +102,8 @@ func (p *Places) Sign(id sale.ID, buyer sale.Buyer, proof Proof) string {
 	payload = hex.AppendEncode(payload, proof.Nonce[:])
 	payload = append(payload, `"}`...)
 	signed := base64.RawURLEncoding.AppendEncode(append([]byte(k.header), '.'), payload)
-	m := k.macs.Get().(*mac)
-	defer k.macs.Put(m)
-	m.Reset()
-	m.Write(signed) // a hash.Hash never fails
-	m.sum = m.Sum(m.sum[:0])
-	return string(base64.RawURLEncoding.AppendEncode(append(signed, '.'), m.sum))
+	sum := k.macs.sum(string(signed))
+	return string(base64.RawURLEncoding.AppendEncode(append(signed, '.'), sum[:]))
 }
 
 // appendPlace is the beginning of the claims, up to the place. There is one spelling of it, so
@@ -141,44 +131,44 @@ func appendText(b []byte, s string) []byte {
 }
 
 // Verify returns what the token proves of this buyer in this sale. The error wraps ErrToken.
-func (p *Places) Verify(token string, id sale.ID, buyer sale.Buyer) (Proof, error) {
+func (p *Places) Verify(token string, id sale.ID, buyer sale.Buyer) (sale.Proof, error) {
 	first, last := strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
 	if first < 0 || first == last {
-		return Proof{}, errNoPlace
+		return sale.Proof{}, errNoPlace
 	}
 	at := slices.IndexFunc(p.keys, func(k placeKey) bool { return k.header == token[:first] })
 	if at < 0 {
-		return Proof{}, errNoPlace
+		return sale.Proof{}, errNoPlace
 	}
 	s := p.spaces.Get().(*placeSpace)
 	defer p.spaces.Put(s)
 	var err error
 	if s.signature, err = appendSegment(s.signature[:0], token[last+1:]); err != nil || !p.keys[at].made(s.signature, token[:last]) {
-		return Proof{}, errNoPlace
+		return sale.Proof{}, errNoPlace
 	}
 	if s.payload, err = appendSegment(s.payload[:0], token[first+1:last]); err != nil {
-		return Proof{}, errNoPlace
+		return sale.Proof{}, errNoPlace
 	}
 	s.want = appendPlace(s.want[:0], id, buyer)
 	rest, ours := bytes.CutPrefix(s.payload, s.want)
 	if !ours {
-		return Proof{}, errOthersPlace
+		return sale.Proof{}, errOthersPlace
 	}
 	return parseProof(rest)
 }
 
 // parseProof reads the claims from the place on. A later version may have others behind the nonce.
-func parseProof(rest []byte) (proof Proof, err error) {
+func parseProof(rest []byte) (proof sale.Proof, err error) {
 	place, rest, found := bytes.Cut(rest, []byte(`","nonce":"`))
 	if !found || len(rest) < 2*len(proof.Nonce)+1 || rest[2*len(proof.Nonce)] != '"' {
-		return Proof{}, errNoPlace
+		return sale.Proof{}, errNoPlace
 	}
 	_, err = hex.Decode(proof.Nonce[:], rest[:2*len(proof.Nonce)])
 	if err == nil {
 		proof.Place, err = sale.ParsePlace(string(place))
 	}
 	if err != nil {
-		return Proof{}, errNoPlace
+		return sale.Proof{}, errNoPlace
 	}
 	return proof, nil
 }

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"onsale/internal/buyerapi"
+	"onsale/internal/ratelimit"
 	"onsale/internal/sale"
 	"onsale/internal/token"
 )
@@ -188,7 +189,11 @@ func TestABuyerWithoutAValidTokenCostsTheNodeLess(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &shop{sale: sale.Sale{ID: "s", Limit: 4, Price: 4200, Currency: "EUR"}}
-		server := buyerapi.NewServer(buyerapi.New(s, v, nil, buyerapi.Hooks{}, zap.NewNop()), time.Minute)
+		limiter, err := ratelimit.New(ratelimit.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := buyerapi.NewServer(buyerapi.New(s, v, nil, nil, limiter, buyerapi.Hooks{}, zap.NewNop()), time.Minute)
 		seen, least := 0, map[string]time.Duration{}
 		for range tries {
 			for _, c := range []struct {

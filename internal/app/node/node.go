@@ -44,8 +44,9 @@ type Config struct {
 
 	Limits Limits `embed:""`
 
-	Identity IdentityFlags `embed:""`
-	Webhooks string        `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
+	Identity  IdentityFlags `embed:""`
+	PlaceKeys string        `env:"ONSALE_PLACE_KEYS" help:"File with the JSON Web Key Set of symmetric keys for place tokens, the same on all nodes; the first makes them. Empty: sales that have a line sell nothing here."`
+	Webhooks  string        `name:"webhook-secrets" env:"ONSALE_WEBHOOK_SECRETS" help:"File with the secrets that payment providers sign with, one whsec_… a line. Empty: no payments are taken."`
 
 	Batch int `default:"128" env:"ONSALE_BATCH" help:"Claims in one script call at most."`
 	Calls int `default:"1" env:"ONSALE_CALLS" help:"Script calls of one sale in flight at most."`
@@ -135,13 +136,14 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	n.tracer, err6 = config.Traces.Tracer("node", config.Name, n.log)
 	var err7 error
 	n.limiter, err7 = config.Limits.limiter()
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, commit.Validate(), store.Validate(), member.Validate()); err != nil {
+	places, err8 := config.places(buyers)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, commit.Validate(), store.Validate(), member.Validate(), err8); err != nil {
 		return nil, err
 	}
-	return n, n.wire(store, commit, member, secrets)
+	return n, n.wire(store, commit, member, places, secrets)
 }
 
-func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, secrets payment.Secrets) (err error) {
+func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, places buyerapi.Places, secrets payment.Secrets) (err error) {
 	connections, err := app.Places(redisConfig.Pool, n.config.Connections)
 	if err != nil {
 		return err
@@ -159,7 +161,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	hooks.Reconciled = func(id sale.ID, epoch int64) { n.catalog.Reconciled(id, epoch) }
 	store := remotestock.New(n.client, n.config.Name, redisConfig, hooks, n.log)
 	n.store = store
-	remote := func(id sale.ID, d *checkout.Seller) checkout.Remote { return store.Committer(id, d, commit) }
+	remote := func(id sale.ID, d *checkout.Seller) checkout.Remote { return newCommits(store, id, d, commit) }
 	config := checkout.DefaultConfig()
 	config.Patience = redisConfig.Patience
 	n.catalog = checkout.NewCatalog(store, store, remote, n.weights, config, checkout.Hooks{
@@ -170,7 +172,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 		},
 	}, n.log)
 	buyers.Asked, buyers.Traced = n.asked, n.purchases()
-	n.handler = buyerapi.New(sales{n.catalog}, n.buyers, secrets, n.limiter, buyers, n.log)
+	n.handler = buyerapi.New(sales{n.catalog}, n.buyers, places, secrets, n.limiter, buyers, n.log)
 	if n.config.Requests > 0 {
 		n.handler.Bound(n.config.Requests)
 	}

@@ -1,0 +1,129 @@
+package buyerapi
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"onsale/internal/problem"
+	"onsale/internal/sale"
+)
+
+// placeHeader carries a place token, as it is spelled inside fasthttp.
+var placeHeader = []byte("Onsale-Place")
+
+// join gives a buyer a place in the sale's line: 201 the first time, 200 with the same place ever
+// after.
+func (h *Handler) join(ctx *fasthttp.RequestCtx, seller Seller) Answer {
+	phase, err := seller.Precheck()
+	switch {
+	case err != nil, h.places == nil:
+		return writeProblem(ctx, StoreUnavailable)
+	case !seller.Sale().HasLine():
+		return writeProblem(ctx, NoLine)
+	case phase == sale.PhaseClosed:
+		return writeProblem(ctx, Closed)
+	}
+	if !h.load.enter(joining) {
+		return writeProblem(ctx, Busy)
+	}
+	defer h.load.leave()
+	buyer, a := h.identify(ctx, seller, false)
+	if a != OK {
+		return a
+	}
+	if a := h.worked(ctx, seller, buyer); a != OK {
+		return a
+	}
+	id := seller.Sale().ID
+	// A token that proves nothing is no fault: the buyer joins as one who has none.
+	known, _ := h.places.Verify(unsafeString(ctx.Request.Header.PeekBytes(placeHeader)), id, buyer)
+	placed, proof, err := seller.Join(buyer, known.Place)
+	if err != nil {
+		return writeProblem(ctx, StoreUnavailable)
+	}
+	switch a := joins[placed.Outcome]; a {
+	case Joined, Rejoined:
+		return writeAnswer(ctx, a, appendPlace(nil, id, placed, seller.Stands(buyer, proof), h.places.Sign(id, buyer, proof)))
+	default:
+		return writeProblem(ctx, a)
+	}
+}
+
+// worked is where a request to join has to show what it costs, before it costs Redis anything.
+// Nothing is asked for yet, so the body must be empty.
+func (h *Handler) worked(ctx *fasthttp.RequestCtx, _ Seller, _ sale.Buyer) Answer {
+	if body := bytes.TrimSpace(ctx.PostBody()); len(body) > 0 && string(body) != "{}" {
+		return writeProblem(ctx, InvalidRequest, `,"reason":"want no body"`)
+	}
+	return OK
+}
+
+// joins is the table from the outcomes of a join to the API's answers.
+var joins = map[sale.JoinOutcome]Answer{
+	sale.NoJoin: StoreUnavailable, sale.Joined: Joined, sale.Rejoined: Rejoined,
+	sale.LineFull: LineFull, sale.LineClosed: Closed, sale.LineBusy: Busy,
+}
+
+// appendPlace renders a place as its buyer sees it. Every text in it comes from an alphabet that
+// JSON does not escape. The position of one who was drawn is not known before the draw.
+func appendPlace(b []byte, id sale.ID, placed sale.Placed, t sale.Turn, token string) []byte {
+	b = append(append(b, `{"sale":"`...), id...)
+	b = append(append(b, `","place":"`...), placed.Place.String()...)
+	if t.Position > 0 {
+		b = strconv.AppendInt(append(b, `","position":`...), t.Position, 10)
+		b = append(b, `,"joined":`...)
+	} else {
+		b = append(b, `","joined":`...)
+	}
+	b = strconv.AppendInt(b, placed.Line.Joined, 10)
+	b = strconv.AppendInt(append(b, `,"front":`...), max(placed.Line.Front, t.Front), 10)
+	return append(append(append(b, `,"token":"`...), token...), `"}`...)
+}
+
+// admit answers a purchase without a place, or before its turn, and returns OK for the others. It
+// costs no call of Redis, but where a buyer would have to wait by what is known.
+func (h *Handler) admit(ctx *fasthttp.RequestCtx, seller Seller, buyer sale.Buyer) Answer {
+	if h.places == nil {
+		return writeProblem(ctx, StoreUnavailable)
+	}
+	s := seller.Sale()
+	token := ctx.Request.Header.PeekBytes(placeHeader)
+	proof, err := h.places.Verify(unsafeString(token), s.ID, buyer)
+	if err != nil {
+		reason := "there is no Onsale-Place"
+		if len(token) > 0 {
+			reason = err.Error()
+		}
+		return writeProblem(ctx, PlaceRequired, `,"line":"`+prefix, string(s.ID), `/line","reason":`, problem.Quote(reason))
+	}
+	turn, err := seller.Turn(buyer, proof)
+	switch {
+	case err != nil:
+		return writeProblem(ctx, StoreUnavailable)
+	case turn.Come:
+		return OK
+	}
+	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(wait(turn, s.LineRate), 10))
+	front := `,"front":` + strconv.FormatInt(turn.Front, 10)
+	if turn.Position == 0 {
+		return writeProblem(ctx, NotYourTurn, front)
+	}
+	return writeProblem(ctx, NotYourTurn, `,"position":`, strconv.FormatInt(turn.Position, 10), front)
+}
+
+// Bounds of how many seconds a buyer is asked to wait.
+const (
+	leastWait = 3
+	mostWait  = 300
+)
+
+// wait is after how many seconds the buyer should ask again: halfway to the turn if the front moves
+// as fast as it may, so that nobody learns of it late, and not all at once.
+func wait(t sale.Turn, rate int) int64 {
+	ahead := float64(max(0, t.Position-t.Front))
+	seconds := min(max(ahead/float64(max(1, rate))/2, leastWait), mostWait)
+	return int64(seconds*(0.75+rand.Float64()/2) + 0.5)
+}

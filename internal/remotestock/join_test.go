@@ -161,3 +161,24 @@ func TestAJoinWhoseReplyIsLostIsSentAgain(t *testing.T) {
 	p.cuts.Store(1)
 	wantPlace(t, j, sale.Join{Buyer: "ann"}, sale.Rejoined, 2)
 }
+
+// TestASnapshotHasTheLine: the audit compares its places.
+func TestASnapshotHasTheLine(t *testing.T) {
+	s, client := newStore(t, fastRedis(t), "n1")
+	d := lined("audited", 0)
+	open(t, s, d)
+	j := joiner(t, s, d.ID)
+	wantPlace(t, j, sale.Join{Buyer: "ann"}, sale.Joined, 1)
+	wantPlace(t, j, sale.Join{Buyer: "bob"}, sale.Joined, 2)
+	got := wantClean(t, s, d.ID)
+	if diff := cmp.Diff(map[sale.Buyer]sale.Place{"ann": 1, "bob": 2}, got.Places); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(&sale.Line{Joined: 2, Over: true, Turn: 2}, got.Line); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+	client.HSet(context.Background(), remotestock.Keys(d.ID)[12], "cid", "2")
+	if got, err := s.Snapshot(context.Background(), d.ID); err != nil || len(faultsOf(got)) == 0 {
+		t.Errorf("got %v, %v, want faults of a place that is given twice", faultsOf(got), err)
+	}
+}

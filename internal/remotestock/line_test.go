@@ -81,7 +81,7 @@ func TestAReconciliationKeepsTheLine(t *testing.T) {
 	k := remotestock.Keys("kept")
 	client.HSet(ctx, k[12], "alice", "d", "bob", "7")
 	client.HSet(ctx, k[13], "n", "1")
-	client.HSet(ctx, k[0], "joined", "1", "drawn", "3", "turn", "7", "front", "5", "front_at", "42")
+	client.HSet(ctx, k[0], "joined", "10", "drawn", "3", "turn", "7", "front", "5", "front_at", "42")
 	before := wantClean(t, s, "kept")
 	if err := s.Shut(ctx, "kept", "a test"); err != nil {
 		t.Fatal(err)

@@ -213,11 +213,19 @@ func (s *Store) scanSale(ctx context.Context, k keyspace.Sale, v *sale.Snapshot)
 		}
 		return err
 	}
+	places := func(buyer, place string) error {
+		if v.Places == nil {
+			v.Places = map[sale.Buyer]sale.Place{}
+		}
+		p, err := sale.ParsePlace(place)
+		v.Places[sale.Buyer(buyer)] = p
+		return err
+	}
 	return errors.Join(
 		s.scan(ctx, k.Sale, s.client.HScan, scanAtOnce, restocks),
 		s.scan(ctx, k.Buyers, s.client.HScan, scanAtOnce, buyers), s.scan(ctx, k.Orders, s.client.HScan, scanAtOnce, orders),
 		s.scan(ctx, k.Deadlines, s.client.ZScan, deadlinesScanned, deadlines), s.scan(ctx, k.Payments, s.client.HScan, scanAtOnce, payments),
-		s.scan(ctx, k.Index, s.client.ZScan, scanAtOnce, index))
+		s.scan(ctx, k.Index, s.client.ZScan, scanAtOnce, index), s.scan(ctx, k.Line, s.client.HScan, scanAtOnce, places))
 }
 
 // scan reads a hash or a sorted set in pieces. What is there throughout is read;
@@ -262,6 +270,10 @@ func readFields(v *sale.Snapshot, fields []string) error {
 	c, err2 := h.counters()
 	read, err3 := h.number("read")
 	errs := []error{err, err2, err3}
+	if d.HasLine() {
+		v.Line, err = h.line()
+		errs = append(errs, err)
+	}
 	v.Sale, v.Opened, v.Counters = d, d.Total, c
 	v.Sale.Total = c.Total
 	v.Chain.Life, v.Lost, v.Read = h["life"], h["lost"], read

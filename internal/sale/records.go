@@ -164,6 +164,8 @@ type Snapshot struct {
 	Deadlines map[OrderID]Instant        // of the holds, and perhaps of orders that are held no more
 	Listed    map[PaymentID]PaymentState // the state that each payment is listed under; nil: it was not read
 	Parts     map[PaymentID]int64        // Refunded as Redis has it; nil: it was not read
+	Line      *Line                      // of a sale that has one, otherwise nil
+	Places    map[Buyer]Place            // in the line; nil: there are none
 	Stream    []Event                    // what no ledger has committed yet, oldest first
 }
 

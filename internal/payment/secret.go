@@ -1,7 +1,6 @@
 package payment
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"encoding/base64"
@@ -9,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"onsale/internal/secretfile"
 )
 
 // Bounds of a secret's key, in bytes, and of the secrets in a file.
@@ -89,34 +90,19 @@ type Secrets []Secret
 // # are not read. It reports every faulty line at once, by its number and never by its
 // content. A file without a secret is a fault.
 func LoadSecrets(file string) (Secrets, error) {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("payment secrets: %w", err)
-	}
 	var secrets Secrets
-	var faults []error
-	number := 0
-	for line := range bytes.Lines(raw) {
-		number++
-		text := strings.TrimSpace(string(line))
-		if text == "" || text[0] == '#' {
-			continue
-		}
+	err := secretfile.Read(file, "payment secrets", MaxSecrets, func(text string) error {
 		s, err := ParseSecret(text)
 		if err == nil && secrets.has(s) {
 			err = errors.New("this secret stands above already")
 		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("payment secrets in %s, line %d: %w", file, number, err))
-			continue
+		if err == nil {
+			secrets = append(secrets, s)
 		}
-		secrets = append(secrets, s)
-	}
-	if n := len(secrets); n > MaxSecrets || n == 0 && faults == nil {
-		faults = append(faults, fmt.Errorf("payment secrets in %s: want 1 to %d, got %d", file, MaxSecrets, n))
-	}
-	if faults != nil {
-		return nil, errors.Join(faults...)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return secrets, nil
 }

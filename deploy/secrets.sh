@@ -24,6 +24,7 @@ token_keys() {
 # Of a date too, but for another purpose: a key of place tokens must verify no buyer's.
 place_keys() { token_keys; }
 webhook_secrets() { echo "whsec_$(random32)"; }
+proof_keys() { echo "$(random32)"; }
 password() { random32 | url; }
 # The same password, as Redis's server reads it.
 redis_conf() { printf 'requirepass %s\n' "$(cat "$to/redis-password")"; }
@@ -36,6 +37,7 @@ make admin-token admin_token
 make token-keys.json token_keys
 make place-keys.json place_keys
 make webhook-secrets webhook_secrets
+make proof-keys proof_keys
 make redis-password password
 make redis.conf redis_conf
 make grafana-password password

@@ -54,6 +54,9 @@ const (
 	Busy                           // 503
 	StoreUnavailable               // 503
 	OutcomeUnknown                 // 503
+	ProofRequired                  // 403
+	ProofWrong                     // 403
+	ProofUnavailable               // 503
 )
 
 // problems are the problem of each answer; see asked.go for details that depend on the request. The
@@ -100,6 +103,9 @@ var problems = [...]problem.Problem{
 	RefundDue:        {Code: "refund-due", Status: 200},
 	Recorded:         {Code: "recorded", Status: 200},
 	Ignored:          {Code: "ignored", Status: 200},
+	ProofRequired:    problem.ProofRequired,
+	ProofWrong:       problem.ProofWrong,
+	ProofUnavailable: problem.ProofUnavailable,
 }
 
 // Answers is how many answers there are, for tables indexed by one.

@@ -5,17 +5,19 @@ type Endpoint uint8
 
 // Every endpoint of the API.
 const (
-	Elsewhere   Endpoint = iota // no path or method of ours, or a request that could not be read
-	ShowSale                    // GET /v1/sales/{sale}
-	PlaceOrder                  // POST /v1/sales/{sale}/orders
-	ShowOrder                   // GET /v1/sales/{sale}/orders/{order}
-	CancelOrder                 // DELETE /v1/sales/{sale}/orders/{order}
-	JoinLine                    // POST /v1/sales/{sale}/line
-	Webhook                     // POST of a payment provider
+	Elsewhere     Endpoint = iota // no path or method of ours, or a request that could not be read
+	ShowSale                      // GET /v1/sales/{sale}
+	PlaceOrder                    // POST /v1/sales/{sale}/orders
+	ShowOrder                     // GET /v1/sales/{sale}/orders/{order}
+	CancelOrder                   // DELETE /v1/sales/{sale}/orders/{order}
+	JoinLine                      // POST /v1/sales/{sale}/line
+	Webhook                       // POST of a payment provider
+	ShowChallenge                 // GET /v1/sales/{sale}/line/challenge
 )
 
 var endpoints = [...]string{
 	Elsewhere: "other", ShowSale: "show-sale", PlaceOrder: "place-order", ShowOrder: "show-order", CancelOrder: "cancel-order", JoinLine: "join-line", Webhook: "webhook",
+	ShowChallenge: "show-challenge",
 }
 
 // Endpoints is how many endpoints there are, for tables indexed by one.

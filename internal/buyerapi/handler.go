@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/payment"
+	"onsale/internal/proof"
 	"onsale/internal/ratelimit"
 	"onsale/internal/sale"
 )
@@ -107,6 +108,7 @@ type Handler struct {
 	limiter  Limiter
 	hooks    Hooks
 	log      *zap.Logger
+	proofs   proof.Verifier
 	draining atomic.Bool
 	load     *load
 	lookups  chan struct{} // a place for each repeated purchase that is looked up
@@ -115,7 +117,7 @@ type Handler struct {
 // New makes a handler. places may be nil, and then sales that have a line sell nothing here. secrets are those that payment providers sign with; where
 // there are none, there is no webhook.
 func New(sales Sales, verifier Verifier, places Places, secrets payment.Secrets, limiter Limiter, hooks Hooks, log *zap.Logger) *Handler {
-	return &Handler{sales: sales, verifier: verifier, places: places, secrets: secrets, limiter: limiter, hooks: hooks, log: log, load: newLoad(DefaultRequests), lookups: make(chan struct{}, repeats)}
+	return &Handler{sales: sales, verifier: verifier, places: places, secrets: secrets, limiter: limiter, hooks: hooks, log: log, proofs: proof.None{}, load: newLoad(DefaultRequests), lookups: make(chan struct{}, repeats)}
 }
 
 // Bound sets how many requests are under way at once, see [DefaultRequests]. It must be called before the first one.
@@ -123,6 +125,10 @@ func (h *Handler) Bound(requests int) { h.load = newLoad(requests) }
 
 // UnderWay is how many requests are.
 func (h *Handler) UnderWay() int { return int(h.load.under.Load()) }
+
+// Demand has buyers prove something before they join a line; without it nothing is asked of them. It must be called
+// before Serve.
+func (h *Handler) Demand(proofs proof.Verifier) { h.proofs = proofs }
 
 // Drain has every answer from now on close its connection, so that Nginx takes
 // its keep-alive connections elsewhere.
@@ -185,6 +191,8 @@ func (h *Handler) route(ctx *fasthttp.RequestCtx) (Endpoint, Answer) {
 		return e, h.find(ctx, seller, order)
 	case CancelOrder:
 		return e, h.cancel(ctx, seller, order)
+	case ShowChallenge:
+		return e, h.challenge(ctx, seller)
 	}
 	return e, writeProblem(ctx, NotFound)
 }
@@ -209,6 +217,12 @@ func endpoint(ctx *fasthttp.RequestCtx, rest string, deeper bool) (e Endpoint, o
 			return Elsewhere, "", "POST"
 		}
 		return JoinLine, "", ""
+	}
+	if rest == "line/challenge" {
+		if !reads(ctx) {
+			return Elsewhere, "", "GET, HEAD"
+		}
+		return ShowChallenge, "", ""
 	}
 	order, ok := strings.CutPrefix(rest, "orders/")
 	switch {

@@ -46,6 +46,12 @@ var (
 		`Send a body such as {"quantity":1}.`, false}
 	QuantityLimit = Problem{"quantity-limit", 422, "More tickets than one order may have",
 		"Ask for a quantity from 1 to the sale's limit.", false}
+	ProofRequired = Problem{"proof-required", 403, "A proof is needed to join",
+		"Get a challenge, solve it and join with a body such as {\"proof\":\"…\"}; or, if there is no address of a challenge here, with the response of the page's captcha as the proof.", false}
+	ProofWrong = Problem{"proof-wrong", 403, "The proof is wrong",
+		"Get a new challenge, or a new response of the captcha, and join with it. A proof is good for one buyer in one sale, and for some minutes.", false}
+	ProofUnavailable = Problem{"proof-unavailable", 503, "The proof can't be verified",
+		"The captcha's provider does not answer. Nothing was done. Try again in a moment, with a new response of the captcha.", true}
 	WebhookMalformed = Problem{"webhook-malformed", 400, "The message's headers can't be read",
 		"Send webhook-id, webhook-timestamp and webhook-signature as Standard Webhooks defines them.", false}
 	WebhookSignature = Problem{"webhook-signature", 401, "No signature matches",

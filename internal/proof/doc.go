@@ -3,7 +3,7 @@
 //
 // # The proof of work
 //
-// It is ALTCHA's protocol (https://altcha.org/docs/proof-of-work/) with SHA-256, in the form that all of its public clients
+// It is ALTCHA's protocol (https://altcha.org/docs/) with SHA-256, in the form that all of its public clients
 // solve. A challenge is SHA-256(salt ‖ number) of a random number up to maxnumber. The client tries numbers from 0 on until one gives the
 // challenge, and returns salt, challenge, signature and number as JSON in base64.
 //
@@ -16,7 +16,7 @@
 //
 // # What it is worth
 //
-// It slows floods, and bounds no identities: a program hashes some hundred times as fast as the browser of a cheap phone, and who has
+// It slows floods, and bounds no identities: a program hashes two hundred times as fast as the browser of a cheap phone, and who has
 // many identities solves many challenges. How many joins a buyer may ask for is the rate limits' business.
 //
 // # The alternative

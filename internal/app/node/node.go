@@ -58,6 +58,7 @@ type Config struct {
 	Redis     app.RedisFlags `embed:"" prefix:"redis-"`
 	Gossip    gossip.Flags   `embed:"" prefix:"gossip-"`
 	Traces    app.TraceFlags `embed:""`
+	Proofs    ProofFlags     `embed:""`
 
 	InsecureGossip bool `env:"ONSALE_INSECURE_GOSSIP" help:"Gossip beyond loopback without a key: anyone who reaches the port can take nodes out of the upstream."`
 }
@@ -137,10 +138,15 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	var err7 error
 	n.limiter, err7 = config.Limits.limiter()
 	places, err8 := config.places(buyers)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, commit.Validate(), store.Validate(), member.Validate(), err8); err != nil {
+	proofs, err9 := config.Proofs.Verifier(n.log)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, commit.Validate(), store.Validate(), member.Validate(), err8, err9); err != nil {
 		return nil, err
 	}
-	return n, n.wire(store, commit, member, places, secrets)
+	if err := n.wire(store, commit, member, places, secrets); err != nil {
+		return n, err
+	}
+	n.handler.Demand(proofs)
+	return n, nil
 }
 
 func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitConfig, member membership.Config, places buyerapi.Places, secrets payment.Secrets) (err error) {

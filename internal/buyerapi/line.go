@@ -1,7 +1,6 @@
 package buyerapi
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"strconv"
 
@@ -34,12 +33,15 @@ func (h *Handler) join(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	if a != OK {
 		return a
 	}
-	if a := h.worked(ctx, seller, buyer); a != OK {
-		return a
-	}
 	id := seller.Sale().ID
 	// A token that proves nothing is no fault: the buyer joins as one who has none.
 	known, _ := h.places.Verify(unsafeString(ctx.Request.Header.PeekBytes(placeHeader)), id, buyer)
+	// Who has a place has proven enough for it.
+	if known == (sale.Proof{}) {
+		if a := h.proven(ctx, seller, buyer); a != OK {
+			return a
+		}
+	}
 	placed, proof, err := seller.Join(buyer, known.Place)
 	if err != nil {
 		return writeProblem(ctx, StoreUnavailable)
@@ -50,15 +52,6 @@ func (h *Handler) join(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	default:
 		return writeProblem(ctx, a)
 	}
-}
-
-// worked is where a request to join has to show what it costs, before it costs Redis anything.
-// Nothing is asked for yet, so the body must be empty.
-func (h *Handler) worked(ctx *fasthttp.RequestCtx, _ Seller, _ sale.Buyer) Answer {
-	if body := bytes.TrimSpace(ctx.PostBody()); len(body) > 0 && string(body) != "{}" {
-		return writeProblem(ctx, InvalidRequest, `,"reason":"want no body"`)
-	}
-	return OK
 }
 
 // joins is the table from the outcomes of a join to the API's answers.

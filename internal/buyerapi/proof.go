@@ -32,8 +32,11 @@ const (
 // challenge makes one for the token's buyer.
 func (h *Handler) challenge(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	work, works := h.proofs.(challenger)
-	if !works {
+	switch {
+	case !works:
 		return writeDocument(ctx, NotFound, noChallenge)
+	case !seller.Sale().HasLine():
+		return writeProblem(ctx, NoLine)
 	}
 	buyer, a := h.identify(ctx, seller, false)
 	if a != OK {

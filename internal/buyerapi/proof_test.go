@@ -38,9 +38,9 @@ func (j *judge) Verify(_ context.Context, id sale.ID, buyer sale.Buyer, proof, a
 // demanding is a site whose buyers prove something.
 func demanding(t testing.TB, v proof.Verifier) (*site, address) {
 	t.Helper()
-	s := (&site{}).open(t)
+	s := line(0).open(t)
 	s.handler.Demand(v)
-	return s, s.joins(t)
+	return s, listen(t, buyerapi.NewServer(s.handler, time.Minute))
 }
 
 const challenges = "/v1/sales/s/line/challenge"
@@ -62,8 +62,8 @@ func TestABuyerGetsAChallengeAndJoinsWithItsSolution(t *testing.T) {
 	}
 	body := `{"proof":"` + solution + `"}`
 	for range 2 { // joining is idempotent, and so is its proof
-		if got := a.ask(t, "POST", joinsAt, body, alice); got.StatusCode != 200 {
-			t.Errorf("got %s %s, want 200", got.Status, got.body)
+		if got := a.ask(t, "POST", joinsAt, body, alice); got.StatusCode != 201 {
+			t.Errorf("got %s %s, want 201", got.Status, got.body)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -86,6 +86,25 @@ func TestABuyerGetsAChallengeAndJoinsWithItsSolution(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A buyer who shows a place has proven enough for it; a place of somebody else shows nothing.
+func TestWhoHasAPlaceNeedsNoProof(t *testing.T) {
+	t.Parallel()
+	_, a := demanding(t, &judge{err: proof.ErrRequired})
+	alice := bearer(token(t, "alice"))
+	if got := a.ask(t, "POST", joinsAt, "", alice, "Onsale-Place: s/alice/5"); got.StatusCode != 201 {
+		t.Errorf("got %s %s, want 201", got.Status, got.body)
+	}
+	wantProblem(t, a.ask(t, "POST", joinsAt, "", alice, "Onsale-Place: s/bob/5"), buyerapi.ProofRequired)
+}
+
+func TestASaleWithoutALineHasNoChallenge(t *testing.T) {
+	t.Parallel()
+	s := (&site{}).open(t)
+	s.handler.Demand(work(t))
+	a := listen(t, buyerapi.NewServer(s.handler, time.Minute))
+	wantProblem(t, a.ask(t, "GET", challenges, "", bearer(token(t, "alice"))), buyerapi.NoLine)
 }
 
 func TestAChallengeNeedsATokenAndAGET(t *testing.T) {
@@ -151,11 +170,3 @@ func TestABodyIsOneProofOrNothing(t *testing.T) {
 
 // joinsAt is where these tests join.
 const joinsAt = "/v1/sales/s/line"
-
-// joins serves the site's handler, and joins.
-func (s *site) joins(t testing.TB) address {
-	t.Helper()
-	server := buyerapi.NewServer(s.handler, time.Minute)
-	server.Handler = s.handler.ServeJoins(joinsAt)
-	return listen(t, server)
-}

@@ -38,6 +38,10 @@ func (h *Handler) challenge(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	case !seller.Sale().HasLine():
 		return writeProblem(ctx, NoLine)
 	}
+	if !h.load.enter(joining) {
+		return writeProblem(ctx, Busy)
+	}
+	defer h.load.leave()
 	buyer, a := h.identify(ctx, seller, false)
 	if a != OK {
 		return a

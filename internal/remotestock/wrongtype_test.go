@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -125,7 +126,7 @@ func overdueSale(t testing.TB, s *remotestock.Store, client redis.UniversalClien
 func TestWrongTypeWritesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	s, client := newStore(t, processtest.Redis(t).Addr(), "n1")
+	s, client := newStore(t, processtest.Redis(t).Addr(), "n1", func(c *remotestock.Config) { c.Call = 10 * time.Second })
 	for name, write := range everyWriter() {
 		for i := range remotestock.Keys("x") {
 			id := fmt.Sprintf("wrong-%s-%d", name, i)

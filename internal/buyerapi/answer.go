@@ -142,10 +142,9 @@ var outcomes = [sale.Outcomes]Answer{
 	sale.Closed:         Closed,
 	sale.HoldLimit:      HoldLimit,
 	// Redis saw the claim too late to sell it: nothing was ordered.
-	sale.Late: Busy,
-	sale.Busy: Busy,
-	// No node lets a buyer try before the turn.
-	sale.NotYourTurn: Busy,
+	sale.Late:        Busy,
+	sale.Busy:        Busy,
+	sale.NotYourTurn: NotYourTurn,
 }
 
 // Headers of refusals and orders, as bytes: Set would spell their names anew for each

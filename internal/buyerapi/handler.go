@@ -47,7 +47,8 @@ type Seller interface {
 	Show() (sale.Phase, sale.Reading, error)
 	// Precheck returns the sale's phase, by which most purchases are refused without a token.
 	Precheck() (sale.Phase, error)
-	Buy(ctx context.Context, buyer sale.Buyer, quantity int) (sale.Decision, error)
+	// Buy has a claim decided. place is the position of the buyer's turn; 0: the sale knows no turns.
+	Buy(ctx context.Context, buyer sale.Buyer, quantity int, place int64) (sale.Decision, error)
 	Find(order sale.OrderID, buyer sale.Buyer) (sale.Order, error)
 	FindLive(buyer sale.Buyer) (sale.Order, error)
 	Cancel(order sale.OrderID, buyer sale.Buyer) (sale.Order, error)

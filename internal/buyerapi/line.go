@@ -76,11 +76,11 @@ func appendPlace(b []byte, id sale.ID, placed sale.Placed, t sale.Turn, token st
 	return append(append(append(b, `,"token":"`...), token...), `"}`...)
 }
 
-// admit answers a purchase without a place, or before its turn, and returns OK for the others. It
+// admit answers a purchase without a place, or before its turn, and returns OK with the turn for the others. It
 // costs no call of Redis, but where a buyer would have to wait by what is known.
-func (h *Handler) admit(ctx *fasthttp.RequestCtx, seller Seller, buyer sale.Buyer) Answer {
+func (h *Handler) admit(ctx *fasthttp.RequestCtx, seller Seller, buyer sale.Buyer) (sale.Turn, Answer) {
 	if h.places == nil {
-		return writeProblem(ctx, StoreUnavailable)
+		return sale.Turn{}, writeProblem(ctx, StoreUnavailable)
 	}
 	s := seller.Sale()
 	token := ctx.Request.Header.PeekBytes(placeHeader)
@@ -90,22 +90,38 @@ func (h *Handler) admit(ctx *fasthttp.RequestCtx, seller Seller, buyer sale.Buye
 		if len(token) > 0 {
 			reason = err.Error()
 		}
-		return writeProblem(ctx, PlaceRequired, `,"line":"`+prefix, string(s.ID), `/line","reason":`, problem.Quote(reason))
+		return sale.Turn{}, writeProblem(ctx, PlaceRequired, `,"line":"`+prefix, string(s.ID), `/line","reason":`, problem.Quote(reason))
 	}
 	turn, err := seller.Turn(buyer, proof)
 	switch {
 	case err != nil:
-		return writeProblem(ctx, StoreUnavailable)
+		return turn, writeProblem(ctx, StoreUnavailable)
 	case turn.Come:
-		return OK
+		return turn, OK
 	}
-	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(wait(turn, s.LineRate), 10))
-	front := `,"front":` + strconv.FormatInt(turn.Front, 10)
-	if turn.Position == 0 {
-		return writeProblem(ctx, NotYourTurn, front)
-	}
-	return writeProblem(ctx, NotYourTurn, `,"position":`, strconv.FormatInt(turn.Position, 10), front)
+	return turn, writeTurn(ctx, turn, s.LineRate)
 }
+
+// writeTurn answers a buyer whose turn has not come, or who came too late after it and has to wait
+// until those are called who came late before.
+func writeTurn(ctx *fasthttp.RequestCtx, t sale.Turn, rate int) Answer {
+	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(wait(t, rate), 10))
+	members := make([]byte, 0, 96)
+	if t.Position > 0 {
+		members = strconv.AppendInt(append(members, `,"position":`...), t.Position, 10)
+	}
+	members = strconv.AppendInt(append(members, `,"front":`...), t.Front, 10)
+	document := documents[NotYourTurn]
+	if t.Late {
+		document = comeLate
+		members = strconv.AppendInt(append(members, `,"ahead":`...), t.Ahead, 10)
+	}
+	return writeDocument(ctx, NotYourTurn, document, string(members))
+}
+
+// comeLate is for a buyer whom no front brings nearer any more.
+var comeLate = problem.NotYourTurn.Document(
+	"Your turn came some time ago, and the tickets of this moment are for those who came before you. You keep your place among those who are late: try again after Retry-After.")
 
 // Bounds of how many seconds a buyer is asked to wait.
 const (
@@ -116,7 +132,7 @@ const (
 // wait is after how many seconds the buyer should ask again: halfway to the turn if the front moves
 // as fast as it may, so that nobody learns of it late, and not all at once.
 func wait(t sale.Turn, rate int) int64 {
-	ahead := float64(max(0, t.Position-t.Front))
+	ahead := float64(max(t.Ahead, t.Position-t.Front, 0))
 	seconds := min(max(ahead/float64(max(1, rate))/2, leastWait), mostWait)
 	return int64(seconds*(0.75+rand.Float64()/2) + 0.5)
 }

@@ -201,6 +201,50 @@ func TestAPurchaseNeedsItsTurn(t *testing.T) {
 	}
 }
 
+// TestRedisComparesThePlaceAgain: what it refuses is no fault of the site, and who is late learns how
+// many are called first.
+func TestRedisComparesThePlaceAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		refused     sale.Decision
+		least, most int
+		want        map[string]any
+	}{
+		"who is late": {sale.Decision{Front: 70, Ahead: 400}, 15, 25,
+			map[string]any{"position": json.Number("55"), "front": json.Number("70"), "ahead": json.Number("400")}},
+		"who is late and next": {sale.Decision{Front: 55}, 2, 4,
+			map[string]any{"position": json.Number("55"), "front": json.Number("55"), "ahead": json.Number("0")}},
+		"where it has lost the front": {sale.Decision{Front: 20}, 2, 4,
+			map[string]any{"position": json.Number("55"), "front": json.Number("20"), "ahead": nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, claimed := line(60), make(chan int64, 1)
+			c.refused.Outcome = sale.NotYourTurn
+			s.remote = func(claim sale.Claim) (sale.Decision, error) {
+				claimed <- claim.Place
+				return c.refused, nil
+			}
+			a := s.serve(t).ask(t, "POST", "/v1/sales/s/orders", `{"quantity":1}`, bearer(token(t, "alice")), "Onsale-Place: s/alice/5")
+			if place := <-claimed; place != 55 {
+				t.Errorf("got a claim with the place %d, want 55", place)
+			}
+			d := a.document(t)
+			if a.StatusCode != http.StatusForbidden || d["code"] != "not-your-turn" {
+				t.Fatalf("got %s %s, want not-your-turn", a.Status, a.body)
+			}
+			for member, want := range c.want {
+				if d[member] != want {
+					t.Errorf("got %s %v, want %v", member, d[member], want)
+				}
+			}
+			if after, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || after < c.least || after > c.most {
+				t.Errorf("got Retry-After %q, want %d to %d", a.Header.Get("Retry-After"), c.least, c.most)
+			}
+		})
+	}
+}
+
 // TestNobodyWaitsByAnOldReading: the front moved since, and all who ask meanwhile share one read.
 func TestNobodyWaitsByAnOldReading(t *testing.T) {
 	t.Parallel()

@@ -40,8 +40,9 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Se
 	if a != OK {
 		return a
 	}
+	var turn sale.Turn
 	if lined {
-		if a := h.admit(ctx, seller, buyer); a != OK {
+		if turn, a = h.admit(ctx, seller, buyer); a != OK {
 			return a
 		}
 	}
@@ -58,12 +59,15 @@ func (h *Handler) buy(ctx *fasthttp.RequestCtx, trace context.Context, seller Se
 	if refused {
 		return writeRefusal(ctx, seller, sale.Decision{Outcome: refusal})
 	}
-	d, err := seller.Buy(trace, buyer, quantity)
+	d, err := seller.Buy(trace, buyer, quantity, turn.Position)
 	if err != nil {
 		return failed(ctx, seller, err)
 	}
 	if short(d.Outcome) && repeated(ctx) {
 		return h.former(ctx, seller, buyer, quantity, d)
+	}
+	if d.Outcome == sale.NotYourTurn {
+		return writeTurn(ctx, turn.Seen(d), seller.Sale().LineRate)
 	}
 	a = outcomes[d.Outcome]
 	if a != Created && a != Replayed {

@@ -51,7 +51,7 @@ func TestLocalStockAfterEveryOutcome(t *testing.T) {
 					want, wantErr = test.answer(d, c)
 					return want, wantErr
 				}
-				got, err := d.Buy(t.Context(), "ann", quantity)
+				got, err := d.Buy(t.Context(), "ann", quantity, 0)
 				if got != want || !errors.Is(err, wantErr) {
 					t.Errorf("got %+v, %v, want %+v, %v", got, err, want, wantErr)
 				}
@@ -95,7 +95,7 @@ func TestClaimIsMadeOnceWithADeadlineInRedisTime(t *testing.T) {
 		defer s.ends(t)
 		time.Sleep(100 * time.Millisecond)
 		for range 2 {
-			if _, err := s.seller(t).Buy(t.Context(), "ann", 2); err != nil {
+			if _, err := s.seller(t).Buy(t.Context(), "ann", 2, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -119,7 +119,7 @@ func TestSoldOutIsAnsweredWithoutAskingRedis(t *testing.T) {
 		if got, err := d.Precheck(); err != nil || got != sale.PhaseSoldOut {
 			t.Errorf("precheck: got %v, %v, want sold-out", got, err)
 		}
-		got, err := d.Buy(t.Context(), "ann", 1)
+		got, err := d.Buy(t.Context(), "ann", 1, 0)
 		if err != nil || got.Outcome != sale.SoldOut {
 			t.Errorf("got %v, %v, want sold-out", got.Outcome, err)
 		}
@@ -175,7 +175,7 @@ func TestRefillThatFailsSoldNothing(t *testing.T) {
 		r := &remote{}
 		s := start(t, st, r, checkout.Hooks{})
 		defer s.ends(t)
-		_, err := s.seller(t).Buy(t.Context(), "ann", 1)
+		_, err := s.seller(t).Buy(t.Context(), "ann", 1, 0)
 		if !errors.Is(err, sale.ErrUnavailable) || errors.Is(err, sale.ErrUnknown) {
 			t.Errorf("got %v, want ErrUnavailable and not ErrUnknown", err)
 		}
@@ -204,7 +204,7 @@ func TestDryNodeRefillsInOneCall(t *testing.T) {
 		s := start(t, st, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
 		st.calls = nil
-		got, err := s.seller(t).Buy(t.Context(), "ann", 3)
+		got, err := s.seller(t).Buy(t.Context(), "ann", 3, 0)
 		if err != nil || got.Outcome != sale.Held {
 			t.Fatalf("got %v, %v, want held", got.Outcome, err)
 		}
@@ -228,7 +228,7 @@ func TestDryNodeOfASoldOutSaleIsSoldOut(t *testing.T) {
 		}}
 		s := start(t, st, &remote{}, checkout.Hooks{})
 		defer s.ends(t)
-		got, err := s.seller(t).Buy(t.Context(), "ann", 1)
+		got, err := s.seller(t).Buy(t.Context(), "ann", 1, 0)
 		if err != nil || got.Outcome != sale.SoldOut {
 			t.Errorf("got %v, %v, want sold-out", got.Outcome, err)
 		}

@@ -142,7 +142,7 @@ func TestBrokenSaleLeavesTheNodeReady(t *testing.T) {
 		if _, ok := s.Seller("bad"); ok {
 			t.Error("got a seller for a sale that was never read")
 		}
-		if got, err := s.seller(t).Buy(t.Context(), "ann", 1); err != nil || got.Outcome != sale.Held {
+		if got, err := s.seller(t).Buy(t.Context(), "ann", 1, 0); err != nil || got.Outcome != sale.Held {
 			t.Errorf("got %v, %v, want held", got.Outcome, err)
 		}
 	})
@@ -247,7 +247,7 @@ func TestRunReturnsAfterTheRefills(t *testing.T) {
 			return sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 4}, nil
 		}}
 		s := start(t, st, &remote{}, checkout.Hooks{})
-		if got, err := s.seller(t).Buy(context.Background(), "ann", 1); err != nil || got.Outcome != sale.Busy {
+		if got, err := s.seller(t).Buy(context.Background(), "ann", 1, 0); err != nil || got.Outcome != sale.Busy {
 			t.Fatalf("got %v, %v, want busy", got.Outcome, err)
 		}
 		s.endsAfter(t, hold)
@@ -264,7 +264,7 @@ func TestRunReturnsAfterTheClaims(t *testing.T) {
 		s := start(t, &store{}, r, checkout.Hooks{})
 		var group sync.WaitGroup
 		group.Go(func() {
-			if _, err := s.seller(t).Buy(context.Background(), "ann", 1); err != nil {
+			if _, err := s.seller(t).Buy(context.Background(), "ann", 1, 0); err != nil {
 				t.Error(err)
 			}
 		})

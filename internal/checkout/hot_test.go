@@ -14,7 +14,7 @@ func TestPurchaseHeatsASale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := cold(t, planned(10, 0), func() (sale.Sale, sale.Reading, error) { return definition("s"), planned(10, 0), nil })
 		defer s.ends(t)
-		if got, err := s.seller(t).Buy(t.Context(), "ann", 1); err != nil || got.Outcome != sale.Held {
+		if got, err := s.seller(t).Buy(t.Context(), "ann", 1, 0); err != nil || got.Outcome != sale.Held {
 			t.Fatalf("got %v, %v, want held", got.Outcome, err)
 		}
 		time.Sleep(10 * time.Second)
@@ -54,7 +54,7 @@ func TestBuyersWithoutTokensKeepAHotSaleHot(t *testing.T) {
 		if got := s.store.count("read s"); got > 21 {
 			t.Errorf("cold: got %d reads in 20 s, want one a second at most", got)
 		}
-		if _, err := d.Buy(t.Context(), "ann", 1); err != nil {
+		if _, err := d.Buy(t.Context(), "ann", 1, 0); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)

@@ -127,7 +127,7 @@ func TestClosingAnswersThoseWhoWait(t *testing.T) {
 		time.Sleep(400 * time.Millisecond)
 		answer := make(chan sale.Outcome, 1)
 		go func() {
-			got, err := d.Buy(context.Background(), "ann", 1)
+			got, err := d.Buy(context.Background(), "ann", 1, 0)
 			if err != nil {
 				t.Error(err)
 			}

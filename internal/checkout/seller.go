@@ -147,9 +147,10 @@ func (s *Seller) phase() sale.Phase {
 }
 
 // Buy takes local stock and has Redis decide, also whether the sale is open: see Precheck
-// for what is known without asking. The error wraps sale.ErrUnavailable if nothing was
+// for what is known without asking. place is the buyer's position in the line, 0 for none: Redis
+// compares it with the front again. The error wraps sale.ErrUnavailable if nothing was
 // sold, and sale.ErrUnknown if an order may exist: the buyer has to ask for it.
-func (s *Seller) Buy(ctx context.Context, buyer sale.Buyer, quantity int) (sale.Decision, error) {
+func (s *Seller) Buy(ctx context.Context, buyer sale.Buyer, quantity int, place int64) (sale.Decision, error) {
 	s.warmth.ask(s.id)
 	now, ok := s.clock.Now()
 	if !ok {
@@ -169,7 +170,7 @@ func (s *Seller) Buy(ctx context.Context, buyer sale.Buyer, quantity int) (sale.
 	}
 	order := sale.OrderID(id.String())
 	decision, err := s.remote.Decide(sale.Claim{
-		Order: order, Buyer: buyer, Quantity: quantity, Deadline: now.Add(s.patience), Trace: sale.TraceOf(ctx),
+		Order: order, Buyer: buyer, Quantity: quantity, Deadline: now.Add(s.patience), Place: place, Trace: sale.TraceOf(ctx),
 	})
 	if s.unused(decision, err, order) {
 		s.local.HandBack(taken)

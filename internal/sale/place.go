@@ -54,6 +54,18 @@ type Turn struct {
 	Position int64 // from 1 on; 0: not known, or not drawn yet
 	Front    int64
 	Come     bool
+	Late     bool  // the buyer came too long after the turn, and waits in the late line
+	Ahead    int64 // how many of the late line are called first
+}
+
+// Seen is the turn as a claim has met it that was refused as [NotYourTurn]. Who waits although the
+// front has passed the position is late.
+func (t Turn) Seen(d Decision) Turn {
+	t.Come, t.Front = false, d.Front
+	if t.Late = t.Position > 0 && t.Position <= d.Front; t.Late {
+		t.Ahead = d.Ahead
+	}
+	return t
 }
 
 // Join is a buyer's wish for a place in a line.

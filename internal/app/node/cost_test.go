@@ -50,7 +50,7 @@ func (c counter) Sale() *sale.Sale              { return &c.shop.sale }
 func (c counter) Now() (sale.Instant, bool)     { return sale.Instant(time.Now().UnixMilli()), true }
 func (c counter) Precheck() (sale.Phase, error) { return sale.PhaseOnSale, nil }
 
-func (c counter) Buy(_ context.Context, buyer sale.Buyer, quantity int) (sale.Decision, error) {
+func (c counter) Buy(_ context.Context, buyer sale.Buyer, quantity int, _ int64) (sale.Decision, error) {
 	c.shop.sold++
 	return sale.Decision{Outcome: sale.Held, Order: sale.Order{ID: sale.OrderID(uuid.Must(uuid.NewV7()).String()), Buyer: buyer, Quantity: quantity, State: sale.StateHeld}}, nil
 }

@@ -19,10 +19,10 @@ type placed struct {
 	Position, Joined, Front int64
 }
 
-// join joins the line of the sale "demo", with a place token if one is given.
-func (s *site) join(t *testing.T, buyer, token string, want int) (p placed) {
+// join joins a sale's line, with a place token if one is given.
+func (s *site) join(t *testing.T, sale, buyer, token string, want int) (p placed) {
 	t.Helper()
-	r, err := s.request(http.MethodPost, "/v1/sales/demo/line", buyer, "")
+	r, err := s.request(http.MethodPost, "/v1/sales/"+sale+"/line", buyer, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,33 +36,49 @@ func (s *site) join(t *testing.T, buyer, token string, want int) (p placed) {
 	return p
 }
 
+// inTurn is what one who buys in turn gets.
+type inTurn struct {
+	status          int
+	after           string // Retry-After
+	Code            string
+	Position, Front int64
+}
+
 // buyInTurn buys a ticket with a place token.
-func (s *site) buyInTurn(t *testing.T, buyer, token string) (code string, status int) {
+func (s *site) buyInTurn(t *testing.T, sale, buyer, token string) (got inTurn) {
 	t.Helper()
-	r, err := s.request(http.MethodPost, "/v1/sales/demo/orders", buyer, `{"quantity":1}`)
+	r, err := s.request(http.MethodPost, "/v1/sales/"+sale+"/orders", buyer, `{"quantity":1}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Onsale-Place", token)
 	a, body, err := answered(r)
-	var d struct{ Code string }
-	if err != nil || json.Unmarshal(body, &d) != nil {
+	if err != nil || json.Unmarshal(body, &got) != nil {
 		t.Fatalf("%s buys: got %s, %v", buyer, body, err)
 	}
-	return d.Code, a.StatusCode
+	got.status, got.after = a.StatusCode, a.Header.Get("Retry-After")
+	return got
 }
 
-// TestBuyersJoinThroughAnyNode: a place is the same through every node, survives the loss of Redis's
-// places, and lets its buyer alone buy, in turn.
-func TestBuyersJoinThroughAnyNode(t *testing.T) {
-	s := start(t, testbed.Options{Nodes: 3, Allocators: 1, Ledgers: 1})
-	d := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Price: 4200, Total: 10, Limit: 1, HoldSeconds: 60, Admission: "line", LineRate: 10}
+// openLine opens a sale that one joins, of a ticket each.
+func (s *site) openLine(t *testing.T, d adminapi.Definition) {
+	t.Helper()
+	d.Title, d.Currency, d.Price, d.Limit, d.HoldSeconds = "Demo", "EUR", 4200, 1, 600
 	if err := s.Open(s.ctx, d); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestBuyersJoinAndBuyInTurn: a place is the same through every node, survives the loss of Redis's
+// places, and lets its buyer alone buy, once the front is there.
+func TestBuyersJoinAndBuyInTurn(t *testing.T) {
+	s := start(t, testbed.Options{Nodes: 3, Allocators: 1, Ledgers: 1})
+	const tickets, joined = 5, 8
+	s.openLine(t, adminapi.Definition{ID: "demo", Total: tickets, Admission: "line", LineRate: 10})
 	var places []placed
-	for i := range 6 {
-		p := s.join(t, fmt.Sprint("buyer-", i), "", http.StatusCreated)
+	buyer := func(i int) string { return fmt.Sprint("buyer-", i+1) }
+	for i := range joined {
+		p := s.join(t, "demo", buyer(i), "", http.StatusCreated)
 		if want := int64(i + 1); p.Position != want || p.Place != fmt.Sprint(want) {
 			t.Fatalf("got %+v, want place %d", p, want)
 		}
@@ -70,50 +86,60 @@ func TestBuyersJoinThroughAnyNode(t *testing.T) {
 	}
 	for i, p := range places {
 		for range 3 { // Nginx takes the nodes in turn
-			if again := s.join(t, fmt.Sprint("buyer-", i), "", http.StatusOK); again.Place != p.Place {
+			if again := s.join(t, "demo", buyer(i), "", http.StatusOK); again.Place != p.Place {
 				t.Errorf("got %+v, want %+v again", again, p)
 			}
 		}
 	}
-	client, err := remotestock.Dial(s.StoreConfig())
-	if err != nil {
-		t.Fatal(err)
+	last := joined - 1
+	// Nobody has bought, so the front rests far before the last.
+	got := s.buyInTurn(t, "demo", buyer(last), places[last].Token)
+	if got.status != http.StatusForbidden || got.Code != "not-your-turn" || got.Position != joined || got.Front >= joined || got.after == "" {
+		t.Errorf("the last: got %+v, want not-your-turn with position and front", got)
 	}
-	defer client.Close()
-	keys := remotestock.Keys("demo")
-	if code, _ := s.buyInTurn(t, "buyer-0", places[0].Token); code != "not-your-turn" {
-		t.Errorf("got %q, want not-your-turn: the front has not moved", code)
-	}
-	if err := client.HSet(s.ctx, keys[0], "front", "3").Err(); err != nil {
-		t.Fatal(err)
-	}
-	await.Within(t, 10*time.Second, "the first three to buy", func() bool {
-		for i := range 3 {
-			if _, status := s.buyInTurn(t, fmt.Sprint("buyer-", i), places[i].Token); status >= 400 {
-				return false
-			}
-		}
-		return true
-	})
-	for name, c := range map[string]struct{ buyer, token, code string }{
-		"who comes after the front":     {"buyer-3", places[3].Token, "not-your-turn"},
-		"with another's place":          {"buyer-5", places[0].Token, "place-required"},
-		"without one":                   {"buyer-5", "", "place-required"},
-		"with a buyer's token as place": {"buyer-5", bearerOf(t, s, "buyer-5"), "place-required"},
+	for name, c := range map[string]struct{ buyer, token string }{
+		"with another's place":          {buyer(last), places[0].Token},
+		"without one":                   {buyer(last), ""},
+		"with a buyer's token as place": {buyer(last), bearerOf(t, s, buyer(last))},
 	} {
-		if code, _ := s.buyInTurn(t, c.buyer, c.token); code != c.code {
-			t.Errorf("one %s: got %q, want %q", name, code, c.code)
+		if got := s.buyInTurn(t, "demo", c.buyer, c.token); got.Code != "place-required" {
+			t.Errorf("one %s: got %+v, want place-required", name, got)
 		}
 	}
-	if err := client.Del(s.ctx, keys[12]).Err(); err != nil {
+	for i := range tickets {
+		await.Until(t, buyer(i)+" to buy in turn", func() bool {
+			return s.buyInTurn(t, "demo", buyer(i), places[i].Token).status == http.StatusCreated
+		})
+	}
+	for i := tickets; i < joined; i++ {
+		if got := s.buyInTurn(t, "demo", buyer(i), places[i].Token); got.Code != "not-your-turn" && got.Code != "sold-out" {
+			t.Errorf("%s when all is sold: got %+v", buyer(i), got)
+		}
+	}
+	if sold := s.audit(t).Sold(); sold != tickets {
+		t.Errorf("got %d sold, want %d", sold, tickets)
+	}
+	if err := s.dial(t).Del(s.ctx, remotestock.Keys("demo")[12]).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if p := s.join(t, "buyer-4", places[4].Token, http.StatusOK); p.Place != places[4].Place {
+	if p := s.join(t, "demo", buyer(4), places[4].Token, http.StatusOK); p.Place != places[4].Place {
 		t.Errorf("got %+v, want %+v from its proof", p, places[4])
 	}
-	if sold := s.audit(t).Sold(); sold != 3 {
-		t.Errorf("got %d sold, want 3", sold)
-	}
+
+	t.Run("who has a pass buys, and nobody else", func(t *testing.T) {
+		s.openLine(t, adminapi.Definition{ID: "pass", Total: 10, Admission: "pass"})
+		for i := range 2 {
+			p := s.join(t, "pass", buyer(i), "", http.StatusCreated)
+			if got := s.buyInTurn(t, "pass", buyer(i), p.Token); got.status != http.StatusCreated {
+				t.Errorf("%s: got %+v, want 201", buyer(i), got)
+			}
+			for _, token := range []string{"", p.Token, places[7].Token} {
+				if got := s.buyInTurn(t, "pass", buyer(7), token); got.Code != "place-required" {
+					t.Errorf("who has not joined: got %+v, want place-required", got)
+				}
+			}
+		}
+	})
 }
 
 // bearerOf is a buyer's own token.

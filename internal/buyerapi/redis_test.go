@@ -149,6 +149,10 @@ func (s *store) Expire(ctx context.Context, id sale.ID, known sale.Generation, l
 	return len(ended), len(ended) == limit, r, err
 }
 
+func (*store) Advance(_ context.Context, _ sale.ID, known int64) (int64, sale.Reading, error) {
+	return known, sale.Reading{}, sale.ErrUnavailable
+}
+
 func (*store) Missing(context.Context, sale.ID, []sale.OrderID) ([]sale.OrderID, error) {
 	return nil, nil
 }

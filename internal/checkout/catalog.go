@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/failurelog"
 	"onsale/internal/localstock"
 	"onsale/internal/sale"
 	"onsale/internal/temperature"
@@ -28,6 +29,9 @@ type Store interface {
 	// Refill ends at most limit overdue holds, and then grants a share of what remains.
 	Refill(ctx context.Context, id sale.ID, known sale.Generation, limit, quantity, weight, all int) (sale.Grant, error)
 	Expire(ctx context.Context, id sale.ID, known sale.Generation, limit int) (ended int, more bool, r sale.Reading, err error)
+	// Advance moves the front of a sale's line on, at most once in a second however many call it,
+	// and returns it. known is the front that the caller knows of: Redis may have lost it.
+	Advance(ctx context.Context, id sale.ID, known int64) (front int64, r sale.Reading, err error)
 	// Unfit is why nothing should be sold from this Redis although it answers, or nil.
 	Unfit() error
 	// Missing are those of the orders that Redis does not have.
@@ -110,10 +114,11 @@ type Catalog struct {
 	unread  atomic.Pointer[map[sale.ID]bool]    // sales that are listed and could not be read yet; the same
 	polled  atomic.Pointer[time.Time]           // the oldest of the last answers about the sales that sell
 	ready   atomic.Bool
-	first   chan struct{} // closed by the first poll that succeeds
-	memory  memory        // of the holds that this node acknowledged
-	renewed renewals      // sales that were reconciled lately
-	wanted  *wanted       // by buyers since the last poll
+	first   chan struct{}            // closed by the first poll that succeeds
+	memory  memory                   // of the holds that this node acknowledged
+	renewed renewals                 // sales that were reconciled lately
+	wanted  *wanted                  // by buyers since the last poll
+	fronts  *failurelog.Log[sale.ID] // lines that could not be moved on
 	poller  poller
 }
 
@@ -121,7 +126,7 @@ type Catalog struct {
 // makes the group commit of a sale; weight returns this node's weight and that of
 // all selling nodes, for refills.
 func NewCatalog(store Store, orders Orders, remote func(sale.ID, *Seller) Remote, weight func() (own, all int), config Config, hooks Hooks, log *zap.Logger) *Catalog {
-	s := &Catalog{store: store, orders: orders, remote: remote, weight: weight, config: config, hooks: hooks, log: log, first: make(chan struct{}), wanted: newWanted()}
+	s := &Catalog{store: store, orders: orders, remote: remote, weight: weight, config: config, hooks: hooks, log: log, first: make(chan struct{}), wanted: newWanted(), fronts: failurelog.New(log, saleField)}
 	s.poller = newPoller(config.Temperature, log)
 	s.sellers.Store(&map[sale.ID]*Seller{})
 	s.unread.Store(&map[sale.ID]bool{})

@@ -11,7 +11,7 @@ import (
 // is hot for three times as long.
 const publishEvery = 3 * time.Second
 
-// warm ends what the polls of the hot sales do, and leaves it to them to keep the sales fresh.
+// warm ends what the polls of the hot sales do, moves lines on that nobody else does, and leaves it to them to keep the sales fresh.
 func (c *Catalog) warm(ctx context.Context, hot []sale.ID) {
 	p := &c.poller
 	for _, id := range hot {
@@ -24,6 +24,7 @@ func (c *Catalog) warm(ctx context.Context, hot []sale.ID) {
 			c.answered(id, err)
 			continue
 		}
+		c.advance(ctx, s)
 		s.warmth.cold.Store(false)
 	}
 }

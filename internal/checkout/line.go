@@ -19,7 +19,8 @@ type Draw interface {
 // lineRead is a line as it was read by a call that was sent then.
 type lineRead struct {
 	sale.Line
-	sent time.Time
+	sent  time.Time
+	moved time.Time // since when FrontAt is known as it is, or when this node moved the front
 }
 
 // turnFresh is how old a reading may be that has a buyer wait: whose turn has come learns it
@@ -33,10 +34,14 @@ func (s *Seller) noteLine(l sale.Line, sent time.Time) {
 		if old != nil && sent.Before(old.sent) {
 			return
 		}
+		moved := sent
 		if old != nil {
 			l.Front = max(l.Front, old.Front)
+			if l.FrontAt == old.FrontAt {
+				moved = old.moved
+			}
 		}
-		if s.line.CompareAndSwap(old, &lineRead{l, sent}) {
+		if s.line.CompareAndSwap(old, &lineRead{l, sent, moved}) {
 			return
 		}
 	}

@@ -235,6 +235,7 @@ func (c *Catalog) read(ctx context.Context, s *Seller) error {
 		return err
 	}
 	s.learn(definition, reading)
+	c.advance(ctx, s)
 	return c.expire(ctx, s)
 }
 

@@ -13,14 +13,15 @@ import (
 // store is Redis. It has the model of each sale that is asked for, with plenty of stock, lists
 // "s" alone, and has a plan of ten tickets for this node. A function, if set, answers instead.
 type store struct {
-	sales  func(context.Context) ([]sale.ID, error)
-	read   func(context.Context, sale.ID, sale.Generation) (sale.Sale, sale.Reading, error)
-	refill func(ctx context.Context, id sale.ID, known sale.Generation, limit, quantity, weight, all int) (sale.Grant, error)
-	expire func(ctx context.Context, id sale.ID, known sale.Generation, limit int) (int, bool, sale.Reading, error)
-	unfit  error // of Redis, for every sale
-	news   func(after int64) (ids []sale.ID, next int64, lost bool, err error)
-	glance func(sale.ID) (sale.Glance, error) // nil: nothing changes
-	heated []sale.ID                          // all that were published
+	sales   func(context.Context) ([]sale.ID, error)
+	read    func(context.Context, sale.ID, sale.Generation) (sale.Sale, sale.Reading, error)
+	refill  func(ctx context.Context, id sale.ID, known sale.Generation, limit, quantity, weight, all int) (sale.Grant, error)
+	expire  func(ctx context.Context, id sale.ID, known sale.Generation, limit int) (int, bool, sale.Reading, error)
+	advance func(id sale.ID, known int64) (int64, sale.Reading, error)
+	unfit   error // of Redis, for every sale
+	news    func(after int64) (ids []sale.ID, next int64, lost bool, err error)
+	glance  func(sale.ID) (sale.Glance, error) // nil: nothing changes
+	heated  []sale.ID                          // all that were published
 
 	missing func([]sale.OrderID) ([]sale.OrderID, error)
 	shut    func(why string) error
@@ -153,6 +154,15 @@ func (s *store) Expire(ctx context.Context, id sale.ID, known sale.Generation, l
 		return len(ended), len(ended) == limit, r, err
 	}
 	return s.expire(ctx, id, known, limit)
+}
+
+func (s *store) Advance(_ context.Context, id sale.ID, known int64) (int64, sale.Reading, error) {
+	s.called("advance", id)
+	if s.advance == nil {
+		_, r := s.look(id, 10)
+		return known, r, nil
+	}
+	return s.advance(id, known)
 }
 
 func (s *store) Missing(_ context.Context, id sale.ID, orders []sale.OrderID) ([]sale.OrderID, error) {

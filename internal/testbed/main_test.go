@@ -19,6 +19,7 @@ import (
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
 	"onsale/internal/remotestock"
+	"onsale/internal/sale"
 	"onsale/internal/testbed"
 )
 
@@ -155,10 +156,15 @@ func (s *site) buy(t *testing.T, buyer string) answer {
 	return s.ask(t, http.MethodPost, "/v1/sales/demo/orders", buyer, `{"quantity":1}`)
 }
 
-// audit fails the test on any broken promise, and returns what was found.
+// audit fails the test on any broken promise about the sale "demo", and returns what was found.
 func (s *site) audit(t *testing.T) operate.Audited {
 	t.Helper()
-	a, err := operate.Audit(s.ctx, s.Stores(), "demo", 0, zap.NewNop())
+	return s.auditOf(t, "demo")
+}
+
+func (s *site) auditOf(t *testing.T, id sale.ID) operate.Audited {
+	t.Helper()
+	a, err := operate.Audit(s.ctx, s.Stores(), id, 0, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

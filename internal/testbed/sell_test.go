@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"onsale/internal/adminapi"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/await"
 )
@@ -41,10 +42,11 @@ func TestSaleSellsOutThroughNginx(t *testing.T) {
 	}
 }
 
-// P5: nobody plans, nobody polls for expiry but the nodes themselves.
+// P5, L6: nobody plans, nobody polls for expiry and nobody moves a line on but the nodes themselves.
 func TestReturnedTicketSellsWithEveryAllocatorDead(t *testing.T) {
 	s := start(t, testbed.Options{Nodes: 2, Allocators: 1})
 	s.open(t, 3, 4*time.Second)
+	s.openLine(t, adminapi.Definition{ID: "line", Total: 2, Admission: "line", LineRate: 10})
 	for _, a := range s.Allocators {
 		if err := a.Kill(); err != nil {
 			t.Fatal(err)
@@ -77,6 +79,14 @@ func TestReturnedTicketSellsWithEveryAllocatorDead(t *testing.T) {
 		t.Logf("sold again after %v", took)
 	})
 	s.audit(t)
+	t.Run("in turn", func(t *testing.T) {
+		first, second := s.join(t, "line", "first", "", http.StatusCreated), s.join(t, "line", "second", "", http.StatusCreated)
+		await.Until(t, "the first to buy in turn", func() bool { return s.buyInTurn(t, "line", "first", first.Token).status == http.StatusCreated })
+		await.Until(t, "the second to buy in turn", func() bool { return s.buyInTurn(t, "line", "second", second.Token).status == http.StatusCreated })
+		if sold := s.auditOf(t, "line").Sold(); sold != 2 {
+			t.Errorf("got %d sold, want 2", sold)
+		}
+	})
 }
 
 // The edge answers for the nodes, and only "sold out".

@@ -35,7 +35,7 @@ for i, to in ipairs(built) do
 end
 
 -- The places are in no other record: they stay where they are, and so does what they go by.
-local STANDING = {'drawn', 'turn', 'front', 'front_at'}
+local STANDING = {'drawn', 'turn', 'front', 'front_at', 'list', 'beacon_value'}
 local standing = redis.call('HMGET', KEYS[1], unpack(STANDING))
 local joined = redis.call('HLEN', KEYS[LINE])
 -- As in join.lua: after the draw a place that is lost still has its number.

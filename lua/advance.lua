@@ -26,9 +26,13 @@ local RISKED, HIGHEST, HALVING, MARGIN, LN2, NEVER = 0.03, 0.9, 120, 2, 0.693147
 local AGES = {0, 5, 10, 15, 20, 30}
 local max, min, floor, ceil, sqrt = math.max, math.min, math.floor, math.ceil, math.sqrt
 
-local sale = redis.call('HMGET', KEYS[1], 'joined', 'line_rate', 'front', 'front_at', 'drawn')
+local sale = redis.call('HMGET', KEYS[1], 'joined', 'line_rate', 'front', 'front_at', 'drawn', 'draw_at', 'list',
+  'beacon', 'beacon_value')
 local joined, rate = tonumber(sale[1] or '0'), tonumber(sale[2] or '0')
 local front, at = tonumber(sale[3] or '0'), tonumber(sale[4] or '0')
+
+-- With a draw, its order has to be known: by the list, and by the beacon's value if there is one.
+local is_drawn = sale[5] and ((sale[6] or '') == '' or sale[7]) and ((sale[8] or '') == '' or sale[9])
 
 local function done(turned)
   return answer(header(b), 'front', front, 'joined', joined, 'turned', turned)
@@ -37,7 +41,7 @@ end
 -- Nobody is admitted before the draw, nor while the sale is not open.
 local last = floor(at / 1000)
 local set_back = second < last - SET_BACK
-if known <= front and (second <= last and not set_back or not sale[5] or refusal(b)) then return done(0) end
+if known <= front and (second <= last and not set_back or not is_drawn or refusal(b)) then return done(0) end
 
 local state = redis.call('HMGET', KEYS[14], 'turns', 'learnt', 'called', 'late', 'joined', 'credit', 'shows', 'orders', 'free')
 local turns, learnt, called = read_turns(state[1]), read_turns(state[2] or ''), read_turns(state[3])
@@ -173,7 +177,7 @@ local function room_for(left, called_left, share)
   return room
 end
 
-if (second > last or set_back) and sale[5] and not refusal(b) then
+if (second > last or set_back) and is_drawn and not refusal(b) then
   turned = 1
   local passed = min(max(0, clock - at) / 1000, LONGEST)
   at = clock

@@ -19,7 +19,7 @@ local n = #ARGV - 4
 if n < 1 then return redis.error_reply('BADCALL join wants places and buyers') end
 check_types()
 
-local line = redis.call('HMGET', KEYS[1], 'admission', 'line_limit', 'drawn', 'turn', 'front', 'front_at')
+local line = redis.call('HMGET', KEYS[1], 'admission', 'line_limit', 'drawn', 'turn', 'front', 'front_at', 'list', 'beacon_value')
 if (line[1] or '') == '' then return redis.error_reply('BADCALL ' .. KEYS[1] .. ' has no line') end
 local limit, drawn, turn = tonumber(line[2]) or 0, line[3] and tonumber(line[3]), tonumber(line[4]) or 0
 local count = redis.call('HLEN', KEYS[13])
@@ -74,4 +74,7 @@ if #written > 0 then
 end
 local now_is = {'joined', int(joined), 'turn', int(turn), 'front', line[5] or '0', 'front_at', line[6] or '0'}
 if drawn then now_is[9], now_is[10] = 'drawn', int(drawn) end
+for i = 7, 8 do
+  if line[i] then now_is[#now_is + 1], now_is[#now_is + 2] = i == 7 and 'list' or 'beacon_value', line[i] end
+end
 return answer(header(b), 'outcomes', table.concat(letters), 'places', places, 'line', now_is)

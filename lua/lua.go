@@ -49,6 +49,7 @@ var (
 	Change   = ofSale("chain", "change")
 	Read     = ofSale("read")
 	Advance  = ofSale("chain", "front", "advance")
+	Draw     = ofSale("chain", "draw")
 	Plan     = ofSale("plan")
 	Find     = ofSale("order", "find")
 	Shut     = ofSale("shut")

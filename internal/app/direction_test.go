@@ -25,7 +25,7 @@ var (
 	policy     = map[string][]string{ // and what else they may import
 		"internal/localstock":  nil,
 		"internal/checkout":    {"internal/line", "internal/localstock", "internal/temperature"},
-		"internal/rebalance":   {"internal/temperature"},
+		"internal/rebalance":   {"internal/line", "internal/temperature"},
 		"internal/audit":       nil,
 		"internal/reconcile":   nil,
 		"internal/ledger":      {"internal/reconcile", "internal/temperature"},

@@ -107,11 +107,14 @@ type lineDocument struct {
 	Drawn  *int64 `json:"drawn,omitempty"` // absent before the draw
 	Front  int64  `json:"front"`
 	Rate   int    `json:"rate,omitempty"` // people a second
-	// Commitment is the SHA-256 of the seed's bytes, from the first; Seed is there once the draw has
-	// taken place.
+	// Commitment is the SHA-256 of the seed's bytes, from the first; List that of the sorted entries
+	// that were drawn; Seed is there after that, and after the beacon's value.
 	Commitment string `json:"commitment,omitempty"`
+	List       string `json:"list,omitempty"`
 	Seed       string `json:"seed,omitempty"`
 	Beacon     string `json:"beacon,omitempty"`
+	// BeaconValue is what the beacon has published, as the operator has given it.
+	BeaconValue string `json:"beacon_value,omitempty"`
 	// OperatorTrusted: no beacon takes part in the draw, so buyers have to trust the operator.
 	OperatorTrusted bool `json:"operator_trusted,omitempty"`
 }
@@ -127,7 +130,8 @@ func newLineDocument(s *sale.Sale, l *sale.Line) *lineDocument {
 	}
 	if s.DrawAt != 0 {
 		d.Commitment, d.Beacon, d.OperatorTrusted = s.LineSeed.Commitment(), s.Beacon, s.Beacon == ""
-		if l.Over {
+		d.List, d.BeaconValue = l.List, l.BeaconValue
+		if l.Settled(s) {
 			d.Seed = string(s.LineSeed)
 		}
 	}

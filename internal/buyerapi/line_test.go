@@ -286,9 +286,19 @@ func TestTheLineIsShownToAnybody(t *testing.T) {
 			s.DrawAt, s.Beacon = s.Opens.Add(-time.Hour), "drand quicknet 7"
 			r.Line = &sale.Line{Joined: 60}
 		}, map[string]any{"joined": json.Number("60"), "front": json.Number("0"), "rate": json.Number("10"), "commitment": commitment, "beacon": "drand quicknet 7"}},
-		"after it": {func(s *sale.Sale, _ *sale.Reading) { s.DrawAt, s.Beacon = s.Opens.Add(-time.Hour), "drand quicknet 7" },
+		"frozen, the list unknown": {func(s *sale.Sale, _ *sale.Reading) { s.DrawAt = s.Opens.Add(-time.Hour) },
 			map[string]any{"joined": json.Number("60"), "drawn": json.Number("50"), "front": json.Number("20"), "rate": json.Number("10"),
-				"commitment": commitment, "seed": strings.Repeat("0b", 32), "beacon": "drand quicknet 7"}},
+				"commitment": commitment, "operator_trusted": true}},
+		"waiting for the beacon": {func(s *sale.Sale, r *sale.Reading) {
+			s.DrawAt, s.Beacon = s.Opens.Add(-time.Hour), "drand quicknet 7"
+			r.Line.List = "11"
+		}, map[string]any{"joined": json.Number("60"), "drawn": json.Number("50"), "front": json.Number("20"), "rate": json.Number("10"),
+			"commitment": commitment, "beacon": "drand quicknet 7", "list": "11"}},
+		"after it": {func(s *sale.Sale, r *sale.Reading) {
+			s.DrawAt, s.Beacon = s.Opens.Add(-time.Hour), "drand quicknet 7"
+			r.Line.List, r.Line.BeaconValue = "11", "v"
+		}, map[string]any{"joined": json.Number("60"), "drawn": json.Number("50"), "front": json.Number("20"), "rate": json.Number("10"),
+			"commitment": commitment, "list": "11", "seed": strings.Repeat("0b", 32), "beacon": "drand quicknet 7", "beacon_value": "v"}},
 		"without a beacon": {func(s *sale.Sale, r *sale.Reading) {
 			s.DrawAt = s.Opens.Add(-time.Hour)
 			r.Line = &sale.Line{Joined: 60}

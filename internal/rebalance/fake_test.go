@@ -191,6 +191,30 @@ func (s *store) Advance(ctx context.Context, id sale.ID, known int64) (front int
 	return front, r, err
 }
 
+// Draw is draw.lua but for the time.
+func (s *store) Draw(ctx context.Context, id sale.ID, step sale.DrawStep, value string) (l sale.Line, err error) {
+	err = s.run(ctx, OpDraw, id, func(b *book) error {
+		switch {
+		case step == sale.DrawFreeze && !b.line.Over:
+			b.line.Over, b.line.Drawn = true, b.line.Joined
+		case step == sale.DrawList && b.line.List == "":
+			b.line.List = value
+		}
+		l = *b.line
+		return nil
+	})
+	return l, err
+}
+
+func (s *store) DrawnPlaces(ctx context.Context, id sale.ID, each func(sale.Buyer)) error {
+	return s.run(ctx, "", id, func(b *book) error {
+		for i := range b.line.Drawn {
+			each(sale.Buyer(fmt.Sprint("b", i)))
+		}
+		return nil
+	})
+}
+
 func (b *book) reading() sale.Reading {
 	r := b.Reading()
 	r.Plan = b.plan

@@ -23,6 +23,8 @@ const (
 	OpExpire Op = "expire"
 	// OpAdvance moves a line on.
 	OpAdvance Op = "advance"
+	// OpDraw takes the draw of a line, and publishes the hash of its list.
+	OpDraw Op = "draw"
 )
 
 // Hooks report what the loop does. Nil hooks are not called. They are

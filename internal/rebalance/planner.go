@@ -148,6 +148,7 @@ func (p *planner) rebalance(ctx context.Context) (held int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	p.draw(ctx, v)
 	p.advance(ctx, v)
 	nodes := p.members.View().Selling()
 	if reason, due := decide(nodes, v, p.cfg); due {

@@ -14,7 +14,7 @@ func definitionArgs(d sale.Sale) []any { return anys(d.Encode()) }
 // bookNames are what read is asked for: the fields of a definition, and what
 // changes in a sale's hash.
 var bookNames = anys(append(sale.FieldNames(), "total", "remaining", "closed", "held", "paid", "life", "ledger", "read", "lost",
-	"joined", "drawn", "turn", "front", "front_at"))
+	"joined", "drawn", "turn", "front", "front_at", "list", "beacon_value"))
 
 func anys(texts []string) []any {
 	list := make([]any, len(texts))
@@ -93,6 +93,7 @@ func (h hash) line() (*sale.Line, error) {
 	var l sale.Line
 	var faults []error
 	_, l.Over = h["drawn"]
+	l.List, l.BeaconValue = h["list"], h["beacon_value"]
 	for name, into := range map[string]*int64{
 		"joined": &l.Joined, "drawn": &l.Drawn, "turn": &l.Turn, "front": &l.Front, "front_at": (*int64)(&l.FrontAt),
 	} {

@@ -16,6 +16,7 @@ var (
 	refillScript   = lua.NewScript("refill", lua.Refill)
 	readScript     = lua.NewScript("read", lua.Read)
 	advanceScript  = lua.NewScript("advance", lua.Advance)
+	drawScript     = lua.NewScript("draw", lua.Draw)
 	planScript     = lua.NewScript("plan", lua.Plan)
 	restockScript  = lua.NewScript("restock", lua.Restock)
 	closeScript    = lua.NewScript("close", lua.Close)

@@ -119,4 +119,26 @@ type Line struct {
 	Turn    int64   // the highest ordinal of those who joined after the draw
 	Front   int64   // how many places have been admitted
 	FrontAt Instant // when the front moved last, by Redis's own clock; 0: never
+	// List is the hash of the sorted entries of those who were drawn, in hexadecimal digits; "" before
+	// it is published.
+	List        string
+	BeaconValue string // what the sale's beacon has published; "" before
 }
+
+// Settled reports whether the draw's order is known: the seed is public from then on, and not before.
+func (l *Line) Settled(s *Sale) bool {
+	return l.Over && s.DrawAt != 0 && l.List != "" && (s.Beacon == "" || l.BeaconValue != "")
+}
+
+// A DrawStep is a step of the draw, each of which is taken once, in this order.
+type DrawStep string
+
+// The steps.
+const (
+	DrawFreeze DrawStep = "freeze" // who joins from then on gets an ordinal
+	DrawList   DrawStep = "list"   // publishes the hash of the list
+	DrawBeacon DrawStep = "beacon" // records the beacon's value
+)
+
+// MaxBeaconValueLength bounds what a beacon publishes, in bytes.
+const MaxBeaconValueLength = 1000

@@ -222,6 +222,7 @@ func (n *Node) open(parts *app.Group) error {
 	parts.Run("settings", n.store.Watch)
 	parts.Run("name", n.name.Run)
 	parts.Run("catalog", n.catalog.Run)
+	parts.Run("draws", func(ctx context.Context) error { return n.catalog.FollowDraws(ctx, n.store) })
 	select {
 	case <-n.catalog.Known():
 	case <-parts.Running().Done():

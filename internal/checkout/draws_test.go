@@ -1,0 +1,102 @@
+package checkout_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"onsale/internal/checkout"
+	"onsale/internal/line"
+	"onsale/internal/sale"
+)
+
+// places are those who were drawn. The first read fails.
+type places struct {
+	buyers atomic.Pointer[[]string]
+	reads  atomic.Int64
+}
+
+func (p *places) DrawnPlaces(_ context.Context, _ sale.ID, each func(sale.Buyer)) error {
+	if p.reads.Add(1) == 1 {
+		return errors.New("away")
+	}
+	for _, b := range *p.buyers.Load() {
+		each(sale.Buyer(b))
+	}
+	return nil
+}
+
+// TestANodeComputesTheDrawOnceItIsPublished: not before, from the published list alone, and as whoever verifies it does.
+func TestANodeComputesTheDrawOnceItIsPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		secret, seed := strings.Repeat("0a", 32), strings.Repeat("0b", 32)
+		list, err := line.NewList("s", secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buyers := []string{"ann", "bob", "cem", "dan"}
+		for _, b := range buyers {
+			list.Add(b)
+		}
+		is := &atomic.Pointer[sale.Line]{}
+		is.Store(&sale.Line{Joined: 4, Drawn: 4, Over: true})
+		st := &store{}
+		st.read = func(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Reading, error) {
+			d, r := st.look(id, 10)
+			d.ID, d.Admission, d.LineRate, d.LineLimit, d.DrawAt, d.Beacon = id, sale.AdmitLine, 5, 100, 1, "drand 7"
+			d.LineSecret, d.LineSeed = sale.Secret(secret), sale.Secret(seed)
+			r.Line = is.Load()
+			return d, r, nil
+		}
+		s := start(t, st, &remote{}, checkout.Hooks{})
+		defer s.ends(t)
+		p := &places{}
+		p.buyers.Store(&[]string{"ann", "bob", "cem", "dan", "eva"}) // eva was not in the list
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- s.FollowDraws(ctx, p) }()
+		defer func() {
+			stop()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}()
+		position := func(b string) int64 {
+			secret := []byte(strings.Repeat("\x0a", 32))
+			return s.seller(t).Stands(sale.Buyer(b), sale.Proof{Place: sale.Drawn, Nonce: line.Nonce(secret, b)}).Position
+		}
+		next := func(change func(*sale.Line)) {
+			l := *is.Load()
+			change(&l)
+			is.Store(&l)
+			time.Sleep(time.Minute)
+		}
+		time.Sleep(time.Minute)
+		next(func(l *sale.Line) { l.List = line.HashEntries(list.Sorted()).String() })
+		if n := p.reads.Load(); n != 0 {
+			t.Errorf("got %d reads before the beacon, want none", n)
+		}
+		next(func(l *sale.Line) { l.BeaconValue = "v" })
+		if n := position("ann"); n != 0 {
+			t.Errorf("got position %d by another list than the published one", n)
+		}
+		p.buyers.Store(&buyers)
+		time.Sleep(time.Minute)
+		want := line.NewDraw(line.Seed([]byte(strings.Repeat("\x0b", 32))), []byte("v"), list.Sorted())
+		for _, b := range buyers {
+			entry := line.NewEntry("s", b, line.Nonce([]byte(strings.Repeat("\x0a", 32)), b))
+			if n := position(b); n == 0 || n != int64(want.Position(entry)) {
+				t.Errorf("%s: got position %d, want %d", b, n, want.Position(entry))
+			}
+		}
+		before := p.reads.Load()
+		time.Sleep(time.Minute)
+		if n := p.reads.Load() - before; n != 0 {
+			t.Errorf("got %d more reads, want none", n)
+		}
+	})
+}

@@ -20,7 +20,8 @@ func (f faults) sorted() []string {
 
 // Stock compares Redis with itself: the books with the orders (P1), one live
 // order a buyer (P2), deadlines and payments with the orders, and the stream
-// with all of them (P3, P7), and the line with its places (L2, L4). No fault means that it agrees.
+// with all of them (P3, P7), the line with its places (L2, L4), and
+// each order's place with its front (L1). No fault means that it agrees.
 func Stock(s sale.Snapshot) []string {
 	var f faults
 	f.books(s)
@@ -31,6 +32,7 @@ func Stock(s sale.Snapshot) []string {
 	f.parts(s)
 	f.stream(s)
 	f.places(s)
+	f.turns(s)
 	return f.sorted()
 }
 

@@ -170,6 +170,19 @@ func changed(e *sale.Event, name, value string) error {
 	case "reconciled":
 		e.Reconciled = value
 		return nil
+	case "front":
+		n, err := number(name, value)
+		e.Front = n
+		return err
+	case "places":
+		for place := range strings.FieldsSeq(value) {
+			n, err := number(name, place)
+			if err != nil {
+				return err
+			}
+			e.Places = append(e.Places, n)
+		}
+		return nil
 	case "trace":
 		e.Traces = sale.ParseTraces(value)
 		return nil

@@ -2,6 +2,7 @@ package remotestock_test
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -36,9 +37,12 @@ func TestNoPlaceBeyondTheFrontBuys(t *testing.T) {
 	try("next", front+1, sale.NotYourTurn)
 	try("first", 1, sale.Held)
 	last := try("last", front, sale.Held)
-	entries := client.XRange(ctx, k[5], "-", "+").Val()
-	if e := entries[len(entries)-1].Values; e["places"] != decimal(front) || e["front"] != decimal(front) {
-		t.Errorf("the order's event has places %v and front %v, want %d", e["places"], e["front"], front)
+	page, err := s.Page(ctx, d.ID, "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := page.Events[len(page.Events)-1]; !slices.Equal(e.Places, []int64{front}) || e.Front != front || e.Fault != "" {
+		t.Errorf("the order's event is %+v, want the place and the front %d", e, front)
 	}
 	orders := client.HGet(ctx, k[13], "orders").Val()
 

@@ -103,6 +103,8 @@ type Event struct {
 	Orders   []Order   // as they are since
 	Payments []Payment // as they are since
 	Traces   []Trace   // in which some of the orders were taken
+	Places   []int64   // of the orders, where they were taken in turn: the positions of their buyers
+	Front    int64     // of the line at that time, or since where the event moved it; 0: it is not about the line
 	Opened   *Sale     // the definition, where the sale was opened
 	Life     string    // of the opening, see [Chain]
 	Changed  *Sale     // the definition as it is since, where an operator changed it; Total as in Opened

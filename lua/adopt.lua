@@ -34,15 +34,27 @@ for i, to in ipairs(built) do
   if count ~= tonumber(ARGV[1 + i]) then return {'torn'} end
 end
 
--- The places are in no other record: they stay where they are, and so does what they go by.
+-- The places are in no other record: they stay where they are, and so does what they go by. What the
+-- records know of it has gone into them.
+local fields, given = {}, {}
+for i = 13, #ARGV do fields[i - 12] = ARGV[i] end
+for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
 local STANDING = {'drawn', 'turn', 'front', 'front_at', 'list', 'beacon_value'}
-local standing = redis.call('HMGET', KEYS[1], unpack(STANDING))
+local standing, is = redis.call('HMGET', KEYS[1], unpack(STANDING)), {}
+for i, name in ipairs(STANDING) do is[name] = given[name] or standing[i] or nil end
+-- A line without a draw is in the order of joining, as open has it.
+if not is.drawn and (given.draw_at or '') == '' then is.drawn = '0' end
 local joined = redis.call('HLEN', KEYS[LINE])
--- As in join.lua: after the draw a place that is lost still has its number.
-if standing[1] then joined = math.max(joined, tonumber(standing[1]) + (tonumber(standing[2] or '0') or 0)) end
+-- As in join.lua: after the draw a place that is lost still has its number, and so has one that was
+-- admitted: nobody else gets it.
+if is.drawn then
+  local drawn, turn = tonumber(is.drawn), tonumber(is.turn or '0') or 0
+  turn = math.max(turn, (tonumber(is.front or '0') or 0) - drawn)
+  is.turn, joined = int(turn), math.max(joined, drawn + turn)
+end
 local line = {'joined', int(joined)}
-for i, name in ipairs(STANDING) do
-  if standing[i] then line[#line + 1], line[#line + 2] = name, standing[i] end
+for _, name in ipairs(STANDING) do
+  if is[name] then line[#line + 1], line[#line + 2] = name, is[name] end
 end
 
 -- UNLINK: a large key must not keep Redis from others.
@@ -57,8 +69,6 @@ end
 local life, epoch, seq = ARGV[10], ARGV[11], int(tonumber(ARGV[12]) + 1)
 local event = {'reconciled', ARGV[9]}
 local link = string.sub(redis.sha1hex(life .. ' ' .. epoch .. ' ' .. table.concat(event, '\n')), 1, LINK)
-local fields = {}
-for i = 13, #ARGV do fields[i - 12] = ARGV[i] end
 write('HSET', KEYS[1], 'stock', int(math.max((tonumber(old[5]) or 0) + 1, now)),
   'plan', tonumber(old[7]) and old[7] or '0', 'fence', tonumber(old[6]) and old[6] or '0',
   'layout', '2', 'life', life, 'epoch', epoch, 'base', ARGV[12], 'seq', seq, 'link', link, 'lost', '',

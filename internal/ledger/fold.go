@@ -20,6 +20,7 @@ type Batch struct {
 	ClosedAt    sale.Instant
 	Restocks    []sale.Restock
 	Orders      []Change
+	Lined       sale.LineRecord
 	Payments    []PaymentChange
 	Quarantined []Quarantined
 	Traces      []sale.Trace // in which some of the orders were taken
@@ -113,6 +114,7 @@ func (f *folding) add(e sale.Event) {
 		f.restocks[e.Restock.Key] = true
 		b.Restocks = append(b.Restocks, *e.Restock)
 	}
+	b.Lined.Raise(e.Lined)
 	if e.Closed != nil {
 		b.Closed, b.ClosedAt = e.Closed, e.At
 	}

@@ -14,11 +14,13 @@ import (
 func (m *merge) unite() {
 	f := m.further.Records
 	m.records = sale.NewRecords()
+	m.records.Lined = f.Lined
 	if m.records.Sale, m.records.Opened = f.Sale, f.Opened; m.other == nil {
 		m.records.Orders, m.records.Payments = copied(f.Orders), copied(f.Payments)
 		m.records.Restocks = copied(f.Restocks)
 		return
 	}
+	m.records.Lined.Raise(m.other.Records.Lined)
 	m.definition()
 	m.restocks()
 	m.orders()

@@ -38,6 +38,7 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	d.Total = a.Records.Opened
 	args = append(args, a.Fence, a.Chain.Life, a.Chain.Epoch, a.Chain.Seq)
 	args = append(args, definitionArgs(d)...)
+	args = append(args, linedArgs(a.Records.Lined)...)
 	barred := ""
 	for _, n := range a.Records.Lapsed() {
 		if d.Lapses > 0 && n >= d.Lapses {
@@ -68,6 +69,23 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 		return classify("adopt", fmt.Errorf("%w: adopt answered %v", ErrReply, raw))
 	}
 	return nil
+}
+
+// linedArgs are the fields of a line that the records know.
+func linedArgs(l sale.LineRecord) (args []any) {
+	if l.Front > 0 {
+		args = append(args, "front", l.Front)
+	}
+	if l.Frozen {
+		args = append(args, "drawn", l.Drawn)
+	}
+	if l.List != "" {
+		args = append(args, "list", l.List)
+	}
+	if l.BeaconValue != "" {
+		args = append(args, "beacon_value", l.BeaconValue)
+	}
+	return args
 }
 
 // adoptable is nil, or a [sale.ErrConflict] where records break what every script

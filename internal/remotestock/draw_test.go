@@ -83,3 +83,60 @@ func TestTheDrawIsTakenOnceAndStepByStep(t *testing.T) {
 		t.Errorf("got %d events of the draw, %v, want 3", steps, err)
 	}
 }
+
+// TestAReconciliationRestoresFrontAndDraw: Redis went back to before them, and the records know. Nobody gets
+// the ordinal of one who was admitted.
+func TestAReconciliationRestoresFrontAndDraw(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, fastRedis(t), "n1")
+	d := lined("redrawn", 4_000_000_000_000)
+	open(t, s, d)
+	hash := remotestock.Keys(d.ID)[0]
+	client.HSet(ctx, hash, "joined", "9", "drawn", "3", "turn", "6", "front", "5", "list", "11", "beacon_value", "v")
+	before := wantClean(t, s, d.ID)
+	client.HDel(ctx, hash, "drawn", "turn", "list", "beacon_value")
+	client.HSet(ctx, hash, "joined", "0", "front", "1")
+	if err := s.Shut(ctx, d.ID, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	adoptNow(t, s, before, false)
+	want := sale.Line{Joined: 5, Drawn: 3, Over: true, Turn: 2, Front: 5, List: "11", BeaconValue: "v"}
+	if _, reading, err := s.Read(ctx, d.ID, 0); err != nil || *reading.Line != want {
+		t.Errorf("got %+v, %v, want %+v", reading.Line, err, want)
+	}
+	if _, err := s.Snapshot(ctx, d.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEventsOfTheLineAreRead: as the ledger records them.
+func TestEventsOfTheLineAreRead(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, fastRedis(t), "n1")
+	d := lined("line-events", 4_000_000_000_000)
+	open(t, s, d)
+	wantPlace(t, joiner(t, s, d.ID), sale.Join{Buyer: "ann"}, sale.Joined, sale.Drawn)
+	client.HSet(ctx, remotestock.Keys(d.ID)[0], "draw_at", "1000", "opens", "61000")
+	for _, step := range []sale.DrawStep{sale.DrawFreeze, sale.DrawList, sale.DrawBeacon} {
+		if _, err := s.Draw(ctx, d.ID, step, map[sale.DrawStep]string{sale.DrawList: "11", sale.DrawBeacon: "v"}[step]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := s.Advance(ctx, d.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Page(ctx, d.ID, "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got sale.LineRecord
+	for _, e := range p.Events {
+		got.Raise(e.Lined)
+		if e.Fault != "" {
+			t.Errorf("event %+v", e)
+		}
+	}
+	if want := (sale.LineRecord{Front: 1, Frozen: true, Drawn: 1, List: "11", BeaconValue: "v"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

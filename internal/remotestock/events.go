@@ -187,6 +187,9 @@ func changed(e *sale.Event, name, value string) error {
 		e.Traces = sale.ParseTraces(value)
 		return nil
 	}
+	if is, err := lined(&e.Lined, name, value); is {
+		return err
+	}
 	payment, is := strings.CutPrefix(name, "payment:")
 	if !is {
 		return nil
@@ -196,6 +199,24 @@ func changed(e *sale.Event, name, value string) error {
 		e.Payments = append(e.Payments, p)
 	}
 	return err
+}
+
+// lined reads a field about the line.
+func lined(l *sale.LineRecord, name, value string) (is bool, err error) {
+	switch name {
+	case "front":
+		l.Front, err = number(name, value)
+	case "drawn":
+		l.Frozen = true
+		l.Drawn, err = number(name, value)
+	case "list":
+		l.List = value
+	case "beacon_value":
+		l.BeaconValue = value
+	default:
+		return false, nil
+	}
+	return true, err
 }
 
 // about reads an entry about the sale itself.

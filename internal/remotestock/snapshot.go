@@ -273,6 +273,7 @@ func readFields(v *sale.Snapshot, fields []string) error {
 	if d.HasLine() {
 		v.Line, err = h.line()
 		errs = append(errs, err)
+		v.Lined = v.Line.Record()
 	}
 	v.Sale, v.Opened, v.Counters = d, d.Total, c
 	v.Sale.Total = c.Total

@@ -19,6 +19,7 @@ type Records struct {
 	Restocks map[string]int64
 	Orders   map[OrderID]Order
 	Payments map[PaymentID]Payment
+	Lined    LineRecord // of a sale that has a line
 }
 
 // NewRecords are those of a sale of which nothing is known yet.
@@ -109,7 +110,8 @@ type Event struct {
 	Life     string    // of the opening, see [Chain]
 	Changed  *Sale     // the definition as it is since, where an operator changed it; Total as in Opened
 	Restock  *Restock
-	Closed   *bool // where the sale was closed (true) or reopened
+	Lined    LineRecord // what the event moved of the line
+	Closed   *bool      // where the sale was closed (true) or reopened
 	// Reconciled names the reconciliation that the event ends; empty for others.
 	Reconciled string
 	Fault      string // why the entry, or a part of it, can't be read; empty: all of it was
@@ -134,6 +136,7 @@ func (r *Records) Apply(e Event) {
 	if e.Restock != nil {
 		r.Restocks[e.Restock.Key] = e.Restock.Delta
 	}
+	r.Lined.Raise(e.Lined)
 	if e.Closed != nil {
 		r.Sale.Closed = *e.Closed
 	}

@@ -74,6 +74,10 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 			})
 		}
 	}
+	await.Within(t, time.Minute, "the ledger to have the draw", func() bool {
+		b := s.audit(t).Book
+		return b != nil && b.Unreadable == 0 && b.Lined.Frozen && b.Lined.Drawn == n && b.Lined.List != ""
+	})
 	if p := s.join(t, "newcomer", "", http.StatusCreated); p.Place != "1" || p.Position != n+1 {
 		t.Errorf("got %+v, want the first place behind the drawn", p)
 	}

@@ -46,6 +46,7 @@ func (s *Store) Unite(ctx context.Context, id sale.ID, token sale.Generation, u 
 		queueFence(p, id, token)
 		p.Queue(uniteDefinitionSQL, append([]any{id, opened.Closed, u.At.Time()}, values(&opened)...)...)
 		queueRestocks(p, id, b.Restocks, uniteRestocksSQL)
+		queueLined(p, id, u.Lined)
 		if err := tx.SendBatch(ctx, p).Close(); err != nil {
 			return err
 		}

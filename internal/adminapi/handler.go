@@ -28,6 +28,9 @@ type Stock interface {
 	Change(ctx context.Context, id sale.ID, change func(*sale.Sale) error) error
 	Sales(ctx context.Context) ([]sale.ID, error)
 	Survey(ctx context.Context, id sale.ID) (sale.Survey, error)
+	// Draw takes the draw of a line one step on; DrawnPlaces calls each for every buyer who was drawn.
+	Draw(ctx context.Context, id sale.ID, step sale.DrawStep, value string) (sale.Line, error)
+	DrawnPlaces(ctx context.Context, id sale.ID, each func(sale.Buyer)) error
 	// OrderPayments, Payments and Orphans read a page: what comes after a place, "" or what
 	// the page before named, and at most so many.
 	OrderPayments(ctx context.Context, id sale.ID, order sale.OrderID, after string, limit int) (sale.Order, sale.PaymentPage, error)
@@ -79,6 +82,8 @@ func (h *Handler) calls() map[string]call {
 		"POST /admin/v1/sales/{id}/restock":               h.restock,
 		"GET /admin/v1/sales/{id}/orders/{order}":         h.order,
 		"POST /admin/v1/sales/{id}/orders/{order}/refund": h.refund,
+		"GET /admin/v1/sales/{id}/line":                   h.line,
+		"POST /admin/v1/sales/{id}/line/beacon":           h.beacon,
 		"GET /admin/v1/sales/{id}/refunds":                h.refunds,
 		"POST /admin/v1/sales/{id}/refunds/{payment}":     h.settle,
 		"GET /admin/v1/orphans":                           h.orphans,

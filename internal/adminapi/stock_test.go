@@ -121,6 +121,13 @@ func (s *stock) Restock(_ context.Context, id sale.ID, delta int64, key string) 
 	return m.Restock(delta, key)
 }
 
+func (s *stock) Draw(_ context.Context, id sale.ID, step sale.DrawStep, value string) (sale.Line, error) {
+	_, err := s.changed(id, "draw %s %s %s", id, step, value)
+	return sale.Line{}, err
+}
+
+func (s *stock) DrawnPlaces(context.Context, sale.ID, func(sale.Buyer)) error { return nil }
+
 func (s *stock) SetClosed(_ context.Context, id sale.ID, closed bool) error {
 	m, err := s.changed(id, "%s %s", map[bool]string{true: "close", false: "reopen"}[closed], id)
 	if err != nil {

@@ -2,12 +2,14 @@ package testbed_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/line"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/await"
 )
@@ -33,7 +35,7 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 	draw := time.Now().Add(4 * time.Second)
 	opens := draw.Add(time.Minute)
 	d := adminapi.Definition{ID: "demo", Title: "Demo", Currency: "EUR", Price: 4200, Total: 10, Limit: 1, HoldSeconds: 60,
-		Admission: "line", LineRate: 10, DrawAt: &draw, OpensAt: &opens}
+		Admission: "line", LineRate: 10, DrawAt: &draw, OpensAt: &opens, Beacon: "drand quicknet 7"}
 	if err := s.Open(s.ctx, d); err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +47,16 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 	}
 	if l := s.lineOf(t); l.Seed != "" || l.Commitment == "" {
 		t.Errorf("got %+v before the draw, want its commitment alone", l)
+	}
+	await.Within(t, time.Minute, "the list", func() bool { return s.lineOf(t).List != "" })
+	if l := s.lineOf(t); l.Seed != "" {
+		t.Errorf("got %+v before the beacon's value, want no seed", l)
+	}
+	if _, err := s.AdminCall(s.ctx, http.MethodPost, "/admin/v1/sales/demo/line/beacon", []byte(`{"value":"beef"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AdminCall(s.ctx, http.MethodPost, "/admin/v1/sales/demo/line/beacon", []byte(`{"value":"cafe"}`)); err == nil {
+		t.Error("got another value recorded, want a refusal")
 	}
 	await.Within(t, time.Minute, "the seed", func() bool { return s.lineOf(t).Seed != "" })
 	var positions [n]int64
@@ -63,6 +75,7 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 	if len(taken) != n {
 		t.Errorf("got positions %v, want each once", positions)
 	}
+	s.verifyDraw(t, n)
 	for i := range n {
 		for range 6 { // Nginx takes the nodes in turn; some may not know the draw yet
 			await.Within(t, time.Minute, "a position", func() bool {
@@ -80,5 +93,35 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 	})
 	if p := s.join(t, "newcomer", "", http.StatusCreated); p.Place != "1" || p.Position != n+1 {
 		t.Errorf("got %+v, want the first place behind the drawn", p)
+	}
+}
+
+// verifyDraw computes the draw again from what is public, and with another seed and list.
+func (s *site) verifyDraw(t *testing.T, places int) {
+	t.Helper()
+	text, err := s.AdminCall(s.ctx, http.MethodGet, "/admin/v1/sales/demo/line?entries=1", nil)
+	var l adminapi.Line
+	if err != nil || json.Unmarshal(text, &l) != nil {
+		t.Fatalf("got %s, %v", text, err)
+	}
+	hash := func(digits string) line.Hash {
+		h, err := line.ParseHash(digits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	r := line.Record{Commitment: hash(l.Commitment), List: hash(l.List), Seed: line.Seed(hash(l.Seed)), Beacon: []byte(l.BeaconValue)}
+	for _, e := range l.Entries {
+		r.Entries = append(r.Entries, line.Entry(hash(e)))
+	}
+	d, err := r.Verify([]byte("beef"))
+	if err != nil || d.Len() != places {
+		t.Errorf("got %+v verified with %v, want %d places", l, err, places)
+	}
+	r.Seed[0]++
+	r.Entries = r.Entries[1:]
+	if _, err := r.Verify([]byte("beef")); !errors.Is(err, line.ErrSeed) || !errors.Is(err, line.ErrList) {
+		t.Errorf("another seed and list: got %v, want ErrSeed and ErrList", err)
 	}
 }

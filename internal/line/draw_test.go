@@ -205,7 +205,7 @@ func TestDrawAsOutsidersComputeIt(t *testing.T) {
 	nonce := Nonce([]byte("secret"), "alice")
 	entry := NewEntry("show", "alice", nonce)
 	got := NewDraw(seed, []byte("beacon"), []Entry{entry}).Numbers()
-	if fmt.Sprintf("%x", nonce) != wantNonce || fmt.Sprintf("%x", entry) != wantEntry || fmt.Sprintf("%x", got[1:]) != wantNumber {
+	if fmt.Sprintf("%x", nonce[:]) != wantNonce || fmt.Sprintf("%x", entry[:]) != wantEntry || fmt.Sprintf("%x", got[1:]) != wantNumber {
 		t.Errorf("nonce %x, entry %x, number %x", nonce, entry, got[1:])
 	}
 }

@@ -25,6 +25,7 @@ type commands struct {
 	Order  orders  `cmd:"" help:"Show, refund and export orders."`
 	Refund refunds `cmd:"" help:"List and settle payments that are due to go back."`
 	Orphan orphans `cmd:"" help:"List and settle payments for sales that nobody knows."`
+	Line   lines   `cmd:"" help:"Show the line of a sale, and record the beacon of its draw."`
 	Node   nodes   `cmd:"" help:"List, drain and weigh nodes, and show what they remember."`
 	Top    top     `cmd:"" help:"Show what a site does, again and again: one sale with its nodes, or all sales."`
 	Log    logs    `cmd:"" help:"Show and change how much a running program logs."`

@@ -32,6 +32,8 @@ var verbs = map[string]string{
 	"POST /admin/v1/sales/{id}/orders/{order}/refund": "order refund s o",
 	"GET /admin/v1/sales/{id}/refunds":                "refund list s",
 	"POST /admin/v1/sales/{id}/refunds/{payment}":     "refund settle s p",
+	"GET /admin/v1/sales/{id}/line":                   "line show s",
+	"POST /admin/v1/sales/{id}/line/beacon":           "line beacon s v",
 	"GET /admin/v1/orphans":                           "orphan list",
 	"POST /admin/v1/orphans/{payment}":                "orphan settle p",
 	"GET /admin/v1/nodes":                             "node list",

@@ -173,12 +173,11 @@ func (c *Committer) next(batch []*entry) []*entry {
 	defer c.mu.Unlock()
 	// New claims would be deducted where no replica confirms it, and end unknown too. Where none is unknown any more,
 	// one of them finds out whether replicas confirm again.
-	short, most := c.short.Load(), c.config.Batch
+	short, most, n, held := c.short.Load(), c.config.Batch, 0, 0
 	only := short && slices.ContainsFunc(c.queue, func(e *entry) bool { return e.unknown && !now.After(e.giveUp) })
 	if short && !only {
 		most = 1
 	}
-	n, held := 0, 0
 	for ; n < len(c.queue) && len(batch) < most; n++ {
 		switch e := c.queue[n]; {
 		case now.After(e.giveUp):

@@ -24,8 +24,7 @@ const (
 	deadlinesScanned = 64
 	// eventsAtOnce is how many events one call reads; each has up to 128 orders.
 	eventsAtOnce = 32
-	// copying is for how long events are copied for one snapshot. A million orders
-	// are read within ten seconds, in a minute where the reader rests.
+	// copying is for how long events are copied for one snapshot. A million orders are read within a minute.
 	copying = 5 * time.Minute
 )
 

@@ -41,7 +41,7 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 	}
 	const n = 8
 	for i := range n {
-		if p := s.join(t, fmt.Sprint("buyer-", i), "", http.StatusCreated); p.Place != "d" || p.Position != 0 {
+		if p := s.join(t, "demo", fmt.Sprint("buyer-", i), "", http.StatusCreated); p.Place != "d" || p.Position != 0 {
 			t.Fatalf("got %+v, want a place without a position", p)
 		}
 	}
@@ -64,7 +64,7 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 	for i := range n {
 		buyer := fmt.Sprint("buyer-", i)
 		await.Within(t, time.Minute, "a position", func() bool {
-			positions[i] = s.join(t, buyer, "", http.StatusOK).Position
+			positions[i] = s.join(t, "demo", buyer, "", http.StatusOK).Position
 			return positions[i] > 0
 		})
 		taken[positions[i]] = true
@@ -79,7 +79,7 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 	for i := range n {
 		for range 6 { // Nginx takes the nodes in turn; some may not know the draw yet
 			await.Within(t, time.Minute, "a position", func() bool {
-				p := s.join(t, fmt.Sprint("buyer-", i), "", http.StatusOK)
+				p := s.join(t, "demo", fmt.Sprint("buyer-", i), "", http.StatusOK)
 				if p.Position != 0 && p.Position != positions[i] {
 					t.Fatalf("got %+v, want position %d again", p, positions[i])
 				}
@@ -91,7 +91,7 @@ func TestThoseWhoJoinBeforeTheDrawAreDrawn(t *testing.T) {
 		b := s.audit(t).Book
 		return b != nil && b.Unreadable == 0 && b.Lined.Frozen && b.Lined.Drawn == n && b.Lined.List != ""
 	})
-	if p := s.join(t, "newcomer", "", http.StatusCreated); p.Place != "1" || p.Position != n+1 {
+	if p := s.join(t, "demo", "newcomer", "", http.StatusCreated); p.Place != "1" || p.Position != n+1 {
 		t.Errorf("got %+v, want the first place behind the drawn", p)
 	}
 }

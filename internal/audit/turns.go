@@ -10,10 +10,10 @@ func (f *faults) turns(s sale.Snapshot) {
 	}
 	front, owners := int64(0), map[int64]sale.Buyer{}
 	for _, e := range s.Stream {
-		if e.Front > 0 && e.Front < front {
-			f.add("line: the front fell from %d to %d at stream entry %s", front, e.Front, e.ID)
+		if e.Lined.Front > 0 && e.Lined.Front < front {
+			f.add("line: the front fell from %d to %d at stream entry %s", front, e.Lined.Front, e.ID)
 		}
-		front = max(front, e.Front)
+		front = max(front, e.Lined.Front)
 		taken := false
 		for i, o := range e.Orders {
 			if len(e.Places) == 0 && o.State != sale.StateHeld {
@@ -24,8 +24,8 @@ func (f *faults) turns(s sale.Snapshot) {
 				continue
 			}
 			place := e.Places[i]
-			if place < 1 || place > e.Front {
-				f.add("line: order %s was taken at place %d, and the front was %d", o.ID, place, e.Front)
+			if place < 1 || place > e.Lined.Front {
+				f.add("line: order %s was taken at place %d, and the front was %d", o.ID, place, e.Lined.Front)
 			}
 			if owner, known := owners[place]; known && owner != o.Buyer {
 				f.add("line: order %s of %q was taken at place %d, which is that of %q", o.ID, o.Buyer, place, owner)

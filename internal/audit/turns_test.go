@@ -26,7 +26,7 @@ func inTurn(s *sale.Snapshot, step func() int64) {
 			place := s.Line.Position(s.Places[o.Buyer])
 			e.Places, s.Line.Front = append(e.Places, place), max(s.Line.Front, place)
 		}
-		e.Front = s.Line.Front
+		e.Lined.Front = s.Line.Front
 	}
 }
 
@@ -59,7 +59,7 @@ func TestARandomOrderOutOfTurnIsAFault(t *testing.T) {
 		switch how {
 		case "beyond":
 			delete(s.Places, e.Orders[i].Buyer) // or that alone would be found
-			e.Places[i] = e.Front + rapid.Int64Range(1, 100).Draw(t, "by")
+			e.Places[i] = e.Lined.Front + rapid.Int64Range(1, 100).Draw(t, "by")
 		case "none":
 			e.Places[i] = 0
 		case "lost":
@@ -68,10 +68,10 @@ func TestARandomOrderOutOfTurnIsAFault(t *testing.T) {
 			}
 		case "another's":
 			e.Places[i] = (e.Places[i]-2)%3 + 3
-			e.Front = max(e.Front, e.Places[i])
-			s.Line.Front = max(s.Line.Front, e.Front)
+			e.Lined.Front = max(e.Lined.Front, e.Places[i])
+			s.Line.Front = max(s.Line.Front, e.Lined.Front)
 		case "fell":
-			s.Stream = append(s.Stream, sale.Event{ID: "9-9", Front: s.Line.Front - 1})
+			s.Stream = append(s.Stream, sale.Event{ID: "9-9", Lined: sale.LineRecord{Front: s.Line.Front - 1}})
 		case "front":
 			s.Line.Front--
 		}
@@ -95,7 +95,7 @@ func TestTurns(t *testing.T) {
 		"open to all": {func(s *sale.Snapshot) {
 			s.Sale.Admission, s.Line, s.Places, s.Stream[1].Places = sale.AdmitAll, nil, nil, nil
 		}, nil},
-		"before the turn": {func(s *sale.Snapshot) { s.Stream[1].Front = 4 },
+		"before the turn": {func(s *sale.Snapshot) { s.Stream[1].Lined.Front = 4 },
 			[]string{`line: order c was taken at place 5, and the front was 4`}},
 		"without a place": {func(s *sale.Snapshot) { s.Stream[1].Places = []int64{3, 4} },
 			[]string{`line: order c was taken without a place`}},
@@ -105,7 +105,7 @@ func TestTurns(t *testing.T) {
 			[]string{`line: order c of "cid" was taken at place 1, and its buyer has 5`}},
 		"with a place too many": {func(s *sale.Snapshot) { s.Stream[1].Places = []int64{3, 4, 5, 2} },
 			[]string{`line: stream entry \S+ has 4 places of 3 orders`}},
-		"whose front fell": {func(s *sale.Snapshot) { s.Stream[2].Front = 4 },
+		"whose front fell": {func(s *sale.Snapshot) { s.Stream[2].Lined.Front = 4 },
 			[]string{`line: the front fell from 5 to 4 at stream entry \S+`}},
 		"whose front was lost": {func(s *sale.Snapshot) { s.Line.Front = 2 }, []string{`line: the front is 2, and was 5 in the stream`}},
 	} {

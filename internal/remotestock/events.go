@@ -170,10 +170,6 @@ func changed(e *sale.Event, name, value string) error {
 	case "reconciled":
 		e.Reconciled = value
 		return nil
-	case "front":
-		n, err := number(name, value)
-		e.Front = n
-		return err
 	case "places":
 		for place := range strings.FieldsSeq(value) {
 			n, err := number(name, place)

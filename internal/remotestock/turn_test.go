@@ -41,7 +41,7 @@ func TestNoPlaceBeyondTheFrontBuys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := page.Events[len(page.Events)-1]; !slices.Equal(e.Places, []int64{front}) || e.Front != front || e.Fault != "" {
+	if e := page.Events[len(page.Events)-1]; !slices.Equal(e.Places, []int64{front}) || e.Lined.Front != front || e.Fault != "" {
 		t.Errorf("the order's event is %+v, want the place and the front %d", e, front)
 	}
 	orders := client.HGet(ctx, k[13], "orders").Val()

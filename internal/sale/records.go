@@ -105,12 +105,11 @@ type Event struct {
 	Payments []Payment // as they are since
 	Traces   []Trace   // in which some of the orders were taken
 	Places   []int64   // of the orders, where they were taken in turn: the positions of their buyers
-	Front    int64     // of the line at that time, or since where the event moved it; 0: it is not about the line
 	Opened   *Sale     // the definition, where the sale was opened
 	Life     string    // of the opening, see [Chain]
 	Changed  *Sale     // the definition as it is since, where an operator changed it; Total as in Opened
 	Restock  *Restock
-	Lined    LineRecord // what the event moved of the line
+	Lined    LineRecord // what the event moved of the line; its front is that at which orders were taken, too
 	Closed   *bool      // where the sale was closed (true) or reopened
 	// Reconciled names the reconciliation that the event ends; empty for others.
 	Reconciled string

@@ -137,7 +137,7 @@ func TestInterruptedScaleKeepsWhatItMeasured(t *testing.T) {
 func TestInterruptedMetricsKeepWhatTheyMeasured(t *testing.T) {
 	var r metricsResult
 	interrupted(t, &r, func(file string, begun func()) interface{ Run(context.Context) error } {
-		return &metricsCost{Of: "metrics", Runs: 1000, Connections: 16, Requests: 1000, Purchases: 300, output: output{JSON: file}, Binaries: binaries, measured: func(run int) {
+		return &metricsCost{Of: "metrics", Runs: 1000, Turn: 2 * time.Millisecond, Connections: 16, Requests: 5000, Purchases: 1000, output: output{JSON: file}, Binaries: binaries, measured: func(run int) {
 			if run == 1 {
 				begun()
 			}

@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,14 +22,16 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// metricsCost compares a node that counts and times what it does, and is scraped, with the same node while it does
-// not, in turns. Two nodes would differ by more: where their memory happens to be costs more than metrics do.
+// metricsCost compares a node that counts and times what it does with the same node while it does not, in turns of
+// some milliseconds. Two nodes would differ by more, and so would a node from itself a minute later: where its memory
+// happens to be, and how its threads are woken, costs more than metrics do. What a scrape takes is measured by itself.
 type metricsCost struct {
-	Runs        int    `default:"25" help:"Interleaved runs; medians of their ratios are compared."`
-	Connections int    `default:"256" help:"Connections at the same time."`
-	Requests    int    `default:"150000" help:"Sold-out answers a run."`
-	Purchases   int    `default:"40000" help:"Purchases a run, each of another buyer."`
-	Of          string `default:"metrics" enum:"metrics,tracing,nothing" help:"What is switched on and off: metrics, which are scraped while they are on; tracing, of one purchase in 1,000, with metrics on all the time; or nothing, to see what such a comparison can't tell apart."`
+	Runs        int           `default:"15" help:"Interleaved runs; the median of their ratios counts."`
+	Connections int           `default:"256" help:"Connections at the same time."`
+	Requests    int           `default:"300000" help:"Sold-out answers a run."`
+	Purchases   int           `default:"80000" help:"Purchases a run, each of another buyer."`
+	Turn        time.Duration `default:"50ms" help:"How long the node measures, or does not, at a time."`
+	Of          string        `default:"metrics" enum:"metrics,tracing,nothing" help:"What is switched on and off: metrics; tracing, of one purchase in 1,000, with metrics on all the time; or nothing, to see what such a comparison can't tell apart."`
 	output      `embed:""`
 	Binaries    string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
 
@@ -39,11 +42,14 @@ type metricsCost struct {
 type metricsResult struct {
 	outcome
 
-	Of     string             `json:"of"`                // what was switched
-	Runs   int                `json:"runs"`              // that were whole, which the ratios are of
-	Micros map[string]float64 `json:"cpu_us_per_answer"` // of the node, medians
-	Again  map[string]int     `json:"runs_made_again"`   // because Redis stalled
+	Of     string             `json:"of"`                      // what was switched
+	Runs   int                `json:"runs"`                    // that were whole, which the ratios are of
+	Micros map[string]float64 `json:"cpu_us_per_answer"`       // of the node, medians
+	Again  map[string]int     `json:"runs_made_again"`         // because Redis stalled
+	Scrape float64            `json:"scrape_cpu_us,omitempty"` // of the node, for one
 	Ratios []ratio            `json:"ratios"`
+
+	costs map[string][][2]float64 // by answer, of each run that counts: off and on, in microseconds per answer
 }
 
 // metricsBound is what metrics may cost at most, beside a node without.
@@ -59,6 +65,7 @@ func (m *metricsCost) Validate() error {
 	w.positive("--connections", m.Connections)
 	w.positive("--requests", m.Requests)
 	w.positive("--purchases", m.Purchases)
+	w.that(m.Turn >= time.Millisecond, "--turn", m.Turn, "at least 1ms")
 	w.programs(m.Binaries)
 	return errors.Join(w...)
 }
@@ -68,7 +75,7 @@ func (m *metricsCost) Run(ctx context.Context) error {
 	if err := m.prepare(); err != nil {
 		return err
 	}
-	out := &metricsResult{outcome: newOutcome(ctx), Of: m.Of, Micros: map[string]float64{}, Again: map[string]int{}}
+	out := &metricsResult{outcome: newOutcome(ctx), Of: m.Of, Micros: map[string]float64{}, Again: map[string]int{}, costs: map[string][][2]float64{}}
 	binaries, remove, err := built(ctx, m.Binaries)
 	if err != nil {
 		return err
@@ -90,7 +97,13 @@ func (m *metricsCost) onSite(ctx context.Context, out *metricsResult) (measured 
 	}
 	spans := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	defer spans.Close()
-	command := []string{self, "node", "--switched", m.Of}
+	folder, err := os.MkdirTemp("", "onsale-turns-")
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	file := filepath.Join(folder, "turns.json")
+	command := []string{self, "node", "--switched", m.Of, "--turns", file, "--turn", m.Turn.String()}
 	if m.Of == "tracing" {
 		command = append(command, "--otlp-endpoint", spans.URL)
 	}
@@ -111,116 +124,146 @@ func (m *metricsCost) onSite(ctx context.Context, out *metricsResult) (measured 
 			logLine(err.Error())
 		}
 	}()
-	variants := m.variants(ctx, s)
+	variants := m.variants(ctx, s, file, out)
 	out.Runs, err = inTurns(ctx, g, variants, m.Runs, m.Connections, m.measured)
 	if out.Interrupted = ctx.Err() != nil; out.Interrupted {
 		err = nil // it is only the interruption
 	}
 	outlived, cancel := outliving(ctx)
 	defer cancel()
-	unsold := variants[2].repeated + variants[3].repeated
+	unsold := variants[1].repeated
 	if out.Runs < m.Runs {
-		unsold += 2 // of a run that was cut off
+		unsold++ // of a run that was cut off
 	}
 	faults, aerr := s.audit(outlived, unsold)
 	out.Faults, err = faults, errors.Join(err, aerr)
+	if m.Of == "metrics" {
+		out.Scrape, aerr = scrapeCost(s)
+		err = errors.Join(err, aerr)
+	}
 	out.sum(variants)
 	return true, err
 }
 
-// variants are both ways to answer, switched on and off. The node's processor time alone counts.
-func (m *metricsCost) variants(ctx context.Context, s *site) []*variant {
-	meter := newMeter(s.cluster)
-	of := func(name string, on bool) *variant {
-		v := &variant{name: name, site: s, addr: s.listen(), pids: []int{s.node()}}
-		v.begin = func(ctx context.Context) (func() error, error) { return m.turn(ctx, s, meter, on, v.orders) }
-		return v
-	}
-	all := []*variant{of("sold out, "+m.Of, true), of("sold out, none", false), of("purchase, "+m.Of, true), of("purchase, none", false)}
-	for i, v := range all {
-		if i < 2 {
-			v.sale, v.orders, v.status = func(int) (string, error) { return soldOutSale, nil }, m.Requests, 409
-		} else {
-			v.sale, v.orders, v.status = s.fresh(ctx, m.Purchases), m.Purchases, 201
-		}
+// variants are both ways to answer. The node's processor time alone counts.
+func (m *metricsCost) variants(ctx context.Context, s *site, file string, out *metricsResult) []*variant {
+	soldOut := &variant{name: "sold out", orders: m.Requests, status: 409, sale: func(int) (string, error) { return soldOutSale, nil }}
+	purchase := &variant{name: "purchase", orders: m.Purchases, status: 201, sale: s.fresh(ctx, m.Purchases)}
+	all, meter := []*variant{soldOut, purchase}, newMeter(s.cluster)
+	for _, v := range all {
+		v.site, v.addr, v.pids = s, s.listen(), []int{s.node()}
+		v.begin = func(ctx context.Context) (func() error, error) { return m.begin(ctx, s, v, file, meter, out) }
 	}
 	return all
 }
 
-// turn switches the node on or off for a run, and has it scraped as it would be. end reports whether the node counted
-// what it should have.
-func (m *metricsCost) turn(ctx context.Context, s *site, meter *meter, on bool, answers int) (end func() error, err error) {
-	by := switchOn
-	if !on {
-		by = switchOff
-	}
-	if err := unix.Kill(s.node(), by); err != nil {
-		return nil, fmt.Errorf("switching the node: %w", err)
-	}
-	pause.For(ctx, switches)
+// begin has the node note what its turns cost. end reads that, if the run counts.
+func (m *metricsCost) begin(ctx context.Context, s *site, v *variant, file string, meter *meter, out *metricsResult) (end func() error, err error) {
 	counted := func() int64 { return meter.sum("onsale_buyerapi_answers_total")[0] }
-	before, want := counted(), int64(answers)
-	if m.Of == "metrics" && !on {
-		want = 0
-	}
-	scraping, stop := context.WithCancel(ctx)
-	var scraper sync.WaitGroup
-	if want > 0 {
-		scraper.Go(func() { scrape(scraping, s.cluster.Nodes[0].Admin) })
+	before, runs := counted(), len(v.micros)
+	if err := unix.Kill(s.node(), beginTurns); err != nil {
+		return nil, fmt.Errorf("beginning the node's turns: %w", err)
 	}
 	return func() error {
-		stop()
-		scraper.Wait()
-		if got := counted() - before; got != want && ctx.Err() == nil {
-			return fmt.Errorf("the node counted %d answers of %d, want %d", got, answers, want)
+		took, err := readTurns(ctx, s.node(), file)
+		if err != nil || ctx.Err() != nil || len(v.micros) == runs {
+			return err
 		}
+		want := took.Answers[1]
+		if m.Of != "metrics" {
+			want += took.Answers[0]
+		}
+		// Answers that are under way when a turn ends may fall into either.
+		if got := counted() - before; math.Abs(float64(got)-float64(want)) > 0.01*float64(v.orders) {
+			return fmt.Errorf("the node counted %d answers in its metrics, want %d", got, want)
+		}
+		if took.Answers[0] == 0 || took.Answers[1] == 0 {
+			return fmt.Errorf("a run of %d answers is too short for turns", v.orders)
+		}
+		out.costs[v.name] = append(out.costs[v.name], [2]float64{took.micros(0), took.micros(1)})
 		return nil
 	}, nil
 }
 
-// switches is how long a node may take to be switched.
-const switches = 50 * time.Millisecond
-
-// scrape reads the metrics as Prometheus does, at once and then in its interval, until ctx ends.
-func scrape(ctx context.Context, admin string) {
-	for ctx.Err() == nil {
-		if err := process.Get("http://" + admin + "/metrics"); err != nil && ctx.Err() == nil {
-			logLine("scrape: " + err.Error())
+// readTurns has the node write what its turns cost, and reads it.
+func readTurns(ctx context.Context, pid int, file string) (t turned, err error) {
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return t, err
+	}
+	if err := unix.Kill(pid, endTurns); err != nil {
+		return t, fmt.Errorf("ending the node's turns: %w", err)
+	}
+	for until := time.Now().Add(patienceWithTurns); ; pause.For(ctx, time.Millisecond) {
+		text, err := os.ReadFile(file)
+		switch {
+		case err == nil:
+			return t, json.Unmarshal(text, &t)
+		case ctx.Err() != nil:
+			return t, nil
+		case !errors.Is(err, os.ErrNotExist) || time.Now().After(until):
+			return t, fmt.Errorf("what the node's turns cost: %w", err)
 		}
-		pause.For(ctx, scrapeEvery)
 	}
 }
 
-// sum finds the medians, and the ratios of the whole runs with the bounds that they miss.
-func (out *metricsResult) sum(v []*variant) {
-	for _, one := range v {
-		if len(one.micros) > 0 {
-			out.Micros[one.name], out.Again[one.name] = median(one.micros), one.repeated
+// patienceWithTurns is how long a node may take to write what its turns cost.
+const patienceWithTurns = 10 * time.Second
+
+// scrapeCost is the node's processor time for one scrape, in microseconds.
+func scrapeCost(s *site) (float64, error) {
+	const scrapes = 100
+	before, err := cpuOf([]int{s.node()})
+	if err != nil {
+		return 0, err
+	}
+	for range scrapes {
+		if err := process.Get("http://" + s.cluster.Nodes[0].Admin + "/metrics"); err != nil {
+			return 0, err
 		}
 	}
-	whole := out.Runs
-	if whole == 0 {
-		return
-	}
-	out.Ratios = []ratio{
-		ratioOf("sold out: "+out.Of+" against none, CPU of the node", v[0].micros[:whole], v[1].micros[:whole], metricsBound, false),
-		ratioOf("purchase: "+out.Of+" against none, CPU of the node", v[2].micros[:whole], v[3].micros[:whole], metricsBound, false),
-	}
-	for _, one := range out.Ratios {
-		if !one.kept() {
-			out.Missed = append(out.Missed, one.Name)
+	after, err := cpuOf([]int{s.node()})
+	return (after - before) / scrapes * 1e6, err
+}
+
+// sum finds the medians, and the ratios of the whole runs with the bounds that they miss.
+func (out *metricsResult) sum(all []*variant) {
+	for _, v := range all {
+		var on, off []float64
+		for _, cost := range out.costs[v.name] {
+			off, on = append(off, cost[0]), append(on, cost[1])
+		}
+		if len(on) == 0 {
+			continue
+		}
+		// A node that is asked as fast as it answers uses so much of a processor; scrapes come on top.
+		busy := median(on) * median(v.rates) / 1e6
+		scraped := out.Scrape / 1e6 / scrapeEvery.Seconds() / busy
+		for i := range on {
+			on[i] += off[i] * scraped
+		}
+		out.Micros[v.name+", "+out.Of], out.Micros[v.name+", none"] = median(on), median(off)
+		out.Again[v.name] = v.repeated
+		r := ratioOf(v.name+": "+out.Of+" against none, CPU of the node", on, off, metricsBound, false)
+		out.Ratios = append(out.Ratios, r)
+		if !r.kept() {
+			out.Missed = append(out.Missed, r.Name)
 		}
 	}
 }
 
 func (out *metricsResult) show() report.Sheet {
 	answers := report.Table{Head: []string{"answer", "CPU µs of the node", "runs made again"}}
-	for _, name := range []string{"sold out, " + out.Of, "sold out, none", "purchase, " + out.Of, "purchase, none"} {
-		if micros, measured := out.Micros[name]; measured {
-			answers.Add(name, fmt.Sprintf("%.2f", micros), out.Again[name])
+	for _, name := range []string{"sold out", "purchase"} {
+		for _, with := range []string{out.Of, "none"} {
+			if micros, measured := out.Micros[name+", "+with]; measured {
+				answers.Add(name+", "+with, fmt.Sprintf("%.2f", micros), out.Again[name])
+			}
 		}
 	}
-	ratios := report.Table{Head: []string{"ratio", "median", "range", "bound", "kept"}, Caption: fmt.Sprintf("Medians of %d interleaved runs of one node; while it has metrics it is scraped once a run, and again after %v.", out.Runs, scrapeEvery)}
+	ratios := report.Table{Head: []string{"ratio", "median", "range", "bound", "kept"}, Caption: fmt.Sprintf("Medians of %d interleaved runs of one node that takes turns.", out.Runs)}
+	if out.Of == "metrics" {
+		ratios.Caption += fmt.Sprintf(" A scrape takes %.0f µs of the node, and there is one in %v: that is part of the ratios.", out.Scrape, scrapeEvery)
+	}
 	for _, one := range out.Ratios {
 		ratios.Add(one.Name, fmt.Sprintf("%.3f", one.Value), fmt.Sprintf("%.3f … %.3f", one.Low, one.High), fmt.Sprintf("≤ %.2f", one.Bound), one.kept())
 	}

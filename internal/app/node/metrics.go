@@ -20,6 +20,8 @@ import (
 type Switches struct {
 	Metrics func() bool // of answers, claims and script calls
 	Traces  func() bool // of purchases
+	// Answered is called once for each answer, whether it is measured or not.
+	Answered func()
 }
 
 // NewSwitched is New for a node whose measuring can be switched.
@@ -47,27 +49,35 @@ func (n *Node) Metrics() []telemetry.Metric { return n.metrics.Registered() }
 // hooks are those that change metrics.
 func (n *Node) hooks() (store remotestock.Hooks, local func(sale.ID) localstock.Hooks, buyers buyerapi.Hooks) {
 	store, local, buyers = storeHooks(n.metrics), localHooks(n.metrics), buyerHooks(n.metrics)
-	if n.on.Metrics == nil {
+	if n.on.Metrics == nil && n.on.Answered == nil {
 		return store, local, buyers
+	}
+	on, counted := n.on.Metrics, n.on.Answered
+	if on == nil {
+		on = func() bool { return true }
+	}
+	if counted == nil {
+		counted = func() {}
 	}
 	called, queued, decided, answered := store.Called, store.Queued, store.Decided, buyers.Answered
 	store.Called = func(script string, claims int, d time.Duration, err error) {
-		if n.on.Metrics() {
+		if on() {
 			called(script, claims, d, err)
 		}
 	}
 	store.Queued = func(d time.Duration) {
-		if n.on.Metrics() {
+		if on() {
 			queued(d)
 		}
 	}
 	store.Decided = func(o sale.Outcome) {
-		if n.on.Metrics() {
+		if on() {
 			decided(o)
 		}
 	}
 	buyers.Answered = func(e buyerapi.Endpoint, a buyerapi.Answer, read time.Time) {
-		if n.on.Metrics() {
+		counted()
+		if on() {
 			answered(e, a, read)
 		}
 	}

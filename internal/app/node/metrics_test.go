@@ -57,13 +57,17 @@ func TestHooksChangeTheirMetrics(t *testing.T) {
 
 func TestASwitchedNodeCountsWhileItIsOn(t *testing.T) {
 	on := false
-	n := &Node{metrics: telemetry.New(), on: Switches{Metrics: func() bool { return on }}}
+	answers := 0
+	n := &Node{metrics: telemetry.New(), on: Switches{Metrics: func() bool { return on }, Answered: func() { answers++ }}}
 	store, _, buyers := n.hooks()
 	for _, on = range []bool{false, true} {
 		buyers.Answered(buyerapi.PlaceOrder, buyerapi.SoldOut, time.Now())
 		store.Called("deduct", 3, time.Millisecond, nil)
 		store.Queued(time.Millisecond)
 		store.Decided(sale.Held)
+	}
+	if answers != 2 {
+		t.Errorf("got %d answers noticed, want both", answers)
 	}
 	w := httptest.NewRecorder()
 	n.metrics.AdminMux(func() error { return nil }, func() []string { return nil }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

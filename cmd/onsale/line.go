@@ -13,16 +13,18 @@ import (
 type lines struct {
 	Show   lineShow   `cmd:"" help:"Show a sale's line and its draw."`
 	Beacon lineBeacon `cmd:"" help:"Record what the sale's beacon has published, once and for ever."`
+	Verify lineVerify `cmd:"" help:"Compute a published draw again, and find a place in it. It asks nobody."`
 }
 
 type lineShow struct {
 	Sale      id        `arg:"" help:"The sale's id."`
+	Entries   bool      `help:"With the list of the drawn, once it is public: with --json this is what is published for onsale line verify."`
 	Operators operators `embed:""`
 }
 
 // Run shows the line.
 func (v *lineShow) Run(ctx context.Context, c *console) error {
-	return v.Operators.lineOf(ctx, c, func(at client.Client) (adminapi.Line, error) { return at.Line(ctx, sale.ID(v.Sale), false) })
+	return v.Operators.lineOf(ctx, c, func(at client.Client) (adminapi.Line, error) { return at.Line(ctx, sale.ID(v.Sale), v.Entries) })
 }
 
 type lineBeacon struct {

@@ -26,6 +26,28 @@ type Line struct {
 	Entries     []string `json:"entries,omitempty"` // sorted, in hexadecimal digits
 }
 
+// Record is what the line publishes of its draw. The error names the first member that is missing or malformed.
+func (l Line) Record() (r line.Record, err error) {
+	var seed line.Hash
+	for _, of := range []struct {
+		name, digits string
+		to           *line.Hash
+	}{{"commitment", l.Commitment, &r.Commitment}, {"list", l.List, &r.List}, {"seed", l.Seed, &seed}} {
+		if *of.to, err = line.ParseHash(of.digits); err != nil {
+			return r, fmt.Errorf("%s: %w", of.name, err)
+		}
+	}
+	r.Seed, r.Beacon, r.Entries = line.Seed(seed), []byte(l.BeaconValue), make([]line.Entry, len(l.Entries))
+	for i, digits := range l.Entries {
+		e, err := line.ParseHash(digits)
+		if err != nil {
+			return r, fmt.Errorf("entries: number %d: %w", i, err)
+		}
+		r.Entries[i] = line.Entry(e)
+	}
+	return r, nil
+}
+
 // line shows a sale's line, with ?entries=1 and the list of its draw.
 func (h *Handler) line(w http.ResponseWriter, r *http.Request) error {
 	id, err := saleID(r)

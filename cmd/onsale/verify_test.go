@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"onsale/internal/adminapi"
+	"onsale/internal/line"
+)
+
+// published is a draw of so many buyers, and the place token of the first one.
+func published(t *testing.T, buyers int) (l adminapi.Line, place string) {
+	t.Helper()
+	var seed line.Seed
+	seed[0] = 7
+	l = adminapi.Line{Sale: "demo", Commitment: seed.Commitment().String(), Seed: line.Hash(seed).String(), Beacon: "drand 7", BeaconValue: "beef"}
+	var entries []line.Entry
+	for i := range buyers {
+		buyer := fmt.Sprint("buyer-", i)
+		nonce := line.Nonce([]byte("secret"), buyer)
+		entries = append(entries, line.NewEntry("demo", buyer, nonce))
+		if i == 0 {
+			claims := fmt.Sprintf(`{"aud":"onsale-place","sale":"demo","sub":%q,"place":"d","nonce":%q}`, buyer, nonce)
+			place = "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".AAAA"
+		}
+	}
+	first := entries[0]
+	line.SortEntries(entries)
+	l.List = line.HashEntries(entries).String()
+	for _, e := range entries {
+		l.Entries = append(l.Entries, line.Hash(e).String())
+	}
+	if line.NewDraw(seed, []byte("beef"), entries).Position(first) == 0 {
+		t.Fatal("got a draw without its first buyer")
+	}
+	return l, place
+}
+
+func TestADrawIsVerified(t *testing.T) {
+	t.Parallel()
+	l, place := published(t, 20)
+	noted := []string{"--commitment", l.Commitment, "--list", l.List, "--beacon", "beef"}
+	for name, c := range map[string]struct {
+		change func(*adminapi.Line)
+		args   []string
+		want   string // in the error, or else in the output
+		fails  bool
+	}{
+		"as announced":              {args: noted, want: "places drawn  20"},
+		"nothing noted":             {want: "--commitment, --list, --beacon (drand 7)"},
+		"a place":                   {args: append(noted, "--place", place), want: "position"},
+		"another seed":              {func(l *adminapi.Line) { l.Seed = l.List }, noted, "the seed is not the one", true},
+		"another seed and its hash": {func(l *adminapi.Line) { *l, _ = published(t, 20); l.Seed, l.Commitment = l.List, l.List }, noted, "the seed is not the one", true},
+		"a buyer left out":          {func(l *adminapi.Line) { l.Entries = l.Entries[1:] }, nil, "the list is not the one", true},
+		"another beacon":            {func(l *adminapi.Line) { l.BeaconValue = "cafe" }, noted, "the beacon is not what", true},
+		"before the seed":           {func(l *adminapi.Line) { l.Seed = "" }, noted, "once the seed is public", true},
+		"not drawn":                 {func(l *adminapi.Line) { *l, _ = published(t, 1) }, []string{"--place", strings.Replace(place, "e30.", "e30.x", 1)}, "want a place token", true},
+		"a mistyped hash":           {nil, []string{"--list", "12"}, "--list", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := l
+			if c.change != nil {
+				c.change(&l)
+			}
+			text, err := json.Marshal(l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "draw.json")
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var out, errs strings.Builder
+			status := run(t.Context(), &out, &errs, append([]string{"line", "verify", file}, c.args...)...)
+			if (status != 0) != c.fails || !strings.Contains(out.String()+errs.String(), c.want) {
+				t.Errorf("got status %d, %s%s, want %q", status, out.String(), errs.String(), c.want)
+			}
+		})
+	}
+}

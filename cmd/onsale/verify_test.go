@@ -51,7 +51,7 @@ func TestADrawIsVerified(t *testing.T) {
 		want   string // in the error, or else in the output
 		fails  bool
 	}{
-		"as announced":              {args: noted, want: "places drawn  20"},
+		"as announced":              {args: noted, want: "places drawn │ 20"},
 		"nothing noted":             {want: "--commitment, --list, --beacon (drand 7)"},
 		"a place":                   {args: append(noted, "--place", place), want: "position"},
 		"another seed":              {func(l *adminapi.Line) { l.Seed = l.List }, noted, "the seed is not the one", true},
@@ -77,9 +77,13 @@ func TestADrawIsVerified(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out, errs strings.Builder
-			status := run(t.Context(), &out, &errs, append([]string{"line", "verify", file}, c.args...)...)
-			if (status != 0) != c.fails || !strings.Contains(out.String()+errs.String(), c.want) {
-				t.Errorf("got status %d, %s%s, want %q", status, out.String(), errs.String(), c.want)
+			err = run(t.Context(), append([]string{"line", "verify", file}, c.args...), &out, &errs)
+			printed := out.String()
+			if err != nil {
+				printed += err.Error()
+			}
+			if (err != nil) != c.fails || !strings.Contains(printed, c.want) {
+				t.Errorf("got %s, %v, want %q", printed, err, c.want)
 			}
 		})
 	}

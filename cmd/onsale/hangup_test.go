@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,9 +19,15 @@ import (
 func startTop(t *testing.T, at *terminal, session bool) (top *exec.Cmd, ended <-chan error) {
 	t.Helper()
 	s := startStub(t)
+	s.mu.Lock()
 	s.serve = func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"sales":[{"id":"concert","total":10,"remaining":10,"recorded":true}],"nodes":[]}`)
 	}
+	s.mu.Unlock()
+	// What ignores the signal, as under nohup, would have top ignore it, too.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	c := exec.Command(os.Args[0], "top", "--interval", "1h", "--admin-addr", s.addr, "--admin-token-file", s.token)
 	c.Env = append(os.Environ(), asMain+"=1", "TERM=xterm")
 	c.Stdin, c.Stdout, c.Stderr = at.program, at.program, at.program

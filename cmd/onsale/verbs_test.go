@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/alecthomas/kong"
@@ -50,9 +51,11 @@ var verbs = map[string]string{
 // stub is an allocator and a node that do nothing, and keep what they were asked.
 type stub struct {
 	addr, token string // the token's file
-	serve       http.HandlerFunc
-	asked       []*http.Request
-	bodies      []string
+
+	mu     sync.Mutex // of what is set while another process may ask
+	serve  http.HandlerFunc
+	asked  []*http.Request
+	bodies []string
 }
 
 func startStub(t *testing.T) *stub {
@@ -71,8 +74,11 @@ func startStub(t *testing.T) *stub {
 			if err != nil {
 				t.Error(err)
 			}
+			s.mu.Lock()
 			s.asked, s.bodies = append(s.asked, r), append(s.bodies, string(body))
-			s.serve(w, r)
+			serve := s.serve
+			s.mu.Unlock()
+			serve(w, r)
 		})
 	}
 	server := httptest.NewServer(mux)

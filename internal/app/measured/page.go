@@ -16,8 +16,9 @@ var beginning string
 // Unused are metrics that no rule and no dashboard uses, each with the reason. A test holds this
 // against deploy/. One without a reason costs every scrape for nothing.
 var Unused = map[string]string{
-	"onsale_token_jwks_calls_total": "the alert goes by the age of the keys; beside it this shows whether the address is asked at all, and whether unknown key ids have it asked more often.",
-	"onsale_token_signatures_total": "it is for sizing `--identity-cache` (verified against remembered) and for looking at a flood of forged tokens, about which nobody is alerted.",
+	"onsale_buyerapi_under_way_calls": "it is for sizing `--requests`. What comes of too many, answers that are busy, is in the error budget.",
+	"onsale_token_jwks_calls_total":   "the alert goes by the age of the keys; beside it this shows whether the address is asked at all, and whether unknown key ids have it asked more often.",
+	"onsale_token_signatures_total":   "it is for sizing `--identity-cache` (verified against remembered) and for looking at a flood of forged tokens, about which nobody is alerted.",
 }
 
 // Page is docs/metrics.md.

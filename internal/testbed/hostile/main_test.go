@@ -56,7 +56,8 @@ func run(m *testing.M) (err error) {
 	}
 	s, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 2, Allocators: 1, Ledgers: 1, GossipKeyFile: key,
-		NodeArgs: []string{"--drain-delay", "500ms", "--connections", fmt.Sprint(connections)},
+		// What a buyer may send in a second would hide what becomes of all those guesses.
+		NodeArgs: []string{"--drain-delay", "500ms", "--connections", fmt.Sprint(connections), "--buyer-rate", "0"},
 	})
 	if err != nil {
 		return err

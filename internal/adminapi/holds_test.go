@@ -25,12 +25,7 @@ func serveHolds(t *testing.T, token string, holds func(sale.ID) adminapi.Holds) 
 	if err := adminapi.RegisterHolds(mux, tokens(token), holds, zap.NewNop()); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.Client().CloseIdleConnections()
-		server.Close()
-	})
-	return server
+	return serveMux(t, mux)
 }
 
 // nobodyAsks fails the test where the node is asked what it remembers.

@@ -25,12 +25,7 @@ func serveLimits(t *testing.T, token string, l *ratelimit.Limiter) (*httptest.Se
 	if err := adminapi.RegisterLimits(mux, tokens(token), l, zap.New(core)); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.Client().CloseIdleConnections()
-		server.Close()
-	})
-	return server, logged
+	return serveMux(t, mux), logged
 }
 
 func newLimiter(t *testing.T) *ratelimit.Limiter {

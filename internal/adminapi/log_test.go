@@ -23,12 +23,7 @@ func serveLog(t *testing.T, token string, level zap.AtomicLevel) (*httptest.Serv
 	if err := adminapi.RegisterLog(mux, tokens(token), level, zap.New(core)); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.Client().CloseIdleConnections()
-		server.Close()
-	})
-	return server, logged
+	return serveMux(t, mux), logged
 }
 
 func TestTheLevelOfTheLogIsChangedWhileTheProgramRuns(t *testing.T) {

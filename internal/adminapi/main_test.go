@@ -48,6 +48,12 @@ func serveWith(t *testing.T, s *stock, view sale.View, log *zap.Logger) *httptes
 	}
 	mux := http.NewServeMux()
 	h.Register(mux)
+	return serveMux(t, mux)
+}
+
+// serveMux serves what was registered until the test ends.
+func serveMux(t *testing.T, mux *http.ServeMux) *httptest.Server {
+	t.Helper()
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.Client().CloseIdleConnections()

@@ -31,6 +31,8 @@ type stock struct {
 	set  map[string]sale.NodeSetting
 	deaf bool // nodes heed nothing
 
+	line *sale.Line // of every sale; nil: they have none
+
 	calls []string      // that may have changed something
 	wait  time.Duration // for the ledger; 0: as long as operators do
 
@@ -122,8 +124,13 @@ func (s *stock) Restock(_ context.Context, id sale.ID, delta int64, key string) 
 }
 
 func (s *stock) Draw(_ context.Context, id sale.ID, step sale.DrawStep, value string) (sale.Line, error) {
-	_, err := s.changed(id, "draw %s %s %s", id, step, value)
-	return sale.Line{}, err
+	if _, err := s.changed(id, "draw %s %s %s", id, step, value); err != nil {
+		return sale.Line{}, err
+	}
+	if s.line.List != "" { // as lua/draw.lua, where the list comes first
+		s.line.BeaconValue = value
+	}
+	return *s.line, nil
 }
 
 func (s *stock) DrawnPlaces(context.Context, sale.ID, func(sale.Buyer)) error { return nil }
@@ -169,7 +176,7 @@ func (s *stock) Survey(_ context.Context, id sale.ID) (sale.Survey, error) {
 		Sale: m.Definition(), Reading: m.Reading(), Counters: m.Counters(), Recorded: m.Read() > 0, Lost: m.Lost(),
 		Shares: []sale.Share{{Node: "n2", Slice: 30, Buffer: 15, Claimed: 1}, {Node: "n1", Slice: 30, Buffer: 15, Claimed: 2}},
 	}
-	v.Reading.Plan = 7
+	v.Reading.Plan, v.Reading.Line = 7, s.line
 	return v, nil
 }
 

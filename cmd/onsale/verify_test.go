@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +14,8 @@ import (
 	"onsale/internal/line"
 )
 
-// published is a draw of so many buyers, and the place token of the first one.
-func published(t *testing.T, buyers int) (l adminapi.Line, place string) {
+// published is a draw of so many buyers, and the place token of the first one with its position.
+func published(t *testing.T, buyers int) (l adminapi.Line, place string, position int) {
 	t.Helper()
 	var seed line.Seed
 	seed[0] = 7
@@ -35,15 +36,28 @@ func published(t *testing.T, buyers int) (l adminapi.Line, place string) {
 	for _, e := range entries {
 		l.Entries = append(l.Entries, line.Hash(e).String())
 	}
-	if line.NewDraw(seed, []byte("beef"), entries).Position(first) == 0 {
-		t.Fatal("got a draw without its first buyer")
+	return l, place, line.NewDraw(seed, []byte("beef"), entries).Position(first)
+}
+
+// without is a draw from which the operator left out the buyer at a position, with the hash of that list.
+func without(t *testing.T, l adminapi.Line, position int) adminapi.Line {
+	t.Helper()
+	r, err := l.Record()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return l, place
+	d := line.NewDraw(r.Seed, r.Beacon, r.Entries)
+	r.Entries = slices.DeleteFunc(r.Entries, func(e line.Entry) bool { return d.Position(e) == position })
+	l.List, l.Entries = line.HashEntries(r.Entries).String(), nil
+	for _, e := range r.Entries {
+		l.Entries = append(l.Entries, line.Hash(e).String())
+	}
+	return l
 }
 
 func TestADrawIsVerified(t *testing.T) {
 	t.Parallel()
-	l, place := published(t, 20)
+	l, place, position := published(t, 20)
 	noted := []string{"--commitment", l.Commitment, "--list", l.List, "--beacon", "beef"}
 	for name, c := range map[string]struct {
 		change func(*adminapi.Line)
@@ -53,13 +67,15 @@ func TestADrawIsVerified(t *testing.T) {
 	}{
 		"as announced":              {args: noted, want: "places drawn │ 20"},
 		"nothing noted":             {want: "--commitment, --list, --beacon (drand 7)"},
-		"a place":                   {args: append(noted, "--place", place), want: "position"},
+		"a place":                   {args: append(noted, "--place", place), want: fmt.Sprintf("position     │ %d ", position)},
 		"another seed":              {func(l *adminapi.Line) { l.Seed = l.List }, noted, "the seed is not the one", true},
-		"another seed and its hash": {func(l *adminapi.Line) { *l, _ = published(t, 20); l.Seed, l.Commitment = l.List, l.List }, noted, "the seed is not the one", true},
+		"another seed and its hash": {func(l *adminapi.Line) { l.Seed, l.Commitment = l.List, l.List }, noted, "the seed is not the one", true},
 		"a buyer left out":          {func(l *adminapi.Line) { l.Entries = l.Entries[1:] }, nil, "the list is not the one", true},
 		"another beacon":            {func(l *adminapi.Line) { l.BeaconValue = "cafe" }, noted, "the beacon is not what", true},
 		"before the seed":           {func(l *adminapi.Line) { l.Seed = "" }, noted, "once the seed is public", true},
-		"not drawn":                 {func(l *adminapi.Line) { *l, _ = published(t, 1) }, []string{"--place", strings.Replace(place, "e30.", "e30.x", 1)}, "want a place token", true},
+		"no place token":            {nil, []string{"--place", strings.Replace(place, "e30.", "e30.x", 1)}, "want a place token", true},
+		"of another sale":           {func(l *adminapi.Line) { l.Sale = "other" }, []string{"--place", place}, "it is of sale", true},
+		"a buyer who was left out":  {func(l *adminapi.Line) { *l = without(t, *l, position) }, []string{"--place", place}, "the place is not in the list", true},
 		"a mistyped hash":           {nil, []string{"--list", "12"}, "--list", true},
 	} {
 		t.Run(name, func(t *testing.T) {

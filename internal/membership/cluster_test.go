@@ -152,6 +152,7 @@ type wire struct {
 
 	mu      sync.Mutex
 	reaches func(address string) bool
+	loses   func(packet []byte) bool // of those that come; nil: none
 }
 
 func newWire(t testing.TB, bind string) *wire {
@@ -189,6 +190,19 @@ func (w *wire) open(address string) bool {
 	return w.reaches(address)
 }
 
+// lose sets which of the packets that come get lost.
+func (w *wire) lose(loses func(packet []byte) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.loses = loses
+}
+
+func (w *wire) lost(packet []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.loses != nil && w.loses(packet)
+}
+
 func (w *wire) pump() {
 	for {
 		select {
@@ -213,7 +227,7 @@ func (w *wire) PacketCh() <-chan *memberlist.Packet {
 	for {
 		select {
 		case p := <-w.transport.PacketCh():
-			if w.open(p.From.String()) {
+			if w.open(p.From.String()) && !w.lost(p.Buf) {
 				w.packets <- p
 				return w.packets
 			}

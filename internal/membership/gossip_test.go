@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"strings"
@@ -72,6 +73,26 @@ func TestDepartures(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Gossip is sent to members chosen at random, and all that is sent of one announcement may miss one of them.
+func TestADepartureIsKnownThoughItsFirstAnnouncementIsLost(t *testing.T) {
+	t.Parallel()
+	nodes := startNodes(t, 2)
+	const sent = 4 // packets of an announcement among two: memberlist's RetransmitMult
+	lost := 0
+	nodes[0].wire.lose(func(packet []byte) bool {
+		if lost == sent || !bytes.Contains(packet, []byte(`"draining":true`)) {
+			return false
+		}
+		lost++
+		return true
+	})
+	nodes[1].stop(t)
+	await.Within(t, 10*time.Second, "n1 gone", func() bool { return nodes[0].received("left n1")+nodes[0].received("failed n1") > 0 })
+	if nodes[0].received("left n1") != 1 || lost != sent {
+		t.Errorf("got it taken for failed after %d lost packets, want it left", lost)
+	}
 }
 
 func TestWhatAMemberAnnouncesReachesTheOthers(t *testing.T) {

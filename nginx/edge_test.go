@@ -3,6 +3,7 @@ package nginx_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -71,7 +72,7 @@ func layFor(t *testing.T, balancer bool) string {
 			t.Fatal(err)
 		}
 	}
-	if err := nginx.Lay(dir, balancer); err != nil {
+	if err := errors.Join(nginx.Lay(dir, balancer), os.CopyFS(filepath.Join(dir, "web"), os.DirFS("../web"))); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -45,3 +45,10 @@ for file in "$from"/site/*; do
 	[ -e "$own" ] || [ -L "$own" ] || cp "$file" "$own"
 done
 cp "$from"/*.conf "$from"/*.lua "$to"
+
+# The pages for browsers: beside these files where they are packed, and beside their folder in the source.
+web=$from/web
+[ -d "$web" ] || web=$from/../web
+mkdir -p "$to/web"
+cp "$web"/*.html "$to/web"
+cp -R "$web/assets" "$to/web"

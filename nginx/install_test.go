@@ -37,6 +37,7 @@ func TestAnUpgradeChangesNothingOfTheSites(t *testing.T) {
 	}
 	accepted()
 	write(t, filepath.Join(prefix, "proxy.conf"), "an older version")
+	write(t, filepath.Join(prefix, "web", "sale.html"), "an older version")
 
 	install(t, prefix)
 	// And as it was described before there was a script.
@@ -50,6 +51,11 @@ func TestAnUpgradeChangesNothingOfTheSites(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(prefix, "proxy.conf")); err != nil || string(got) != shipped(t, "proxy.conf") {
 		t.Errorf("proxy.conf is not the shipped one after an upgrade (%v)", err)
+	}
+	for _, name := range []string{"sale.html", "index.html", "assets/icon.svg"} {
+		if got, err := os.ReadFile(filepath.Join(prefix, "web", name)); err != nil || string(got) != shipped(t, "../web/"+name) {
+			t.Errorf("web/%s is not the shipped one after an upgrade (%v)", name, err)
+		}
 	}
 	accepted()
 }

@@ -59,6 +59,7 @@ func TestBuyersAreServedOverTLS(t *testing.T) {
 	e := &edge{Addr: freeAddr(t), Prefix: lay(t)}
 	pool := certify(t, filepath.Join(e.Prefix, "site", "tls.crt"), filepath.Join(e.Prefix, "site", "tls.key"))
 	bare := e.listenTLS(t)
+	write(t, filepath.Join(e.Prefix, "site", "headers.conf"), shipped(t, "tls/headers.conf"))
 	write(t, filepath.Join(e.Prefix, "site", "upstream.conf"), servers(n))
 	e.client = &http.Client{
 		Timeout:       30 * time.Second,
@@ -68,6 +69,16 @@ func TestBuyersAreServedOverTLS(t *testing.T) {
 	t.Cleanup(e.client.CloseIdleConnections)
 	e.run(t, nil)
 
+	for _, path := range []string{"/sales/demo", "/assets/none.js", "/nowhere"} {
+		a, err := e.client.Get("https://" + e.Addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close()
+		if got := a.Header.Values("Strict-Transport-Security"); len(got) != 1 {
+			t.Errorf("%s: got HSTS %q, want it once, on pages and problems too", path, got)
+		}
+	}
 	a, err := e.client.Get("https://" + e.Addr + "/v1/sales/demo")
 	if err != nil {
 		t.Fatal(err)

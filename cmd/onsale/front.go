@@ -82,6 +82,9 @@ func (f *front) run(ctx context.Context, l net.Listener) error {
 // serve hands one request to a node, and to another one where that does not
 // answer: a purchase sent again is one order.
 func (f *front) serve(ctx *fasthttp.RequestCtx) {
+	if servePage(ctx) {
+		return
+	}
 	request := fasthttp.AcquireRequest()
 	defer fasthttp.ReleaseRequest(request)
 	ctx.Request.CopyTo(request)
@@ -91,6 +94,7 @@ func (f *front) serve(ctx *fasthttp.RequestCtx) {
 	// As Nginx does: what the buyer claims about the address is dropped.
 	request.Header.Set("X-Real-IP", ctx.RemoteIP().String())
 	request.Header.Set("X-Forwarded-For", ctx.RemoteIP().String())
+	request.Header.Set("X-Forwarded-Proto", "http")
 	request.UseHostHeader = true
 
 	answered, passed := false, make([]string, 0, maxTries)

@@ -79,7 +79,7 @@ func buildImages(ctx context.Context, root, dir string, log func(string)) error 
 		}
 	}
 	log("building Nginx as shipped, on that Debian")
-	if err := build(ctx, nil, nginxName, "--network=host", "--build-arg=DEBIAN_IMAGE="+base, filepath.Join(root, "nginx")); err != nil {
+	if err := build(ctx, nil, nginxName, "--network=host", "--build-arg=DEBIAN_IMAGE="+base, "-f", filepath.Join(root, "nginx", "Dockerfile"), root); err != nil {
 		return err
 	}
 	log("building node, allocator, ledger and onsale")

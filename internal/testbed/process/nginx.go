@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"onsale/nginx"
+	"onsale/web"
 )
 
 // Nginx is a private nginx with the configuration that the project ships.
@@ -60,7 +61,7 @@ func (k NginxKind) Start(ctx context.Context, dir string, port int) (*Nginx, err
 	if err := os.MkdirAll(prefix, 0o755); err != nil {
 		return nil, err
 	}
-	if err := nginx.Lay(prefix, k.Balancer); err != nil {
+	if err := errors.Join(nginx.Lay(prefix, k.Balancer), os.CopyFS(filepath.Join(prefix, "web"), web.Files)); err != nil {
 		return nil, err
 	}
 	listen := "listen 127.0.0.1:" + strconv.Itoa(port) + " backlog=65535 reuseport;\n"

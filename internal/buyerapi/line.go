@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"onsale/internal/line"
 	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
@@ -123,16 +124,11 @@ func writeTurn(ctx *fasthttp.RequestCtx, t sale.Turn, rate int) Answer {
 var comeLate = problem.NotYourTurn.Document(
 	"Your turn came some time ago, and the tickets of this moment are for those who came before you. You keep your place among those who are late: try again after Retry-After.")
 
-// Bounds of how many seconds a buyer is asked to wait.
-const (
-	leastWait = 3
-	mostWait  = 300
-)
-
-// wait is after how many seconds the buyer should ask again: halfway to the turn if the front moves
-// as fast as it may, so that nobody learns of it late, and not all at once.
+// wait is after how many seconds the buyer should ask again.
 func wait(t sale.Turn, rate int) int64 {
-	ahead := float64(max(t.Ahead, t.Position-t.Front, 0))
-	seconds := min(max(ahead/float64(max(1, rate))/2, leastWait), mostWait)
-	return int64(seconds*(0.75+rand.Float64()/2) + 0.5)
+	again, ahead := line.AskAgain, t.Position-t.Front
+	if t.Late {
+		again, ahead = line.AskAgainLate, t.Ahead
+	}
+	return int64(again(ahead, rate, rand.Float64()) + 0.5)
 }

@@ -4,7 +4,6 @@ package buyerapi
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -174,7 +173,7 @@ func (h *Handler) route(ctx *fasthttp.RequestCtx) (Endpoint, Answer) {
 	seller, ok := h.sales.Seller(sale.ID(id))
 	switch {
 	case !ok:
-		return e, h.unknown(ctx, sale.ID(id))
+		return e, h.unknown(ctx, e, sale.ID(id))
 	case allow != "":
 		return e, notAllowed(ctx, allow)
 	}
@@ -241,24 +240,15 @@ func endpoint(ctx *fasthttp.RequestCtx, rest string, deeper bool) (e Endpoint, o
 
 // unknown answers that there is no such sale only if this node would know: one
 // that has not reached Redis knows no sale, and a new one may be among them.
-func (h *Handler) unknown(ctx *fasthttp.RequestCtx, id sale.ID) Answer {
+func (h *Handler) unknown(ctx *fasthttp.RequestCtx, e Endpoint, id sale.ID) Answer {
 	if !h.sales.Ready() || h.sales.Unread(id) {
 		return writeProblem(ctx, StoreUnavailable)
 	}
-	return writeProblem(ctx, SaleUnknown)
-}
-
-// show describes the sale to anybody.
-func (h *Handler) show(ctx *fasthttp.RequestCtx, seller Seller) Answer {
-	phase, reading, err := seller.Show()
-	if err != nil {
-		return writeProblem(ctx, StoreUnavailable)
+	a := writeProblem(ctx, SaleUnknown)
+	if e == ShowSale {
+		share(ctx, keptOneSecond)
 	}
-	body, err := json.Marshal(newSaleDocument(seller.Sale(), phase, reading))
-	if err != nil {
-		panic(err) // numbers, texts and times of these years always have a JSON form
-	}
-	return writeAnswer(ctx, OK, body)
+	return a
 }
 
 // writeAnswer writes an answer that is no problem. It copies the body.

@@ -167,7 +167,7 @@ func TestASaleThatCannotBeReadIsUnavailable(t *testing.T) {
 	wantProblem(t, a.post(t, signed(ours, elsewhere)), buyerapi.StoreUnavailable)
 	for path, want := range map[string]buyerapi.Answer{
 		"/v1/sales/t": buyerapi.StoreUnavailable, "/v1/sales/t/orders/mine": buyerapi.StoreUnavailable,
-		"/v1/sales/none": buyerapi.SaleUnknown,
+		"/v1/sales/none/orders/mine": buyerapi.SaleUnknown,
 	} {
 		wantProblem(t, a.ask(t, "GET", path, ""), want)
 	}

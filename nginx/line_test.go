@@ -6,24 +6,16 @@ import (
 	"testing"
 )
 
-// TestJoiningGoesThroughToANode: each time, as no two buyers have the same answer, and within the
-// limit of an address.
+// TestJoiningGoesThroughToANode: each time, as no two buyers have the same answer.
 func TestJoiningGoesThroughToANode(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, sells)
-	e := start(t, site{Upstream: servers(n), Listen: behindBalancer})
-	refused := 0
-	for range 3000 {
-		a := e.do(t, "POST", "/v1/sales/demo/line", "", "X-From: 192.0.2.1", "Onsale-Place: x")
-		if a.StatusCode == http.StatusTooManyRequests {
-			refused++
-		}
+	e := start(t, site{Upstream: servers(n)})
+	for range 50 {
+		wantStatus(t, e.do(t, "POST", "/v1/sales/demo/line", "", "Onsale-Place: x"), http.StatusCreated)
 	}
-	if refused == 0 || refused >= 2500 {
-		t.Errorf("got %d of 3000 refused, want some, after a burst of 500", refused)
-	}
-	if got := int(n.Requests.Load()); got != 3000-refused {
-		t.Errorf("the node got %d requests, want the %d that were let through", got, 3000-refused)
+	if got := n.Requests.Load(); got != 50 {
+		t.Errorf("the node got %d requests, want 50", got)
 	}
 }
 

@@ -36,6 +36,7 @@ type cli struct {
 	Sales       sales        `cmd:"" help:"Keep thousands of sales, of which a few sell, and measure what the idle ones cost."`
 	Flood       slowClients  `cmd:"" help:"Have slow clients of one address take all connections of Nginx that they get, and measure what buyers notice; as root."`
 	Overload    overload     `cmd:"" help:"Send one node 1, 2 and 5 times as many purchases as it can sell, and count those sold in time."`
+	Waiting     waiting      `cmd:"" help:"Ask for the documents of sales as often as a million pages that wait in a line, and count what of that reaches the nodes."`
 	Flooded     flooded      `cmd:"" hidden:"" help:"The same, in its network namespace."`
 	Slowly      slowly       `cmd:"" hidden:"" help:"The slow clients, as a process of its own."`
 	Stack       stack        `cmd:"" hidden:"" help:"Bring docker-compose.yml up on a Docker engine without a registry, sell through it, scale and break it meanwhile, and audit it."`

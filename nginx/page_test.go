@@ -117,10 +117,10 @@ func TestPagesDoNotCountAgainstTheLimitOfBuyers(t *testing.T) {
 	for range 50 {
 		wantStatus(t, e.do(t, "GET", "/assets/icon.svg", ""), http.StatusOK)
 	}
-	wantStatus(t, e.do(t, "GET", "/v1/sales/demo", ""), http.StatusOK)
+	wantStatus(t, e.do(t, "GET", "/v1/sales/demo/orders/mine", ""), http.StatusOK)
 	limited := false
 	for range 20 {
-		limited = limited || e.do(t, "GET", "/v1/sales/demo", "").StatusCode == http.StatusTooManyRequests
+		limited = limited || e.do(t, "GET", "/v1/sales/demo/orders/mine", "").StatusCode == http.StatusTooManyRequests
 	}
 	if !limited {
 		t.Error("the API is not limited: this test would not notice if pages counted")

@@ -114,6 +114,7 @@ func (f *front) serve(ctx *fasthttp.RequestCtx) {
 	}
 	h.ResetConnectionClose()
 	h.Del("X-Accel-Expires")
+	h.Set("Cache-Control", "no-store") // what a node marks is for Nginx's cache, not for browsers'
 	h.Del("X-Request-Id")
 	h.Del("Onsale-Retried")
 	if len(passed) > 1 {

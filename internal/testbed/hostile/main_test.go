@@ -15,6 +15,7 @@ import (
 
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
+	"onsale/internal/proof"
 	"onsale/internal/remotestock"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
@@ -26,6 +27,7 @@ type site struct {
 	ctx       context.Context
 	store     *remotestock.Store
 	gossipKey string // its file
+	proofs    proof.Keys
 }
 
 // target is started by TestMain.
@@ -54,10 +56,16 @@ func run(m *testing.M) (err error) {
 	if err := os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString(raw)), 0o600); err != nil {
 		return err
 	}
+	proofs, err := proofKeys(dir)
+	if err != nil {
+		return err
+	}
 	s, err := testbed.Start(ctx, testbed.Options{
 		Nodes: 2, Allocators: 1, Ledgers: 1, GossipKeyFile: key,
-		// What a buyer may send in a second would hide what becomes of all those guesses.
-		NodeArgs: []string{"--drain-delay", "500ms", "--connections", fmt.Sprint(connections), "--buyer-rate", "0"},
+		NodeArgs: []string{"--drain-delay", "500ms", "--connections", fmt.Sprint(connections),
+			// What a buyer may send in a second would hide what becomes of all those guesses.
+			"--buyer-rate", "0",
+			"--proof-keys", filepath.Join(dir, "proof-keys"), "--proof-easy", fmt.Sprint(easy), "--proof-hard", fmt.Sprint(2 * easy)},
 	})
 	if err != nil {
 		return err
@@ -69,7 +77,7 @@ func run(m *testing.M) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	target = &site{s, ctx, remotestock.New(client, "test", config, remotestock.Hooks{}, zap.NewNop()), key}
+	target = &site{s, ctx, remotestock.New(client, "test", config, remotestock.Hooks{}, zap.NewNop()), key, proofs}
 	if err := target.prepare(); err != nil {
 		return err
 	}
@@ -77,6 +85,20 @@ func run(m *testing.M) (err error) {
 		return errFailed
 	}
 	return target.auditAll()
+}
+
+// easy is the largest number of a challenge: little work, as the strangers here are not to be slowed down.
+const easy = 2000
+
+// proofKeys makes the file with the key of challenges.
+func proofKeys(dir string) (proof.Keys, error) {
+	file := filepath.Join(dir, "proof-keys")
+	raw := make([]byte, proof.KeyLength)
+	_, _ = rand.Read(raw) // never fails, as its documentation promises
+	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(raw)+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	return proof.LoadKeys(file)
 }
 
 // connections is how many a node takes at once.

@@ -168,9 +168,15 @@ var notInIDs = regexp.MustCompile(`[^a-z0-9]+`)
 // open opens a sale named after the test, and once the test ends checks that honest buyers are served, and the audit.
 func (s *site) open(t testing.TB, tickets int64) (id string) {
 	t.Helper()
+	return s.openAs(t, adminapi.Definition{Total: tickets, Limit: 4})
+}
+
+// openAs is open for a sale with more members.
+func (s *site) openAs(t testing.TB, d adminapi.Definition) (id string) {
+	t.Helper()
 	id = strings.Trim(notInIDs.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-")
 	id = id[:min(len(id), sale.MaxIDLength)]
-	d := adminapi.Definition{ID: id, Title: "Tickets", Currency: "EUR", Price: 4200, Total: tickets, Limit: 4, HoldSeconds: 3600}
+	d.ID, d.Title, d.Currency, d.Price, d.HoldSeconds = id, "Tickets", "EUR", 4200, 3600
 	if err := s.Open(s.ctx, d); err != nil {
 		t.Fatal(err)
 	}

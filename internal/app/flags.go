@@ -1,8 +1,6 @@
 package app
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -67,16 +65,8 @@ type SiteFlags struct {
 	Name string `name:"site" default:"onsale" env:"ONSALE_SITE" help:"Name of the site that this program belongs to. Redis and the ledger's database keep it, and refuse programs of another site."`
 }
 
-// Site is what a program with this gossip key, which may be none, knows of its site.
-func (f SiteFlags) Site(gossipKey []byte) remotestock.Site {
-	site := remotestock.Site{Name: f.Name}
-	if len(gossipKey) > 0 {
-		// The key itself has at least 128 random bits: its digest gives nothing away.
-		sum := sha256.Sum256(append([]byte("onsale gossip key "), gossipKey...))
-		site.Gossip = hex.EncodeToString(sum[:8])
-	}
-	return site
-}
+// Site is the site by what the flags have of it.
+func (f SiteFlags) Site() remotestock.Site { return remotestock.Site{Name: f.Name} }
 
 // AdminFlags locate the tokens that operators and ledgers authenticate with.
 type AdminFlags struct {

@@ -36,7 +36,7 @@ type Config struct {
 	Bind      string   // IP:port for gossip, UDP and TCP; port 0 takes a free one, no IP means all of IPv4
 	Advertise string   // host:port that the others reach it at; empty: Bind
 	Seeds     []string // host:port of members to join through; its own address among them is ignored
-	Key       []byte   // 16, 24 or 32 bytes encrypt all gossip with AES; empty: no encryption
+	Keys      Keys     // encrypt all gossip; empty: no encryption
 	// Insecure lets a member without a key listen beyond loopback. Anyone who reaches it there can make the others believe
 	// that a node drains or is not ready.
 	Insecure bool
@@ -139,7 +139,7 @@ func (c Config) Validate() error {
 	for _, seed := range c.Seeds {
 		check(checkAddress(seed), "seed")
 	}
-	check(c.checkKey(), "key")
+	check(c.Keys.check(), "keys")
 	check(c.selfMeta().check(), "member")
 	if c.Role == RoleNode && checkAddress(c.Node.Address) == nil {
 		check(c.checkBuyers(c.Node.Address), "address")
@@ -172,7 +172,7 @@ func (c Config) checkBind() error {
 	if ip == netip.IPv6Unspecified() && c.Advertise == "" {
 		return fmt.Errorf("%q: all of IPv6 needs an address to advertise", c.Bind)
 	}
-	if len(c.Key) == 0 && !c.Insecure && !ip.Unmap().IsLoopback() {
+	if len(c.Keys) == 0 && !c.Insecure && !ip.Unmap().IsLoopback() {
 		return fmt.Errorf("%q: without a key anyone who reaches this port can join and mislead the others: set --gossip-key-file (make secrets makes a key), listen on loopback, or set --insecure-gossip", c.Bind)
 	}
 	return nil
@@ -188,14 +188,6 @@ func (c Config) checkAdvertise() error {
 		return fmt.Errorf("%q: needs a bind port other than 0", c.Advertise)
 	}
 	return checkAddress(c.Advertise)
-}
-
-func (c Config) checkKey() error {
-	switch len(c.Key) {
-	case 0, 16, 24, 32:
-		return nil
-	}
-	return fmt.Errorf("want 16, 24 or 32 bytes, got %d", len(c.Key))
 }
 
 // splitBind takes an address to listen on apart. Host names are refused:

@@ -14,7 +14,7 @@ import (
 
 func TestDefaultConfigNeedsNameAddressAndKey(t *testing.T) {
 	c := DefaultConfig()
-	c.Name, c.Node.Address, c.Key = "node-1", "10.0.0.1:8080", make([]byte, 32)
+	c.Name, c.Node.Address, c.Keys = "node-1", "10.0.0.1:8080", Keys{make([]byte, 32)}
 	if err := c.Validate(); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
@@ -27,14 +27,14 @@ func TestDefaultConfigNeedsNameAddressAndKey(t *testing.T) {
 func TestValidateReportsEveryFaultAtOnce(t *testing.T) {
 	_, err := New(Config{
 		Name: "node 1", Role: "seller", Bind: "localhost:7946", Advertise: "nowhere",
-		Seeds: []string{"ok:1", "bad"}, Key: []byte("short"), Suspicion: 1,
+		Seeds: []string{"ok:1", "bad"}, Keys: Keys{[]byte("short")}, Suspicion: 1,
 		Probe: time.Microsecond,
 	}, nil, zap.NewNop(), Hooks{})
 	if err == nil {
 		t.Fatal("got nil, want faults")
 	}
 	for _, want := range []string{
-		"name:", "bind:", "advertise:", "seed:", "key:", "role", "suspicion:",
+		"name:", "bind:", "advertise:", "seed:", "keys:", "role", "suspicion:",
 		"probe:", "gossip:", "sync:", "rejoin:", "reclaim:", "leave:",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -52,7 +52,7 @@ func TestValidate(t *testing.T) {
 		want   bool
 	}{
 		"an IPv6 bind passes":                      {func(c *Config) { c.Bind = "[::1]:7946" }, true},
-		"a bind without IP passes":                 {func(c *Config) { c.Bind, c.Key = ":7946", make([]byte, 16) }, true},
+		"a bind without IP passes":                 {func(c *Config) { c.Bind, c.Keys = ":7946", Keys{make([]byte, 16)} }, true},
 		"all of IPv6 needs an advertised address":  {func(c *Config) { c.Bind = "[::]:7946" }, false},
 		"all of IPv6 passes with one":              {func(c *Config) { c.Bind, c.Advertise, c.Insecure = "[::]:7946", "db8.example:7946", true }, true},
 		"an advertised address needs a fixed port": {func(c *Config) { c.Bind, c.Advertise = ":0", "a:1" }, false},
@@ -60,7 +60,7 @@ func TestValidate(t *testing.T) {
 		"an address cannot carry Nginx directives": {func(c *Config) { c.Node.Address = "a; } evil:80" }, false},
 		"weight 0 is refused":                      {func(c *Config) { c.Node.Weight = 0 }, false},
 		"a slash in a name is refused":             {func(c *Config) { c.Name = "a/b" }, false},
-		"a 24 byte key passes":                     {func(c *Config) { c.Key = make([]byte, 24) }, true},
+		"a 24 byte key passes":                     {func(c *Config) { c.Keys = Keys{make([]byte, 24)} }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := testConfig("a")

@@ -238,11 +238,11 @@ func TestGossipWithoutAKeyStaysOnLoopback(t *testing.T) {
 		if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "--gossip-key-file") {
 			t.Errorf("%s: got %v, want it accepted: %v, or the flags to use", bind, err, want)
 		}
-		c.Key = make([]byte, 32)
+		c.Keys = Keys{make([]byte, 32)}
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s with a key: got %v, want it accepted", bind, err)
 		}
-		c.Key, c.Insecure = nil, true
+		c.Keys, c.Insecure = nil, true
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s, insecure on purpose: got %v, want it accepted", bind, err)
 		}

@@ -22,6 +22,7 @@ type Gossip struct {
 	local   *local
 	members *members
 	news    *news
+	keyring *memberlist.Keyring // nil: gossip is in the clear
 
 	started chan struct{} // closed once address is set
 	address string
@@ -36,6 +37,10 @@ func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, 
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("membership: %w", err)
 	}
+	keyring, err := newKeyring(cfg.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("membership: %w", err)
+	}
 	log = log.With(zap.String("node", cfg.Name))
 	news := newNews(log, hooks)
 	return &Gossip{
@@ -44,6 +49,7 @@ func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, 
 		local:   newLocal(cfg.selfMeta()),
 		members: newMembers(cfg, registry, news),
 		news:    news,
+		keyring: keyring,
 		started: make(chan struct{}),
 	}, nil
 }

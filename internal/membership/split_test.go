@@ -80,18 +80,18 @@ func TestEncryption(t *testing.T) {
 	t.Parallel()
 	key := func(c byte) []byte { return []byte(strings.Repeat(string(c), 32)) }
 	cfg := testConfig("a")
-	cfg.Key = key('a')
+	cfg.Keys = Keys{key('a')}
 	a := start(t, cfg)
 
 	cfg = testConfig("b", a.LocalAddr())
-	cfg.Key = key('a')
+	cfg.Keys = Keys{key('a')}
 	b := start(t, cfg)
 	await.Within(t, 5*time.Second, "members with one key together", func() bool { return allSee([]*testMember{a, b}, 2) })
 
-	for name, wrong := range map[string][]byte{"another key": key('b'), "no key": nil} {
+	for name, wrong := range map[string]Keys{"another key": {key('b')}, "no key": nil} {
 		t.Run(name+" never joins and logs it", func(t *testing.T) {
 			cfg := testConfig("stranger", a.LocalAddr())
-			cfg.Key = wrong
+			cfg.Keys = wrong
 			stranger := start(t, cfg)
 			logged := stranger.logs.FilterMessage("gossip seed can't be joined")
 			await.Within(t, 5*time.Second, "the refusal logged", func() bool {

@@ -38,7 +38,7 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 			return nil, err
 		}
 	}
-	c.SecretKey = g.cfg.Key
+	c.Keyring = g.keyring
 
 	c.ProbeInterval = g.cfg.Probe
 	// Half the interval for UDP, and the other half for the detours: three

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,10 +18,10 @@ import (
 // Site is what all programs of a site have to agree on. What a program does not know is
 // empty, and then neither recorded nor compared.
 type Site struct {
-	Name     string // as the operators call it
-	Ledger   string // "1": it has a ledger, "0": it has none
-	Gossip   string // a digest of the key that encrypts its gossip
-	Database string // the id of the ledger's database
+	Name     string   // as the operators call it
+	Ledger   string   // "1": it has a ledger, "0": it has none
+	Gossip   []string // digests of the keys of its gossip, the first of which encrypts
+	Database string   // the id of the ledger's database
 }
 
 // ErrSite is returned by [Store.JoinSite] and [Store.CheckSite] where Redis belongs to
@@ -37,11 +40,11 @@ const (
 // KeepSite does what JoinSite does, again and again until ctx ends: a Redis that came back
 // empty is the site's again within seconds. It returns [ErrSite], or [ErrRights] where the
 // Redis user may not run what scripts need. What writes to Redis begins after
-// [Store.AwaitSite].
-func (s *Store) KeepSite(ctx context.Context, site Site) error {
+// [Store.AwaitSite]. What site returns may change meanwhile.
+func (s *Store) KeepSite(ctx context.Context, site func() Site) error {
 	every, away := siteAtFirst, false
 	for {
-		err := s.JoinSite(ctx, site)
+		err := s.JoinSite(ctx, site())
 		if err == nil && every == siteAtFirst { // Redis answers, so what it refuses is known
 			err = s.CheckRights(ctx)
 		}
@@ -77,7 +80,6 @@ func (s *Store) siteFields(site Site) []siteField {
 	key := s.config.Prefix.Site()
 	return []siteField{
 		{"name", site.Name, "it is of the site %q, and this program was started for the site %q: give one of them a --redis-prefix of its own, or this program --site and the name"},
-		{"gossip", site.Gossip, "its programs have the gossip key with the digest %s, this one that with %s: give two sites a --redis-prefix each; to change a site's key, stop its programs and HDEL " + key + " gossip"},
 		{"ledger", site.Ledger, "it is of a site with (1) or without (0) a ledger, %s, and this program was started for one with %s: start allocators with --ledger or --no-ledger alike; to change a site, stop its programs and HDEL " + key + " ledger"},
 		{"database", site.Database, "its ledger is the database with the id %s, and this one has %s: give two sites a --redis-prefix each, or this program the site's own database; where that is lost for good, HDEL " + key + " database"},
 	}
@@ -108,10 +110,64 @@ func (s *Store) JoinSite(ctx context.Context, site Site) error {
 		}
 		wrote = true
 	}
-	if wrote { // another program may have been faster
-		_, err = s.compareSite(ctx, site)
+	if len(site.Gossip) > 0 && len(gossipOf(kept)) == 0 {
+		if err := s.client.HSetNX(ctx, key, gossipField, site.Gossip[0]).Err(); err != nil {
+			return s.siteError(err)
+		}
+		wrote = true
 	}
-	return err
+	if wrote { // another program may have been faster
+		if kept, err = s.compareSite(ctx, site); err != nil {
+			return err
+		}
+	}
+	return s.addGossip(ctx, site, kept)
+}
+
+// gossipField has the digest of a site's first gossip key. Those that came by rotation have a field each, whose name this
+// begins and the digest ends: programs that rotate at the same time overwrite nothing.
+const gossipField = "gossip"
+
+// gossipOf are the digests of the keys that a site's gossip has had.
+func gossipOf(kept map[string]string) (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		if digest, further := strings.CutPrefix(name, gossipField+"-"); further {
+			all = append(all, digest)
+		} else if name == gossipField {
+			all = append(all, kept[name])
+		}
+	}
+	return all
+}
+
+// compareGossip returns [ErrSite] where none of the program's keys is one of the site's.
+func (s *Store) compareGossip(site Site, kept map[string]string) error {
+	recorded := gossipOf(kept)
+	if len(recorded) == 0 || len(site.Gossip) == 0 || slices.ContainsFunc(site.Gossip, func(d string) bool { return slices.Contains(recorded, d) }) {
+		return nil
+	}
+	key, fields := s.config.Prefix.Site(), gossipField
+	for name := range kept {
+		if strings.HasPrefix(name, gossipField+"-") {
+			fields += " " + name
+		}
+	}
+	return fmt.Errorf("%w: %s: its programs have gossip keys with the digests %s, this one has %s: give two sites a --redis-prefix each; to rotate a site's key, add it below the old one first; to change it at once, stop the site's programs and HDEL %s %s",
+		ErrSite, key, strings.Join(recorded, ", "), strings.Join(site.Gossip, ", "), key, fields)
+}
+
+// addGossip records the keys that the program has beside one of the site's.
+func (s *Store) addGossip(ctx context.Context, site Site, kept map[string]string) error {
+	recorded := gossipOf(kept)
+	for _, digest := range site.Gossip {
+		if slices.Contains(recorded, digest) {
+			continue
+		}
+		if err := s.client.HSetNX(ctx, s.config.Prefix.Site(), gossipField+"-"+digest, "1").Err(); err != nil {
+			return s.siteError(err)
+		}
+	}
+	return nil
 }
 
 // compareSite returns the site's key, and [ErrSite] where it has something else.
@@ -125,7 +181,7 @@ func (s *Store) compareSite(ctx context.Context, site Site) (kept map[string]str
 			return nil, fmt.Errorf("%w: %s: "+f.differs, ErrSite, key, was, f.value)
 		}
 	}
-	return kept, nil
+	return kept, s.compareGossip(site, kept)
 }
 
 // CheckSite returns the site that Redis has recorded, and [ErrSite] if that is another one. It
@@ -134,7 +190,7 @@ func (s *Store) CheckSite(ctx context.Context, site Site) (Site, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Call)
 	defer cancel()
 	h, err := s.compareSite(ctx, site)
-	return Site{Name: h["name"], Ledger: h["ledger"], Gossip: h["gossip"], Database: h["database"]}, err
+	return Site{Name: h["name"], Ledger: h["ledger"], Gossip: gossipOf(h), Database: h["database"]}, err
 }
 
 // siteError distinguishes rights that the user lacks from a Redis that is away.

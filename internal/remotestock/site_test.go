@@ -3,6 +3,7 @@ package remotestock_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -23,19 +24,19 @@ func ofSite(t *testing.T, prefix keyspace.Prefix) *remotestock.Store {
 func TestAProgramOfAnotherSiteIsRefused(t *testing.T) {
 	ctx := t.Context()
 	s := ofSite(t, "refused")
-	if err := s.JoinSite(ctx, remotestock.Site{Name: "shop", Ledger: "1", Gossip: "aa", Database: "d1"}); err != nil {
+	if err := s.JoinSite(ctx, remotestock.Site{Name: "shop", Ledger: "1", Gossip: []string{"aa"}, Database: "d1"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
 		site remotestock.Site
 		want string // in the error; empty: it is let in
 	}{
-		"the same":                     {remotestock.Site{Name: "shop", Ledger: "1", Gossip: "aa", Database: "d1"}, ""},
+		"the same":                     {remotestock.Site{Name: "shop", Ledger: "1", Gossip: []string{"aa"}, Database: "d1"}, ""},
 		"one that knows the name only": {remotestock.Site{Name: "shop"}, ""},
 		"one that knows nothing":       {remotestock.Site{}, ""},
 		"of another name":              {remotestock.Site{Name: "other", Ledger: "1"}, "--redis-prefix"},
 		"without a ledger":             {remotestock.Site{Name: "shop", Ledger: "0"}, "--no-ledger"},
-		"of another gossip key":        {remotestock.Site{Name: "shop", Gossip: "bb"}, "HDEL refused:onsale:site gossip"},
+		"of another gossip key":        {remotestock.Site{Name: "shop", Gossip: []string{"bb", "cc"}}, "HDEL refused:onsale:site gossip"},
 		"of another database":          {remotestock.Site{Name: "shop", Database: "d2"}, "HDEL refused:onsale:site database"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestAProgramOfAnotherSiteIsRefused(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "refused:onsale:site") {
 				t.Errorf("got %q, want the key and %q in it", err, c.want)
 			}
-			if err := s.KeepSite(ctx, c.site); !errors.Is(err, remotestock.ErrSite) {
+			if err := s.KeepSite(ctx, func() remotestock.Site { return c.site }); !errors.Is(err, remotestock.ErrSite) {
 				t.Errorf("got %v, want %v", err, remotestock.ErrSite)
 			}
 			soon, cancel := context.WithTimeout(ctx, time.Millisecond)
@@ -59,12 +60,31 @@ func TestAProgramOfAnotherSiteIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if err := ofSite(t, "elsewhere").JoinSite(ctx, remotestock.Site{Name: "other", Ledger: "0", Gossip: "bb", Database: "d2"}); err != nil {
+	if err := ofSite(t, "elsewhere").JoinSite(ctx, remotestock.Site{Name: "other", Ledger: "0", Gossip: []string{"bb"}, Database: "d2"}); err != nil {
 		t.Errorf("under another prefix: got %v, want it let in", err)
 	}
 	got, err := s.CheckSite(ctx, remotestock.Site{})
-	if want := (remotestock.Site{Name: "shop", Ledger: "1", Gossip: "aa", Database: "d1"}); err != nil || got != want {
+	if want := (remotestock.Site{Name: "shop", Ledger: "1", Gossip: []string{"aa"}, Database: "d1"}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v (%v) recorded, want %+v as it was", got, err, want)
+	}
+}
+
+// While a site's gossip key is rotated, programs of each step are in it; who has none of its keys is not, at any of them.
+func TestGossipKeysRotateInASite(t *testing.T) {
+	ctx := t.Context()
+	s := ofSite(t, "rotated")
+	join := func(digests ...string) error { return s.JoinSite(ctx, remotestock.Site{Name: "shop", Gossip: digests}) }
+	for _, step := range [][]string{{"old"}, {"old", "new"}, {"old"}, {"new", "old"}, {"old", "new"}, {"new"}, {"new", "newer"}, {"newer"}} {
+		if err := join(step...); err != nil {
+			t.Fatalf("%v: got %v, want it let in", step, err)
+		}
+		if err := join("other", "another"); !errors.Is(err, remotestock.ErrSite) {
+			t.Errorf("beside %v: got %v, want %v", step, err, remotestock.ErrSite)
+		}
+	}
+	got, err := s.CheckSite(ctx, remotestock.Site{})
+	if want := []string{"old", "new", "newer"}; err != nil || !reflect.DeepEqual(got.Gossip, want) {
+		t.Errorf("got %v, %v, want %v", got.Gossip, err, want)
 	}
 }
 
@@ -78,13 +98,13 @@ func TestASiteIsKept(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.KeepSite(ctx, remotestock.Site{Name: "shop", Ledger: "1"}) }()
+	go func() { ended <- s.KeepSite(ctx, func() remotestock.Site { return remotestock.Site{Name: "shop", Ledger: "1"} }) }()
 	if !s.AwaitSite(ctx) {
 		t.Fatal("got it out of the site")
 	}
 	recorded := func() bool {
 		got, err := s.CheckSite(ctx, remotestock.Site{})
-		return err == nil && got == remotestock.Site{Name: "shop", Ledger: "1"}
+		return err == nil && reflect.DeepEqual(got, remotestock.Site{Name: "shop", Ledger: "1"})
 	}
 	if !recorded() {
 		t.Error("got an incomplete key of an earlier version")

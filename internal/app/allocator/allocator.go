@@ -65,6 +65,7 @@ type Allocator struct {
 	relay     *relay
 	admin     *adminapi.Handler
 	site      remotestock.Site
+	keys      *gossip.KeyFile
 	tokens    adminapi.Tokens // the operators'
 	holder    string          // of the lease: its name, and this process
 	state     state
@@ -91,7 +92,8 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	a.site = config.Site.Site(member.Key)
+	a.site = config.Site.Site()
+	a.keys = gossip.NewKeyFile(config.Gossip, member.Keys)
 	a.site.Ledger = map[bool]string{true: "1", false: "0"}[config.Ledger]
 	redisConfig := config.Redis.Config()
 	redisConfig.Ledger = config.Ledger
@@ -193,12 +195,15 @@ func (a *Allocator) Run(ctx context.Context) error {
 	}
 	defer a.tracer.Close()
 	parts := app.NewGroup(ctx)
-	parts.Run("site", func(ctx context.Context) error { return a.store.KeepSite(ctx, a.site) })
+	parts.Run("site", func(ctx context.Context) error { 
+		return a.store.KeepSite(ctx, func() remotestock.Site { return a.keys.Site(a.site) })
+	})
 	// Operators get no answer from another site's Redis. One that is away has none to give.
 	a.awaitSite(parts.Running())
 	parts.Run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.Run("settings", a.store.Watch)
 	parts.Run("gossip", a.gossip.Run)
+	parts.Run("gossip keys", func(ctx context.Context) error { return a.keys.Follow(ctx, a.gossip.SetKeys, a.log) })
 	parts.Run("address", func(ctx context.Context) error {
 		return gossip.Moved(ctx, cmp.Or(a.config.Gossip.Advertise, a.config.Gossip.Bind))
 	})

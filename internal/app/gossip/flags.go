@@ -1,12 +1,9 @@
 package gossip
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"strings"
 	"time"
 
 	"onsale/internal/app"
@@ -19,7 +16,7 @@ type Flags struct {
 	Advertise string        `env:"ONSALE_GOSSIP_ADVERTISE" help:"host:port that the others reach it at, if --gossip-bind names no host."`
 	Seeds     []string      `env:"ONSALE_GOSSIP_SEEDS" help:"host:port of some members, for instance of the allocators."`
 	Probe     time.Duration `default:"200ms" env:"ONSALE_GOSSIP_PROBE" help:"How often a member checks another one; a crash is known after about five times as long. Longer where many members share few processors."`
-	KeyFile   string        `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with 16, 24 or 32 bytes in base64 that encrypt all gossip. Without it gossip may listen on loopback alone."`
+	KeyFile   string        `env:"ONSALE_GOSSIP_KEY_FILE" help:"File with keys that encrypt all gossip, one a line: 16, 24 or 32 bytes in base64. The first one encrypts, all decrypt, and a file that changes is read again. Without it gossip may listen on loopback alone."`
 	Networks  []string      `default:"127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7" env:"ONSALE_GOSSIP_NETWORKS" help:"Networks that members may be in: an address outside of them, for gossip or for buyers, is not believed. Default: loopback and the private ones."`
 }
 
@@ -46,12 +43,9 @@ func (f Flags) Config(name string, role membership.Role, insecure bool) (members
 		c.Probe = f.Probe
 	}
 	if f.KeyFile != "" {
-		raw, err := os.ReadFile(f.KeyFile)
-		if err != nil {
-			return c, fmt.Errorf("gossip key: %w", err)
-		}
-		if c.Key, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(raw))); err != nil {
-			return c, fmt.Errorf("gossip key in %s: want base64; make secrets makes one", f.KeyFile)
+		var err error
+		if c.Keys, err = LoadKeys(f.KeyFile); err != nil {
+			return c, err
 		}
 	}
 	return c, nil

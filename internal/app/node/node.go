@@ -48,6 +48,7 @@ type Node struct {
 	catalog *checkout.Catalog
 	store   *remotestock.Store
 	site    remotestock.Site
+	keys    *gossip.KeyFile
 	tokens  adminapi.Tokens // the operators'; none: nobody may ask what the node remembers
 	buyers  *identity       // whose tokens identify them
 	handler *buyerapi.Handler
@@ -78,7 +79,8 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	advertise, err2 := gossip.Reachable(cmp.Or(config.Advertise, config.Listen))
 	member, err3 := config.Gossip.Config(config.Name, membership.RoleNode, config.InsecureGossip)
 	operators, err5 := config.Operators.Tokens()
-	n.tokens, n.site, n.buyers = operators, config.Site.Site(member.Key), buyers
+	n.tokens, n.site, n.buyers = operators, config.Site.Site(), buyers
+	n.keys = gossip.NewKeyFile(config.Gossip, member.Keys)
 	var secrets payment.Secrets
 	var err4 error
 	if config.Webhooks != "" {
@@ -212,7 +214,9 @@ func (n *Node) Run(ctx context.Context) error {
 // then lets buyers and gossip in. Being asked to stop before that is no error.
 func (n *Node) open(parts *app.Group) error {
 	n.buyers.run(parts)
-	parts.Run("site", func(ctx context.Context) error { return n.store.KeepSite(ctx, n.site) })
+	parts.Run("site", func(ctx context.Context) error { 
+		return n.store.KeepSite(ctx, func() remotestock.Site { return n.keys.Site(n.site) })
+	})
 	if !n.store.AwaitSite(parts.Running()) {
 		return nil
 	}
@@ -248,6 +252,7 @@ func (n *Node) open(parts *app.Group) error {
 	}
 	parts.Run("operators", n.followOperators)
 	parts.Run("gossip", n.gossip.Run)
+	parts.Run("gossip keys", func(ctx context.Context) error { return n.keys.Follow(ctx, n.gossip.SetKeys, n.log) })
 	select {
 	case <-n.gossip.Started():
 	case <-parts.Running().Done():

@@ -88,12 +88,18 @@ func (v *Verifier) valid(claimed *fastjson.Value, now float64) (c claims, err er
 	return c, nil
 }
 
-// hold is nil from a token's beginning until its expiry.
+// early is by how many seconds a token may be ahead of its beginning: issuers' clocks are not Redis's, and many date a token's
+// beginning to the moment in which it is signed. Raised, a token that was made for later is good sooner; lowered, the first
+// requests of buyers whose issuer's clock is ahead are refused. An expiry has no such margin: issuers choose it minutes ahead.
+// When a token was issued (iat) is looked at by nobody: nothing depends on it.
+const early = 5
+
+// hold is nil from a token's beginning, or shortly before, until its expiry.
 func (c claims) hold(now float64) error {
 	switch {
 	case c.expires <= now:
 		return errors.New("exp: the token has expired, get a new one")
-	case c.begins > now:
+	case c.begins > now+early:
 		return errors.New("nbf: the token is not valid yet")
 	}
 	return nil

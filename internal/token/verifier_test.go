@@ -102,13 +102,25 @@ func TestAnErrorNamesWhatIsWrongWithAToken(t *testing.T) {
 	}
 }
 
-func TestATokenIsGoodFromItsFirstMomentAndNotInItsLast(t *testing.T) {
+func TestATokenIsGoodFromShortlyBeforeItsFirstMomentAndNotInItsLast(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, secretKey)
 	text := secretKey.sign(t, secretKey.header(), claims("nbf", 1000.5, "exp", 2000.25))
-	for milli, good := range map[int64]bool{1_000_499: false, 1_000_500: true, 2_000_249: true, 2_000_250: false} {
+	for milli, good := range map[int64]bool{995_499: false, 995_500: true, 1_000_500: true, 2_000_249: true, 2_000_250: false} {
 		if _, err := v.Verify(text, time.UnixMilli(milli)); (err == nil) != good {
 			t.Errorf("at %d ms: got %v, want it good: %v", milli, err, good)
+		}
+	}
+}
+
+func TestWhenATokenWasIssuedIsNotJudged(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, everyone...)
+	for _, s := range everyone {
+		for _, issued := range []any{0, noon.Add(-10000 * time.Hour).Time().Unix(), noon.Time().Unix(), noon.Add(10000 * time.Hour).Time().Unix()} {
+			if _, err := v.Verify(s.sign(t, s.header(), claims("iat", issued)), noon.Time()); err != nil {
+				t.Errorf("%s issued at %v: got %v, want it good", s.id, issued, err)
+			}
 		}
 	}
 }

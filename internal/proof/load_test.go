@@ -96,6 +96,9 @@ func TestDifficultyFollowsTheJoinsOfASale(t *testing.T) {
 	if c := w.Challenge(concert, alice, now); c.MaxNumber != config.Hard {
 		t.Errorf("got a challenge up to %d, want %d", c.MaxNumber, config.Hard)
 	}
+	if got := w.Hardest(now); got != config.Hard {
+		t.Errorf("got %d as the hardest of all sales, want %d", got, config.Hard)
+	}
 	if got := w.Difficulty("other", now); got != config.Easy {
 		t.Errorf("got %d for another sale, want %d", got, config.Easy)
 	}
@@ -113,6 +116,9 @@ func TestDifficultyFollowsTheJoinsOfASale(t *testing.T) {
 	}
 	if last != config.Easy {
 		t.Errorf("got %d 20 seconds after the rush, want %d", last, config.Easy)
+	}
+	if got := w.Hardest(now); got != config.Easy {
+		t.Errorf("got %d as the hardest of all sales after the rush, want %d", got, config.Easy)
 	}
 }
 

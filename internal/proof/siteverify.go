@@ -30,9 +30,25 @@ const (
 type SiteverifyHooks struct {
 	// Breaker is called when the circuit breaker changes, with its new state.
 	Breaker func(state string)
-	// Failed is called for each proof that the provider did not judge, with the reason. admitted: the buyer joins all the same.
-	Failed func(reason error, admitted bool)
+	// Failed is called for each proof that the provider did not judge, with the reason, and with what becomes of its buyer.
+	Failed func(reason error, d Decision)
 }
+
+// Decision is what becomes of a buyer whose proof nobody judged, by [SiteverifyConfig.FailOpen].
+type Decision uint8
+
+const (
+	// Rejected: the buyer is asked to try again.
+	Rejected Decision = iota
+	// Admitted: the buyer joins all the same.
+	Admitted
+)
+
+// Decisions is how many there are.
+const Decisions = 2
+
+// String is the decision's stable name: a metric label.
+func (d Decision) String() string { return [Decisions]string{"rejected", "admitted"}[d] }
 
 // Siteverify is the Verifier that asks a captcha provider, in the form that reCAPTCHA, hCaptcha and Turnstile share: a
 // POST of secret, response and remoteip, answered by JSON with a member success.
@@ -98,10 +114,14 @@ func (s *Siteverify) Verify(ctx context.Context, _ sale.ID, _ sale.Buyer, respon
 	}
 	v, err := s.ask(ctx, response, address)
 	if err != nil {
-		if s.hooks.Failed != nil {
-			s.hooks.Failed(err, s.config.FailOpen)
-		}
+		d := Rejected
 		if s.config.FailOpen {
+			d = Admitted
+		}
+		if s.hooks.Failed != nil {
+			s.hooks.Failed(err, d)
+		}
+		if d == Admitted {
 			return nil
 		}
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -48,12 +48,12 @@ func askAt(t testing.TB, url string, change ...func(*proof.SiteverifyConfig)) *a
 		c(&config)
 	}
 	a := &asking{}
-	a.Siteverify, err = proof.NewSiteverify(config, proof.SiteverifyHooks{Failed: func(reason error, admitted bool) {
+	a.Siteverify, err = proof.NewSiteverify(config, proof.SiteverifyHooks{Failed: func(reason error, d proof.Decision) {
 		if strings.Contains(reason.Error(), providersSecret) {
 			t.Errorf("got the reason %v, which shows the secret", reason)
 		}
 		a.failed.Add(1)
-		if admitted {
+		if d == proof.Admitted {
 			a.admitted.Add(1)
 		}
 	}})

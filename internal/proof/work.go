@@ -43,6 +43,17 @@ func (w *Work) Difficulty(id sale.ID, now sale.Instant) int64 {
 	return w.config.Difficulty(r.joins)
 }
 
+// Hardest is the largest number of the challenges that are made now, of whichever sale.
+func (w *Work) Hardest(now sale.Instant) int64 {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	joins := 0.0
+	for _, r := range w.rates {
+		joins = max(joins, r.decayed(now).joins)
+	}
+	return w.config.Difficulty(joins)
+}
+
 // Verify implements Verifier. Only good solutions count as load: else strangers would make buyers work for nothing.
 func (w *Work) Verify(_ context.Context, id sale.ID, buyer sale.Buyer, payload, _ string, now sale.Instant) error {
 	if err := w.keys.Verify(id, buyer, payload, now); err != nil {

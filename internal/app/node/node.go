@@ -95,7 +95,7 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	var err7 error
 	n.limiter, err7 = config.Limits.limiter()
 	places, err8 := config.places(buyers)
-	proofs, err9 := config.Proofs.Verifier(n.log)
+	proofs, err9 := config.Proofs.Verifier(n.log, n.unjudged())
 	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, commit.Validate(), store.Validate(), member.Validate(), err8, err9); err != nil {
 		return nil, err
 	}
@@ -103,6 +103,7 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 		return n, err
 	}
 	n.handler.Demand(proofs)
+	n.measureProofs(proofs)
 	return n, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/proof"
+	"onsale/internal/telemetry"
 )
 
 // ProofFlags are what buyers have to prove before they join a line: by keys, that they worked; by the address of a captcha's
@@ -22,8 +23,8 @@ type ProofFlags struct {
 	FailOpen         bool   `name:"siteverify-fail-open" env:"ONSALE_SITEVERIFY_FAIL_OPEN" help:"Let buyers join while the captcha's provider does not answer. Otherwise they are asked to try again."`
 }
 
-// Verifier is what the flags ask for. The error names every fault.
-func (f ProofFlags) Verifier(log *zap.Logger) (proof.Verifier, error) {
+// Verifier is what the flags ask for. unjudged is called for each proof that the captcha's provider did not judge. The error names every fault.
+func (f ProofFlags) Verifier(log *zap.Logger, unjudged func(proof.Decision)) (proof.Verifier, error) {
 	switch {
 	case f.Keys != "" && f.SiteverifyURL != "":
 		return nil, errors.New("--proof-keys and --siteverify-url: give one of the two")
@@ -34,7 +35,7 @@ func (f ProofFlags) Verifier(log *zap.Logger) (proof.Verifier, error) {
 		}
 		return verifier(proof.NewWork(keys, proof.Config{Easy: f.Easy, Hard: f.Hard, Capacity: f.Capacity}))
 	case f.SiteverifyURL != "":
-		return f.siteverify(log)
+		return f.siteverify(log, unjudged)
 	case f.SiteverifySecret != "" || f.FailOpen:
 		return nil, errors.New("--siteverify-secret-file and --siteverify-fail-open: give --siteverify-url too")
 	}
@@ -42,7 +43,7 @@ func (f ProofFlags) Verifier(log *zap.Logger) (proof.Verifier, error) {
 }
 
 // siteverify logs each change of the breaker, with what failed last.
-func (f ProofFlags) siteverify(log *zap.Logger) (proof.Verifier, error) {
+func (f ProofFlags) siteverify(log *zap.Logger, unjudged func(proof.Decision)) (proof.Verifier, error) {
 	config := proof.DefaultSiteverifyConfig()
 	config.URL, config.FailOpen = f.SiteverifyURL, f.FailOpen
 	if f.SiteverifySecret == "" {
@@ -54,7 +55,10 @@ func (f ProofFlags) siteverify(log *zap.Logger) (proof.Verifier, error) {
 	}
 	var last atomic.Pointer[error]
 	return verifier(proof.NewSiteverify(config, proof.SiteverifyHooks{
-		Failed: func(reason error, _ bool) { last.Store(&reason) },
+		Failed: func(reason error, d proof.Decision) {
+			last.Store(&reason)
+			unjudged(d)
+		},
 		Breaker: func(state string) {
 			fields := []zap.Field{zap.String("state", state), zap.Bool("buyers_join", config.FailOpen)}
 			if reason := last.Load(); reason != nil {
@@ -71,4 +75,22 @@ func verifier[V proof.Verifier](v V, err error) (proof.Verifier, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+// measureProofs registers what is asked of the proofs, also where this site has none: how many there are, and which, the answers count.
+func (n *Node) measureProofs(proofs proof.Verifier) {
+	work, works := proofs.(*proof.Work)
+	n.metrics.GaugeOf("onsale_proof_challenge_numbers", "Largest number of the hardest challenge that this node makes now, of any sale; 0 where nobody solves challenges.", func() float64 {
+		now, known := n.catalog.Now()
+		if !works || !known {
+			return 0
+		}
+		return float64(work.Hardest(now))
+	})
+}
+
+// unjudged counts what the captcha's provider did not judge.
+func (n *Node) unjudged() func(proof.Decision) {
+	return telemetry.CountEach[proof.Decision](n.metrics, "onsale_proof_unjudged_total",
+		"Buyers' proofs that the captcha's provider did not judge, by what became of their buyers: rejected, or admitted all the same.", "decision", proof.Decisions)
 }

@@ -45,7 +45,7 @@ func TestTheFlagsDecideWhatBuyersProve(t *testing.T) {
 		"open without a provider":              {ProofFlags{FailOpen: true}, "give --siteverify-url"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, err := c.flags.Verifier(zap.NewNop())
+			v, err := c.flags.Verifier(zap.NewNop(), func(proof.Decision) {})
 			got := ""
 			switch v.(type) {
 			case proof.None:
@@ -74,7 +74,8 @@ func TestAnOutageOfTheProviderIsLoggedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.InfoLevel)
-	v, err := ProofFlags{SiteverifyURL: provider.URL, SiteverifySecret: file}.Verifier(zap.New(core))
+	var unjudged [proof.Decisions]int
+	v, err := ProofFlags{SiteverifyURL: provider.URL, SiteverifySecret: file}.Verifier(zap.New(core), func(d proof.Decision) { unjudged[d]++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,5 +88,8 @@ func TestAnOutageOfTheProviderIsLoggedOnce(t *testing.T) {
 	lines := logs.All()
 	if len(lines) == 0 || lines[0].ContextMap()["state"] != "open" || !strings.Contains(lines[0].ContextMap()["last_failure"].(string), "404") || len(lines) > 3 {
 		t.Errorf("got %v, want a line with the state open and the provider's 404", lines)
+	}
+	if unjudged != [...]int{proof.Rejected: 6, proof.Admitted: 0} {
+		t.Errorf("got %v, want six proofs that were not judged, and no buyer admitted", unjudged)
 	}
 }

@@ -15,7 +15,8 @@ import (
 // identity provider does, and nodes have only its verification keys.
 type Issuer struct {
 	id     string
-	secret []byte
+	method jwt.SigningMethod
+	key    any // []byte of HS256, or a private key
 }
 
 // savePlaceKeys makes keys of place tokens for a site, which its nodes alone use.
@@ -32,7 +33,7 @@ const Audience = "onsale"
 func NewIssuer() *Issuer {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails, as its documentation promises
-	return &Issuer{id: "dev", secret: secret}
+	return &Issuer{id: "dev", method: jwt.SigningMethodHS256, key: secret}
 }
 
 // keySet is a JSON Web Key Set with one symmetric key.
@@ -64,25 +65,36 @@ func LoadIssuer(file string) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return &Issuer{id: set.Keys[0].ID, secret: secret}, nil
+	return &Issuer{id: set.Keys[0].ID, method: jwt.SigningMethodHS256, key: secret}, nil
 }
 
-// Save writes the key set that nodes verify with. Anyone who reads it can sign.
+// Save writes the key set that nodes verify with. Anyone who reads it can sign. It is for issuers with a symmetric key.
 func (i *Issuer) Save(file string) error {
-	raw, err := json.MarshalIndent(keySet{[]jsonKey{{"oct", i.id, "HS256", base64.RawURLEncoding.EncodeToString(i.secret)}}}, "", "  ")
+	secret, symmetric := i.key.([]byte)
+	if !symmetric {
+		return fmt.Errorf("the key of %s is not symmetric: give nodes the key set of its public half", i.id)
+	}
+	raw, err := json.MarshalIndent(keySet{[]jsonKey{{"oct", i.id, "HS256", base64.RawURLEncoding.EncodeToString(secret)}}}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(file, append(raw, '\n'), 0o600)
 }
 
-// Token signs a token for a buyer.
+// Token signs a token for a buyer of a site whose audience is [Audience].
 func (i *Issuer) Token(buyer string, life time.Duration) (string, error) {
+	return i.TokenFor(buyer, life, Audience, "")
+}
+
+// TokenFor is Token for another audience, and with an issuer unless that is empty.
+func (i *Issuer) TokenFor(buyer string, life time.Duration, audience, issuer string) (string, error) {
 	now := time.Now()
-	t := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
-		Subject: buyer, Audience: jwt.ClaimStrings{Audience},
+	t := jwt.NewWithClaims(i.method, jwt.RegisteredClaims{
+		Subject: buyer, Audience: jwt.ClaimStrings{audience}, Issuer: issuer,
 		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)),
 	})
-	t.Header["kid"] = i.id
-	return t.SignedString(i.secret)
+	if i.id != "" {
+		t.Header["kid"] = i.id
+	}
+	return t.SignedString(i.key)
 }

@@ -98,7 +98,9 @@ func TestASiteIsKept(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.KeepSite(ctx, func() remotestock.Site { return remotestock.Site{Name: "shop", Ledger: "1"} }) }()
+	go func() {
+		ended <- s.KeepSite(ctx, func() remotestock.Site { return remotestock.Site{Name: "shop", Ledger: "1"} })
+	}()
 	if !s.AwaitSite(ctx) {
 		t.Fatal("got it out of the site")
 	}

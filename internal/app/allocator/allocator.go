@@ -195,7 +195,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	}
 	defer a.tracer.Close()
 	parts := app.NewGroup(ctx)
-	parts.Run("site", func(ctx context.Context) error { 
+	parts.Run("site", func(ctx context.Context) error {
 		return a.store.KeepSite(ctx, func() remotestock.Site { return a.keys.Site(a.site) })
 	})
 	// Operators get no answer from another site's Redis. One that is away has none to give.
@@ -203,7 +203,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	parts.Run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
 	parts.Run("settings", a.store.Watch)
 	parts.Run("gossip", a.gossip.Run)
-	parts.Run("gossip keys", func(ctx context.Context) error { return a.keys.Follow(ctx, a.gossip.SetKeys, a.log) })
+	parts.Run("gossip keys", func(ctx context.Context) error { return a.keys.Follow(ctx, a.store, a.site, a.gossip.SetKeys, a.log) })
 	parts.Run("address", func(ctx context.Context) error {
 		return gossip.Moved(ctx, cmp.Or(a.config.Gossip.Advertise, a.config.Gossip.Bind))
 	})

@@ -73,15 +73,23 @@ const keysEvery = time.Second
 
 var notTaken = &failurelog.Kind{Begins: "can't take the gossip keys; those of before count on", Over: "the gossip keys are good again", Level: zap.WarnLevel}
 
+// Joiner records what a program knows of its site.
+type Joiner interface {
+	JoinSite(ctx context.Context, site remotestock.Site) error
+}
+
 // Follow has set take the keys whenever the file has others, until ctx ends. A file that is away or not good changes nothing.
-func (k *KeyFile) Follow(ctx context.Context, set func(membership.Keys) error, log *zap.Logger) error {
+//
+// Keys are taken once Redis has their digests. Otherwise a program that takes the last step of a rotation soon after the first would find
+// none of its keys recorded, and end as one of another site.
+func (k *KeyFile) Follow(ctx context.Context, redis Joiner, site remotestock.Site, set func(membership.Keys) error, log *zap.Logger) error {
 	if k.file == "" {
 		<-ctx.Done()
 		return nil
 	}
 	failures := failurelog.New[string](log, nil)
 	for pause.For(ctx, keysEvery) {
-		if err := k.look(set, log); err != nil {
+		if err := k.look(ctx, redis, site, set, log); err != nil {
 			failures.Note(k.file, notTaken, err)
 		} else {
 			failures.Note(k.file, nil, nil)
@@ -90,9 +98,13 @@ func (k *KeyFile) Follow(ctx context.Context, set func(membership.Keys) error, l
 	return nil
 }
 
-func (k *KeyFile) look(set func(membership.Keys) error, log *zap.Logger) error {
+func (k *KeyFile) look(ctx context.Context, redis Joiner, site remotestock.Site, set func(membership.Keys) error, log *zap.Logger) error {
 	now, err := LoadKeys(k.file)
 	if err != nil || slices.EqualFunc(now, *k.keys.Load(), slices.Equal) {
+		return err
+	}
+	site.Gossip = append(digests(*k.keys.Load()), digests(now)...)
+	if err := redis.JoinSite(ctx, site); err != nil {
 		return err
 	}
 	if err := set(now); err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,20 @@ func keyFile(t *testing.T, file, content string) {
 	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// recorder is Redis: away until it works.
+type recorder struct {
+	works atomic.Bool
+	site  atomic.Pointer[remotestock.Site]
+}
+
+func (r *recorder) JoinSite(_ context.Context, site remotestock.Site) error {
+	if !r.works.Load() {
+		return errors.New("redis is away")
+	}
+	r.site.Store(&site)
+	return nil
 }
 
 func TestAFileHasKeysLineByLine(t *testing.T) {
@@ -90,11 +105,22 @@ func TestAMemberFollowsItsKeys(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- k.Follow(ctx, set, zap.New(core)) }()
+	redis := &recorder{}
+	go func() { done <- k.Follow(ctx, redis, remotestock.Site{Name: "x"}, set, zap.New(core)) }()
 	keyFile(t, file, text("a")+"\n"+text("b"))
+	// Redis is away at first: until it has the digests, no key is taken.
+	await.Until(t, "a first try", func() bool { return logs.FilterMessage(notTaken.Begins).Len() == 1 })
+	if len(taken) > 0 {
+		t.Error("got keys taken that Redis does not have")
+	}
+	redis.works.Store(true)
 	if got := <-taken; !slices.EqualFunc(got, [][]byte{key("a"), key("b")}, slices.Equal) {
 		t.Errorf("got %d keys, want both", len(got))
 	}
+	if got, want := redis.site.Load(), digests(membership.Keys{key("a"), key("a"), key("b")}); got.Name != "x" || !slices.Equal(got.Gossip, want) {
+		t.Errorf("got %+v recorded, want the digests of before and of now: %v", got, want)
+	}
+	await.Until(t, "Redis to be back", func() bool { return logs.FilterMessage(notTaken.Over).Len() == 1 })
 	for bad, content := range map[string]string{"no key": "x", "what the member refuses": text("a") + "\n" + text("b") + "\n" + text("c")} {
 		logs.TakeAll()
 		keyFile(t, file, content)

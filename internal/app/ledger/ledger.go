@@ -172,7 +172,9 @@ func (l *Ledger) Run(ctx context.Context) error {
 	defer l.tracer.Close()
 	parts := app.NewGroup(ctx)
 	parts.Run("admin port", func(ctx context.Context) error { return port.Serve(ctx, mux) })
-	parts.Run("site", func(ctx context.Context) error { return l.stock.KeepSite(ctx, func() remotestock.Site { return l.site }) })
+	parts.Run("site", func(ctx context.Context) error {
+		return l.stock.KeepSite(ctx, func() remotestock.Site { return l.site })
+	})
 	parts.Run("settings", l.stock.Watch)
 	parts.Run("ledger", func(ctx context.Context) error {
 		if err := l.migrate(ctx); err != nil || !l.stock.AwaitSite(ctx) {
@@ -182,7 +184,9 @@ func (l *Ledger) Run(ctx context.Context) error {
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
-		parts.Run("database", func(ctx context.Context) error { return l.stock.KeepSite(ctx, func() remotestock.Site { return remotestock.Site{Database: id} }) })
+		parts.Run("database", func(ctx context.Context) error {
+			return l.stock.KeepSite(ctx, func() remotestock.Site { return remotestock.Site{Database: id} })
+		})
 		if l.config.ArchiveAfter > 0 {
 			parts.Run("archive", l.archive)
 		}

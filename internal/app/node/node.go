@@ -215,7 +215,7 @@ func (n *Node) Run(ctx context.Context) error {
 // then lets buyers and gossip in. Being asked to stop before that is no error.
 func (n *Node) open(parts *app.Group) error {
 	n.buyers.run(parts)
-	parts.Run("site", func(ctx context.Context) error { 
+	parts.Run("site", func(ctx context.Context) error {
 		return n.store.KeepSite(ctx, func() remotestock.Site { return n.keys.Site(n.site) })
 	})
 	if !n.store.AwaitSite(parts.Running()) {
@@ -253,7 +253,7 @@ func (n *Node) open(parts *app.Group) error {
 	}
 	parts.Run("operators", n.followOperators)
 	parts.Run("gossip", n.gossip.Run)
-	parts.Run("gossip keys", func(ctx context.Context) error { return n.keys.Follow(ctx, n.gossip.SetKeys, n.log) })
+	parts.Run("gossip keys", func(ctx context.Context) error { return n.keys.Follow(ctx, n.store, n.site, n.gossip.SetKeys, n.log) })
 	select {
 	case <-n.gossip.Started():
 	case <-parts.Running().Done():

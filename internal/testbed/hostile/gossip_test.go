@@ -94,7 +94,7 @@ func TestGossipWithoutTheKeyChangesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := membership.DefaultConfig()
-			c.Name, c.Bind, c.Seeds, c.Key = name, process.Loopback(port), target.gossip(), []byte(strings.Repeat("guessed!", 4))
+			c.Name, c.Bind, c.Seeds, c.Keys = name, process.Loopback(port), target.gossip(), membership.Keys{[]byte(strings.Repeat("guessed!", 4))}
 			c.Node = sale.Node{Address: "127.0.0.1:9", Weight: membership.MaxWeight}
 			g, err := membership.New(c, known{"n001": "127.0.0.1:9", intruder: "127.0.0.1:9"}, zap.NewNop(), membership.Hooks{})
 			if err != nil {

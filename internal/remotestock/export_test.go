@@ -2,6 +2,7 @@ package remotestock
 
 import (
 	"context"
+	"net"
 	"strings"
 
 	"onsale/internal/sale"
@@ -76,3 +77,6 @@ func ParseRows(rows string) ([]sale.Order, error) {
 
 // InScripts are the commands that scripts may send.
 var InScripts = inScripts
+
+// Late makes a connection that is read after its deadline.
+func Late(c net.Conn) net.Conn { return lateConn{c} }

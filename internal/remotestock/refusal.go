@@ -15,15 +15,32 @@ import (
 func dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := &net.Dialer{Timeout: timeout, KeepAlive: 5 * time.Minute}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if config != nil {
-			return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(ctx, network, addr)
-		}
 		c, err := d.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return &refusalConn{Conn: c}, nil
+		if config == nil {
+			return &refusalConn{Conn: lateConn{c}}, nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return secured(ctx, lateConn{c}, addr, config)
 	}
+}
+
+// secured speaks TLS on a connection to addr, whose host is the name that is verified.
+func secured(ctx context.Context, c net.Conn, addr string, config *tls.Config) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	config = config.Clone()
+	config.ServerName = host
+	t := tls.Client(c, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return t, nil
 }
 
 // refusalConn is a connection whose failure includes Redis's error before it closed the

@@ -51,4 +51,4 @@ web=$from/web
 [ -d "$web" ] || web=$from/../web
 mkdir -p "$to/web"
 cp "$web"/*.html "$to/web"
-cp -R "$web/assets" "$to/web"
+cp -R "$web/assets" "$web/problems" "$to/web"

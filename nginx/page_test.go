@@ -30,7 +30,8 @@ func TestPagesAreServedWithoutANode(t *testing.T) {
 	t.Parallel()
 	e := start(t, site{})
 	headers := pageHeaders(t)
-	for path, file := range map[string]string{"/": "index.html", "/sales/demo": "sale.html", "/sales/demo?x=1": "sale.html", "/assets/icon.svg": "assets/icon.svg"} {
+	for path, file := range map[string]string{"/": "index.html", "/sales/demo": "sale.html", "/sales/demo?x=1": "sale.html", "/assets/icon.svg": "assets/icon.svg",
+		"/problems/": "problems/index.html", "/problems/sold-out": "problems/sold-out.html", "/problems/problems.css": "problems/problems.css"} {
 		want := shipped(t, "../web/"+file)
 		a := e.do(t, "GET", path, "")
 		wantStatus(t, a, http.StatusOK)
@@ -46,7 +47,7 @@ func TestPagesAreServedWithoutANode(t *testing.T) {
 	}
 	wantHeader(t, e.do(t, "GET", "/sales/demo", ""), "Content-Type", "text/html; charset=utf-8")
 	wantHeader(t, e.do(t, "GET", "/assets/icon.svg", ""), "Content-Type", "image/svg+xml; charset=utf-8")
-	for _, path := range []string{"/sales/", "/sales/demo/", "/sales/Demo", "/assets/", "/assets", "/assets/none.js", "/assets/../web.go", "/assets/%2e%2e/nginx.conf", "/web.go", "/index.html", "/site/listen.conf"} {
+	for _, path := range []string{"/sales/", "/sales/demo/", "/sales/Demo", "/assets/", "/assets", "/assets/none.js", "/assets/../web.go", "/assets/%2e%2e/nginx.conf", "/web.go", "/index.html", "/site/listen.conf", "/problems/none", "/problems/sold-out.html", "/problems"} {
 		wantProblem(t, e.do(t, "GET", path, ""), http.StatusNotFound, "not-found", "")
 	}
 	wantProblem(t, e.do(t, "POST", "/sales/demo", "{}"), http.StatusMethodNotAllowed, "method-not-allowed", "")

@@ -32,7 +32,7 @@ func wantProblem(t *testing.T, a answer, status int, code, retryAfter string) {
 	if err := d.Decode(&p); err != nil {
 		t.Fatalf("not a problem document: %v: %s", err, a.Text)
 	}
-	if want := "https://onsale.dev/problems/" + code; p.Type != want || p.Code != code {
+	if want := "/problems/" + code; p.Type != want || p.Code != code {
 		t.Errorf("got type %q and code %q, want %q", p.Type, p.Code, want)
 	}
 	if p.Status != status || p.Title == "" || p.Detail == "" {
@@ -127,7 +127,7 @@ func (e *edge) raw(t *testing.T, text string) answer {
 
 func TestANodesOwnProblemsPassUntouched(t *testing.T) {
 	t.Parallel()
-	const document = `{"type":"https://onsale.dev/problems/its-own","title":"A node's own title"}`
+	const document = `{"type":"/problems/its-own","title":"A node's own title"}`
 	e := start(t, site{Upstream: servers(startNode(t, func(w http.ResponseWriter, r *http.Request) {
 		var status int
 		fmt.Sscan(r.Header.Get("Want"), &status)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const soldOutBody = `{"type":"https://onsale.dev/problems/sold-out","status":409,"code":"sold-out"}`
+const soldOutBody = `{"type":"/problems/sold-out","status":409,"code":"sold-out"}`
 
 // soldOut answers like a node whose sale is sold out.
 func soldOut(w http.ResponseWriter, _ *http.Request) {

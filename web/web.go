@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// Files are the pages, and in assets/ what they load.
+// Files are the pages, in assets/ what they load, and in problems/ the pages that explain problems.
 //
-//go:embed *.html assets
+//go:embed *.html assets problems
 var Files embed.FS
 
 // Header is one header of an answer.
@@ -51,6 +51,8 @@ type File struct {
 	Body []byte
 }
 
+var ofProblem = regexp.MustCompile(`^/problems/[a-z-]{1,64}$`)
+
 var ofSale = regexp.MustCompile(`^/sales/[a-z0-9-]{1,64}$`)
 
 // name is the file that an address's path leads to; it need not be there.
@@ -60,8 +62,12 @@ func name(path string) string {
 		return "index.html"
 	case ofSale.MatchString(path):
 		return "sale.html" // of sales that nobody knows as well: the page asks
-	case strings.HasPrefix(path, "/assets/"):
+	case strings.HasPrefix(path, "/assets/"), path == "/problems/problems.css":
 		return path[1:]
+	case path == "/problems/":
+		return "problems/index.html"
+	case ofProblem.MatchString(path):
+		return path[1:] + ".html"
 	}
 	return ""
 }

@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"html"
 	"io/fs"
+	"strings"
 	"testing"
 
+	"onsale/internal/problem"
 	"onsale/web"
 )
 
@@ -11,6 +14,11 @@ func TestAddressesLeadToFiles(t *testing.T) {
 	for address, want := range map[string]string{
 		"/":                         "index.html",
 		"/sales/demo":               "sale.html",
+		"/problems/":                "problems/index.html",
+		"/problems/sold-out":        "problems/sold-out.html",
+		"/problems/sold-out.html":   "",
+		"/problems":                 "",
+		"/problems/none":            "",
 		"/sales/demo/":              "",
 		"/sales/Demo":               "",
 		"/sales/":                   "",
@@ -59,5 +67,14 @@ func TestEveryFileHasAnAddressATypeAndATag(t *testing.T) {
 	})
 	if err != nil || files == 0 {
 		t.Errorf("got %d files (%v), want some", files, err)
+	}
+}
+
+func TestEveryProblemsTypeLeadsToItsPage(t *testing.T) {
+	for _, p := range problem.Table() {
+		page, ok := web.Find(problem.TypeBase + p.Code)
+		if !ok || !strings.Contains(string(page.Body), "<h1>"+html.EscapeString(p.Title)+"</h1>") {
+			t.Errorf("%s: got %v %q, want its page", p.Code, ok, page.Body)
+		}
 	}
 }

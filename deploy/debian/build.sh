@@ -38,7 +38,7 @@ install -D -m 644 -t "$root/usr/share/onsale/nginx/balancer" nginx/balancer/*
 install -D -m 644 -t "$root/usr/share/onsale/nginx/tls" nginx/tls/*
 install -D -m 755 -t "$root/usr/share/onsale/nginx" nginx/install.sh
 install -D -m 644 -t "$root/usr/share/onsale/nginx/web" web/*.html
-cp -R web/assets "$root/usr/share/onsale/nginx/web"
+cp -R web/assets web/problems "$root/usr/share/onsale/nginx/web"
 chmod -R u=rwX,go=rX "$root/usr/share/onsale/nginx/web"
 install -D -m 755 -t "$root/usr/share/onsale" deploy/secrets.sh
 install -D -m 644 LICENSE "$root/usr/share/doc/onsale/copyright"

@@ -14,10 +14,14 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/apidoc"
 	"onsale/internal/sale"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// described has every answer of these tests compared with the API's description.
+var described = apidoc.Must("operators", "programs")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(described.Tests(m)) }
 
 const token = "sixteen bytes of secret"
 
@@ -54,7 +58,7 @@ func serveWith(t *testing.T, s *stock, view sale.View, log *zap.Logger) *httptes
 // serveMux serves what was registered until the test ends.
 func serveMux(t *testing.T, mux *http.ServeMux) *httptest.Server {
 	t.Helper()
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(described.Watch(mux))
 	t.Cleanup(func() {
 		server.Client().CloseIdleConnections()
 		server.Close()
@@ -110,7 +114,7 @@ func wantProblem(t *testing.T, a answer, status int, code string) {
 	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
 		t.Errorf("%s: got Content-Type %q, want application/problem+json", code, got)
 	}
-	if got, want := a.document["type"], "https://onsale.dev/problems/"+code; got != want {
+	if got, want := a.document["type"], "/problems/"+code; got != want {
 		t.Errorf("got type %v, want %s", got, want)
 	}
 	for _, member := range []string{"title", "detail"} {

@@ -171,6 +171,6 @@ func bare() *fasthttp.Server {
 	return s
 }
 
-var soldOutBody = []byte(`{"type":"https://onsale.dev/problems/sold-out","title":"Sold out","status":409,"code":"sold-out",` +
+var soldOutBody = []byte(`{"type":"/problems/sold-out","title":"Sold out","status":409,"code":"sold-out",` +
 	`"detail":"Every ticket is held or paid at this moment. If an earlier answer of yours was lost, ` +
 	`or this one carries Onsale-Retried, ask for your order first.","mine":"/v1/sales/s/orders/mine"}`)

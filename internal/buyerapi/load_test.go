@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"onsale/internal/buyerapi"
-	"onsale/internal/sale"
 	"onsale/internal/testbed/await"
 )
 
@@ -77,7 +76,7 @@ func TestLoadIsShedByPriority(t *testing.T) {
 // What is answered from memory is no load: it costs less than to find out.
 func TestWhatIsAnsweredFromMemoryIsNotShed(t *testing.T) {
 	t.Parallel()
-	s := keeping(sale.StateHeld)
+	s := payable()
 	held := &slow{orders: &s.orders, called: make(chan struct{}, 8), let: make(chan struct{})}
 	s.calls = held
 	s.open(t)
@@ -90,6 +89,8 @@ func TestWhatIsAnsweredFromMemoryIsNotShed(t *testing.T) {
 		t.Errorf("got %s %s, want the sale", got.Status, got.body)
 	}
 	wantProblem(t, a.ask(t, "POST", "/v1/sales/unknown/orders", `{"quantity":1}`), buyerapi.SaleUnknown)
+	// A payment waits too, where there is no room at all: its provider sends it again.
+	wantProblem(t, a.post(t, signed(ours, paying)), buyerapi.Busy)
 	close(held.let)
 	if got := <-done; got.StatusCode != http.StatusOK {
 		t.Errorf("got %s %s, want the order", got.Status, got.body)

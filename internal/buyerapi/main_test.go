@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"onsale/internal/apidoc"
 	"onsale/internal/buyerapi"
 	"onsale/internal/checkout"
 	"onsale/internal/payment"
@@ -16,10 +17,13 @@ import (
 	"onsale/internal/sale"
 )
 
+// described has every answer of these tests compared with the API's description.
+var described = apidoc.Must("buyers", "payments")
+
 func TestMain(m *testing.M) {
 	// fasthttp starts its clock for the Date header once and never stops it; the
 	// cleaner of a server that was shut down notices after ten seconds.
-	goleak.VerifyTestMain(m,
+	goleak.VerifyTestMain(described.Tests(m),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }

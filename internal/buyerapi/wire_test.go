@@ -15,6 +15,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"onsale/internal/apidoc"
 	"onsale/internal/buyerapi"
 	"onsale/internal/problem"
 )
@@ -93,7 +94,22 @@ func (c *connection) send(t testing.TB, method, raw string) answer {
 	if err != nil {
 		t.Fatalf("the body of %s %v ends early: %v", method, r.Status, err)
 	}
+	seen(method, raw, r, body)
 	return answer{r, c.received.String(), body}
+}
+
+// seen compares an answer with the API's description.
+func seen(method, raw string, r *http.Response, body []byte) {
+	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
+	if err != nil {
+		return // it is not HTTP, so it has an answer of every address
+	}
+	sent, err := io.ReadAll(request.Body)
+	if err != nil || method == http.MethodHead {
+		return
+	}
+	described.Seen(apidoc.Exchange{Method: method, Target: request.RequestURI, RequestBody: string(sent),
+		Status: r.StatusCode, Header: r.Header, Body: body})
 }
 
 // repeat sends the request n times and reads as many equal answers.

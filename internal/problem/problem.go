@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// TypeBase precedes a problem's code in its type URI.
-const TypeBase = "https://onsale.dev/problems/"
+// TypeBase precedes a problem's code in its type: the address of a page that explains it, on the site that answered.
+const TypeBase = "/problems/"
 
 // Problem is one kind of refusal.
 type Problem struct {

@@ -84,6 +84,9 @@ var (
 		"Ask again after Retry-After.", true}
 	NodeTimeout = Problem{"node-timeout", 504, "A node did not answer in time",
 		"Ask again after Retry-After.", true}
+	// EdgeError is for any other status that Nginx answers with by itself.
+	EdgeError = Problem{"edge-error", 500, "Edge error",
+		"Nginx could not serve the request. Send it again; if it fails again, quote X-Request-Id to support.", false}
 )
 
 // What only operators get.
@@ -101,3 +104,12 @@ var (
 	Internal = Problem{"internal", 500, "A fault of this program",
 		"See its log.", false}
 )
+
+var table = []Problem{
+	SoldOut, NotEnough, AlreadyOrdered, HoldLimit, NotCancellable, NotOpen, Closed, NoLine, LineFull,
+	PlaceRequired, NotYourTurn, Unauthorized, SaleUnknown, OrderUnknown, NotFound, MethodNotAllowed, BadRequest,
+	RequestTimeout, BodyTooLarge, HeaderTooLarge, InvalidRequest, QuantityLimit, ProofRequired, ProofWrong,
+	ProofUnavailable, WebhookMalformed, WebhookSignature, WebhookExpired, PaymentConflict, InvalidPayment,
+	PaymentUnknown, Busy, StoreUnavailable, OutcomeUnknown, RateLimited, URITooLong, NodeUnreachable,
+	NodeTimeout, EdgeError, NoToken, PaymentNotFound, NodeUnknown, Conflict, SaleLost, Internal,
+}

@@ -57,7 +57,7 @@ func TestRefusedRequestsAllocateNothing(t *testing.T) {
 	l := answerAlways(t, len(Purchase("s", token)), replySoldOut)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	r, err := send(Order{Addr: l.Addr().String(), Sale: "s", Requests: requests, Connections: 32, Timeout: time.Minute}, all, never, nil)
+	r, err := send(Order{Addr: l.Addr().String(), Sale: "s", Requests: requests, Connections: 32, Timeout: time.Minute}, all, nil, never, nil)
 	runtime.ReadMemStats(&after)
 	if err != nil || r.Latencies[ClassSoldOut].Count() != requests {
 		t.Fatalf("got %d refused, %v, want %d", r.Latencies[ClassSoldOut].Count(), err, requests)

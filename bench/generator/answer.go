@@ -11,7 +11,7 @@ import (
 type answer struct {
 	status int
 	class  Class
-	order  string // of a sold ticket, or of another number of them
+	order  string // of a sold ticket, or of another number of them; of a join the place
 	fault  string // why the class is error
 	closes bool   // the server closes the connection after it
 }
@@ -29,6 +29,7 @@ const (
 	errTooLong   = "too long"
 	errUnasked   = "unasked" // bytes that no request asked for
 	errNoOrder   = "no order"
+	errNoPlace   = "no place"
 	errQuantity  = WrongQuantity
 )
 
@@ -37,7 +38,7 @@ const WrongQuantity = "wrong quantity"
 
 // Malformed is how many answers of a run no client could use: they named no order, or were no whole HTTP answer.
 func (r Run) Malformed() (n int64) {
-	for _, kind := range []string{errNoOrder, errMalformed, errChunked, errNoLength, errTooLong, errUnasked} {
+	for _, kind := range []string{errNoOrder, errNoPlace, errMalformed, errChunked, errNoLength, errTooLong, errUnasked} {
 		n += r.Errors[kind]
 	}
 	return n
@@ -58,6 +59,8 @@ var (
 	quantityMember   = []byte(`"quantity":`)
 	soldOutMember    = []byte(`"code":"sold-out"`)
 	codeMember       = []byte(`"code":"`)
+	placeMember      = []byte(`"place":"`)
+	tokenMember      = []byte(`"token":"`)
 	retryAfter       = []byte("\r\nRetry-After: ")
 	onsaleRetried    = []byte("\r\nOnsale-Retried: ")
 )
@@ -72,7 +75,7 @@ type Answer struct {
 
 // ReadAnswer reads what has come of one answer to a purchase. whole is false if more has to come.
 func ReadAnswer(b []byte) (_ Answer, whole bool, err error) {
-	a, whole, fault := parse(b)
+	a, whole, fault := parse(b, false)
 	if fault != "" {
 		err = errors.New(fault)
 	}
@@ -116,8 +119,8 @@ func detailsOf(b []byte) (d details) {
 //
 // It searches bytes instead of reading headers and JSON, which would be most of the
 // generator's own cost. Fasthttp, Nginx and net/http all spell these headers so; one
-// that does not is reported as an answer without a length.
-func parse(b []byte) (a answer, whole bool, fault string) {
+// that does not is reported as an answer without a length. joins: it answers a join.
+func parse(b []byte, joins bool) (a answer, whole bool, fault string) {
 	head := bytes.Index(b, headerEnd)
 	if head < 0 {
 		if len(b) > maxAnswer {
@@ -140,7 +143,11 @@ func parse(b []byte) (a answer, whole bool, fault string) {
 	if err != nil {
 		return a, false, errMalformed
 	}
-	a = classify(status, body)
+	if joins && (status == 200 || status == 201) {
+		a = placed(status, body)
+	} else {
+		a = classify(status, body)
+	}
 	a.closes = bytes.Contains(headers, connectionClose)
 	return a, true, ""
 }
@@ -195,6 +202,22 @@ func classify(status int, body []byte) answer {
 		a.class, a.fault = ClassError, "status "+strconv.Itoa(status)
 	}
 	return a
+}
+
+// placed reads the answer to a join: the place stands where a purchase's answer has the order.
+func placed(status int, body []byte) answer {
+	a := answer{status: status, class: ClassSold, order: member(body, placeMember)}
+	if a.order == "" {
+		a.class, a.fault = ClassError, errNoPlace
+	}
+	return a
+}
+
+// member is what stands between a member's name and the next quotation mark, or "".
+func member(body, name []byte) string {
+	_, after, _ := bytes.Cut(body, name)
+	value, _, _ := bytes.Cut(after, []byte(`"`))
+	return string(value)
 }
 
 // ofOneTicket reports whether an order is of one ticket, which is what every request of the

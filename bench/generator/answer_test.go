@@ -40,7 +40,7 @@ func TestAnswersAreSorted(t *testing.T) {
 				if c.want.closes = closes; closes {
 					header = "Connection: close\r\n"
 				}
-				got, whole, fault := parse(render(c.status, c.body, header))
+				got, whole, fault := parse(render(c.status, c.body, header), false)
 				if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(answer{})); diff != "" || !whole || fault != "" {
 					t.Errorf("whole %v, fault %q (-want +got):\n%s", whole, fault, diff)
 				}
@@ -52,7 +52,7 @@ func TestAnswersAreSorted(t *testing.T) {
 func TestPartOfAnAnswerWaitsForTheRest(t *testing.T) {
 	all := replySold
 	for n := range all {
-		if a, whole, fault := parse(all[:n]); whole || fault != "" {
+		if a, whole, fault := parse(all[:n], false); whole || fault != "" {
 			t.Errorf("%q: got %+v, %v, %q, want not whole", all[:n], a, whole, fault)
 		}
 	}
@@ -72,7 +72,7 @@ func TestFaultyAnswersAreNamed(t *testing.T) {
 		"too short":           {"HTTP/1.\r\nContent-Length: 0\r\n\r\n", errMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if a, whole, fault := parse([]byte(c.answer)); whole || fault != c.want {
+			if a, whole, fault := parse([]byte(c.answer), false); whole || fault != c.want {
 				t.Errorf("got %+v, %v, %q, want %q", a, whole, fault, c.want)
 			}
 		})

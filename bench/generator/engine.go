@@ -22,6 +22,7 @@ const pause = 50 * time.Millisecond
 type engine struct {
 	order    Order
 	tokens   []string // by buyer
+	places   []string // place tokens, by buyer; "": none
 	stopped  func() bool
 	progress func(done int64) // called now and then; nil: nobody follows the run
 	target   target
@@ -49,8 +50,8 @@ type engine struct {
 // send makes a run. stopped is asked a hundred times a second, and ends it early with
 // what was measured so far and ErrStopped; patient buyers still get the answers to the requests
 // that are under way. progress, if set, is called with how many requests or buyers are done.
-func send(o Order, tokens []string, stopped func() bool, progress func(done int64)) (Run, error) {
-	e, err := newEngine(o, tokens, stopped)
+func send(o Order, tokens, places []string, stopped func() bool, progress func(done int64)) (Run, error) {
+	e, err := newEngine(o, tokens, places, stopped)
 	if err != nil {
 		return Run{}, err
 	}
@@ -62,12 +63,12 @@ func send(o Order, tokens []string, stopped func() bool, progress func(done int6
 // progressEvery is the time between two calls of progress.
 const progressEvery = 50 * time.Millisecond
 
-func newEngine(o Order, tokens []string, stopped func() bool) (*engine, error) {
+func newEngine(o Order, tokens, places []string, stopped func() bool) (*engine, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	if o.First+o.Requests > len(tokens) {
-		return nil, fmt.Errorf("buyers %d to %d: there are tokens for %d", o.First, o.First+o.Requests-1, len(tokens))
+	if o.First+o.buyers() > len(tokens) {
+		return nil, fmt.Errorf("buyers %d to %d: there are tokens for %d", o.First, o.First+o.buyers()-1, len(tokens))
 	}
 	to, err := resolve(o.Addr)
 	if err != nil {
@@ -78,9 +79,12 @@ func newEngine(o Order, tokens []string, stopped func() bool) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{
-		order: o, tokens: tokens, stopped: stopped, target: to, template: newTemplate(o.Sale), mine: newMine(o.Sale),
+		order: o, tokens: tokens, places: places, stopped: stopped, target: to, template: newTemplate(o.Sale), mine: newMine(o.Sale),
 		poll: p, conns: make([]conn, o.Connections), room: make([]*conn, 0, o.Connections), read: make([]byte, 16<<10),
 		in: [states]int{broken: o.Connections},
+	}
+	if o.Joins {
+		e.template = newJoin(o.Sale)
 	}
 	for i := range e.conns {
 		e.conns[i].index, e.conns[i].fd = i, -1
@@ -217,7 +221,11 @@ func (e *engine) send() {
 func (e *engine) ask(c *conn, t template, r request) {
 	e.enter(c, asked, r.sent)
 	c.used, c.request = true, r
-	e.out = t.appendTo(e.out[:0], e.tokens[r.buyer])
+	e.out = append(append(e.out[:0], t.before...), e.tokens[r.buyer]...)
+	if e.order.Places {
+		e.out = append(append(e.out, placeHeader...), e.places[r.buyer]...)
+	}
+	e.out = append(e.out, t.after...)
 	// It fits the socket's empty buffer, unless the server reads nothing.
 	if sent, err := unix.Write(c.fd, e.out); err != nil {
 		e.lose(c, kind(err), r.sent)

@@ -129,7 +129,7 @@ func TestAnswersThatCameWhileItSleptAreRead(t *testing.T) {
 	o := closed(s, 200, 4)
 	o.Timeout = 200 * time.Millisecond
 	slept := false
-	r, err := send(o, tokens(200), func() bool {
+	r, err := send(o, tokens(200), nil, func() bool {
 		if s.asked.Load() >= 20 && !slept {
 			slept = true
 			time.Sleep(2 * o.Timeout) // the stall: the run is stopped for longer than an answer may take

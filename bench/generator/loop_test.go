@@ -220,7 +220,7 @@ func TestGeneratorThatIsBehindReportsIt(t *testing.T) {
 	o := open(s, 300, 300, 1000)
 	o.Late = ms
 	slept := false
-	r, err := send(o, tokens(300), func() bool {
+	r, err := send(o, tokens(300), nil, func() bool {
 		if s.asked.Load() >= 10 && !slept {
 			slept = true
 			time.Sleep(80 * time.Millisecond) // the stall, which is the subject
@@ -237,7 +237,7 @@ func TestGeneratorThatIsBehindReportsIt(t *testing.T) {
 
 func TestStoppedRunReturnsWhatWasMeasured(t *testing.T) {
 	s := startServer(t, always(replySold))
-	r, err := send(open(s, 1_000_000, 4, 1000), tokens(1_000_000), func() bool { return s.asked.Load() >= 20 }, nil)
+	r, err := send(open(s, 1_000_000, 4, 1000), tokens(1_000_000), nil, func() bool { return s.asked.Load() >= 20 }, nil)
 	if !errors.Is(err, ErrStopped) {
 		t.Errorf("got %v, want %v", err, ErrStopped)
 	}
@@ -258,7 +258,7 @@ func TestRunThatCanNotBeginIsRefused(t *testing.T) {
 		"no such protocol": {Addr: "127.0.0.1:xyz", Sale: "s", Requests: 5, Connections: 1, Timeout: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := send(o, tokens(5), never, nil); err == nil {
+			if _, err := send(o, tokens(5), nil, never, nil); err == nil {
 				t.Error("got no error")
 			}
 		})

@@ -171,7 +171,7 @@ func tokens(n int) []string {
 // mustSend makes a run, and checks what is true of every whole one.
 func mustSend(t *testing.T, o Order) Run {
 	t.Helper()
-	r, err := send(o, tokens(o.First+o.Requests), never, nil)
+	r, err := send(o, tokens(o.First+o.Requests), nil, never, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func mustSend(t *testing.T, o Order) Run {
 func watch(t *testing.T, o Order, look func(e *engine) (stop bool)) (Run, error) {
 	t.Helper()
 	var e *engine
-	e, err := newEngine(o, tokens(o.First+o.Requests), func() bool { return look(e) })
+	e, err := newEngine(o, tokens(o.First+o.Requests), nil, func() bool { return look(e) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,16 @@ type Order struct {
 	First    int
 	Requests int
 	Again    int
+	// Buyers: if it is not 0, only so many come, from First on, and each sends every Buyers-th request: as hostile ones
+	// do. 0: as many as there are requests.
+	Buyers int
+	// Joins: the requests are joins of the sale's line. Each place is an Ack, with the place as its Order.
+	Joins bool
+	// Keep: the generator remembers the place token of every buyer who joins, some 300 bytes each, for a later run of
+	// purchases that has Places.
+	Keep bool
+	// Places: purchases carry the place tokens that a run with Keep has left.
+	Places bool
 	// Connections are kept open. In a closed loop they are the buyers at the same
 	// time. In an open loop too few make requests wait in line that the server could
 	// have taken; more cost it memory.
@@ -48,7 +58,18 @@ func (o Order) buyer(request int) int {
 	if o.Again > 0 && request%o.Again == o.Again-1 {
 		request--
 	}
+	if o.Buyers > 0 {
+		request %= o.Buyers
+	}
 	return o.First + request
+}
+
+// buyers is how many come.
+func (o Order) buyers() int {
+	if o.Buyers > 0 {
+		return min(o.Buyers, o.Requests)
+	}
+	return o.Requests
 }
 
 // open reports whether requests are sent on schedule.
@@ -78,6 +99,9 @@ func (o Order) Validate() error {
 	check(o.First >= 0, "first buyer %d: want at least 0", o.First)
 	check(o.Requests > 0, "requests %d: want at least 1", o.Requests)
 	check(o.Again == 0 || o.Again > 1, "again %d: want 0, or 2 and more", o.Again)
+	check(o.Buyers >= 0 && (o.Buyers == 0 || o.Again == 0), "buyers %d: want 0, or 1 and more without again", o.Buyers)
+	check(!o.Keep || o.Joins, "keep: only joins have place tokens")
+	check(!o.Places || !o.Joins, "places: only purchases carry place tokens")
 	check(o.Connections > 0 && o.Connections <= MaxConnections, "connections %d: want 1 to %d", o.Connections, MaxConnections)
 	check(o.Rate >= 0 && o.Rate <= MaxRate, "rate %v: want 0 to %d a second", o.Rate, MaxRate)
 	check(!o.open() || o.patient() || o.Late > 0, "late %v: want more than 0 in an open loop", o.Late)

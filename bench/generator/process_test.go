@@ -87,7 +87,7 @@ func TestEveryTenthRequestIsABuyersSecond(t *testing.T) {
 	s := startServer(t, sellToAll)
 	o := closed(s, 100, 4)
 	o.First, o.Again = 7, 10
-	r, err := send(o, tokens(o.First+o.Requests), never, nil)
+	r, err := send(o, tokens(o.First+o.Requests), nil, never, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

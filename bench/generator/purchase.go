@@ -11,6 +11,17 @@ func newTemplate(sale string) template {
 	}
 }
 
+// newJoin is a join of the sale's line.
+func newJoin(sale string) template {
+	return template{
+		"POST /v1/sales/" + sale + "/line HTTP/1.1\r\nHost: onsale\r\nAuthorization: Bearer ",
+		"\r\nContent-Length: 0\r\n\r\n",
+	}
+}
+
+// placeHeader goes between a buyer's token and its place token.
+const placeHeader = "\r\nOnsale-Place: "
+
 // newMine is the question for the token's order in a sale.
 func newMine(sale string) template {
 	return template{

@@ -55,7 +55,7 @@ type Class string
 
 // Every class.
 const (
-	ClassSold    Class = "sold"     // 201, and 200 for a replay
+	ClassSold    Class = "sold"     // 201, and 200 for a replay; of joins, a place
 	ClassSoldOut Class = "sold-out" // 409 with that code
 	ClassLimited Class = "limited"  // 401, 403, 409 with any other code, 422, 429
 	ClassBusy    Class = "busy"     // 503 and 504

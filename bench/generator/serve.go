@@ -59,6 +59,7 @@ type reply struct {
 // then Serve returns nil. It fails where in is no order or out can't be written; in
 // the latter case one goroutine goes on reading until in ends.
 func Serve(in io.Reader, out io.Writer, tokens []string) error {
+	places := make([]string, len(tokens)) // place tokens, by buyer
 	orders := make(chan call)
 	done := make(chan struct{})
 	defer close(done)
@@ -85,7 +86,7 @@ func Serve(in io.Reader, out io.Writer, tokens []string) error {
 				}
 			}
 		}
-		r, err := send(*c.Order, tokens, func() bool { return unwritten != nil || stop.Load() >= c.Number }, progress)
+		r, err := send(*c.Order, tokens, places, func() bool { return unwritten != nil || stop.Load() >= c.Number }, progress)
 		if unwritten != nil {
 			return unwritten
 		}

@@ -98,7 +98,7 @@ func (s *visits) answered(v *visit, r request, a answer, d details, now time.Dur
 	if a.status == 503 {
 		s.found.Unavailable = append(s.found.Unavailable, Unavailable{d.code, received})
 	}
-	if a.fault == errQuantity || a.fault == errNoOrder { // others are statuses
+	if a.fault == errQuantity || a.fault == errNoOrder || a.fault == errNoPlace { // others are statuses
 		s.tally.run.Errors[a.fault]++
 	}
 	switch {

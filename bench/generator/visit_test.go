@@ -90,7 +90,7 @@ func patiently(s *server, buyers, connections int) Order {
 // mustVisit makes a run of patient buyers, and checks what is true of every whole one.
 func mustVisit(t *testing.T, o Order) Run {
 	t.Helper()
-	r, err := send(o, tokens(o.First+o.Requests), never, nil)
+	r, err := send(o, tokens(o.First+o.Requests), nil, never, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func (e *engine) receive(c *conn, b []byte, now time.Duration) {
 		c.partial = append(c.partial, b...)
 		b = c.partial
 	}
-	a, whole, fault := parse(b)
+	a, whole, fault := parse(b, e.order.Joins)
 	switch {
 	case fault != "":
 		e.lose(c, fault, now)
@@ -119,6 +119,9 @@ func (e *engine) receive(c *conn, b []byte, now time.Duration) {
 		c.partial = append(c.partial, b...)
 	case whole:
 		c.partial = c.partial[:0]
+		if e.order.Keep && a.order != "" {
+			e.places[c.request.buyer] = member(b, tokenMember)
+		}
 		if e.visits != nil {
 			e.visits.answered(e.visit(c), c.request, a, detailsOf(b), now)
 		} else {

@@ -35,6 +35,15 @@ func TestImpossibleCommandLinesAreRefused(t *testing.T) {
 			[]string{"ratios", "--runs", "0", "--connections", "0", "--requests", "0", "--purchases=-1", "--binaries", elsewhere},
 			[]string{"--runs 0: want at least 1", "--connections 0: want at least 1", "--requests 0: want at least 1", "--purchases -1: want at least 1", lacks},
 		},
+		"line": {
+			[]string{"line", "--buyers", "999", "--tickets", "9", "--nodes", "3", "--connections", "0", "--join-rate=-1", "--after", "0", "--rate", "0",
+				"--show", "0", "--human", "0s", "--late", "2", "--late-after", "45s", "--look", "0s", "--returns", "0", "--hostile", "2", "--rejoiners=-1",
+				"--rejoins", "0", "--within", "0s", "--binaries", elsewhere},
+			[]string{"--buyers 999: want at least 1000", "--tickets 9: want at least 10", "--nodes 3: want at least 4", "--connections 0: want 1 to", "--join-rate -1: want 0 to",
+				"--after 0: want more than 0", "--rate 0: want at least 1", "--show 0: want more than 0", "--human 0s: want more than 0s",
+				"--late 2: want 0 to 1", "--late-after 45s: want more than 45s", "--look 0s: want more than 0s", "--returns 0: want at least 1", "--hostile 2: want 0 to 1",
+				"--rejoiners -1: want at least 0", "--rejoins 0: want at least 1", "--within 0s: want more than 0s", lacks},
+		},
 		"metrics": {
 			[]string{"metrics", "--runs", "0", "--connections", "0", "--requests", "0", "--purchases=-1", "--binaries", elsewhere},
 			[]string{"--runs 0: want at least 1", "--connections 0: want at least 1", "--requests 0: want at least 1", "--purchases -1: want at least 1", lacks},
@@ -108,7 +117,7 @@ func TestUnwritableOutputIsFoundFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := [][]string{{"headline", "--json", file}, {"headline", "--html", file}, {"headline", "--out", occupied}}
-	for _, name := range []string{"orders", "ratios", "metrics", "soak", "failover", "million", "sales", "scale", "connections", "refunds", "flood", "compare"} {
+	for _, name := range []string{"orders", "ratios", "metrics", "soak", "failover", "million", "line", "sales", "scale", "connections", "refunds", "flood", "compare"} {
 		commands = append(commands, []string{name, "--json", file})
 	}
 	for _, args := range commands {

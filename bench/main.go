@@ -34,6 +34,7 @@ type cli struct {
 	Refunds     refunds      `cmd:"" help:"What buyers notice of an operator who pages through hundreds of thousands of refunds of a sale that sells."`
 	Auditing    auditing     `cmd:"" hidden:"" help:"One audit, as a process of its own."`
 	Sales       sales        `cmd:"" help:"Keep thousands of sales, of which a few sell, and measure what the idle ones cost."`
+	Line        lineRun      `cmd:"" help:"Have a crowd join a line while nodes and Redis are killed, be drawn, buy in turn, and give tickets back."`
 	Flood       slowClients  `cmd:"" help:"Have slow clients of one address take all connections of Nginx that they get, and measure what buyers notice; as root."`
 	Overload    overload     `cmd:"" help:"Send one node 1, 2 and 5 times as many purchases as it can sell, and count those sold in time."`
 	Waiting     waiting      `cmd:"" help:"Ask for the documents of sales as often as a million pages that wait in a line, and count what of that reaches the nodes."`

@@ -15,7 +15,7 @@ import (
 
 // ratios compares within one run on one machine, where absolute figures mean
 // little: what answers cost beside a bare server's, and what group commit
-// sells beside one call a claim.
+// sells beside one call a claim; and what a line costs beside a purchase.
 type ratios struct {
 	Runs        int `default:"7" help:"Interleaved runs; medians are compared."`
 	Connections int `default:"256" help:"Connections at the same time."`
@@ -108,6 +108,7 @@ func (r *ratios) onSites(ctx context.Context, out *ratiosResult) (measured bool,
 			sale: grouped.fresh(ctx, r.Purchases), orders: r.Purchases, status: 201},
 		{name: "purchase, one call a claim", site: single, addr: single.listen(), pids: []int{single.node(), single.cluster.Redis.Pid()},
 			sale: single.fresh(ctx, r.Purchases), orders: r.Purchases, status: 201},
+		r.joinVariant(ctx, grouped), r.placeVariant(ctx, grouped, g),
 	}
 	out.Runs, err = inTurns(ctx, g, variants, r.Runs, r.Connections, r.measured)
 	if out.Interrupted = ctx.Err() != nil; out.Interrupted {
@@ -119,7 +120,7 @@ func (r *ratios) onSites(ctx context.Context, out *ratiosResult) (measured bool,
 	if out.Runs < r.Runs {
 		unsold = 1
 	}
-	for site, again := range map[*site]int{grouped: variants[2].repeated + unsold, single: variants[3].repeated + unsold} {
+	for site, again := range map[*site]int{grouped: variants[2].repeated + variants[5].repeated + unsold, single: variants[3].repeated + unsold} {
 		faults, aerr := site.audit(outlived, again)
 		out.Faults, err = append(out.Faults, faults...), errors.Join(err, aerr)
 	}
@@ -160,6 +161,8 @@ func (out *ratiosResult) sum(v []*variant) {
 		ratioOf("sold out : bare, CPU", v[1].micros[:whole], v[0].micros[:whole], 1.15, false),
 		ratioOf("durable purchase : bare, CPU", v[2].micros[:whole], v[0].micros[:whole], 3.5, false),
 		ratioOf("group commit : one call a claim, tickets a second", v[2].rates[:whole], v[3].rates[:whole], 3, true),
+		ratioOf("join : durable purchase, CPU", v[4].micros[:whole], v[2].micros[:whole], joinBound, false),
+		differenceOf("purchase with a place − without, CPU µs", v[5].micros[:whole], v[2].micros[:whole], placeBound),
 	}
 	for _, one := range out.Ratios {
 		if !one.kept() {

@@ -19,7 +19,8 @@ type variant struct {
 	sale   func(run int) (string, error) // prepares a sale for the run
 	site   *site                         // that the sale is on; nil: it sells nothing
 	orders int
-	status int // what every answer must be
+	status int                    // what every answer must be
+	adjust func(*generator.Order) // of what is sent; nil: purchases
 	// begin is called before each run; end, which may be nil, after it. Neither counts. nil: nothing is to be done.
 	begin func(ctx context.Context) (end func() error, err error)
 
@@ -67,9 +68,11 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 	if err != nil {
 		return false, err
 	}
-	b, err := g.Run(ctx, generator.Order{
-		Addr: v.addr, Sale: id, Requests: v.orders, Connections: min(connections, v.orders), Timeout: 20 * time.Second,
-	})
+	o := generator.Order{Addr: v.addr, Sale: id, Requests: v.orders, Connections: min(connections, v.orders), Timeout: 20 * time.Second}
+	if v.adjust != nil {
+		v.adjust(&o)
+	}
+	b, err := g.Run(ctx, o)
 	if v.site != nil {
 		v.site.answered(sale.ID(id), b)
 	}

@@ -73,6 +73,10 @@ func (h *Handler) showLine(w http.ResponseWriter, r *http.Request, id sale.ID, e
 	if l.Settled(&v.Sale) {
 		d.Seed = string(v.Sale.LineSeed)
 		if entries {
+			// A million places are read in pieces, and their list has 67 MB.
+			if err := takeLong(w); err != nil {
+				return err
+			}
 			list, err := line.NewList(string(id), string(v.Sale.LineSecret))
 			if err != nil {
 				return err

@@ -9,8 +9,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// profileTime is how long a profile and its answer may take; the server's own limit is no shorter.
-const profileTime = 2 * time.Minute
+// longAnswer is how long a profile, or the list of a draw, and its answer may take; the server's own limit is no shorter.
+const longAnswer = 2 * time.Minute
+
+// takeLong gives the answer to a request longer than others have.
+func takeLong(w http.ResponseWriter) error {
+	err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longAnswer))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}
 
 // RegisterProfiles adds the profiles below /debug/pprof/, for operators alone: they show what is in a process's memory and
 // slow it down. Without a token they are refused to everybody.
@@ -25,8 +34,7 @@ func RegisterProfiles(mux *http.ServeMux, tokens Tokens, log *zap.Logger) error 
 	}
 	guarded := func(profile http.HandlerFunc) http.Handler {
 		return h.guard(func(w http.ResponseWriter, r *http.Request) error {
-			err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(profileTime))
-			if err != nil && !errors.Is(err, http.ErrNotSupported) {
+			if err := takeLong(w); err != nil {
 				return err
 			}
 			profile(w, r)

@@ -51,7 +51,7 @@ func TestJudgeOfTheLine(t *testing.T) {
 	good := func() lineResult {
 		return lineResult{
 			Tickets: 9, Sold: 9,
-			Joins:   []joinResult{{Name: "early", Killed: map[string]int{"node": 3, "redis": 1}, Outside: map[string]int64{}}},
+			Joins:   []joinResult{{Name: "early", Buyers: 1999, Killed: map[string]int{"node": 3, "redis": 1}, Outside: map[string]int64{"busy": 1}}},
 			Sale:    saleResult{Visits: map[visitEnd]int{endServed: 8, endLate: 1, endRefused: 2}, Share: 0.2},
 			Returns: returnsResult{Next: 1, Orders: quantiles{Max: 2999}},
 			Hostile: hostileResult{Buyers: map[role]int{forger: 1, rejoiner: 1}, Tried: map[role]int{forger: 1}, Got: map[role]int{}},
@@ -64,7 +64,7 @@ func TestJudgeOfTheLine(t *testing.T) {
 	for want, breakIt := range map[string]func(*lineResult){
 		"got no place: 1":                 func(r *lineResult) { r.Joins[0].GaveUp = 1 },
 		"differ from those of before: 2":  func(r *lineResult) { r.Joins[0].Differs = 2 },
-		"busy answered to joins early":    func(r *lineResult) { r.Joins[0].Outside["busy"] = 1 },
+		"2 joins early were answered 503": func(r *lineResult) { r.Joins[0].Outside["busy"] = 2 },
 		"acknowledged and lost: 1":        func(r *lineResult) { r.Lost = 1 },
 		"buyers without a place: 1":       func(r *lineResult) { r.Without = 1 },
 		"whose position another has: 1":   func(r *lineResult) { r.Draw.Missing = 1 },

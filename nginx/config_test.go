@@ -61,6 +61,7 @@ func TestNodesGetTheClientsAddressAndTheRequestsHost(t *testing.T) {
 	var got http.Header
 	n := startNode(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r.Header.Clone()
+		got.Set("Host", r.Host)
 		w.Header().Set("X-Request-Id", "the node's echo")
 		w.Header().Set("Onsale-Retried", "1")
 	})
@@ -69,6 +70,7 @@ func TestNodesGetTheClientsAddressAndTheRequestsHost(t *testing.T) {
 		"X-Request-Id: forged", "Onsale-Retried: 1", "Accept-Encoding: gzip", "Traceparent: 00-1-2-01")
 	wantStatus(t, a, http.StatusOK)
 	for name, want := range map[string]string{
+		"Host": e.Addr, "X-Forwarded-Proto": "http",
 		"Authorization": "Bearer x.y.z", "X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1",
 		"Onsale-Retried": "", "Accept-Encoding": "", "Traceparent": "00-1-2-01", "Connection": "",
 	} {

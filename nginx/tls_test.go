@@ -55,7 +55,11 @@ func (e *edge) listenTLS(t *testing.T) (bare string) {
 
 func TestBuyersAreServedOverTLS(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("{}")) })
+	var host, proto string
+	n := startNode(t, func(w http.ResponseWriter, r *http.Request) {
+		host, proto = r.Host, r.Header.Get("X-Forwarded-Proto")
+		_, _ = w.Write([]byte("{}"))
+	})
 	e := &edge{Addr: freeAddr(t), Prefix: lay(t)}
 	pool := certify(t, filepath.Join(e.Prefix, "site", "tls.crt"), filepath.Join(e.Prefix, "site", "tls.key"))
 	bare := e.listenTLS(t)
@@ -86,6 +90,9 @@ func TestBuyersAreServedOverTLS(t *testing.T) {
 	a.Body.Close()
 	if a.StatusCode != http.StatusOK || a.ProtoMajor != 2 || a.Header.Get("Strict-Transport-Security") == "" || a.Header.Get("X-Request-Id") == "" {
 		t.Errorf("got %s by %s with %v, want 200 by HTTP/2 with HSTS, and the other headers", a.Status, a.Proto, a.Header)
+	}
+	if host != e.Addr || proto != "https" {
+		t.Errorf("the node got host %q and protocol %q, want %q and https", host, proto, e.Addr)
 	}
 	a, err = e.client.Post("http://"+bare+"/v1/sales/demo/orders?x=1", "application/json", strings.NewReader("{}"))
 	if err != nil {

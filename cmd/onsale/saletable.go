@@ -78,6 +78,7 @@ func printSale(c *console, o operators, s adminapi.Status) error {
 		output.Field{Name: "beacon", Value: s.Beacon},
 		output.Field{Name: "line", Value: lineOf(s)},
 		output.Field{Name: "hold time", Value: (time.Duration(s.HoldSeconds * float64(time.Second))).String()},
+		output.Field{Name: "pays at", Value: s.PayURL},
 		output.Field{Name: "rules", Value: s.Rules},
 		output.Field{Name: "Redis's time", Value: output.Time(s.RedisTime, time.Now())},
 		output.Field{Name: "generations", Value: fmt.Sprintf("stock %d, plan %d", s.StockGeneration, s.PlanGeneration)},

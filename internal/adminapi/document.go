@@ -32,6 +32,7 @@ type Definition struct {
 	LineRate    int        `json:"line_rate,omitempty"`  // people a second; 100 by default
 	LineLimit   int        `json:"line_limit,omitempty"` // places; 1,000,000 by default
 	Beacon      string     `json:"beacon,omitempty"`     // source and round
+	PayURL      string     `json:"pay_url,omitempty"`    // where buyers pay, see [sale.PayURL]
 }
 
 // Sale is what the definition opens: as an operator's request with these members would.
@@ -52,7 +53,7 @@ func newDefinition(s sale.Sale) Definition {
 	d := Definition{
 		ID: string(s.ID), Title: s.Title, Subtitle: s.Subtitle, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
 		FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, Lapses: s.Lapses, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
-		Admission: string(s.Admission), LineRate: s.LineRate, LineLimit: s.LineLimit, Beacon: s.Beacon,
+		Admission: string(s.Admission), LineRate: s.LineRate, LineLimit: s.LineLimit, Beacon: s.Beacon, PayURL: string(s.PayURL),
 	}
 	if s.DrawAt != 0 {
 		t := s.DrawAt.Time()

@@ -80,6 +80,7 @@ type terms struct {
 	HoldSeconds given[float64]   `json:"hold_seconds"`
 	LineRate    given[int]       `json:"line_rate"`
 	LineLimit   given[int]       `json:"line_limit"`
+	PayURL      given[string]    `json:"pay_url"`
 }
 
 // apply puts what was given into a sale.
@@ -96,6 +97,7 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 	}
 	take(f, "line_rate", t.LineRate, &s.LineRate)
 	take(f, "line_limit", t.LineLimit, &s.LineLimit)
+	take(f, "pay_url", t.PayURL, (*string)(&s.PayURL))
 	var seconds float64
 	if take(f, "hold_seconds", t.HoldSeconds, &seconds) {
 		// Before it becomes a duration, which a large number would not fit.
@@ -111,7 +113,7 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 func (t terms) changed(s *sale.Sale) error {
 	var f faults
 	if t == (terms{}) {
-		f.add("name what is to change: title, subtitle, price, rules, opens_at, closes_at, limit, lapses, hold_seconds, line_rate or line_limit")
+		f.add("name what is to change: title, subtitle, price, rules, opens_at, closes_at, limit, lapses, hold_seconds, line_rate, line_limit or pay_url")
 	}
 	t.apply(&f, s)
 	if err := s.Validate(); err != nil {

@@ -57,6 +57,9 @@ const (
 	ProofRequired                  // 403
 	ProofWrong                     // 403
 	ProofUnavailable               // 503
+	CrossSite                      // 403
+	SignedIn                       // 204: the browser keeps the buyer's token
+	SignedOut                      // 204: it keeps none
 )
 
 // problems are the problem of each answer; see asked.go for details that depend on the request. The
@@ -106,6 +109,9 @@ var problems = [...]problem.Problem{
 	ProofRequired:    problem.ProofRequired,
 	ProofWrong:       problem.ProofWrong,
 	ProofUnavailable: problem.ProofUnavailable,
+	CrossSite:        problem.CrossSite,
+	SignedIn:         {Code: "signed-in", Status: 204},
+	SignedOut:        {Code: "signed-out", Status: 204},
 }
 
 // Answers is how many answers there are, for tables indexed by one.

@@ -10,7 +10,8 @@ const (
 	toOrder asked = iota // what the table of problems speaks of
 	toRead
 	toCancel
-	toPay // a payment provider
+	toPay    // a payment provider
+	toSignIn // or out, or who is signed in
 	asks
 )
 
@@ -20,6 +21,8 @@ func whatIsAsked(ctx *fasthttp.RequestCtx) asked {
 	switch {
 	case unsafeString(ctx.URI().PathOriginal()) == WebhookPath:
 		return toPay
+	case unsafeString(ctx.URI().PathOriginal()) == SessionPath:
+		return toSignIn
 	case ctx.IsPost():
 		return toOrder
 	case ctx.IsDelete():
@@ -37,19 +40,26 @@ var otherDetails = map[Answer][asks]string{
 		toRead:   "Send no body.",
 		toCancel: "Send no body.",
 		toPay:    "Send a message of at most 8 KB.",
+		toSignIn: "Send no body: the token is in Authorization.",
 	},
 	InvalidRequest: {
 		toCancel: "Send no body: an order is cancelled as a whole, and nothing was cancelled.",
+		toSignIn: "Send no body: the token is in Authorization, and nothing was changed.",
 	},
 	Busy: {
 		toRead:   "Nothing was read: the state of your order is unknown. Ask again in a moment.",
 		toCancel: "Nothing was cancelled, but by an earlier try if this answer carries Onsale-Retried. Try again in a moment.",
 		toPay:    "The payment was not recorded. Send the message again: a payment counts once.",
+		toSignIn: "Nothing was changed. Try again in a moment.",
 	},
 	StoreUnavailable: {
 		toRead:   "Nothing could be read: the stock and the state of your order are unknown. Ask again in a moment.",
 		toCancel: "Nothing was cancelled, but by an earlier try if this answer carries Onsale-Retried. Try again in a moment.",
 		toPay:    "The payment was not recorded. Send the message again: a payment counts once.",
+		toSignIn: "No token can be verified without its time. Nothing was changed. Try again in a moment.",
+	},
+	HeaderTooLarge: {
+		toSignIn: "Browsers keep no cookie of more than 4,096 bytes. Have the identity provider sign a shorter token.",
 	},
 	OutcomeUnknown: {
 		toCancel: "Your order may be cancelled. Ask for it, or send the same request again: an order is cancelled once.",

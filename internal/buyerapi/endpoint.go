@@ -13,11 +13,12 @@ const (
 	JoinLine                      // POST /v1/sales/{sale}/line
 	Webhook                       // POST of a payment provider
 	ShowChallenge                 // GET /v1/sales/{sale}/line/challenge
+	Session                       // GET, POST or DELETE /v1/session
 )
 
 var endpoints = [...]string{
 	Elsewhere: "other", ShowSale: "show-sale", PlaceOrder: "place-order", ShowOrder: "show-order", CancelOrder: "cancel-order", JoinLine: "join-line", Webhook: "webhook",
-	ShowChallenge: "show-challenge",
+	ShowChallenge: "show-challenge", Session: "session",
 }
 
 // Endpoints is how many endpoints there are, for tables indexed by one.

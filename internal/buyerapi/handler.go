@@ -84,6 +84,8 @@ type Verifier interface {
 	// Verify returns the buyer that a token names at the given time. The error names the fault of
 	// the token, and goes with the answer.
 	Verify(token string, now time.Time) (sale.Buyer, error)
+	// Lifetime is Verify with the time at which the token expires.
+	Lifetime(token string, now time.Time) (buyer sale.Buyer, expires time.Time, err error)
 }
 
 // Limiter bounds how often buyers ask.
@@ -109,6 +111,7 @@ type Handler struct {
 	hooks    Hooks
 	log      *zap.Logger
 	proofs   proof.Verifier
+	signIn   string // a member of problems that has the address, or empty
 	draining atomic.Bool
 	load     *load
 	lookups  chan struct{} // a place for each repeated purchase that is looked up
@@ -136,7 +139,7 @@ func (h *Handler) Drain() { h.draining.Store(true) }
 
 const prefix = "/v1/sales/"
 
-// Serve routes by hand: there are seven routes, and the sold-out answer is too
+// Serve routes by hand: there are nine routes, and the sold-out answer is too
 // cheap for a router.
 func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
 	if h.hooks.Asked != nil {
@@ -163,8 +166,11 @@ func (h *Handler) route(ctx *fasthttp.RequestCtx) (Endpoint, Answer) {
 	path := unsafeString(ctx.URI().PathOriginal())
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok {
-		if path == WebhookPath {
+		switch path {
+		case WebhookPath:
 			return Webhook, h.webhook(ctx)
+		case SessionPath:
+			return Session, h.session(ctx)
 		}
 		return Elsewhere, writeProblem(ctx, NotFound)
 	}

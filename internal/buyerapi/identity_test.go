@@ -28,6 +28,12 @@ func (tokens) Verify(token string, now time.Time) (sale.Buyer, error) {
 	return sale.Buyer(buyer), nil
 }
 
+// Lifetime implements buyerapi.Verifier: tokens are good for a day.
+func (t tokens) Lifetime(token string, now time.Time) (sale.Buyer, time.Time, error) {
+	buyer, err := t.Verify(token, now)
+	return buyer, noon.Add(24 * time.Hour).Time(), err
+}
+
 func TestTheAuthorizationHeader(t *testing.T) {
 	t.Parallel()
 	a := (&site{}).serve(t)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
 
@@ -56,8 +57,8 @@ func decodeOrder(body []byte) (int, error) {
 // appendOrder renders an order as its buyer sees it. The amount is price times
 // quantity, in the currency's minor unit. An order that is free never expires. Written by hand because it is part of
 // every purchase; every text in it comes from an alphabet that JSON does not
-// escape.
-func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
+// escape, but pay, the address where the buyer pays, which may be empty.
+func appendOrder(b []byte, s *sale.Sale, o sale.Order, pay string) []byte {
 	b = append(b, `{"id":"`...)
 	b = append(b, o.ID...)
 	b = append(b, `","sale":"`...)
@@ -76,7 +77,11 @@ func appendOrder(b []byte, s *sale.Sale, o sale.Order) []byte {
 		b = append(b, `","expires_at":"`...)
 		b = o.Expires.Time().AppendFormat(b, time.RFC3339Nano)
 	}
-	return append(b, `"}`...)
+	b = append(b, '"')
+	if pay != "" {
+		b = append(append(b, `,"pay_url":`...), problem.Quote(pay)...)
+	}
+	return append(b, '}')
 }
 
 // saleDocument is a sale as everybody sees it.
@@ -91,6 +96,7 @@ type saleDocument struct {
 	Rules      string        `json:"rules,omitempty"`
 	Limit      int           `json:"limit"`
 	Lapses     int           `json:"lapses,omitempty"` // so many holds a buyer may let lapse
+	Hold       float64       `json:"hold_seconds"`     // so long a hold waits for its payment
 	OpensAt    time.Time     `json:"opens_at"`
 	ClosesAt   *time.Time    `json:"closes_at,omitempty"`
 	ServerTime time.Time     `json:"server_time"`
@@ -141,7 +147,7 @@ func newLineDocument(s *sale.Sale, l *sale.Line) *lineDocument {
 func newSaleDocument(s *sale.Sale, phase sale.Phase, r sale.Reading) saleDocument {
 	d := saleDocument{
 		ID: s.ID, Title: s.Title, Subtitle: s.Subtitle, Kind: s.Kind, Price: s.Price, Currency: s.Currency,
-		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit, Lapses: s.Lapses,
+		FaceValue: s.FaceValue, Rules: s.Rules, Limit: s.Limit, Lapses: s.Lapses, Hold: s.HoldFor.Seconds(),
 		OpensAt: s.Opens.Time(), ServerTime: r.At.Time(), State: phase, Remaining: r.Remaining,
 		Admission: string(s.Admission), Line: newLineDocument(s, r.Line),
 	}

@@ -7,8 +7,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"onsale/internal/problem"
-	"onsale/internal/ratelimit"
 	"onsale/internal/sale"
 )
 
@@ -69,33 +67,6 @@ func (h *Handler) cancel(ctx *fasthttp.RequestCtx, seller Seller, which string) 
 // urgent is what buyers ask who may have an order: it comes before purchases.
 const urgent = true
 
-// identify returns the token's buyer and OK, or what it has answered instead. Only who has a token counts for a
-// limit: a stranger can't use up what buyers may ask.
-func (h *Handler) identify(ctx *fasthttp.RequestCtx, seller Seller, urgent bool) (sale.Buyer, Answer) {
-	// Redis time, like everything else. Without it no token can be verified.
-	now, ok := seller.Now()
-	if !ok {
-		return "", writeProblem(ctx, StoreUnavailable)
-	}
-	scheme, token, found := strings.Cut(string(ctx.Request.Header.Peek("Authorization")), " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") {
-		return "", unauthorized(ctx)
-	}
-	buyer, err := h.verifier.Verify(strings.TrimSpace(token), now.Time())
-	if err != nil {
-		return "", unauthorized(ctx, `,"reason":`, problem.Quote(err.Error()))
-	}
-	if v := h.limiter.Take(buyer, urgent); v.Policy != ratelimit.None {
-		return "", limited(ctx, v)
-	}
-	return buyer, OK
-}
-
-func unauthorized(ctx *fasthttp.RequestCtx, members ...string) Answer {
-	ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="onsale"`)
-	return writeProblem(ctx, Unauthorized, members...)
-}
-
 // orderID accepts the one form that orders have, the canonical text of a UUID of version 7, so
 // that guesses don't reach Redis. The id is a copy: s shares the request's memory.
 func orderID(s string) (sale.OrderID, bool) {
@@ -114,6 +85,20 @@ func orderID(s string) (sale.OrderID, bool) {
 
 // showOrder writes an order as its owner sees it.
 func showOrder(ctx *fasthttp.RequestCtx, a Answer, seller Seller, o sale.Order) Answer {
+	s := seller.Sale()
+	pay := ""
+	if s.PayURL != "" {
+		pay = s.PayURL.For(s, o, pageOf(ctx, s.ID))
+	}
 	var space [320]byte
-	return writeAnswer(ctx, a, appendOrder(space[:0], seller.Sale(), o))
+	return writeAnswer(ctx, a, appendOrder(space[:0], s, o, pay))
+}
+
+// pageOf is the address of a sale's page, as the buyer's browser reaches this site.
+func pageOf(ctx *fasthttp.RequestCtx, id sale.ID) string {
+	scheme := "http://"
+	if secure(ctx) {
+		scheme = "https://"
+	}
+	return scheme + string(ctx.Host()) + "/sales/" + string(id)
 }

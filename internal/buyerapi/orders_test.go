@@ -37,6 +37,39 @@ func TestABuyerSeesTheOrder(t *testing.T) {
 	}
 }
 
+// The address leads one order to its payment, and its buyer back to the page that the order was taken on.
+func TestAHeldOrderHasTheAddressToPayAt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		state       sale.State
+		host, proto string
+		want        any
+	}{
+		"held":        {sale.StateHeld, "tickets.example:8443", "https", "https://pay.example/" + string(anOrder) + "?amount=9900EUR&back=https%3A%2F%2Ftickets.example%3A8443%2Fsales%2Fs"},
+		"in dev":      {sale.StateHeld, "127.0.0.1:8080", "http", "https://pay.example/" + string(anOrder) + "?amount=9900EUR&back=http%3A%2F%2F127.0.0.1%3A8080%2Fsales%2Fs"},
+		"paid":        {sale.StatePaid, "tickets.example", "https", nil},
+		"an odd host": {sale.StateHeld, "x\"<&", "https", "https://pay.example/" + string(anOrder) + "?amount=9900EUR&back=https%3A%2F%2Fx%22%3C%26%2Fsales%2Fs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := keeping(c.state)
+			read := s.store.read
+			s.store.read = func(id sale.ID) (sale.Sale, sale.Reading, error) {
+				d, r := definition(id), reading(1000)
+				var err error
+				if read != nil {
+					d, r, err = read(id)
+				}
+				d.PayURL = "https://pay.example/{order}?amount={amount}{currency}&back={return}"
+				return d, r, err
+			}
+			got := s.serve(t).at(t, c.host, "GET", theOrder, "", bearer(token(t, "alice")), "X-Forwarded-Proto: "+c.proto)
+			if got.StatusCode != http.StatusOK || got.document(t)["pay_url"] != c.want {
+				t.Errorf("got %s and pay_url %v, want %v", got.Status, got.document(t)["pay_url"], c.want)
+			}
+		})
+	}
+}
+
 func TestAnothersOrderLooksLikeNone(t *testing.T) {
 	t.Parallel()
 	a := keeping(sale.StateHeld).serve(t)

@@ -54,7 +54,7 @@ func TestASaleIsShownToAnybody(t *testing.T) {
 			}
 			delete(got, "server_time")
 			want := map[string]any{
-				"id": "s", "title": "Concert", "kind": "ticket", "price": json.Number("4950"), "currency": "EUR", "limit": json.Number("4"),
+				"id": "s", "title": "Concert", "kind": "ticket", "price": json.Number("4950"), "currency": "EUR", "limit": json.Number("4"), "hold_seconds": json.Number("60"),
 				"opens_at": "2042-05-01T11:00:00Z", "closes_at": "2042-05-01T13:00:00Z", "state": "on-sale", "remaining": json.Number("1000"),
 			}
 			for member, value := range c.want {

@@ -46,7 +46,7 @@ func TestEveryProblemIsADocument(t *testing.T) {
 		}
 		wantProblem(t, answer{r, raw, body}, a)
 	}
-	if diff := cmp.Diff([]string{"ok", "created", "replayed", "joined", "rejoined", "paid", "refund-due", "recorded", "ignored"}, successes); diff != "" {
+	if diff := cmp.Diff([]string{"ok", "created", "replayed", "joined", "rejoined", "paid", "refund-due", "recorded", "ignored", "signed-in", "signed-out"}, successes); diff != "" {
 		t.Errorf("answers that are no problems (-want +got):\n%s", diff)
 	}
 }

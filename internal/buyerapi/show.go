@@ -26,6 +26,9 @@ func (h *Handler) show(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	if err != nil {
 		return writeProblem(ctx, StoreUnavailable)
 	}
+	if now, ok := seller.Now(); ok && now > reading.At {
+		reading.At = now // a page counts down by it
+	}
 	s := seller.Sale()
 	body, err := json.Marshal(newSaleDocument(s, phase, reading))
 	if err != nil {

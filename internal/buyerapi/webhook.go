@@ -154,7 +154,7 @@ func newReceiptDocument(a Answer, s *sale.Sale, r sale.Receipt) receiptDocument 
 		d.Payment, d.Part = r.Payment.Of, r.Payment.ID
 	}
 	if r.Order.ID != "" {
-		d.Order = appendOrder(nil, s, r.Order)
+		d.Order = appendOrder(nil, s, r.Order, "")
 	}
 	return d
 }

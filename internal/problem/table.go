@@ -26,6 +26,8 @@ var (
 		"Places up to the front may buy. Ask for the sale after Retry-After, and buy once its front has reached your position.", false}
 	Unauthorized = Problem{"unauthorized", 401, "A valid token is needed",
 		"Send Authorization: Bearer with a token that is signed by a known key, unexpired and made for this audience.", false}
+	CrossSite = Problem{"cross-site", 403, "The request came from another site",
+		"A browser's cookie identifies you only for requests of this site's own pages. Open the sale's page here, or send Authorization: Bearer.", false}
 	SaleUnknown = Problem{"sale-unknown", 404, "No such sale",
 		"Check the sale's id.", false}
 	OrderUnknown = Problem{"order-unknown", 404, "No such order",

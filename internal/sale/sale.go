@@ -108,6 +108,7 @@ type Sale struct {
 	Beacon     string
 	LineSecret Secret // derives what buyers can prove of their places
 	LineSeed   Secret // orders the draw; public after it, its hash from the first
+	PayURL     PayURL // where buyers pay; empty: the sale knows no address
 	Closed     bool   // closed by the operator, whatever the window
 }
 
@@ -135,6 +136,7 @@ var fields = []field[Sale]{
 	optional(text("beacon", func(s *Sale) *string { return &s.Beacon })),
 	optional(text("line_secret", func(s *Sale) *Secret { return &s.LineSecret })),
 	optional(text("line_seed", func(s *Sale) *Secret { return &s.LineSeed })),
+	optional(text("pay_url", func(s *Sale) *PayURL { return &s.PayURL })),
 }
 
 // Bounds of a definition. They keep every counter inside what a Lua number
@@ -171,6 +173,8 @@ func (s Sale) Validate() error {
 	check(s.FaceValue != 0 || s.Kind != Voucher, "face value: a voucher needs one above 0")
 	check(s.FaceValue <= 0 || s.Kind == Voucher, "face value %d: only a voucher has one, not a %s", s.FaceValue, s.Kind)
 	check(len(s.Rules) <= MaxRulesLength && utf8.ValidString(s.Rules), "rules: want at most %d bytes of UTF-8, got %d", MaxRulesLength, len(s.Rules))
+	payable := s.PayURL.check()
+	check(payable == nil, "pay_url: %w", payable)
 	check(validCurrency(s.Currency), "currency %q: want three capital letters", s.Currency)
 	check(s.Total >= 0 && s.Total <= MaxTotal, "total %d: want 0 to %d", s.Total, MaxTotal)
 	check(s.Limit >= 1 && s.Limit <= MaxLimit, "limit %d: want 1 to %d", s.Limit, MaxLimit)

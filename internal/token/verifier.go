@@ -176,11 +176,20 @@ func (v *Verifier) Fingerprints() []string {
 // Verify returns the buyer that a compact token names at the given time. The error
 // wraps ErrToken and names the fault of the token.
 func (v *Verifier) Verify(token string, now time.Time) (sale.Buyer, error) {
-	buyer, err := v.verify(token, float64(now.UnixMilli())/1000)
+	c, err := v.verify(token, float64(now.UnixMilli())/1000)
 	if err != nil {
 		return "", fault{err}
 	}
-	return buyer, nil
+	return c.buyer, nil
+}
+
+// Lifetime is Verify with the end of what it returned: when the token expires.
+func (v *Verifier) Lifetime(token string, now time.Time) (buyer sale.Buyer, expires time.Time, err error) {
+	c, err := v.verify(token, float64(now.UnixMilli())/1000)
+	if err != nil {
+		return "", time.Time{}, fault{err}
+	}
+	return c.buyer, time.UnixMilli(int64(c.expires * 1000)).UTC(), nil
 }
 
 // fault is an ErrToken with its cause. Strangers cause them as often as they like, and fmt would cost as
@@ -190,30 +199,29 @@ type fault struct{ cause error }
 func (f fault) Error() string   { return ErrToken.Error() + ": " + f.cause.Error() }
 func (f fault) Unwrap() []error { return []error{ErrToken, f.cause} }
 
-func (v *Verifier) verify(token string, now float64) (sale.Buyer, error) {
+func (v *Verifier) verify(token string, now float64) (claims, error) {
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
 	if first < 0 || first == last {
-		return "", errors.New("want three segments with dots between them")
+		return claims{}, errors.New("want three segments with dots between them")
 	}
 	set := v.keys.Load()
 	h, err := set.header(token[:first])
 	if err != nil {
-		return "", fmt.Errorf("header: %w", err)
+		return claims{}, fmt.Errorf("header: %w", err)
 	}
 	if err := h.usable(); err != nil {
 		if err == errUnknown && v.hooks.Unknown != nil {
 			v.hooks.Unknown()
 		}
-		return "", err
+		return claims{}, err
 	}
 	t := parts{token: token, signed: token[:last], header: token[:first], payload: token[first+1 : last], signature: token[last+1:]}
 	if !h.costly {
 		if _, err := v.signed(set, h, t); err != nil {
-			return "", err
+			return claims{}, err
 		}
-		c, err := v.claims(t.payload, now)
-		return c.buyer, err
+		return v.claims(t.payload, now)
 	}
 	return v.once(set, h, t, now)
 }
@@ -223,27 +231,27 @@ type parts struct{ token, signed, header, payload, signature string }
 
 // once verifies a signature that costs far more than to remember that it was good, or that it was
 // not. The claims are read first, so that what has expired costs no signature.
-func (v *Verifier) once(set *keySet, h *header, t parts, now float64) (sale.Buyer, error) {
+func (v *Verifier) once(set *keySet, h *header, t parts, now float64) (claims, error) {
 	sum := v.secret.sum(t.token)
 	if c, ok := v.tokens.find(&sum); ok {
 		v.checked(Remembered)
-		return c.buyer, c.hold(now)
+		return c, c.hold(now)
 	}
 	if set.refused.has(&sum) {
 		v.checked(RefusedAgain)
-		return "", errSignature
+		return claims{}, errSignature
 	}
 	c, err := v.claims(t.payload, now)
 	if err != nil {
-		return "", err
+		return claims{}, err
 	}
 	k, err := v.signed(set, h, t)
 	if err != nil {
 		set.refused.add(&sum)
-		return "", err
+		return claims{}, err
 	}
 	v.tokens.add(&remembered{sum, k, c}, now)
-	return c.buyer, nil
+	return c, nil
 }
 
 // signed returns the key that made the signature, one of those that the header allows.

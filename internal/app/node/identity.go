@@ -3,11 +3,15 @@ package node
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"go.uber.org/zap"
 
 	"onsale/internal/app"
+	"onsale/internal/sale"
 	"onsale/internal/telemetry"
 	"onsale/internal/token"
 	"onsale/internal/token/jwks"
@@ -21,6 +25,7 @@ type IdentityFlags struct {
 	Copy      string        `name:"jwks-copy" env:"ONSALE_JWKS_COPY" help:"File with the last key set of that address, which the node writes: one that starts while the address is away begins with it. Empty: such a node waits until the address answers."`
 	Audiences []string      `name:"audience" default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name; several: one of them."`
 	Issuers   []string      `name:"issuer" env:"ONSALE_ISSUER" help:"What a token's iss must be; several: one of them. Empty: it is not looked at."`
+	SignIn    string        `name:"sign-in-url" env:"ONSALE_SIGN_IN_URL" help:"Page where buyers sign in, to which the sale's page leads them: https, http on loopback, or a path of the site itself. It gets their way back as ?return=, see docs/page.md. Empty: the page can't sign anybody in."`
 	Cache     int           `name:"identity-cache" default:"131072" env:"ONSALE_IDENTITY_CACHE" help:"Verified buyers that are remembered at most, so that the signature of a public key is verified once. Higher: some 150 bytes more for each; lower: buyers who come again cost more. 0: none."`
 }
 
@@ -36,10 +41,29 @@ func (f *IdentityFlags) AfterApply() error {
 	if f.URL == "" && f.Copy != "" {
 		faults = append(faults, errors.New("--jwks-copy without --jwks-url: nothing would be copied"))
 	}
+	if err := checkSignIn(f.SignIn); err != nil {
+		faults = append(faults, fmt.Errorf("--sign-in-url %q: %w", f.SignIn, err))
+	}
 	if f.Cache < 0 || f.Cache > maxCache {
 		faults = append(faults, fmt.Errorf("--identity-cache %d: want 0 to %d", f.Cache, maxCache))
 	}
 	return errors.Join(faults...)
+}
+
+// checkSignIn returns no error where browsers can be led to an address, or it is empty.
+func checkSignIn(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil, strings.ContainsFunc(address, unicode.IsControl):
+		return errors.New("want an address such as https://login.example.com/sign-in")
+	case u.Fragment != "" || u.Query().Has("return"):
+		return errors.New("want no fragment and no parameter return: the way back is put there")
+	case u.Scheme == "" && u.Host == "" && (address == "" || strings.HasPrefix(address, "/")):
+		return nil
+	case u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !sale.Loopback(u.Hostname())):
+		return errors.New("want https, http on loopback, or a path that begins with /")
+	}
+	return nil
 }
 
 // identity verifies buyers' tokens, with keys that an address may change.

@@ -104,6 +104,7 @@ func newNode(config Config, log *zap.Logger, on Switches) (*Node, error) {
 	}
 	n.handler.Demand(proofs)
 	n.measureProofs(proofs)
+	n.handler.SignIn(config.Identity.SignIn)
 	return n, nil
 }
 

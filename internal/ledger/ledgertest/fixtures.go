@@ -32,7 +32,7 @@ func NewSale(id sale.ID, total int64) sale.Sale {
 		Total: total, Limit: 4, HoldFor: 10 * time.Minute, Rules: "No refunds.",
 		Opens: 1_700_000_000_123, Closes: 1_800_000_000_456,
 		Admission: sale.AdmitLine, DrawAt: 1_600_000_000_789, LineRate: 500, LineLimit: 1_000_000, Beacon: "drand quicknet 7",
-		LineSecret: "0a", LineSeed: "0b",
+		LineSecret: "0a", LineSeed: "0b", PayURL: "https://pay.example/{order}",
 	}
 }
 

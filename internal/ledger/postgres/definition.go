@@ -39,6 +39,7 @@ var columns = []column{
 	{"beacon", func(d *sale.Sale) any { return (*octets)(&d.Beacon) }},
 	{"line_secret", func(d *sale.Sale) any { return (*octets)(&d.LineSecret) }},
 	{"line_seed", func(d *sale.Sale) any { return (*octets)(&d.LineSeed) }},
+	{"pay_url", func(d *sale.Sale) any { return (*octets)(&d.PayURL) }},
 	{"opened_total", func(d *sale.Sale) any { return &d.Total }},
 }
 

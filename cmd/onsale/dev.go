@@ -18,7 +18,9 @@ import (
 	"onsale/internal/adminapi"
 	"onsale/internal/app/settings"
 	"onsale/internal/operate"
+	"onsale/internal/payment"
 	"onsale/internal/sale"
+	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
 )
 
@@ -35,6 +37,7 @@ type dev struct {
 
 const (
 	demoSale  = "demo"
+	linedSale = "demo-line"
 	demoLimit = 4
 	// defaultFront is where pay looks for the site.
 	defaultFront = "http://127.0.0.1:8080"
@@ -83,20 +86,24 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
+	payer, err := startSandbox(secret, issuer, "http://"+l.Addr().String(), c)
+	if err != nil {
+		return err
+	}
+	defer payer.Close()
 	open := d.embedded
 	if d.Real {
 		open = d.real
 	}
-	s, err := open(ctx, c, l, issuer, secret)
+	s, err := open(ctx, c, l, identities{issuer, secret, payer.url + "/dev/sign-in"})
 	if err != nil {
 		return interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	demo := adminapi.Definition{
-		ID: demoSale, Title: "Demo concert", Price: 4200, Currency: "EUR", Total: d.Tickets, Limit: demoLimit,
-	}
-	if err := s.Open(ctx, demo); err != nil {
-		return interrupted(ctx, err)
+	for _, demo := range d.sales(payer.payURL()) {
+		if err := s.Open(ctx, demo); err != nil {
+			return interrupted(ctx, err)
+		}
 	}
 	signed, err := issuer.Token(demoBuyer, 24*time.Hour)
 	if err != nil {
@@ -113,11 +120,6 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 		}
 		defer removeFile(storesBeside(d.Keys), storesFile(stores))
 	}
-	payer, err := startSandbox(secret, s.about().front, c)
-	if err != nil {
-		return err
-	}
-	defer payer.Close()
 	if err := d.greet(c, s.about(), signed, payer.url, time.Since(start)); err != nil {
 		return err
 	}
@@ -128,6 +130,28 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 	}
 	c.level.SetLevel(zap.ErrorLevel)
 	return finish(c, s)
+}
+
+// identities are who may speak for buyers, and for their payments.
+type identities struct {
+	issuer   *testbed.Issuer
+	payments payment.Secret
+	signIn   string // the address where buyers sign in
+}
+
+// sales are the one that everybody may buy in, and one with a line, both open.
+func (d *dev) sales(payURL string) []adminapi.Definition {
+	const rules = "Tickets are personal. They can be given back until they are paid."
+	return []adminapi.Definition{
+		{
+			ID: demoSale, Title: "Demo concert", Subtitle: "An evening that never takes place", Rules: rules,
+			Price: 4200, Currency: "EUR", Total: d.Tickets, Limit: demoLimit, PayURL: payURL,
+		},
+		{
+			ID: linedSale, Title: "Demo concert with a line", Subtitle: "One joins the line, and buys when it is one's turn", Rules: rules,
+			Price: 4200, Currency: "EUR", Total: d.Tickets, Limit: demoLimit, PayURL: payURL, Admission: string(sale.AdmitLine),
+		},
+	}
 }
 
 // listen takes the front's port, so that one which is taken is known before
@@ -150,7 +174,7 @@ func finish(c *console, s site) error {
 	err := s.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
-	return errors.Join(err, auditEach(ctx, c, stores, 0, demoSale))
+	return errors.Join(err, auditEach(ctx, c, stores, 0, demoSale, linedSale))
 }
 
 // interrupted is the error of a start that failed: no more than the interruption, if
@@ -179,13 +203,17 @@ type endpoint struct{ name, url string }
 // place to fill in, and each is spelled as this tool was started.
 func (d *dev) greet(c *console, f facts, signed, payer string, took time.Duration) error {
 	tool := spelled(os.Args[0])
-	text := fmt.Sprintf("%d tickets are on sale at %d nodes, after %.1f s. Buy one:\n\n", d.Tickets, d.Nodes, took.Seconds()) +
+	text := fmt.Sprintf("%d tickets are on sale at %d nodes, after %.1f s. Open this page in a browser:\n\n", d.Tickets, d.Nodes, took.Seconds()) +
+		"  " + f.front + "/sales/" + demoSale + "\n\n" +
+		"page     " + f.front + "/sales/" + linedSale + "  with a line\n" +
+		"page     " + payer + "/dev/sign-in?buyer=NAME  as another buyer\n\n" +
+		"Or buy from here:\n\n" +
 		"  curl -s " + f.front + "/v1/sales/" + demoSale + "/orders -H 'Content-Type: application/json' -d '{\"quantity\":1}'" +
 		" -H 'Authorization: Bearer " + signed + "' -w '\\n' | tee order.json\n\n" +
 		"Pay for it, one way or the other. A second payment is a refund that is due:\n\n" +
-		"  curl -s -d @order.json " + payer + "\n" +
+		"  curl -s -d @order.json " + payer + "/pay\n" +
 		"  " + tool + " pay \"$(cut -d'\"' -f4 order.json)\"" + d.payFlags(f.front) + "\n\n" +
-		"buyers   " + f.front + "/v1/sales/" + demoSale + "\n" +
+		"sale     " + f.front + "/v1/sales/" + demoSale + "\n" +
 		"operate  " + tool + " sale show " + demoSale + d.siteFlag() + "\n" +
 		"admin    curl -H 'Authorization: Bearer " + f.token + "' " + f.admin + "/admin/v1/sales/" + demoSale + "\n"
 	for _, m := range f.metrics {

@@ -9,16 +9,15 @@ import (
 	"slices"
 
 	"onsale/internal/operate"
-	"onsale/internal/payment"
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
 )
 
 // embedded runs the site inside this process.
-func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, issuer *testbed.Issuer, provider payment.Secret) (site, error) {
+func (d *dev) embedded(ctx context.Context, c *console, l net.Listener, who identities) (site, error) {
 	e, err := testbed.StartEmbedded(ctx, testbed.EmbeddedOptions{
-		Nodes: d.Nodes, Issuer: issuer, Payments: provider,
+		Nodes: d.Nodes, Issuer: who.issuer, Payments: who.payments, SignIn: who.signIn,
 		Front: func(ctx context.Context, view func() sale.View) error { return newFront(view, c.log).run(ctx, l) },
 	}, c.log)
 	if err != nil {
@@ -45,7 +44,7 @@ func (s embeddedSite) about() facts {
 }
 
 // real runs the site as separate processes.
-func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *testbed.Issuer, provider payment.Secret) (site, error) {
+func (d *dev) real(ctx context.Context, c *console, l net.Listener, who identities) (site, error) {
 	// Known before anything is built or started.
 	for _, program := range []string{"redis-server", "nginx"} {
 		if _, err := process.Find(program, program); err != nil {
@@ -64,8 +63,8 @@ func (d *dev) real(ctx context.Context, c *console, l net.Listener, issuer *test
 		ledgers = 0
 	}
 	r, err := testbed.Start(ctx, testbed.Options{
-		Nodes: d.Nodes, Allocators: 1, Ledgers: ledgers, Port: port, Issuer: issuer, Payments: provider,
-		NodeArgs: []string{"--drain-delay", "0s"}, Progress: c.logLine, Binaries: cmp.Or(d.Binaries, programsBeside(os.Executable())),
+		Nodes: d.Nodes, Allocators: 1, Ledgers: ledgers, Port: port, Issuer: who.issuer, Payments: who.payments,
+		NodeArgs: []string{"--drain-delay", "0s", "--sign-in-url", who.signIn}, Progress: c.logLine, Binaries: cmp.Or(d.Binaries, programsBeside(os.Executable())),
 	})
 	if err != nil {
 		return nil, err

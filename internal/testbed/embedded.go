@@ -33,6 +33,8 @@ type EmbeddedOptions struct {
 	Issuer *Issuer // who signs buyers' tokens; nil makes a new one
 	// Payments is what the payment provider signs with; zero makes a new one.
 	Payments payment.Secret
+	// SignIn is the page where buyers sign in; empty: there is none.
+	SignIn string
 	// Front, where there is one, leads buyers to the nodes of the view until
 	// its context ends. It starts after the nodes and ends before them.
 	Front func(ctx context.Context, view func() sale.View) error
@@ -92,7 +94,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions, log *zap.Logger) (_ *
 	if err != nil {
 		return nil, err
 	}
-	if err := e.startNodes(o.Nodes, secrets, cmp.Or(o.Payments, payment.NewSecret())); err != nil {
+	if err := e.startNodes(o, secrets); err != nil {
 		return nil, err
 	}
 	if err := e.await(ctx, "every node to sell", func() bool { return len(view().Selling()) == o.Nodes }); err != nil {
@@ -136,14 +138,14 @@ func (e *Embedded) startAllocator(ctx context.Context, token string) (view func(
 	return a.View, e.await(ctx, "the allocator to gossip", func() bool { return a.GossipAddr() != "" })
 }
 
-func (e *Embedded) startNodes(count int, secrets string, provider payment.Secret) error {
+func (e *Embedded) startNodes(o EmbeddedOptions, secrets string) error {
 	keys, webhooks := filepath.Join(secrets, "keys.json"), filepath.Join(secrets, "webhook-secrets")
 	places := filepath.Join(secrets, "place-keys.json")
-	if err := errors.Join(e.Issuer.Save(keys), savePlaceKeys(places), provider.Save(webhooks)); err != nil {
+	if err := errors.Join(e.Issuer.Save(keys), savePlaceKeys(places), cmp.Or(o.Payments, payment.NewSecret()).Save(webhooks)); err != nil {
 		return err
 	}
 	parts := e.stage()
-	for i := range count {
+	for i := range o.Nodes {
 		at := Endpoint{Name: fmt.Sprintf("n%03d", i+1)}
 		flags, err := e.gossipFlags(&at.Listen, &at.Admin)
 		if err != nil {
@@ -152,7 +154,7 @@ func (e *Embedded) startNodes(count int, secrets string, provider payment.Secret
 		flags.Seeds = []string{e.gossip}
 		n, err := node.New(node.Config{
 			Name: at.Name, Listen: at.Listen, Admin: at.Admin, Weight: 1,
-			Identity: node.IdentityFlags{TokenKeys: keys, Audiences: []string{Audience}}, PlaceKeys: places, Webhooks: webhooks, Batch: 128, Calls: 1,
+			Identity: node.IdentityFlags{TokenKeys: keys, Audiences: []string{Audience}, SignIn: o.SignIn}, PlaceKeys: places, Webhooks: webhooks, Batch: 128, Calls: 1,
 			Redis: e.Redis(), Gossip: flags,
 		}, e.log)
 		if err != nil {

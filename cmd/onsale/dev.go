@@ -22,6 +22,7 @@ import (
 	"onsale/internal/sale"
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/process"
+	"onsale/internal/testbed/sandbox"
 )
 
 // dev runs a whole sale site on this machine until it is interrupted.
@@ -86,21 +87,26 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	payer, err := startSandbox(secret, issuer, "http://"+l.Addr().String(), c)
+	front := "http://" + l.Addr().String()
+	payer, err := newPayer(secret, front, c)
 	if err != nil {
 		return err
 	}
-	defer payer.Close()
+	others, err := sandbox.New(payer, issuer, front+"/sales/"+demoSale, func(err error) { c.logLine("sandbox: " + err.Error()) })
+	if err != nil {
+		return err
+	}
+	defer others.Close()
 	open := d.embedded
 	if d.Real {
 		open = d.real
 	}
-	s, err := open(ctx, c, l, identities{issuer, secret, payer.url + "/dev/sign-in"})
+	s, err := open(ctx, c, l, identities{issuer, secret, others.SignIn()})
 	if err != nil {
 		return interrupted(ctx, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	for _, demo := range d.sales(payer.payURL()) {
+	for _, demo := range d.sales(others.PayURL()) {
 		if err := s.Open(ctx, demo); err != nil {
 			return interrupted(ctx, err)
 		}
@@ -120,7 +126,7 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 		}
 		defer removeFile(storesBeside(d.Keys), storesFile(stores))
 	}
-	if err := d.greet(c, s.about(), signed, payer.url, time.Since(start)); err != nil {
+	if err := d.greet(c, s.about(), signed, others, time.Since(start)); err != nil {
 		return err
 	}
 	c.level.SetLevel(zap.WarnLevel)
@@ -201,17 +207,17 @@ type endpoint struct{ name, url string }
 
 // greet prints commands that work as they stand, in their order: none has a
 // place to fill in, and each is spelled as this tool was started.
-func (d *dev) greet(c *console, f facts, signed, payer string, took time.Duration) error {
+func (d *dev) greet(c *console, f facts, signed string, others *sandbox.Sandbox, took time.Duration) error {
 	tool := spelled(os.Args[0])
 	text := fmt.Sprintf("%d tickets are on sale at %d nodes, after %.1f s. Open this page in a browser:\n\n", d.Tickets, d.Nodes, took.Seconds()) +
 		"  " + f.front + "/sales/" + demoSale + "\n\n" +
 		"page     " + f.front + "/sales/" + linedSale + "  with a line\n" +
-		"page     " + payer + "/dev/sign-in?buyer=NAME  as another buyer\n\n" +
+		"page     " + others.SignIn() + "?buyer=NAME  as another buyer\n\n" +
 		"Or buy from here:\n\n" +
 		"  curl -s " + f.front + "/v1/sales/" + demoSale + "/orders -H 'Content-Type: application/json' -d '{\"quantity\":1}'" +
 		" -H 'Authorization: Bearer " + signed + "' -w '\\n' | tee order.json\n\n" +
 		"Pay for it, one way or the other. A second payment is a refund that is due:\n\n" +
-		"  curl -s -d @order.json " + payer + "/pay\n" +
+		"  curl -s -d @order.json " + others.URL + "/pay\n" +
 		"  " + tool + " pay \"$(cut -d'\"' -f4 order.json)\"" + d.payFlags(f.front) + "\n\n" +
 		"sale     " + f.front + "/v1/sales/" + demoSale + "\n" +
 		"operate  " + tool + " sale show " + demoSale + d.siteFlag() + "\n" +

@@ -66,6 +66,7 @@ func testDev(t *testing.T, honesty string, members, rows []string, flags ...stri
 		}
 		return strings.Fields(out)
 	}
+	t.Run("the page's address comes first", func(t *testing.T) { testPage(t, client, greeting) })
 	t.Run("the printed provider", func(t *testing.T) { testProvider(t, client, greeting, order) })
 	t.Run("the printed pay command", func(t *testing.T) {
 		testPay(t, greeting, pasted.as(t, client, tokens("1")[0]))

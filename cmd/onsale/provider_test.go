@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -91,4 +93,47 @@ func TestTheProvidersSecret(t *testing.T) {
 			t.Errorf("got %q, %v, want the file untouched", raw, err)
 		}
 	})
+}
+
+// testPage opens the first address that the greeting names, and signs in as its page does.
+func testPage(t *testing.T, client *http.Client, greeting string) {
+	page := regexp.MustCompile(`http://\S+`).FindString(greeting)
+	front, found := strings.CutSuffix(page, "/sales/demo")
+	if !found {
+		t.Fatalf("got %q as the first address, want the page of the demo sale", page)
+	}
+	answer, err := client.Get(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/html; charset=utf-8" || answer.Header.Get("Content-Security-Policy") == "" {
+		t.Errorf("got %s with %v, want a page with its policy", answer.Status, answer.Header)
+	}
+	answer, err = client.Get(front + "/v1/session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var refusal struct {
+		SignIn string `json:"sign_in"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&refusal); err != nil || answer.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("got %s (%v) of a session, want 401", answer.Status, err)
+	}
+	r, err := http.NewRequest(http.MethodGet, refusal.SignIn+"?buyer=alice&return="+url.QueryEscape(page), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := client.Transport.RoundTrip(r) // which follows nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	back.Body.Close()
+	_, token, _ := strings.Cut(back.Header.Get("Location"), page+"#token=")
+	var s struct{ Buyer string }
+	get(t, client, front+"/v1/session", &s, "Authorization", "Bearer "+token)
+	if s.Buyer != "alice" {
+		t.Errorf("got buyer %q by the token of %s, want alice", s.Buyer, back.Header.Get("Location"))
+	}
 }

@@ -1,4 +1,4 @@
-package main
+package sandbox
 
 import (
 	"bytes"
@@ -16,13 +16,13 @@ import (
 	"onsale/internal/sale"
 )
 
-// signedInFor is how long a buyer of dev's site is signed in.
+// signedInFor is how long a buyer is signed in.
 const signedInFor = 24 * time.Hour
 
 // signIn signs a token for ?buyer=, or for a buyer that nobody was before. The site's page is led back to with the
 // token in the fragment, which no server sees. Who comes by themselves, without ?return=, gets the site's cookie, as a site
 // that signs buyers in on its own host sets it: a cookie is the same for all ports.
-func (s *sandbox) signIn(w http.ResponseWriter, r *http.Request) {
+func (s *Sandbox) signIn(w http.ResponseWriter, r *http.Request) {
 	buyer := cmp.Or(r.URL.Query().Get("buyer"), "buyer-"+strings.ToLower(rand.Text()[:8]))
 	if _, err := sale.ParseBuyer(buyer); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -36,7 +36,7 @@ func (s *sandbox) signIn(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if !r.URL.Query().Has("return") {
 		http.SetCookie(w, &http.Cookie{Name: "onsale-token", Value: token, Path: "/", MaxAge: int(signedInFor.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode})
-		http.Redirect(w, r, s.front.JoinPath("sales", demoSale).String(), http.StatusSeeOther)
+		http.Redirect(w, r, s.home.String(), http.StatusSeeOther)
 		return
 	}
 	back, ok := s.back(w, r.URL.Query().Get("return"))
@@ -48,10 +48,10 @@ func (s *sandbox) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // back is the address of the site that the buyer comes from, or an answer: no other site gets a token or a visitor.
-func (s *sandbox) back(w http.ResponseWriter, address string) (*url.URL, bool) {
+func (s *Sandbox) back(w http.ResponseWriter, address string) (*url.URL, bool) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != s.front.Scheme || u.Port() != s.front.Port() || !sale.Loopback(u.Hostname()) || u.User != nil {
-		http.Error(w, "return: want an address of the site, "+s.front.String()+"/sales/"+demoSale, http.StatusBadRequest)
+	if err != nil || u.Scheme != s.home.Scheme || u.Port() != s.home.Port() || !sale.Loopback(u.Hostname()) || u.User != nil {
+		http.Error(w, "return: want an address of the site, such as "+s.home.String(), http.StatusBadRequest)
 		return nil, false
 	}
 	return u, true
@@ -65,7 +65,7 @@ type bill struct {
 }
 
 // readBill takes it from a request's parameters, or answers what is wrong with them.
-func (s *sandbox) readBill(w http.ResponseWriter, r *http.Request) (bill, bool) {
+func (s *Sandbox) readBill(w http.ResponseWriter, r *http.Request) (bill, bool) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	b := bill{Order: r.FormValue("order"), Sale: r.FormValue("sale"), Currency: r.FormValue("currency"), Return: r.FormValue("return")}
 	var err error
@@ -78,14 +78,14 @@ func (s *sandbox) readBill(w http.ResponseWriter, r *http.Request) (bill, bool) 
 }
 
 // showPayment is the page on which a buyer pays or declines.
-func (s *sandbox) showPayment(w http.ResponseWriter, r *http.Request) {
+func (s *Sandbox) showPayment(w http.ResponseWriter, r *http.Request) {
 	if b, ok := s.readBill(w, r); ok {
 		b.write(w, http.StatusOK)
 	}
 }
 
 // payInBrowser reports the payment to the site, and leads back to its page. A payment that did not pay the order is shown here.
-func (s *sandbox) payInBrowser(w http.ResponseWriter, r *http.Request) {
+func (s *Sandbox) payInBrowser(w http.ResponseWriter, r *http.Request) {
 	b, ok := s.readBill(w, r)
 	if !ok {
 		return

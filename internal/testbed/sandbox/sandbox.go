@@ -1,4 +1,6 @@
-package main
+// Package sandbox plays a site's payment provider and its identity provider, for development and tests. Anyone who pays has paid,
+// and anyone who signs in is whoever they like.
+package sandbox
 
 import (
 	"context"
@@ -16,31 +18,28 @@ import (
 	"onsale/internal/testbed/process"
 )
 
-// sandbox is dev's payment provider and its identity provider. Anyone who posts an order to it, as the buyers'
-// API shows it, has paid for it; anyone who signs in is whoever they like. It takes no money and asks no questions.
-type sandbox struct {
+// Sandbox is both providers, at an address of its own.
+type Sandbox struct {
+	URL    string
 	payer  *payment.Payer
 	issuer *testbed.Issuer
-	front  *url.URL // of the site, the only one that it leads back to
+	home   *url.URL // a page of the site, the only one that it leads back to
 	server *http.Server
-	url    string
+	failed func(error)
 }
 
-// startSandbox serves until Close. front is where buyers of the site arrive.
-func startSandbox(secret payment.Secret, issuer *testbed.Issuer, front string, c *console) (*sandbox, error) {
-	payer, err := newPayer(secret, front, c)
+// New listens on a free port of loopback. home is the address of a page, to which whoever comes by themselves is
+// led; failed is called if it stops serving by itself.
+func New(payer *payment.Payer, issuer *testbed.Issuer, home string, failed func(error)) (*Sandbox, error) {
+	at, err := url.Parse(home)
 	if err != nil {
-		return nil, err
-	}
-	at, err := url.Parse(front)
-	if err != nil {
-		return nil, fmt.Errorf("front %q: %w", front, err)
+		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	l, err := net.Listen("tcp", process.Loopback(0))
 	if err != nil {
-		return nil, fmt.Errorf("sandbox payer: %w", err)
+		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	s := &sandbox{payer: payer, issuer: issuer, front: at, url: "http://" + l.Addr().String()}
+	s := &Sandbox{URL: "http://" + l.Addr().String(), payer: payer, issuer: issuer, home: at, failed: failed}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /pay", s.pay)
 	mux.HandleFunc("GET /dev/pay", s.showPayment)
@@ -49,25 +48,29 @@ func startSandbox(secret payment.Secret, issuer *testbed.Issuer, front string, c
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			c.logLine("sandbox payer: " + err.Error())
+			s.failed(err)
 		}
 	}()
 	return s, nil
 }
 
-// Close ends the sandbox at once.
-func (s *sandbox) Close() error { return s.server.Close() }
+// Close ends it at once.
+func (s *Sandbox) Close() error { return s.server.Close() }
 
-// payURL is what a sale's pay_url has to be, so that its buyers pay here.
-func (s *sandbox) payURL() string {
-	return s.url + "/dev/pay?order={order}&sale={sale}&amount={amount}&currency={currency}&return={return}"
+// SignIn is the address where buyers sign in: as ?buyer=, or as one that nobody was before. It leads back to ?return= with the token
+// in the fragment.
+func (s *Sandbox) SignIn() string { return s.URL + "/dev/sign-in" }
+
+// PayURL is what a sale's pay_url has to be, so that its buyers pay here.
+func (s *Sandbox) PayURL() string {
+	return s.URL + "/dev/pay?order={order}&sale={sale}&amount={amount}&currency={currency}&return={return}"
 }
 
 // payLimit bounds a payment, with all tries to report it.
 const payLimit = 30 * time.Second
 
 // pay sends a webhook for the order, and passes on what the site answered.
-func (s *sandbox) pay(w http.ResponseWriter, r *http.Request) {
+func (s *Sandbox) pay(w http.ResponseWriter, r *http.Request) {
 	var o struct {
 		ID       sale.OrderID `json:"id"`
 		Sale     sale.ID      `json:"sale"`

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"onsale/internal/problem"
+	problems "onsale/internal/problem"
 	"onsale/web"
 )
 
@@ -71,8 +71,8 @@ func TestEveryFileHasAnAddressATypeAndATag(t *testing.T) {
 }
 
 func TestEveryProblemsTypeLeadsToItsPage(t *testing.T) {
-	for _, p := range problem.Table() {
-		page, ok := web.Find(problem.TypeBase + p.Code)
+	for _, p := range problems.Table() {
+		page, ok := web.Find(problems.TypeBase + p.Code)
 		if !ok || !strings.Contains(string(page.Body), "<h1>"+html.EscapeString(p.Title)+"</h1>") {
 			t.Errorf("%s: got %v %q, want its page", p.Code, ok, page.Body)
 		}

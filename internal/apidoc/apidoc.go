@@ -137,6 +137,12 @@ func (c *Checks) compare(e Exchange, o *operation) error {
 	if r == nil {
 		return errors.New("this status is not described")
 	}
+	if len(r.Content) == 0 {
+		if len(e.Body) > 0 {
+			return errors.New("a body is not described")
+		}
+		return nil
+	}
 	media, _, err := mime.ParseMediaType(e.Header.Get("Content-Type"))
 	if err != nil {
 		return fmt.Errorf("content type: %w", err)

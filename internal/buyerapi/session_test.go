@@ -202,3 +202,11 @@ func TestNoSessionWithoutRedisTime(t *testing.T) {
 	wantProblem(t, a.ask(t, "GET", session, "", bearer(token(t, "alice"))), buyerapi.StoreUnavailable)
 	wantProblem(t, a.ask(t, "POST", session, "", bearer(token(t, "alice"))), buyerapi.StoreUnavailable)
 }
+
+// No other site gives a buyer a place either: the buyer's one place would be taken at a time of its choice.
+func TestNoOtherSiteJoinsForABuyer(t *testing.T) {
+	t.Parallel()
+	a := line(0).serve(t)
+	got := a.ask(t, "POST", "/v1/sales/s/line", "", "Cookie: __Host-onsale-token="+token(t, "alice"), "Sec-Fetch-Site: cross-site")
+	wantProblem(t, got, buyerapi.CrossSite)
+}

@@ -76,6 +76,8 @@ var explained = map[string]about{
 		"Get a new challenge, solve it, and join with that."}},
 	"proof-unavailable": {buyers, "The captcha's provider does not answer the site. Nobody has joined by this request.", []string{
 		"Wait for <code>Retry-After</code> seconds, solve a new captcha, and join again."}},
+	"cross-site": {buyers, "A page of another site sent this request with your cookie. Nothing was done.", []string{
+		"Open the sale's own page, and go on there.", "A program sends <code>Authorization: Bearer</code> in place of the cookie."}},
 	"webhook-malformed": {providers, "A header of Standard Webhooks is missing or cut off. The message was not taken.", []string{
 		"Send <code>webhook-id</code>, <code>webhook-timestamp</code> and <code>webhook-signature</code>."}},
 	"webhook-signature": {providers, "None of the site's secrets has signed exactly this id, time and body. The message was not taken.", []string{

@@ -108,7 +108,7 @@ var (
 )
 
 var table = []Problem{
-	SoldOut, NotEnough, AlreadyOrdered, HoldLimit, NotCancellable, NotOpen, Closed, NoLine, LineFull,
+	SoldOut, NotEnough, AlreadyOrdered, CrossSite, HoldLimit, NotCancellable, NotOpen, Closed, NoLine, LineFull,
 	PlaceRequired, NotYourTurn, Unauthorized, SaleUnknown, OrderUnknown, NotFound, MethodNotAllowed, BadRequest,
 	RequestTimeout, BodyTooLarge, HeaderTooLarge, InvalidRequest, QuantityLimit, ProofRequired, ProofWrong,
 	ProofUnavailable, WebhookMalformed, WebhookSignature, WebhookExpired, PaymentConflict, InvalidPayment,

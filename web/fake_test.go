@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -41,7 +42,8 @@ type answer struct {
 	code    string
 	members map[string]any
 	header  map[string]string
-	lost    bool          // the connection is cut instead
+	lost    bool          // the connection is cut within the answer
+	broken  bool          // it is cut before: a browser may send the request again by itself
 	do      func(*site)   // what happens first
 	wait    chan struct{} // what it waits for
 }
@@ -113,6 +115,11 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, "testdata/"+name)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/dev/") { // of another program
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<!DOCTYPE html><link rel="icon" href="data:,"><p>Elsewhere.`)
+		return
+	}
 	call := r.Method + " " + strings.TrimPrefix(r.URL.Path, api)
 	s.mu.Lock()
 	if s.down {
@@ -143,9 +150,11 @@ func mark(name, value string) string {
 // script gives a scripted answer, or reports that the usual one is to follow.
 func (s *site) script(w http.ResponseWriter, r *http.Request, a answer) bool {
 	if a.wait != nil {
+		_, _ = io.Copy(io.Discard, r.Body) // a server looks for the end of a connection only once it has the body
 		select {
 		case <-a.wait:
 		case <-r.Context().Done():
+			a.broken = true
 		}
 	}
 	if a.do != nil {
@@ -155,6 +164,11 @@ func (s *site) script(w http.ResponseWriter, r *http.Request, a answer) bool {
 		w.Header().Set(name, value)
 	}
 	if a.lost {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "{")
+		_ = http.NewResponseController(w).Flush()
+	}
+	if a.lost || a.broken {
 		panic(http.ErrAbortHandler)
 	}
 	if a.status == 0 {

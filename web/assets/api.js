@@ -2,35 +2,35 @@
 
 const patience = 20000; // two silent nodes take Nginx less
 
-// ask returns {status, doc, code, age, retryAfter, retried, lost}, times in milliseconds. code is a problem's, or "" for success.
-// lost is an answer that did not arrive or is not the API's: whatever was asked for may have been done.
+// Times are in milliseconds, code is a problem's or "". An answer is lost that did not arrive or is not the API's: what was
+// asked for may have been done.
 export async function ask(method, path, { body, headers } = {}) {
-  try {
-    const r = await fetch(path, {
-      method,
-      headers: { Accept: 'application/json', ...(body && { 'Content-Type': 'application/json' }), ...headers },
-      body: body && JSON.stringify(body),
-      credentials: 'same-origin',
-      cache: 'no-store',
-      redirect: 'error',
-      signal: AbortSignal.timeout(patience),
-    });
-    const number = (name) => 1000 * (parseInt(r.headers.get(name), 10) || 0);
-    const ours = /json/.test(r.headers.get('Content-Type'));
-    if (r.ok && !ours && r.status !== 204) return lost;
-    const doc = ours ? await r.json() : {};
-    return {
-      status: r.status,
-      doc,
-      code: r.ok ? '' : doc.code || 'status-' + r.status,
-      age: number('Age'),
-      retryAfter: number('Retry-After'),
-      retried: r.headers.has('Onsale-Retried'),
-      lost: false,
-    };
-  } catch {
-    return lost;
-  }
+	try {
+		const r = await fetch(path, {
+			method,
+			headers: { Accept: 'application/json', ...(body && { 'Content-Type': 'application/json' }), ...headers },
+			body: body && JSON.stringify(body),
+			credentials: 'same-origin',
+			cache: 'no-store',
+			redirect: 'error',
+			signal: AbortSignal.timeout(patience),
+		});
+		const number = (name) => 1000 * (parseInt(r.headers.get(name), 10) || 0);
+		const ours = /json/.test(r.headers.get('Content-Type'));
+		if (r.ok && !ours && r.status !== 204) return lost;
+		const doc = ours ? await r.json() : {};
+		return {
+			status: r.status,
+			doc,
+			code: r.ok ? '' : doc.code || 'status-' + r.status,
+			age: number('Age'),
+			retryAfter: number('Retry-After'),
+			retried: r.headers.has('Onsale-Retried'),
+			lost: false,
+		};
+	} catch {
+		return lost;
+	}
 }
 
 const lost = { status: 0, doc: {}, code: 'lost', age: 0, retryAfter: 0, retried: false, lost: true };
@@ -41,7 +41,7 @@ export const passing = (a) => a.lost || a.status >= 500 || a.status === 429 || a
 // later is when to ask again: as the server wants it, and spread, so that not all come back at once.
 export const later = (e, tries) => e.at + e.answer.retryAfter + 200 + e.random * Math.min(10000, 500 * 2 ** tries);
 
-// signedOut is the state once the API does not know the buyer any more: the session is asked for again, more rarely each time.
+// signedOut is the state once the API does not know the buyer: the session is asked for again, more rarely each time.
 export const signedOut = (s, e) => ({
-  ...s, session: null, sessionTries: s.sessionTries + 1, sessionAt: e.at + Math.min(60000, 250 * 2 ** s.sessionTries),
+	...s, notice: s.session ? { code: 'unauthorized' } : s.notice, session: null, sessionTries: s.sessionTries + 1, sessionAt: e.at + Math.min(60000, 250 * 2 ** s.sessionTries),
 });

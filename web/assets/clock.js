@@ -3,10 +3,10 @@
 // A server_time is in the past when it arrives, by up to a second of caching and half a second of polling. So each is a
 // lower bound, and the highest seen is the best. One that is far lower means that the server's clock was set back.
 export function sample(offset, answer, at) {
-  const time = Date.parse(answer.doc?.server_time);
-  if (!time) return offset;
-  const seen = time + answer.age - at;
-  return offset === null || seen > offset || seen < offset - 10000 ? seen : offset;
+	const time = Date.parse(answer.doc?.server_time);
+	if (!time) return offset;
+	const seen = time + answer.age - at;
+	return offset === null || seen > offset || seen < offset - 10000 ? seen : offset;
 }
 
 // clockOf is the server's time at a moment of performance.now(), or null while it is unknown.

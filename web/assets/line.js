@@ -6,10 +6,10 @@ const second = 1000, longest = 300 * second, near = 3 * second;
 
 // phase is the sale's state by the server's clock: a document may be older than the opening.
 export function phase(s, at) {
-  const { sale } = s, now = clockOf(s, at);
-  if (sale.state === 'scheduled' && now >= Date.parse(sale.opens_at)) return 'on-sale';
-  if (sale.state !== 'closed' && sale.closes_at && now >= Date.parse(sale.closes_at)) return 'closed';
-  return sale.state;
+	const { sale } = s, now = clockOf(s, at);
+	if (sale.state === 'scheduled' && now >= Date.parse(sale.opens_at)) return 'on-sale';
+	if (sale.state !== 'closed' && sale.closes_at && now >= Date.parse(sale.closes_at)) return 'closed';
+	return sale.state;
 }
 
 export const lined = (s) => s.sale.admission === 'pass' || s.sale.admission === 'line';
@@ -19,44 +19,43 @@ export const isTurn = (s) => s.place.position <= s.front;
 
 // advance takes in how far the front is. It never falls, whatever cache an answer comes from.
 export function advance(s, line, at) {
-  if (!line) return s;
-  const front = Math.max(s.front, line.front || 0), joined = Math.max(s.joined, line.joined || 0);
-  // The fastest pace that was seen over some seconds.
-  let { pace, mark } = s;
-  if (!mark) mark = { at, front };
-  else if (at - mark.at >= 5 * second) {
-    pace = Math.max(pace, ((front - mark.front) / (at - mark.at)) * second);
-    mark = { at, front };
-  }
-  return { ...s, front, joined, pace, mark };
+	if (!line) return s;
+	const front = Math.max(s.front, line.front || 0), joined = Math.max(s.joined, line.joined || 0);
+	// The fastest pace that was seen over some seconds.
+	let { pace, mark } = s;
+	if (!mark) mark = { at, front };
+	else if (at - mark.at >= 5 * second) {
+		pace = Math.max(pace, ((front - mark.front) / (at - mark.at)) * second);
+		mark = { at, front };
+	}
+	return { ...s, front, joined, pace, mark };
 }
 
 // soonest is the least time until the turn, in milliseconds. It is computed with the highest pace, so it only gets shorter.
 export function soonest(s, at) {
-  const opens = Math.max(0, Date.parse(s.sale.opens_at) - clockOf(s, at)) || 0;
-  return opens + ((ahead(s) + 1) / Math.max(1, s.sale.line.rate || 0, s.pace)) * second;
+	const opens = Math.max(0, Date.parse(s.sale.opens_at) - clockOf(s, at)) || 0;
+	return opens + ((ahead(s) + 1) / Math.max(1, s.sale.line.rate || 0, s.pace)) * second;
 }
 
 // settled reports whether drawn positions can be asked for.
 export const settled = ({ sale }) => !sale.draw_at || Boolean(sale.line?.seed);
 
-// pause is how long to wait before the sale is asked for again: halfway to what is awaited, so that nobody learns of it late, and
-// a million who wait cost little.
+// pause is the wait before the sale is asked for again: halfway to what is awaited, so a million who wait cost little.
 export function pause(s, at, random) {
-  const { sale } = s, now = clockOf(s, at), jitter = 0.75 + random / 2;
-  const until = (time) => Math.max(0, Date.parse(time) - now);
-  const bounded = (wait, least) => Math.min(Math.max(wait, least), longest) * jitter;
-  if (s.samples < 3) return bounded(4 * second, 0); // a better reading of the clock
-  if (s.order || s.purchase) return bounded(60 * second, 0);
-  switch (phase(s, at)) {
-    case 'closed':
-      return bounded(longest, 0);
-    case 'scheduled':
-      if (!s.place) return bounded(until(sale.opens_at) / 2, 10 * second);
-      // Those who were drawn ask within 45 seconds, not at once.
-      if (!settled(s)) return Math.min(longest, Math.max(near, until(sale.draw_at) + random * 45 * second));
-  }
-  if (!inTurns(s)) return bounded(15 * second, 0);
-  if (!s.place?.position) return bounded(10 * second, 0);
-  return bounded((until(sale.opens_at) || 0) + (ahead(s) / (sale.line.rate || 1) / 2) * second, near);
+	const { sale } = s, now = clockOf(s, at), jitter = 0.75 + random / 2;
+	const until = (time) => Math.max(0, Date.parse(time) - now);
+	const bounded = (wait, least) => Math.min(Math.max(wait, least), longest) * jitter;
+	if (s.samples < 3) return bounded(4 * second, 0); // a better reading of the clock
+	if (s.order || s.purchase) return bounded(60 * second, 0);
+	switch (phase(s, at)) {
+		case 'closed':
+			return bounded(longest, 0);
+		case 'scheduled':
+			if (!s.place) return bounded(until(sale.opens_at) / 2, 10 * second);
+			// Those who were drawn ask within 45 seconds, not at once.
+			if (!settled(s)) return Math.min(longest, Math.max(near, until(sale.draw_at) + random * 45 * second));
+	}
+	if (!inTurns(s)) return bounded(15 * second, 0);
+	if (!s.place?.position) return bounded(10 * second, 0);
+	return bounded((until(sale.opens_at) || 0) + (ahead(s) / (sale.line.rate || 1) / 2) * second, near);
 }

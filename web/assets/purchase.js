@@ -1,5 +1,5 @@
-// A purchase from the click to the order. It is sent again, unchanged, until its outcome is known. After an answer that may hide an
-// order it carries the key of its first try, and nobody is shown "sold out" before orders/mine was asked.
+// A purchase is sent again, unchanged, until its outcome is known. After an answer that may hide an order it carries a key, and
+// nobody is shown "sold out" before orders/mine was asked.
 
 import { later, passing, signedOut } from './api.js';
 import { advance } from './line.js';
@@ -13,22 +13,22 @@ const short = ['sold-out', 'not-enough'];
 const stale = 60000;
 
 export const buy = (s, e) => ({
-  ...s,
-  order: null,
-  notice: null,
-  purchase: { step: 'send', quantity: s.quantity, key: e.key, since: e.at, started: e.at + s.offset, at: e.at, tries: 0, unsure: false },
+	...s,
+	order: null,
+	notice: null,
+	purchase: { step: 'send', quantity: s.quantity, key: e.key, since: e.at, started: e.at + s.offset, at: e.at, tries: 0, unsure: false },
 });
 
 // resume takes up what a page of before had sent: its order is asked for first.
 export function resume(s, e) {
-  const p = e.pending;
-  return p ? { ...s, quantity: p.quantity, purchase: { ...p, step: 'ask', since: e.at, at: e.at, tries: 0, unsure: true, refusal: null } } : s;
+	const p = e.pending;
+	return p ? { ...s, quantity: p.quantity, purchase: { ...p, step: 'ask', since: e.at, at: e.at, tries: 0, unsure: true, refusal: null } } : s;
 }
 
 // request is what is sent.
 export const request = (s) => ({
-  body: { quantity: s.purchase.quantity },
-  headers: { ...(s.purchase.unsure && { 'Idempotency-Key': s.purchase.key }), ...(s.place && { 'Onsale-Place': s.place.token }) },
+	body: { quantity: s.purchase.quantity },
+	headers: { ...(s.purchase.unsure && { 'Idempotency-Key': s.purchase.key }), ...(s.place && { 'Onsale-Place': s.place.token }) },
 });
 
 const stop = (s, notice) => ({ ...s, purchase: null, notice });
@@ -36,41 +36,43 @@ const again = (s, e, more) => ({ ...s, purchase: { ...s.purchase, tries: s.purch
 
 // answered takes in the answer to a purchase.
 export function answered(s, e) {
-  const a = e.answer, p = s.purchase;
-  if (!p) return s;
-  if (!a.code) return got(stop(s, null), e);
-  const unsure = p.unsure || a.retried || (passing(a) && !certain.includes(a.code));
-  if (passing(a)) return again(s, e, { unsure });
-  const refusal = { code: a.code, doc: a.doc };
-  if (a.code === 'already-ordered' || (unsure && short.includes(a.code))) {
-    return { ...s, purchase: { ...p, step: 'ask', at: e.at, tries: 0, unsure: true, refusal } };
-  }
-  switch (a.code) {
-    case 'unauthorized':
-      return signedOut(s, e);
-    case 'not-your-turn':
-      s = advance(s, a.doc, e.at);
-      if (a.doc.position) s = { ...s, place: { ...s.place, position: a.doc.position } };
-      // Who is late keeps asking; for all others the line goes on.
-      if (a.doc.ahead !== undefined) return again(s, e, { unsure, late: a.doc.ahead, tries: 0 });
-      return { ...stop(s, refusal), saleAt: e.at + a.retryAfter };
-    case 'place-required':
-      return { ...stop(s, refusal), place: null };
-    case 'not-enough':
-      return { ...stop(s, refusal), quantity: Math.max(1, Math.min(s.quantity, a.doc.remaining)), saleAt: e.at };
-  }
-  return { ...stop(s, refusal), saleAt: e.at };
+	const a = e.answer, p = s.purchase;
+	if (!p) return s;
+	if (!a.code) return got(stop(s, null), e);
+	const unsure = p.unsure || a.retried || (passing(a) && !certain.includes(a.code));
+	if (passing(a)) return again(s, e, { unsure });
+	const refusal = { code: a.code, doc: a.doc };
+	// Browsers send a request again by themselves if a connection breaks. So the order is always asked for, by and by.
+	if (a.code === 'already-ordered' || short.includes(a.code)) {
+		return { ...s, purchase: { ...p, step: 'ask', at: e.at + (unsure ? 0 : e.random * 3000), tries: 0, unsure: true, refusal } };
+	}
+	switch (a.code) {
+		case 'unauthorized':
+			return signedOut(s, e);
+		case 'not-your-turn':
+			s = advance(s, a.doc, e.at);
+			if (a.doc.position) s = { ...s, place: { ...s.place, position: a.doc.position } };
+			// Who is late keeps asking; for all others the line goes on.
+			if (a.doc.ahead !== undefined) return again(s, e, { unsure, late: a.doc.ahead, tries: 0 });
+			return { ...stop(s, refusal), saleAt: e.at + a.retryAfter };
+		case 'place-required':
+			return { ...stop(s, refusal), place: null };
+	}
+	return { ...stop(s, refusal), saleAt: e.at };
 }
 
 // looked takes in whether the buyer has an order, for a purchase of which that is not known.
 export function looked(s, e) {
-  const a = e.answer, p = s.purchase;
-  if (!a.code) return got(stop(s, p.refusal?.code === 'already-ordered' ? p.refusal : null), e);
-  if (passing(a)) return again(s, e);
-  if (a.code === 'unauthorized') return signedOut(s, e);
-  if (a.code !== 'order-unknown') return stop(s, { code: a.code, doc: a.doc });
-  if (p.refusal && p.refusal.code !== 'already-ordered') return { ...stop(s, p.refusal), saleAt: e.at };
-  // There is no order, though perhaps not yet.
-  if (s.offset !== null && e.at + s.offset - p.started > stale && !p.refusal) return stop(s, null);
-  return { ...s, purchase: { ...p, step: 'send', refusal: null, at: e.at, tries: 0 } };
+	const a = e.answer, p = s.purchase;
+	if (!a.code) return got(stop(s, p.refusal?.code === 'already-ordered' ? p.refusal : null), e);
+	if (passing(a)) return again(s, e);
+	if (a.code === 'unauthorized') return signedOut(s, e);
+	if (a.code !== 'order-unknown') return stop(s, { code: a.code, doc: a.doc });
+	if (p.refusal && p.refusal.code !== 'already-ordered') {
+		const left = p.refusal.doc.remaining || s.quantity;
+		return { ...stop(s, p.refusal), quantity: Math.max(1, Math.min(s.quantity, left)), saleAt: e.at };
+	}
+	// There is no order, though perhaps not yet.
+	if (s.offset !== null && e.at + s.offset - p.started > stale && !p.refusal) return stop(s, null);
+	return { ...s, purchase: { ...p, step: 'send', refusal: null, at: e.at, tries: 0 } };
 }

@@ -43,8 +43,10 @@ export const tests = {
     }
     equal(pauses.slice(0, 6), [1700, 2200, 3200, 5200, 9200, 11200]);
   },
-  'sold out is believed at once if nothing was lost'() {
-    const s = play(bought(), [3, 'purchase', no(409, 'sold-out')]);
+  'sold out is shown after the order was asked for, by all within three seconds'() {
+    const at = (random) => due(reduce(bought(), { type: 'purchase', at: 3000, random, answer: no(409, 'sold-out') })).order;
+    equal([at(0), at(1)], [3000, 6000]);
+    const s = play(bought(), [3, 'purchase', no(409, 'sold-out')], [5, 'order', no(404, 'order-unknown')]);
     equal([s.purchase, s.notice.code, s.order], [null, 'sold-out', null]);
   },
   'after a lost answer orders/mine is asked before sold out is shown'() {
@@ -65,7 +67,7 @@ export const tests = {
     }
   },
   'not enough: the number falls to what is left'() {
-    const s = play(signedIn(), [1, 'quantity', { quantity: 4 }], [2, 'buy', { key: 'k' }], [3, 'purchase', no(409, 'not-enough', { remaining: 2 })]);
+    const s = play(signedIn(), [1, 'quantity', { quantity: 4 }], [2, 'buy', { key: 'k' }], [3, 'purchase', no(409, 'not-enough', { remaining: 2 })], [5, 'order', no(404, 'order-unknown')]);
     equal([s.quantity, s.notice.code], [2, 'not-enough']);
   },
   'an order of another number is shown'() {

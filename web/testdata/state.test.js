@@ -49,6 +49,20 @@ export const tests = {
     for (let i = 3; s.join && i < 20; i++) s = play(s, [i, 'joined', no(403, 'proof-wrong', { challenge: '/c' })]);
     equal([s.join, s.notice.code], [null, 'proof-wrong']);
   },
+  'a worker that solves nothing is given up'() {
+    let s = play(signedIn(line), [2, 'join'], [3, 'joined', no(403, 'proof-required', { challenge: '/c' })]);
+    for (let i = 4; s.join && i < 20; i++) s = play(s, [i, 'challenge', ok({ salt: 'x' })], [i, 'solved', { proof: null }]);
+    equal([s.join, s.notice.code], [null, 'proof-wrong']);
+  },
+  'who is signed out is shown it, once signed in before'() {
+    const s = play(signedIn(), [2, 'session', no(401, 'unauthorized', { sign_in: '/in' })]);
+    equal([s.notice.code, screenOf(s, 2000)], ['unauthorized', 'sign-in']);
+    equal(play(initial, [2, 'session', no(401, 'unauthorized')]).notice, null);
+  },
+  'what was refused is no longer shown once the sale is in another phase'() {
+    const s = play(signedIn(), [2, 'buy', { key: 'k' }], [3, 'purchase', no(409, 'sold-out')], [3, 'order', no(404, 'order-unknown')], [4, 'sale', ok({ ...sale, state: 'sold-out' })]);
+    equal([s.notice, screenOf(s, 4000)], [null, 'sold-out']);
+  },
   'a captcha can not be solved here'() {
     equal(play(signedIn(line), [2, 'join'], [3, 'joined', no(403, 'proof-required')]).notice.code, 'proof-required');
   },

@@ -23,6 +23,7 @@ export const tests = {
     const shape = (o) => (typeof o === 'string' ? (o.match(/{\w+}/g) || []).sort() : Object.fromEntries(Object.entries(o).map(([k, v]) => [k, shape(v)])));
     const files = await Promise.all(['en', 'de', 'zh'].map(async (l) => (await fetch(`/assets/lang/${l}.json`)).json()));
     for (const f of files) for (const forms of Object.values(f.things)) delete forms.one; // as a language has them
+    for (const f of files) for (const [, name] of JSON.stringify(f).matchAll(/{=([\w-]+)}/g)) equal(typeof f[name], 'string', name);
     for (const f of files.slice(1)) equal(shape(f), shape(files[0]));
   },
   async 'numbers, money and times are those of the locale'() {
@@ -32,8 +33,9 @@ export const tests = {
     equal(de.money(123456, 'EUR').replace(/\s/, ' '), '1.234,56 €');
     equal([en.things('ticket', 1), en.things('voucher', 1200), de.things('ticket', 2), zh.things('ticket', 2), en.things('other', 2)], ['1 ticket', '1,200 vouchers', '2 Tickets', '2 张票', '2 tickets']);
     equal([en.span(59000), en.span(61000), en.span(5400000), en.span(7000000), en.span(200000000)], ['59 seconds', '2 minutes', '90 minutes', '2 hours', '3 days']);
-    equal(de.span(120000), '2 Minuten');
+    equal([de.span(120000), en.span(86400000, true)], ['2 Minuten', '1 day']);
   },
+  'a text may be made of another': () => equal(words({ a: '{=b}!', b: 'b {n}' }, 'en').text('a', { n: 1 }), 'b 1!'),
   'durations run by the second'() {
     equal([digits(0).text, digits(999).text, digits(61000).text, digits(3661000).text, digits(90061000)], ['00:00', '00:01', '01:01', '01:01:01', { days: 1, text: '01:01:01', iso: 'PT90061S' }]);
   },

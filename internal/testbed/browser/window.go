@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -88,7 +89,7 @@ func open(t testing.TB, parent context.Context, look Look, options ...chromedp.C
 	if err := chromedp.Listen(ctx, w.note); err != nil {
 		t.Fatalf("chromium: %v", err)
 	}
-	w.do(look.apply()...)
+	w.do(append(look.apply(), call(performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}))...)
 	return w
 }
 
@@ -188,10 +189,10 @@ func (w *Window) Reload() {
 	w.do(chromedp.Reload())
 }
 
-// Back goes back in the history.
+// Back goes back in the history. It does not wait: a page that the browser has kept is not loaded again.
 func (w *Window) Back() {
 	w.t.Helper()
-	w.do(chromedp.NavigateBack())
+	w.do(chromedp.Evaluate[chromedp.Void]("void setTimeout(() => history.back())"))
 }
 
 // Click clicks what a CSS selector finds, once it is visible.

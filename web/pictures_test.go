@@ -26,6 +26,40 @@ var looks = map[string]browser.Look{
 	"phone-dark":    {Width: 360, Height: 640, Still: true, Mobile: true, Dark: true},
 }
 
+// TestEveryStateHasItsPictures checks that they are there; TestStates writes them with -update.
+func TestEveryStateHasItsPictures(t *testing.T) {
+	if *update {
+		return
+	}
+	var want []string
+	for _, st := range states {
+		for look := range looks {
+			want = append(want, st.name+"-"+look+".png")
+		}
+	}
+	got, total := []string(nil), int64(0)
+	entries, err := os.ReadDir(pictures)
+	if err != nil {
+		t.Fatalf("%v: make the pictures with go test ./web -run TestStates -update", err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, total = append(got, e.Name()), total+info.Size(); info.Size() > 40<<10 {
+			t.Errorf("%s has %d bytes, want at most 40 KiB", e.Name(), info.Size())
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got the pictures %q, want %q: make them with go test ./web -run TestStates -update", got, want)
+	}
+	if total > 1500<<10 {
+		t.Errorf("got %d bytes of pictures, want at most 1.5 MB", total)
+	}
+}
+
 // take writes the pictures of the state that a window shows.
 func take(t *testing.T, name string, w *browser.Window) {
 	if err := os.MkdirAll(pictures, 0o755); err != nil {

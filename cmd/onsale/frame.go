@@ -116,30 +116,9 @@ func perSecond(rate float64, known bool) string {
 	return fmt.Sprintf("%.0f", rate)
 }
 
-// lag is what the ledgers have not recorded yet of a sale. known is false if no ledger knows it: one of an older version, or
-// one with more sales that have waited longer.
-func (f frame) lag(id string) (lag adminapi.Behind, known bool) {
-	if f.now.Nodes.Parts == nil {
-		return lag, false
-	}
-	for _, l := range f.now.Nodes.Ledgers {
-		if l.LedgerState == nil {
-			continue
-		}
-		i := slices.IndexFunc(l.Behind, func(b adminapi.Behind) bool { return b.Sale == id })
-		switch {
-		case i >= 0 && l.Behind[i].WaitedSeconds >= lag.WaitedSeconds:
-			lag, known = l.Behind[i], true
-		case i < 0 && len(l.Behind) < adminapi.MaxBehind && (l.Waiting == 0 || len(l.Behind) > 0):
-			known = true
-		}
-	}
-	return lag, known
-}
-
 // seconds is how long the oldest event of a sale has waited for the ledger.
 func (f frame) seconds(id string) string {
-	lag, known := f.lag(id)
+	lag, known := f.now.Nodes.Lag(id)
 	if !known {
 		return "-"
 	}
@@ -224,7 +203,7 @@ func (f frame) sale() []string {
 
 // behind is what waits for the ledger of one sale, in words.
 func (f frame) behind(id string) string {
-	switch lag, known := f.lag(id); {
+	switch lag, known := f.now.Nodes.Lag(id); {
 	case !known:
 		return "the ledgers' lag is not known"
 	case lag.Waiting == 0:

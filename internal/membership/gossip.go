@@ -23,6 +23,7 @@ type Gossip struct {
 	members *members
 	news    *news
 	keyring *memberlist.Keyring // nil: gossip is in the clear
+	probes  *probes
 
 	started chan struct{} // closed once address is set
 	address string
@@ -43,7 +44,7 @@ func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, 
 	}
 	log = log.With(zap.String("node", cfg.Name))
 	news := newNews(log, hooks)
-	return &Gossip{
+	g := &Gossip{
 		cfg:     cfg,
 		log:     log,
 		local:   newLocal(cfg.selfMeta()),
@@ -51,7 +52,9 @@ func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, 
 		news:    news,
 		keyring: keyring,
 		started: make(chan struct{}),
-	}, nil
+	}
+	g.probes = newProbes(g.View)
+	return g, nil
 }
 
 // Run listens, joins the seeds and gossips until ctx ends; then it announces its

@@ -63,6 +63,7 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	c.Events = g.members
 	c.Conflict = g.members
 	c.Alive = g.members
+	c.Ping = g.probes
 	c.Logger = log.New(newLogWriter(g.log, time.Now), "", 0)
 
 	c.Transport = g.transport

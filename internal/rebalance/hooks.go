@@ -30,6 +30,8 @@ const (
 // Hooks report what the loop does. Nil hooks are not called. They are
 // called from the loop's goroutines, several at once, and must not block.
 type Hooks struct {
+	// Surveyed: a sale was surveyed. It is the same survey that planning goes by.
+	Surveyed func(sale.Survey)
 	// Planned: a plan for so many nodes was written.
 	Planned func(id sale.ID, plan sale.Generation, reason Reason, nodes int)
 	// Traced is called when a plan for so many nodes is due, before it is written, with the time at which the sale's survey

@@ -177,6 +177,9 @@ func (p *planner) survey(ctx context.Context) (sale.Survey, error) {
 	p.failures.note(ctx, OpSurvey, err)
 	if err == nil && ctx.Err() == nil { // a planner that is stopped knows no more than the next one
 		p.surveys.note(p, v)
+		if p.hooks.Surveyed != nil {
+			p.hooks.Surveyed(v)
+		}
 	}
 	return v, err
 }

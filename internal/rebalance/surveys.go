@@ -39,6 +39,14 @@ func (s *surveys) forget(p *planner) {
 	}
 }
 
+// Survey is the last survey of one sale; see Surveys.
+func (l *Loop) Survey(id sale.ID) (v sale.Survey, known bool) {
+	l.surveys.mu.Lock()
+	defer l.surveys.mu.Unlock()
+	last, known := l.surveys.last[id]
+	return last.survey, known
+}
+
 // Surveys are the last surveys of the sales that this allocator plans, in no order; none while it
 // does not lead. That of a hot sale is at most as old as a tick, and that of a cold one as its last
 // change or turn, unless the store does not answer.

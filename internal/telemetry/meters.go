@@ -66,6 +66,12 @@ func CountPairs[A, B value](m *Metrics, name, help string, labels [2]string, as,
 	return func(a A, b B) { counts.add(int(a)*bs + int(b)) }
 }
 
+// CountedPairs is CountPairs, and returns as well what reads a count.
+func CountedPairs[A, B value](m *Metrics, name, help string, labels [2]string, as, bs int) (add func(A, B), read func(A, B) int64) {
+	counts := m.counters(name, help, labels[:], pairs[A, B](as, bs))
+	return func(a A, b B) { counts.add(int(a)*bs + int(b)) }, func(a A, b B) int64 { return int64(counts.cells.sum(int(a)*bs + int(b))) }
+}
+
 // SecondsPairs is a histogram of times by the values of two closed sets.
 func SecondsPairs[A, B value](m *Metrics, name, help string, labels [2]string, as, bs int) func(A, B, time.Duration) {
 	times := m.timers(name, help, labels[:], pairs[A, B](as, bs))

@@ -48,7 +48,8 @@ func (n *Node) Metrics() []telemetry.Metric { return n.metrics.Registered() }
 
 // hooks are those that change metrics.
 func (n *Node) hooks() (store remotestock.Hooks, local func(sale.ID) localstock.Hooks, buyers buyerapi.Hooks) {
-	store, local, buyers = storeHooks(n.metrics), localHooks(n.metrics), buyerHooks(n.metrics)
+	store, local, buyers = storeHooks(n.metrics), localHooks(n.metrics), buyerapi.Hooks{}
+	buyers, n.answers.read = buyerHooks(n.metrics)
 	if n.on.Metrics == nil && n.on.Answered == nil {
 		return store, local, buyers
 	}
@@ -84,8 +85,9 @@ func (n *Node) hooks() (store remotestock.Hooks, local func(sale.ID) localstock.
 	return store, local, buyers
 }
 
-func buyerHooks(m *telemetry.Metrics) buyerapi.Hooks {
-	answers := telemetry.CountPairs[buyerapi.Endpoint, buyerapi.Answer](m, "onsale_buyerapi_answers_total",
+// buyerHooks also return what reads how often an endpoint gave an answer.
+func buyerHooks(m *telemetry.Metrics) (hooks buyerapi.Hooks, read func(buyerapi.Endpoint, buyerapi.Answer) int64) {
+	answers, read := telemetry.CountedPairs[buyerapi.Endpoint, buyerapi.Answer](m, "onsale_buyerapi_answers_total",
 		"Answers by endpoint and by problem code, or ok, created, replayed and the like.",
 		[2]string{"endpoint", "code"}, buyerapi.Endpoints, buyerapi.Answers)
 	times := telemetry.SecondsPairs[buyerapi.Endpoint, buyerapi.Outcome](m, "onsale_buyerapi_answer_seconds",
@@ -102,7 +104,7 @@ func buyerHooks(m *telemetry.Metrics) buyerapi.Hooks {
 		},
 		Orphan:   m.Count("onsale_buyerapi_orphan_payments_total", "Payments for orders that are in no record: the money has to go back."),
 		Disputed: m.Count("onsale_buyerapi_disputed_payments_total", "Payments, or parts of them, that buyers' banks took back, as providers reported."),
-	}
+	}, read
 }
 
 func storeHooks(m *telemetry.Metrics) remotestock.Hooks {

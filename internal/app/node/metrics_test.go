@@ -15,7 +15,8 @@ import (
 
 func TestHooksChangeTheirMetrics(t *testing.T) {
 	m := telemetry.New()
-	buyers, store, local := buyerHooks(m), storeHooks(m), localHooks(m)("s")
+	store, local := storeHooks(m), localHooks(m)("s")
+	buyers, _ := buyerHooks(m)
 	buyers.Answered(buyerapi.PlaceOrder, buyerapi.SoldOut, time.Now().Add(-time.Millisecond))
 	buyers.Orphan()
 	buyers.Disputed()

@@ -62,6 +62,7 @@ type Node struct {
 	on      Switches
 	resting *rest // nil where other things run in this process, too
 	set     operated
+	answers answers
 }
 
 // New wires a node. It starts nothing and fails on a configuration that
@@ -122,6 +123,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	}
 	n.name = lease.NewName(n.client, n.config.Redis.Prefix, n.config.Name, app.Registration(gossip.Beside(n.config.Admin, member.Node.Address), member.Node.Address), n.plain)
 	hooks, local, buyers := n.hooks()
+	n.answers.member = lease.NewRegistry(n.client, n.config.Redis.Prefix, "answers").Member(n.config.Name, "", reported)
 	hooks.Traced = n.tracer.Deduct()
 	hooks.Reconciled = func(id sale.ID, epoch int64) { n.catalog.Reconciled(id, epoch) }
 	store := remotestock.New(n.client, n.config.Name, redisConfig, hooks, n.log)

@@ -88,6 +88,9 @@ func (n *Node) followOperators(ctx context.Context) error {
 			kind = unfollowed
 		}
 		failures.Note("", kind, err)
+		if err == nil {
+			n.answers.report(ctx, time.Now())
+		}
 	}
 	return nil
 }

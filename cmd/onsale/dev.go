@@ -69,6 +69,7 @@ type site interface {
 	// Done is closed when the site can't go on.
 	Done() <-chan struct{}
 	about() facts
+	breakable
 }
 
 // Run starts the site, opens a sale, waits for the interrupt, drains and audits.
@@ -126,7 +127,12 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 		}
 		defer removeFile(storesBeside(d.Keys), storesFile(stores))
 	}
-	if err := d.greet(c, s.about(), signed, others, time.Since(start)); err != nil {
+	shown, err := startBoard(s, operated.Token, issuer, s.about().front, c)
+	if err != nil {
+		return err
+	}
+	defer shown.Close()
+	if err := d.greet(c, s.about(), shown.url, signed, others, time.Since(start)); err != nil {
 		return err
 	}
 	c.level.SetLevel(zap.WarnLevel)
@@ -177,9 +183,12 @@ func (d *dev) listen() (net.Listener, error) {
 func finish(c *console, s site) error {
 	c.logLine("\ndraining; Ctrl-C again ends at once")
 	stores := s.about().stores // known only while the site is whole
-	err := s.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
+	if err := s.startRedis(ctx); err != nil { // somebody may have killed it on the board
+		return err
+	}
+	err := s.Drain()
 	return errors.Join(err, auditEach(ctx, c, stores, 0, demoSale, linedSale))
 }
 
@@ -207,10 +216,11 @@ type endpoint struct{ name, url string }
 
 // greet prints commands that work as they stand, in their order: none has a
 // place to fill in, and each is spelled as this tool was started.
-func (d *dev) greet(c *console, f facts, signed string, others *sandbox.Sandbox, took time.Duration) error {
+func (d *dev) greet(c *console, f facts, board, signed string, others *sandbox.Sandbox, took time.Duration) error {
 	tool := spelled(os.Args[0])
 	text := fmt.Sprintf("%d tickets are on sale at %d nodes, after %.1f s. Open this page in a browser:\n\n", d.Tickets, d.Nodes, took.Seconds()) +
 		"  " + f.front + "/sales/" + demoSale + "\n\n" +
+		"board    " + board + "\n" +
 		"page     " + f.front + "/sales/" + linedSale + "  with a line\n" +
 		"page     " + others.SignIn() + "?buyer=NAME  as another buyer\n\n" +
 		"Or buy from here:\n\n" +

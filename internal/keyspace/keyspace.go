@@ -86,6 +86,9 @@ func (p Prefix) Payment(id sale.PaymentID) []string {
 // Yield asks the ledger that reads a sale to leave it for a while.
 func (p Prefix) Yield(id sale.ID) string { return p.key("onsale:yield:" + string(id)) }
 
+// Audit is what the last audit of a sale has found.
+func (p Prefix) Audit(id sale.ID) string { return p.key("onsale:audit:" + string(id)) }
+
 // Lease is a lease of this name: lua/lease.lua.
 func (p Prefix) Lease(name string) string { return p.key("onsale:lease:" + name) }
 

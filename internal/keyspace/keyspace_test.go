@@ -10,13 +10,13 @@ import (
 
 // all are keys of every kind.
 func all(p Prefix) []string {
-	return slices.Concat([]string{p.Sales(), p.News(), p.Hot(), p.Site(), p.Nodes(), p.Yield("demo"), p.Lease("node:n1"), p.Trial("1")}, p.Orphans(), p.Payment("pay/1"), p.Registry("nodes"), p.Sale("demo").All)
+	return slices.Concat([]string{p.Sales(), p.News(), p.Hot(), p.Site(), p.Nodes(), p.Yield("demo"), p.Audit("demo"), p.Lease("node:n1"), p.Trial("1")}, p.Orphans(), p.Payment("pay/1"), p.Registry("nodes"), p.Sale("demo").All)
 }
 
 // TestAnUpgradeFindsTheKeysThatAreThere: without a prefix the names are those of earlier versions.
 func TestAnUpgradeFindsTheKeysThatAreThere(t *testing.T) {
 	want := []string{
-		"onsale:sales", "onsale:news", "onsale:hot", "onsale:site", "onsale:nodes", "onsale:yield:demo", "onsale:lease:node:n1", "{onsale-rights-1}",
+		"onsale:sales", "onsale:news", "onsale:hot", "onsale:site", "onsale:nodes", "onsale:yield:demo", "onsale:audit:demo", "onsale:lease:node:n1", "{onsale-rights-1}",
 		"{onsale:orphans}", "{onsale:orphans}:index", "{onsale:payment:pay/1}", "onsale:registry:{nodes}", "onsale:registry:{nodes}:values",
 		"{demo}", "{demo}:plan", "{demo}:buyers", "{demo}:orders", "{demo}:deadlines", "{demo}:events", "{demo}:payments",
 		"{demo}:links", "{demo}:past", "{demo}:surplus", "{demo}:tap", "{demo}:index", "{demo}:line", "{demo}:front",

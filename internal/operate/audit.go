@@ -32,13 +32,20 @@ type Audited struct {
 // Audit compares Redis with itself and, where the flags name a PostgreSQL, the
 // ledger with Redis, while the sale sells or rests; in pieces, with a rest after each. The errors are those of the
 // stores, [sale.ErrNoSale] among them; broken promises are faults.
-func Audit(ctx context.Context, at StoreFlags, id sale.ID, rest throttle.Rest, log *zap.Logger) (_ Audited, err error) {
+func Audit(ctx context.Context, at StoreFlags, id sale.ID, rest throttle.Rest, log *zap.Logger) (a Audited, err error) {
 	s, err := openStores(ctx, at, rest, log)
 	if err != nil {
 		return Audited{}, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	return s.audit(ctx, id)
+	if a, err = s.audit(ctx, id); err != nil {
+		return a, err
+	}
+	note := sale.Audited{At: time.Now().UTC(), Faults: len(a.Faults), Ledger: a.Book != nil, Sold: a.Counters.Held + a.Counters.Paid}
+	if err := s.NoteAudit(ctx, id, note); err != nil {
+		log.Warn("the audit is done, and could not be noted for the board", zap.String("sale", string(id)), zap.Error(err))
+	}
+	return a, nil
 }
 
 // Sales returns the ids of every sale that Redis or the ledger knows.

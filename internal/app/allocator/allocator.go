@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
+	"onsale/internal/adminapi/board"
 	"onsale/internal/adminport"
 	"onsale/internal/app"
 	"onsale/internal/app/gossip"
@@ -63,6 +64,8 @@ type Allocator struct {
 	loop      *rebalance.Loop
 	publisher *upstream.Publisher
 	relay     *relay
+	feed      *board.Feed
+	board     *board.Board
 	admin     *adminapi.Handler
 	site      remotestock.Site
 	keys      *gossip.KeyFile
@@ -80,7 +83,7 @@ type Allocator struct {
 // configuration that can't work.
 func New(config Config, log *zap.Logger) (*Allocator, error) {
 	remotestock.SetLog(log)
-	a := &Allocator{config: config, log: log.With(zap.String("allocator", config.Name)), metrics: telemetry.New()}
+	a := &Allocator{config: config, log: log.With(zap.String("allocator", config.Name)), metrics: telemetry.New(), feed: board.NewFeed()}
 	if err := config.Redis.CheckAddresses(config.Admin); err != nil {
 		return nil, err
 	}
@@ -102,7 +105,7 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 		return nil, err
 	}
 	a.metrics.FlagOf("onsale_rebalance_ready", "1 while Redis answers this allocator and Nginx's upstream is what it should be.", a.Ready)
-	if a.gossip, err = membership.New(member, gossip.Registry{Client: a.client, Prefix: a.config.Redis.Prefix}, log, memberHooks(a.metrics)); err != nil {
+	if a.gossip, err = membership.New(member, gossip.Registry{Client: a.client, Prefix: a.config.Redis.Prefix}, log, watchedNodes(memberHooks(a.metrics), a.feed)); err != nil {
 		return nil, err
 	}
 	app.Known(a.metrics, a.gossip.View)
@@ -111,6 +114,7 @@ func New(config Config, log *zap.Logger) (*Allocator, error) {
 	if a.admin, err = adminapi.New(store, a.gossip.View, a.parts, a.tokens, a.log); err != nil {
 		return nil, err
 	}
+	a.board = a.newBoard()
 	return a, a.wire(store)
 }
 
@@ -124,12 +128,13 @@ func (a *Allocator) wire(store *remotestock.Store) error {
 		report := func(err error) {
 			if err == nil {
 				a.answered.Store(time.Now().UnixMilli())
+				a.feed.RedisAnswered()
 			}
 			note(err)
 		}
 		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
 	}
-	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, a.traced(planHooks(a.metrics, a.state.setLeads)), a.log)
+	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, watchedPlans(a.traced(planHooks(a.metrics, a.state.setLeads)), a.feed), a.log)
 	stockGauges(a.metrics, a.loop.Surveys)
 	published := upstreamHooks(a.metrics, a.owed.Store, &a.state)
 	var c upstream.Config
@@ -186,6 +191,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	}
 	mux := a.metrics.AdminMux(a.unready, a.store.Notes)
 	a.admin.Register(mux)
+	a.board.Register(mux)
 	if err := app.Operable(mux, a.tokens, a.level, a.log); err != nil {
 		return errors.Join(err, port.Close())
 	}
@@ -201,6 +207,7 @@ func (a *Allocator) Run(ctx context.Context) error {
 	// Operators get no answer from another site's Redis. One that is away has none to give.
 	a.awaitSite(parts.Running())
 	parts.Run("admin API", func(ctx context.Context) error { return port.Serve(ctx, mux) })
+	parts.Run("board", a.board.Run)
 	parts.Run("settings", a.store.Watch)
 	parts.Run("gossip", a.gossip.Run)
 	parts.Run("gossip keys", func(ctx context.Context) error { return a.keys.Follow(ctx, a.store, a.site, a.gossip.SetKeys, a.log) })

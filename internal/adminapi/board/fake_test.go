@@ -24,6 +24,8 @@ type fake struct {
 	feed  *Feed
 	reads atomic.Int64
 
+	readTimeout time.Duration // of the server; 0: none
+
 	mu      sync.Mutex
 	view    sale.View
 	surveys map[sale.ID]sale.Survey
@@ -149,7 +151,7 @@ func (f *fake) serve(t *testing.T) *httptest.Server {
 	mux := http.NewServeMux()
 	f.board.Register(mux)
 	server := httptest.NewUnstartedServer(mux)
-	server.Config.ReadTimeout = 300 * time.Millisecond // as the admin port has one: no stream may end by it
+	server.Config.ReadTimeout = f.readTimeout
 	server.Start()
 	t.Cleanup(func() {
 		cancel()

@@ -141,7 +141,7 @@ func (d *dev) Run(ctx context.Context, c *console) (err error) {
 	case <-s.Done():
 	}
 	c.level.SetLevel(zap.ErrorLevel)
-	return finish(c, s)
+	return errors.Join(shown.Close(), finish(c, s))
 }
 
 // identities are who may speak for buyers, and for their payments.

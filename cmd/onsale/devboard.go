@@ -32,6 +32,7 @@ type devBoard struct {
 	url    string
 
 	mu    sync.Mutex // held while something is broken or mended: one thing at a time
+	ended bool       // the site is not to be touched any more
 	crowd chan struct{}
 	sent  int // crowds so far: each has other buyers
 }
@@ -80,8 +81,13 @@ func startBoard(parts breakable, token string, issuer *testbed.Issuer, front str
 	return b, nil
 }
 
-// Close ends the board at once.
-func (b *devBoard) Close() error { return b.server.Close() }
+// Close ends the board, after what it is doing to the site. It may be called twice.
+func (b *devBoard) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	return b.server.Close()
+}
 
 func (b *devBoard) handler(host, token string) http.Handler {
 	mux := http.NewServeMux()
@@ -91,6 +97,10 @@ func (b *devBoard) handler(host, token string) http.Handler {
 	mux.HandleFunc("GET /board/actions", func(w http.ResponseWriter, _ *http.Request) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
+		if b.ended {
+			http.Error(w, errEnded.Error(), http.StatusServiceUnavailable)
+			return
+		}
 		answerJSON(w, b.parts.state())
 	})
 	mux.HandleFunc("POST /board/actions/{action}", b.act)
@@ -113,13 +123,11 @@ func answerJSON(w http.ResponseWriter, v any) {
 
 // events passes the allocator's stream on, with the token that this process has.
 func (b *devBoard) events(token string) http.Handler {
+	admin := b.parts.admin() // which a restart does not change
 	return &httputil.ReverseProxy{
 		FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
-			b.mu.Lock()
-			to := &url.URL{Scheme: "http", Host: b.parts.admin()}
-			b.mu.Unlock()
-			r.SetURL(to)
+			r.SetURL(&url.URL{Scheme: "http", Host: admin})
 			r.Out.Header.Del("Cookie")
 			r.Out.Header.Set("Authorization", "Bearer "+token)
 		},
@@ -147,6 +155,8 @@ func (b *devBoard) act(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+var errEnded = errors.New("onsale dev is ending")
+
 var errNoAction = errors.New("there is no such action")
 
 func (b *devBoard) do(ctx context.Context, action string, with url.Values) (text string, err error) {
@@ -159,6 +169,9 @@ func (b *devBoard) do(ctx context.Context, action string, with url.Values) (text
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.ended {
+		return "", errEnded
+	}
 	node := with.Get("node")
 	switch action {
 	case "kill-node":

@@ -97,7 +97,7 @@ func TestThreeOfAHundredNodesAreKilled(t *testing.T) {
 		time.Sleep(700 * time.Millisecond) // a frame
 		checkContrast(t, w, name)
 		if *pictures != "" {
-			if err := os.WriteFile(filepath.Join(*pictures, name+".png"), w.Picture(), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(*pictures, name+".png"), small(t, w.Picture()), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -105,10 +105,6 @@ func TestThreeOfAHundredNodesAreKilled(t *testing.T) {
 	w.Show(browser.Look{Width: 390, Height: 800, Mobile: true, Still: true})
 	if got := browser.Eval[int](w, "document.documentElement.scrollWidth"); got > 390 {
 		t.Errorf("got a page of %d pixels on a phone, want no horizontal scrolling", got)
-	}
-	if *pictures != "" {
-		time.Sleep(700 * time.Millisecond)
-		_ = os.WriteFile(filepath.Join(*pictures, "phone.png"), w.Picture(), 0o644)
 	}
 	if faults := w.Faults(); len(faults) > 0 {
 		t.Errorf("got %q in the console, want nothing", faults)

@@ -182,12 +182,12 @@ func (d *dev) listen() (net.Listener, error) {
 // finish drains the site and audits what it sold.
 func finish(c *console, s site) error {
 	c.logLine("\ndraining; Ctrl-C again ends at once")
-	stores := s.about().stores // known only while the site is whole
 	ctx, cancel := context.WithTimeout(context.Background(), auditPatience)
 	defer cancel()
 	if err := s.startRedis(ctx); err != nil { // somebody may have killed it on the board
 		return err
 	}
+	stores := s.about().stores // known only while the site is whole
 	err := s.Drain()
 	return errors.Join(err, auditEach(ctx, c, stores, 0, demoSale, linedSale))
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -126,6 +128,7 @@ func (b *devBoard) events(token string) http.Handler {
 	admin := b.parts.admin() // which a restart does not change
 	return &httputil.ReverseProxy{
 		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0), // a stream ends with its allocator
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: admin})
 			r.Out.Header.Del("Cookie")

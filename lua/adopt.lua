@@ -1,24 +1,24 @@
 -- adopt: puts what was reconciled in the place of a sale's keys. Stands alone.
 --
--- KEYS  1 to 14 the sale's keys, see prelude; then the same, built under keys of
---       their own: 15 {sale} with its restocks  16 buyers  17 orders  18 deadlines
---       19 payments  20 past  21 index (one that would be empty is missing)
+-- KEYS  1 to 15 the sale's keys, see prelude; then the same, built under keys of
+--       their own: 16 {sale} with its restocks  17 buyers  18 orders  19 deadlines
+--       20 payments  21 past  22 index (one that would be empty is missing)
 -- ARGV  1 the state that was reconciled: "epoch seq link" of a sale that is shut,
 --         'none' where Redis had nothing, or 'old' where it had another layout
---       2 to 8 how many fields or members KEYS 15 to 21 must have
+--       2 to 8 how many fields or members KEYS 16 to 22 must have
 --       9 fence: names this reconciliation, for its event
 --       10 life  11 epoch  12 the last seq that any record has, then the names and
 --       values of the new {sale}, but for its restocks, of which there may be thousands
 -- reply {outcome}:
 --       done     the sale is what was built, and sells once a ledger has its event
 --       moved    the sale is no longer as it was read: nothing was changed
---       torn     KEYS 15 to 21 are not whole: nothing was changed
+--       torn     KEYS 16 to 22 are not whole: nothing was changed
 -- keeps generations rise: stock is max(old + 1, now), the plan is planned anew, the
 --       fence of plans stays; no place in the line is lost, and the front does not fall
 
 local LINK, RING = 12, 4096
-if #KEYS ~= 21 or #ARGV < 14 or #ARGV % 2 ~= 0 then
-  return redis.error_reply('BADCALL adopt wants twenty-one keys and the fields of a sale')
+if #KEYS ~= 22 or #ARGV < 14 or #ARGV % 2 ~= 0 then
+  return redis.error_reply('BADCALL adopt wants twenty-two keys and the fields of a sale')
 end
 
 local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'link', 'lost', 'stock', 'fence', 'plan', 'layout')
@@ -27,15 +27,15 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   state = old[8] == '2' and (old[4] ~= '' and table.concat({old[1], old[2], old[3]}, ' ') or 'open') or 'old'
 end
 if state ~= ARGV[1] then return {'moved'} end
-local OWN, LINE = 14, 13
+local OWN, LINE = 15, 13
 local built, sorted = {1, 3, 4, 5, 7, 9, 12}, {[5] = true, [12] = true}
 for i, to in ipairs(built) do
   local count = redis.call(sorted[to] and 'ZCARD' or 'HLEN', KEYS[OWN + i])
   if count ~= tonumber(ARGV[1 + i]) then return {'torn'} end
 end
 
--- The places are in no other record: they stay where they are, and so does what they go by. What the
--- records know of it has gone into them.
+-- The places stay where they are, and so does what they go by. What the records know beyond it has been
+-- put into them.
 local fields, given = {}, {}
 for i = 13, #ARGV do fields[i - 12] = ARGV[i] end
 for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
@@ -49,7 +49,7 @@ local joined = redis.call('HLEN', KEYS[LINE])
 -- admitted: nobody else gets it.
 if is.drawn then
   local drawn, turn = tonumber(is.drawn), tonumber(is.turn or '0') or 0
-  turn = math.max(turn, (tonumber(is.front or '0') or 0) - drawn)
+  turn = math.max(turn, tonumber(standing[2] or '0') or 0, (tonumber(is.front or '0') or 0) - drawn)
   is.turn, joined = int(turn), math.max(joined, drawn + turn)
 end
 local line = {'joined', int(joined)}

@@ -2,13 +2,17 @@
 -- who has a place gets that one, ever after.
 --
 -- ARGV  4 places that buyers have proof of: numbers of buyers of this batch, from 1 on, each with
---         the place, all with blanks between them; Redis may have lost them. Or ''
+--         the place, all with blanks between them; Redis may have lost them. Or ''. d is the
+--         place of one whom the draw has, D of one who claims so
 --       5 ... buyers
 -- reply outcomes: a letter a buyer
 --         n new    k known: the place is an earlier one
 --         c closed    l the line has no more places    m Redis has no memory for a new place
+--         w wait: the place D is not here, and the line is frozen for the draw
 --       places: of every n and k the place, of the others ''
 --       line: names and values in turn, of the line as it is since
+-- The places that a call gives are an event of the sale's stream, so that the ledger has them.
+--
 -- keeps L2 a place never changes; an ordinal is given once, also where Redis has lost places
 --       that buyers have proof of
 
@@ -27,7 +31,7 @@ local count = redis.call('HLEN', KEYS[13])
 local proven = {}
 for i, place in string.gmatch(ARGV[4], '(%d+) (%w+)') do proven[tonumber(i)] = place end
 for _, place in pairs(proven) do
-  if place ~= 'd' and not string.match(place, '^[1-9]%d*$') then
+  if place ~= 'd' and place ~= 'D' and not string.match(place, '^[1-9]%d*$') then
     return redis.error_reply('BADCALL a place is malformed')
   end
 end
@@ -43,6 +47,11 @@ for i = 1, n do
     place = proven[i]
     if full then
       letter, place = 'm', nil
+    elseif place == 'D' and drawn then
+      -- The draw has its number of places already: this one may be of the list, or not.
+      letter, place = 'w', nil
+    elseif place == 'D' then
+      place = 'd'
     elseif not place and closed then
       letter = 'c'
     elseif not place and count >= limit then
@@ -69,8 +78,10 @@ end
 local joined = drawn and math.max(count, drawn + turn) or count
 if #written > 0 then
   -- The counter first: a script that dies in between skips ordinals, and gives none twice.
-  redis.call('HSET', KEYS[1], 'joined', int(joined), 'turn', int(turn))
+  local event = {'joined', b.ledger == 1 and table.concat(written, '\n') or ''}
+  begin_event(b, payload(event), {'joined', int(joined), 'turn', int(turn)})
   write('HSET', KEYS[13], unpack(written))
+  end_event(b, event)
 end
 local now_is = {'joined', int(joined), 'turn', int(turn), 'front', line[5] or '0', 'front_at', line[6] or '0'}
 if drawn then now_is[9], now_is[10] = 'drawn', int(drawn) end

@@ -36,7 +36,7 @@ func ofSale(names ...string) string {
 var (
 	Open     = ofSale("chain", "open")
 	Deduct   = ofSale("chain", "order", "front", "deduct")
-	Join     = ofSale("join")
+	Join     = ofSale("chain", "join")
 	Resolve  = ofSale("chain", "order", "payment", "release", "resolve")
 	Refill   = ofSale("chain", "order", "release", "refill")
 	Payments = ofSale("order", "payment", "payments")

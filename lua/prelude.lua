@@ -19,6 +19,7 @@
 --       12 {sale}:index      zset: payments by state and by order, see payment.lua
 --       13 {sale}:line       hash: buyer -> place: d, or the ordinal of who joined after the draw
 --       14 {sale}:front      hash: counts that the front is moved by
+--       15 {sale}:drawn      hash: the sorted entries of the draw's list, in numbered parts
 -- ARGV   1 node  2 the plan generation it knows; where Redis's clock has been set since the
 --        caller knows it, a blank and by how many milliseconds  3 the highest mark of the chain
 --        that it has seen, "epoch seq link", or ''

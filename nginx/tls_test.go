@@ -99,7 +99,7 @@ func TestBuyersAreServedOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Body.Close()
-	host, _, _ := net.SplitHostPort(bare)
+	host, _, _ = net.SplitHostPort(bare)
 	if want := "https://" + host + "/v1/sales/demo/orders?x=1"; a.StatusCode != http.StatusPermanentRedirect || a.Header.Get("Location") != want {
 		t.Errorf("without TLS: got %s to %s, want 308 to %s", a.Status, a.Header.Get("Location"), want)
 	}

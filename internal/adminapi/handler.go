@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/draw"
 	"onsale/internal/problem"
 	"onsale/internal/sale"
 )
@@ -28,9 +29,7 @@ type Stock interface {
 	Change(ctx context.Context, id sale.ID, change func(*sale.Sale) error) error
 	Sales(ctx context.Context) ([]sale.ID, error)
 	Survey(ctx context.Context, id sale.ID) (sale.Survey, error)
-	// Draw takes the draw of a line one step on; DrawnPlaces calls each for every buyer who was drawn.
-	Draw(ctx context.Context, id sale.ID, step sale.DrawStep, value string) (sale.Line, error)
-	DrawnPlaces(ctx context.Context, id sale.ID, each func(sale.Buyer)) error
+	draw.Store
 	// OrderPayments, Payments and Orphans read a page: what comes after a place, "" or what
 	// the page before named, and at most so many.
 	OrderPayments(ctx context.Context, id sale.ID, order sale.OrderID, after string, limit int) (sale.Order, sale.PaymentPage, error)

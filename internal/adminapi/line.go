@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/draw"
 	"onsale/internal/line"
 	"onsale/internal/sale"
 )
@@ -73,18 +74,15 @@ func (h *Handler) showLine(w http.ResponseWriter, r *http.Request, id sale.ID, e
 	if l.Settled(&v.Sale) {
 		d.Seed = string(v.Sale.LineSeed)
 		if entries {
-			// A million places are read in pieces, and their list has 67 MB.
+			// The list of a million has 67 MB. One that could not be kept is read from the places again, in pieces.
 			if err := takeLong(w); err != nil {
 				return err
 			}
-			list, err := line.NewList(string(id), string(v.Sale.LineSecret))
+			list, _, err := draw.Entries(r.Context(), h.stock, &v.Sale, l)
 			if err != nil {
 				return err
 			}
-			if err := h.stock.DrawnPlaces(r.Context(), id, func(b sale.Buyer) { list.Add(string(b)) }); err != nil {
-				return err
-			}
-			for _, e := range list.Sorted() {
+			for _, e := range list {
 				d.Entries = append(d.Entries, line.Hash(e).String())
 			}
 		}

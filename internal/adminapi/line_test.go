@@ -1,6 +1,8 @@
 package adminapi_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,7 +19,7 @@ const (
 func drawn(beacon string, l *sale.Line) *stock {
 	d := concert("s")
 	d.Admission, d.Beacon, d.DrawAt = sale.AdmitLine, beacon, noon
-	d.LineSeed = sale.Secret(strings.Repeat("07", 32))
+	d.LineSeed, d.LineSecret = sale.Secret(strings.Repeat("07", 32)), sale.Secret(strings.Repeat("08", 32))
 	s := with(open(d))
 	s.line = l
 	return s
@@ -62,4 +64,16 @@ func TestABeaconIsRecordedOnceTheListIsPublished(t *testing.T) {
 
 func TestASaleWithoutALineShowsNone(t *testing.T) {
 	wantProblem(t, ask(t, serve(t, with(open(concert("s"))), nil), "GET", lineOfS, ""), http.StatusConflict, "conflict")
+}
+
+// TestTheListOfADrawIsShown: as it was published, or not at all.
+func TestTheListOfADrawIsShown(t *testing.T) {
+	zeros := sha256.Sum256(make([]byte, 32))
+	s := drawn("", &sale.Line{Joined: 1, Drawn: 1, Over: true, List: hex.EncodeToString(zeros[:])})
+	a := ask(t, serve(t, s, nil), "GET", lineOfS+"?entries=1", "")
+	if list, _ := a.document["entries"].([]any); a.StatusCode != http.StatusOK || len(list) != 1 || list[0] != strings.Repeat("0", 64) {
+		t.Errorf("got %s %s, want the entry", a.Status, a.text)
+	}
+	d := drawn("", &sale.Line{Joined: 1, Drawn: 1, Over: true, List: "11"})
+	wantProblem(t, ask(t, serve(t, d, nil), "GET", lineOfS+"?entries=1", ""), http.StatusConflict, "conflict")
 }

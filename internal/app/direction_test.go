@@ -24,9 +24,10 @@ var (
 	everywhere = []string{"internal/failurelog", "internal/pause"}
 	policy     = map[string][]string{ // and what else they may import
 		"internal/localstock":  nil,
-		"internal/checkout":    {"internal/line", "internal/localstock", "internal/temperature"},
-		"internal/rebalance":   {"internal/line", "internal/temperature"},
-		"internal/audit":       nil,
+		"internal/checkout":    {"internal/draw", "internal/line", "internal/localstock", "internal/temperature"},
+		"internal/draw":        {"internal/line"},
+		"internal/rebalance":   {"internal/draw", "internal/line", "internal/temperature"},
+		"internal/audit":       {"internal/line"},
 		"internal/reconcile":   nil,
 		"internal/ledger":      {"internal/reconcile", "internal/temperature"},
 		"internal/payment":     {"internal/secretfile"},

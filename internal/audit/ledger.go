@@ -17,6 +17,7 @@ func Ledger(s sale.Snapshot, b sale.Book) []string {
 		f.add("ledger: %d stream entries could not be read and were quarantined, see its table unreadable", b.Unreadable)
 	}
 	f.definition(s, expected)
+	f.joined(s, expected, b.Mark)
 	for id, o := range s.Orders {
 		if since(s, b.Changed[id]) {
 			continue

@@ -32,6 +32,7 @@ func Stock(s sale.Snapshot) []string {
 	f.parts(s)
 	f.stream(s)
 	f.places(s)
+	f.drawn(s)
 	f.turns(s)
 	return f.sorted()
 }

@@ -2,24 +2,17 @@ package checkout
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"go.uber.org/zap"
 
+	"onsale/internal/draw"
 	"onsale/internal/failurelog"
 	"onsale/internal/line"
 	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
-
-// Places are where those who were drawn are read.
-type Places interface {
-	// DrawnPlaces calls each for every buyer whose place was drawn, in no order.
-	DrawnPlaces(ctx context.Context, id sale.ID, each func(sale.Buyer)) error
-}
 
 const (
 	// drawLook is how often a node looks for a draw that has taken place.
@@ -31,37 +24,45 @@ const (
 	drawSpread = 20 * time.Second
 )
 
-// errOtherList: Redis has lost places of the list, or got some back that it did not have at the draw.
-var errOtherList = errors.New("the places in Redis are not those of the list that was published")
+// notDrawn is logged when a node can't take a draw that no allocator has taken.
+var notDrawn = &failurelog.Kind{Begins: "can't take the draw of a line while no allocator does", Over: "the draw of a line is taken", Level: zap.ErrorLevel}
 
 // drawFails is logged when a node can't learn a draw.
 var drawFails = &failurelog.Kind{Begins: "can't compute the draw of a line", Over: "the draw of a line is known", Level: zap.WarnLevel}
 
-// FollowDraws computes each line's draw once it has taken place, so that buyers learn their positions
-// here, until ctx ends.
-func (c *Catalog) FollowDraws(ctx context.Context, places Places) error {
-	failures := failurelog.New[sale.ID](c.log, nil)
+// FollowDraws takes each line's draw if no allocator does, and computes it once it has taken place, so that
+// buyers learn their positions here, until ctx ends.
+func (c *Catalog) FollowDraws(ctx context.Context, store draw.Store) error {
+	failures := failurelog.New[sale.ID](c.log, saleField)
 	retry := map[sale.ID]time.Time{}
 	for {
 		for id, s := range c.Sellers() {
 			l := s.line.Load()
-			if l == nil || s.draw.Load() != nil || !l.Settled(s.Sale()) || time.Now().Before(retry[id]) {
+			if l == nil || s.draw.Load() != nil || time.Now().Before(retry[id]) {
 				continue
 			}
-			if !pause.For(ctx, spread(l.Drawn)) {
-				return nil
+			kind, err := drawFails, error(nil)
+			switch {
+			case s.undrawn(l):
+				kind, err = notDrawn, s.takeDraw(ctx, store)
+				retry[id] = time.Now().Add(restsFor)
+			case l.Settled(s.Sale()):
+				if !pause.For(ctx, spread(l.Drawn)) {
+					return nil
+				}
+				err = s.computeDraw(ctx, store, &l.Line, c.log)
+			default:
+				continue
 			}
-			d, err := computeDraw(ctx, s.Sale(), l.Line, places)
 			if ctx.Err() != nil {
 				return nil
 			}
 			if err != nil {
-				failures.Note(id, drawFails, err)
 				retry[id] = time.Now().Add(drawRetry)
-				continue
+			} else {
+				kind = nil
 			}
-			failures.Note(id, nil, nil)
-			s.Drawn(d)
+			failures.Note(id, kind, err)
 		}
 		if !pause.For(ctx, drawLook) {
 			return nil
@@ -69,29 +70,39 @@ func (c *Catalog) FollowDraws(ctx context.Context, places Places) error {
 	}
 }
 
+// undrawn reports whether the draw has been due for so long that no allocator takes it.
+func (s *Seller) undrawn(l *lineRead) bool {
+	now, ok := s.clock.Now()
+	return ok && draw.Due(s.Sale(), &l.Line, now.Add(-restsFor))
+}
+
+// takeDraw takes the draw, unless another node is at it.
+func (s *Seller) takeDraw(ctx context.Context, store draw.Store) error {
+	now, _ := s.clock.Now()
+	sent := time.Now()
+	l, err := draw.Take(ctx, store, s.Sale(), now)
+	if l.List != "" { // which a node that hears of the sale seldom need not read again
+		s.noteLine(l, sent)
+	}
+	return err
+}
+
+// computeDraw computes the draw of a line that is settled.
+func (s *Seller) computeDraw(ctx context.Context, store draw.Store, l *sale.Line, log *zap.Logger) error {
+	d, missed, err := draw.Compute(ctx, store, s.Sale(), l)
+	if err != nil {
+		return err
+	}
+	s.Drawn(entriesDraw{d})
+	if missed != nil {
+		log.Warn("the list of a draw is not kept beside its places; a node that starts tries again", zap.String("sale", string(s.id)), zap.Error(missed))
+	}
+	return nil
+}
+
 // spread is how long a node waits before it reads so many places.
 func spread(places int64) time.Duration {
 	return time.Duration(rand.Int64N(1 + int64(drawSpread)*min(places, 1_000_000)/1_000_000))
-}
-
-// computeDraw reads who was drawn, and draws.
-func computeDraw(ctx context.Context, d *sale.Sale, l sale.Line, places Places) (Draw, error) {
-	list, err := line.NewList(string(d.ID), string(d.LineSecret))
-	if err != nil {
-		return nil, err
-	}
-	seed, err := line.ParseHash(string(d.LineSeed))
-	if err != nil {
-		return nil, fmt.Errorf("the seed: %w", err)
-	}
-	if err := places.DrawnPlaces(ctx, d.ID, func(b sale.Buyer) { list.Add(string(b)) }); err != nil {
-		return nil, err
-	}
-	entries := list.Sorted()
-	if line.HashEntries(entries).String() != l.List {
-		return nil, errOtherList
-	}
-	return entriesDraw{line.NewDraw(line.Seed(seed), []byte(l.BeaconValue), entries)}, nil
 }
 
 // entriesDraw is a draw of buyers by their entries.

@@ -18,7 +18,19 @@ import (
 type places struct {
 	buyers atomic.Pointer[[]string]
 	reads  atomic.Int64
+	step   func(sale.DrawStep, string) (sale.Line, error)
 }
+
+func (p *places) Draw(_ context.Context, _ sale.ID, step sale.DrawStep, value string) (sale.Line, error) {
+	if p.step == nil {
+		return sale.Line{}, errors.New("no step is due")
+	}
+	return p.step(step, value)
+}
+
+func (p *places) Entries(context.Context, sale.ID, int, func([]byte)) error { return nil }
+
+func (p *places) KeepEntries(context.Context, sale.ID, string, int, []byte) error { return nil }
 
 func (p *places) DrawnPlaces(_ context.Context, _ sale.ID, each func(sale.Buyer)) error {
 	if p.reads.Add(1) == 1 {
@@ -97,6 +109,75 @@ func TestANodeComputesTheDrawOnceItIsPublished(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n := p.reads.Load() - before; n != 0 {
 			t.Errorf("got %d more reads, want none", n)
+		}
+	})
+}
+
+// TestANodeTakesTheDrawIfNoAllocatorDoes: five seconds after it is due, and until it is taken.
+func TestANodeTakesTheDrawIfNoAllocatorDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := &atomic.Pointer[sale.Line]{}
+		is.Store(&sale.Line{Joined: 2})
+		st := &store{}
+		begun := time.Now()
+		var steps []sale.DrawStep
+		st.read = func(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Reading, error) {
+			d, r := st.look(id, 10)
+			d.ID, d.Admission, d.LineRate, d.LineLimit = id, sale.AdmitLine, 5, 100
+			d.DrawAt = r.At.Add(30*time.Second - time.Since(begun))
+			d.Opens = d.DrawAt.Add(time.Minute)
+			d.LineSecret, d.LineSeed = sale.Secret(strings.Repeat("0a", 32)), sale.Secret(strings.Repeat("0b", 32))
+			r.Line = is.Load()
+			return d, r, nil
+		}
+		s := start(t, st, &remote{}, checkout.Hooks{})
+		defer s.ends(t)
+		p := &places{}
+		p.buyers.Store(&[]string{"ann", "bob"})
+		busy := true
+		p.step = func(step sale.DrawStep, value string) (sale.Line, error) {
+			if after := time.Since(begun); after < 35*time.Second {
+				t.Errorf("got the step %s after %v, want none before an allocator had five seconds", step, after)
+			}
+			l := *is.Load()
+			steps = append(steps, step)
+			switch {
+			case busy:
+				return l, sale.ErrDrawing
+			case step == sale.DrawFreeze:
+				l.Over, l.Drawn = true, 2
+			case step == sale.DrawList:
+				l.List = value
+			}
+			is.Store(&l)
+			return l, nil
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- s.FollowDraws(ctx, p) }()
+		defer func() {
+			stop()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}()
+		time.Sleep(time.Minute)
+		if n := len(steps); n < 4 || n > 7 || p.reads.Load() != 0 {
+			t.Errorf("got %d tries and %d reads while another one is at it, want a try every five seconds", n, p.reads.Load())
+		}
+		busy = false
+		time.Sleep(time.Minute)
+		if l := is.Load(); !l.Over || l.List == "" {
+			t.Errorf("got %+v, want it frozen, and the list published at the second try, as the first read fails", l)
+		}
+		nonce := line.Nonce([]byte(strings.Repeat("\x0a", 32)), "ann")
+		if got := s.seller(t).Stands("ann", sale.Proof{Place: sale.Drawn, Nonce: nonce}); got.Position == 0 {
+			t.Errorf("got %+v, want a position", got)
+		}
+		before := len(steps)
+		time.Sleep(time.Minute)
+		if n := len(steps) - before; n != 0 {
+			t.Errorf("got %d steps more, want none", n)
 		}
 	})
 }

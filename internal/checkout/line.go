@@ -59,11 +59,20 @@ func (s *Seller) Join(buyer sale.Buyer, proof sale.Place) (sale.Placed, sale.Pro
 	if err != nil || len(secret) == 0 {
 		return sale.Placed{}, sale.Proof{}, fmt.Errorf("sale %s has no secret of a line: %w", s.id, sale.ErrUnavailable)
 	}
-	placed, err := s.remote.Join(sale.Join{Buyer: buyer, Proof: proof})
+	nonce := line.Nonce(secret, string(buyer))
+	join := sale.Join{Buyer: buyer, Proof: proof}
+	if d := s.draw.Load(); d != nil && (proof == 0 || proof == sale.Drawn) {
+		// Whom the draw has needs no token, and whom it does not have joins behind the drawn.
+		join.Proof = 0
+		if join.Sure = (*d).Position(s.id, buyer, nonce) > 0; join.Sure {
+			join.Proof = sale.Drawn
+		}
+	}
+	placed, err := s.remote.Join(join)
 	if err != nil {
 		return sale.Placed{}, sale.Proof{}, err
 	}
-	return placed, sale.Proof{Place: placed.Place, Nonce: line.Nonce(secret, string(buyer))}, nil
+	return placed, sale.Proof{Place: placed.Place, Nonce: nonce}, nil
 }
 
 // Turn returns whether the buyer's place may buy. Before it has a buyer wait, it reads the sale

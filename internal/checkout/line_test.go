@@ -110,3 +110,33 @@ func TestAJoinHasTheNonceOfItsBuyer(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoWasDrawnNeedsNoToken: Redis may have lost the place and the buyer the token. A token of one whom
+// the draw does not have is worth nothing.
+func TestWhoWasDrawnNeedsNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var front atomic.Int64
+		var got sale.Join
+		r := &remote{join: func(j sale.Join) (sale.Placed, error) {
+			got = j
+			return sale.Placed{Outcome: sale.Rejoined, Place: sale.Drawn}, nil
+		}}
+		s := start(t, lines(&front), r, checkout.Hooks{})
+		defer s.ends(t)
+		want := func(buyer sale.Buyer, proof sale.Place, want sale.Join) {
+			t.Helper()
+			want.Buyer = buyer
+			if _, _, err := s.seller(t).Join(buyer, proof); err != nil || got != want {
+				t.Errorf("got %+v, %v, want %+v", got, err, want)
+			}
+		}
+		want("ann", 0, sale.Join{})
+		want("ann", sale.Drawn, sale.Join{Proof: sale.Drawn}) // nobody knows the draw yet
+		s.seller(t).Drawn(drawn{"ann", line.Nonce([]byte(strings.Repeat("\x0a", 32)), "ann")})
+		want("ann", 0, sale.Join{Proof: sale.Drawn, Sure: true})
+		want("ann", sale.Drawn, sale.Join{Proof: sale.Drawn, Sure: true})
+		want("bob", 0, sale.Join{})
+		want("bob", sale.Drawn, sale.Join{})
+		want("bob", 3, sale.Join{Proof: 3})
+	})
+}

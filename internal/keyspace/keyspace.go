@@ -104,8 +104,8 @@ func (p Prefix) Trial(unique string) string { return p.key("{onsale-rights-" + u
 // Sale are one sale's keys. They share the hash tag {id}, so that a script's keys live on
 // one node of a Redis Cluster. lua/prelude.lua documents what each holds.
 type Sale struct {
-	Sale, Plan, Buyers, Orders, Deadlines, Events, Payments, Links, Past, Surplus, Tap, Index, Line, Front string
-	All                                                                                                    []string // in the scripts' order
+	Sale, Plan, Buyers, Orders, Deadlines, Events, Payments, Links, Past, Surplus, Tap, Index, Line, Front, Drawn string
+	All                                                                                                           []string // in the scripts' order
 }
 
 // Sale names a sale's keys.
@@ -115,8 +115,8 @@ func (p Prefix) Sale(id sale.ID) Sale {
 		Sale: tag, Plan: tag + ":plan", Buyers: tag + ":buyers", Orders: tag + ":orders",
 		Deadlines: tag + ":deadlines", Events: tag + ":events", Payments: tag + ":payments",
 		Links: tag + ":links", Past: tag + ":past", Surplus: tag + ":surplus", Tap: tag + ":tap", Index: tag + ":index",
-		Line: tag + ":line", Front: tag + ":front",
+		Line: tag + ":line", Front: tag + ":front", Drawn: tag + ":drawn",
 	}
-	k.All = []string{k.Sale, k.Plan, k.Buyers, k.Orders, k.Deadlines, k.Events, k.Payments, k.Links, k.Past, k.Surplus, k.Tap, k.Index, k.Line, k.Front}
+	k.All = []string{k.Sale, k.Plan, k.Buyers, k.Orders, k.Deadlines, k.Events, k.Payments, k.Links, k.Past, k.Surplus, k.Tap, k.Index, k.Line, k.Front, k.Drawn}
 	return k
 }

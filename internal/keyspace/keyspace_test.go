@@ -19,7 +19,7 @@ func TestAnUpgradeFindsTheKeysThatAreThere(t *testing.T) {
 		"onsale:sales", "onsale:news", "onsale:hot", "onsale:site", "onsale:nodes", "onsale:yield:demo", "onsale:audit:demo", "onsale:lease:node:n1", "{onsale-rights-1}",
 		"{onsale:orphans}", "{onsale:orphans}:index", "{onsale:payment:pay/1}", "onsale:registry:{nodes}", "onsale:registry:{nodes}:values",
 		"{demo}", "{demo}:plan", "{demo}:buyers", "{demo}:orders", "{demo}:deadlines", "{demo}:events", "{demo}:payments",
-		"{demo}:links", "{demo}:past", "{demo}:surplus", "{demo}:tap", "{demo}:index", "{demo}:line", "{demo}:front",
+		"{demo}:links", "{demo}:past", "{demo}:surplus", "{demo}:tap", "{demo}:index", "{demo}:line", "{demo}:front", "{demo}:drawn",
 	}
 	if got := all(""); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

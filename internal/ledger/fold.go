@@ -21,6 +21,7 @@ type Batch struct {
 	Restocks    []sale.Restock
 	Orders      []Change
 	Lined       sale.LineRecord
+	Joins       []sale.Placement
 	Payments    []PaymentChange
 	Quarantined []Quarantined
 	Traces      []sale.Trace // in which some of the orders were taken
@@ -115,6 +116,7 @@ func (f *folding) add(e sale.Event) {
 		b.Restocks = append(b.Restocks, *e.Restock)
 	}
 	b.Lined.Raise(e.Lined)
+	b.Joins = append(b.Joins, e.Joins...)
 	if e.Closed != nil {
 		b.Closed, b.ClosedAt = e.Closed, e.At
 	}

@@ -140,7 +140,13 @@ func (r *Reconciler) try(ctx context.Context, id sale.ID, o Reconciliation) (rec
 		}
 	}
 	o.report("building the sale in Redis")
-	return plan, r.Stock.Adopt(ctx, id, sale.Adoption{Was: was, Fence: fence, Records: plan.Records, Chain: base, Ledger: r.Store != nil})
+	var redis sale.Records
+	if in.Redis != nil {
+		redis = in.Redis.Records
+	}
+	return plan, r.Stock.Adopt(ctx, id, sale.Adoption{
+		Was: was, Fence: fence, Records: plan.Records, Places: Lacking(plan.Records, redis), Chain: base, Ledger: r.Store != nil,
+	})
 }
 
 // furthest is the last event that anybody has or has seen.

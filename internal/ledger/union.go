@@ -37,5 +37,16 @@ func (u Union) Changes() Batch {
 			b.Restocks = append(b.Restocks, sale.Restock{Key: key, Delta: delta})
 		}
 	}
+	b.Joins = Lacking(u.Records, u.Before)
 	return b
+}
+
+// Lacking are the places of some records that others have not, or otherwise.
+func Lacking(of, in sale.Records) (joins []sale.Placement) {
+	for buyer, place := range of.Places {
+		if in.Places[buyer] != place {
+			joins = append(joins, sale.Placement{Buyer: buyer, Place: place})
+		}
+	}
+	return joins
 }

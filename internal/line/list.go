@@ -22,6 +22,9 @@ func NewList(sale, secret string) (*List, error) {
 	return &List{sale: sale, secret: b}, nil
 }
 
+// Grow makes room for so many more.
+func (l *List) Grow(buyers int) { l.entries = slices.Grow(l.entries, buyers) }
+
 // Add adds a buyer. One who is added twice is in the list once.
 func (l *List) Add(buyer string) {
 	l.entries = append(l.entries, NewEntry(l.sale, buyer, Nonce(l.secret, buyer)))

@@ -40,6 +40,7 @@ type book struct {
 	holds                []sale.OrderID // of one ticket each, oldest first
 	overdue              int64          // so many of them
 	line                 *sale.Line     // nil: none
+	kept                 []byte         // of the draw's list
 }
 
 func newStore(totals map[sale.ID]int64) *store {
@@ -214,6 +215,15 @@ func (s *store) DrawnPlaces(ctx context.Context, id sale.ID, each func(sale.Buye
 		return nil
 	})
 }
+
+func (s *store) KeepEntries(ctx context.Context, id sale.ID, _ string, part int, entries []byte) error {
+	return s.run(ctx, "", id, func(b *book) error {
+		b.kept = append(b.kept, entries...)
+		return nil
+	})
+}
+
+func (s *store) Entries(context.Context, sale.ID, int, func([]byte)) error { return nil }
 
 func (b *book) reading() sale.Reading {
 	r := b.Reading()

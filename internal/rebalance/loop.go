@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"onsale/internal/draw"
 	"onsale/internal/pause"
 	"onsale/internal/sale"
 )
@@ -43,12 +44,7 @@ type Stock interface {
 	// Advance moves the front of a sale's line on, at most once in a second however many call it,
 	// and returns it. known is the front that the caller knows of: the store may have lost it.
 	Advance(ctx context.Context, id sale.ID, known int64) (front int64, r sale.Reading, err error)
-	// Draw takes the draw of a sale's line one step on, once however many call it, and returns the
-	// line as it is since. Before a step is due nothing changes. It refuses with sale.ErrConflict if
-	// the step was taken with another value.
-	Draw(ctx context.Context, id sale.ID, step sale.DrawStep, value string) (sale.Line, error)
-	// DrawnPlaces calls each for every buyer whose place was drawn, in no order.
-	DrawnPlaces(ctx context.Context, id sale.ID, each func(sale.Buyer)) error
+	draw.Store
 }
 
 // Holder holds the lease of the one allocator that leads.

@@ -71,7 +71,7 @@ type Range struct{ Epoch, First, Last int64 }
 func (r Range) Count() int64 { return r.Last - r.First + 1 }
 
 // Lack is how much of the union one record does not have as it is there.
-type Lack struct{ Orders, Payments int }
+type Lack struct{ Orders, Payments, Places int }
 
 // Plan is what both records shall hold, and what has to be decided before. As
 // long as a case needs a decision its records are a draft.
@@ -107,6 +107,9 @@ func (p Plan) String() string {
 		p.Records.Sale.ID, p.Relation, p.Epoch, c.Total, c.Held, c.Paid, c.Remaining, len(p.Records.Orders), len(p.Records.Payments))
 	fmt.Fprintf(&b, "Redis lacks %d orders and %d payments; the ledger lacks %d and %d\n",
 		p.Redis.Orders, p.Redis.Payments, p.Ledger.Orders, p.Ledger.Payments)
+	if len(p.Records.Places) > 0 {
+		fmt.Fprintf(&b, "%d have joined the line; Redis lacks %d of their places, the ledger %d\n", len(p.Records.Places), p.Redis.Places, p.Ledger.Places)
+	}
 	count, needed := map[Kind]int{}, map[Kind]int{}
 	for _, c := range p.Cases {
 		count[c.Kind]++
@@ -240,6 +243,11 @@ func (m *merge) lack(s *Side, drops bool) (l Lack) {
 	for id, p := range m.records.Payments {
 		if s.Records.Payments[id] != p {
 			l.Payments++
+		}
+	}
+	for buyer, place := range m.records.Places {
+		if s.Records.Places[buyer] != place {
+			l.Places++
 		}
 	}
 	return l

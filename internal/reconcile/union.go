@@ -14,13 +14,14 @@ import (
 func (m *merge) unite() {
 	f := m.further.Records
 	m.records = sale.NewRecords()
-	m.records.Lined = f.Lined
+	m.records.Lined, m.records.Places = f.Lined, maps.Clone(f.Places)
 	if m.records.Sale, m.records.Opened = f.Sale, f.Opened; m.other == nil {
 		m.records.Orders, m.records.Payments = copied(f.Orders), copied(f.Payments)
 		m.records.Restocks = copied(f.Restocks)
 		return
 	}
 	m.records.Lined.Raise(m.other.Records.Lined)
+	m.places()
 	m.definition()
 	m.restocks()
 	m.orders()
@@ -33,6 +34,16 @@ func copied[K comparable, V any](from map[K]V) map[K]V {
 		return map[K]V{}
 	}
 	return maps.Clone(from)
+}
+
+// places are those of both records. A buyer who has another one in each had to join again after the first
+// was lost: the record that goes further is the one that buyers have gone by since.
+func (m *merge) places() {
+	for buyer, place := range m.other.Records.Places {
+		if _, known := m.records.Places[buyer]; !known {
+			m.records.Place([]sale.Placement{{Buyer: buyer, Place: place}})
+		}
+	}
 }
 
 func (m *merge) definition() {

@@ -28,6 +28,9 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	b := s.builder(k.Sale + ":new:" + a.Fence)
 	counts, err := b.build(ctx, a)
 	if err == nil {
+		err = s.replace(ctx, k.Line, a.Places)
+	}
+	if err == nil {
 		err = s.rebind(ctx, id, a.Records.Payments)
 	}
 	if err != nil {
@@ -38,7 +41,7 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 	d.Total = a.Records.Opened
 	args = append(args, a.Fence, a.Chain.Life, a.Chain.Epoch, a.Chain.Seq)
 	args = append(args, definitionArgs(d)...)
-	args = append(args, linedArgs(a.Records.Lined)...)
+	args = append(args, linedArgs(a.Records)...)
 	barred := ""
 	for _, n := range a.Records.Lapsed() {
 		if d.Lapses > 0 && n >= d.Lapses {
@@ -72,7 +75,11 @@ func (s *Store) Adopt(ctx context.Context, id sale.ID, a sale.Adoption) error {
 }
 
 // linedArgs are the fields of a line that the records know.
-func linedArgs(l sale.LineRecord) (args []any) {
+func linedArgs(r sale.Records) (args []any) {
+	l := r.Lined
+	if turn := r.Turn(); turn > 0 {
+		args = append(args, "turn", int64(turn))
+	}
 	if l.Front > 0 {
 		args = append(args, "front", l.Front)
 	}
@@ -86,6 +93,21 @@ func linedArgs(l sale.LineRecord) (args []any) {
 		args = append(args, "beacon_value", l.BeaconValue)
 	}
 	return args
+}
+
+// replace puts places back that Redis has lost. They go where they belong at once: each is that of its
+// buyer whatever becomes of the adoption.
+func (s *Store) replace(ctx context.Context, key string, places []sale.Placement) error {
+	for chunk := range slices.Chunk(places, buildAtOnce) {
+		fields := make([]any, 0, 2*len(chunk))
+		for _, p := range chunk {
+			fields = append(fields, string(p.Buyer), p.Place.String())
+		}
+		if err := s.client.HSet(ctx, key, fields...).Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // adoptable is nil, or a [sale.ErrConflict] where records break what every script

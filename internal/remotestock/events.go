@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -179,6 +180,10 @@ func changed(e *sale.Event, name, value string) error {
 			e.Places = append(e.Places, n)
 		}
 		return nil
+	case "joined":
+		joins, err := parseJoins(value)
+		e.Joins = append(e.Joins, joins...)
+		return err
 	case "trace":
 		e.Traces = sale.ParseTraces(value)
 		return nil
@@ -195,6 +200,26 @@ func changed(e *sale.Event, name, value string) error {
 		e.Payments = append(e.Payments, p)
 	}
 	return err
+}
+
+// parseJoins reads buyers and their places, in turn.
+func parseJoins(text string) ([]sale.Placement, error) {
+	if text == "" { // the site has no ledger
+		return nil, nil
+	}
+	parts := strings.Split(text, "\n")
+	joins := make([]sale.Placement, 0, len(parts)/2)
+	for pair := range slices.Chunk(parts, 2) {
+		if len(pair) != 2 {
+			return joins, fmt.Errorf("%w: %q has no place", ErrReply, pair[0])
+		}
+		place, err := sale.ParsePlace(pair[1])
+		if err != nil {
+			return joins, fmt.Errorf("%w: of %q: %w", ErrReply, pair[0], err)
+		}
+		joins = append(joins, sale.Placement{Buyer: sale.Buyer(pair[0]), Place: place})
+	}
+	return joins, nil
 }
 
 // lined reads a field about the line.

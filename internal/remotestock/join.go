@@ -145,14 +145,18 @@ func proofs(batch []*joining) string {
 	var b strings.Builder
 	for i, e := range batch {
 		if e.join.Proof != 0 {
-			b.WriteString(strconv.Itoa(i+1) + " " + e.join.Proof.String() + " ")
+			place := e.join.Proof.String()
+			if e.join.Proof == sale.Drawn && !e.join.Sure {
+				place = "D"
+			}
+			b.WriteString(strconv.Itoa(i+1) + " " + place + " ")
 		}
 	}
 	return b.String()
 }
 
 // joinLetters are the outcomes of a join by their letters.
-var joinLetters = map[byte]sale.JoinOutcome{'n': sale.Joined, 'k': sale.Rejoined, 'c': sale.LineClosed, 'l': sale.LineFull}
+var joinLetters = map[byte]sale.JoinOutcome{'n': sale.Joined, 'k': sale.Rejoined, 'c': sale.LineClosed, 'l': sale.LineFull, 'w': sale.LineBusy}
 
 // place reads what join answered of a batch. It first reads the whole reply: one of a wrong
 // shape leaves everybody unanswered.

@@ -106,7 +106,15 @@ func TestAPlaceThatRedisLostComesBackFromItsProof(t *testing.T) {
 	wantPlace(t, j, sale.Join{Buyer: "newer"}, sale.LineFull, 0)
 	wantPlace(t, j, sale.Join{Buyer: "ann", Proof: 1}, sale.Rejoined, 1)
 	wantPlace(t, j, sale.Join{Buyer: "ann", Proof: 99}, sale.Rejoined, 1)
-	wantPlace(t, j, sale.Join{Buyer: "old", Proof: sale.Drawn}, sale.Rejoined, sale.Drawn)
+	wantPlace(t, j, sale.Join{Buyer: "old", Proof: sale.Drawn}, sale.LineBusy, 0) // the draw decides
+	wantPlace(t, j, sale.Join{Buyer: "old", Proof: sale.Drawn, Sure: true}, sale.Rejoined, sale.Drawn)
+
+	t.Run("before the draw all drawn places come back", func(t *testing.T) {
+		d := lined("drawn-proofs", 4_000_000_000_000)
+		open(t, s, d)
+		j := joiner(t, s, d.ID)
+		wantPlace(t, j, sale.Join{Buyer: "old", Proof: sale.Drawn}, sale.Rejoined, sale.Drawn)
+	})
 }
 
 // TestManyJoinAtOnce: everybody once, however often they ask, in few calls.

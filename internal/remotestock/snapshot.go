@@ -117,6 +117,9 @@ func (s *Store) finish(ctx context.Context, id sale.ID, v *sale.Snapshot, r repl
 	if err := readFields(v, fields); err != nil {
 		return err
 	}
+	if err := s.readList(ctx, id, v); err != nil {
+		return err
+	}
 	// The ring goes on meanwhile: for an event that it no longer has it returns another link,
 	// so only a sale that is shut is asked for one.
 	call, cancel := context.WithTimeout(ctx, s.config.Call)
@@ -213,11 +216,8 @@ func (s *Store) scanSale(ctx context.Context, k keyspace.Sale, v *sale.Snapshot)
 		return err
 	}
 	places := func(buyer, place string) error {
-		if v.Places == nil {
-			v.Places = map[sale.Buyer]sale.Place{}
-		}
 		p, err := sale.ParsePlace(place)
-		v.Places[sale.Buyer(buyer)] = p
+		v.Place([]sale.Placement{{Buyer: sale.Buyer(buyer), Place: p}})
 		return err
 	}
 	return errors.Join(

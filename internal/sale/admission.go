@@ -140,5 +140,12 @@ const (
 	DrawBeacon DrawStep = "beacon" // records the beacon's value
 )
 
+// EntriesAtOnce is how many entries of a draw's list one part has. Raised, a call keeps Redis from
+// other sales' claims for longer; lowered, a list takes more calls.
+const EntriesAtOnce = 1024
+
+// Parts is in how many parts a list of so many entries is kept.
+func Parts(entries int64) int { return int((entries + EntriesAtOnce - 1) / EntriesAtOnce) }
+
 // MaxBeaconValueLength bounds what a beacon publishes, in bytes.
 const MaxBeaconValueLength = 1000

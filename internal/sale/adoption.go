@@ -8,6 +8,8 @@ type Adoption struct {
 	Was     RedisState // what Redis had when the records were read
 	Fence   string     // names the reconciliation
 	Records Records
+	// Places are those of the records that Redis does not have.
+	Places []Placement
 	// Chain has the sale's life, the epoch that begins, and the last event of any
 	// record. Its link is not looked at: an epoch begins upon the life.
 	Chain Chain

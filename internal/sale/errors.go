@@ -38,6 +38,8 @@ var (
 	// ErrLeaseLost: the lease ended, or passed to another; whatever was done
 	// under it must stop. Returned by lease.
 	ErrLeaseLost = errors.New("the lease was lost")
+	// ErrDrawing: another program takes the draw of the line. Returned by remotestock.
+	ErrDrawing = errors.New("another program takes the draw")
 	// ErrStale: the sale changed after the caller read it; read it again and
 	// begin anew. Returned by remotestock.
 	ErrStale = errors.New("the sale changed since it was read")

@@ -68,10 +68,19 @@ func (t Turn) Seen(d Decision) Turn {
 	return t
 }
 
+// Placement is a buyer's place.
+type Placement struct {
+	Buyer Buyer
+	Place Place
+}
+
 // Join is a buyer's wish for a place in a line.
 type Join struct {
 	Buyer Buyer
 	Proof Place // the place that the buyer has proof of; 0: none
+	// Sure: the draw, which has taken place, has the buyer. Once the line is frozen for the draw, no other
+	// drawn place that is lost comes back.
+	Sure bool
 }
 
 // JoinOutcome is what became of it.
@@ -84,7 +93,7 @@ const (
 	Rejoined                      // the place of before
 	LineFull                      // all places are taken
 	LineClosed                    // the sale is over
-	LineBusy                      // too many wait to join
+	LineBusy                      // too many wait to join, or where the buyer was drawn is not known yet
 )
 
 // Placed is where a buyer stands.

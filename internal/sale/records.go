@@ -19,7 +19,8 @@ type Records struct {
 	Restocks map[string]int64
 	Orders   map[OrderID]Order
 	Payments map[PaymentID]Payment
-	Lined    LineRecord // of a sale that has a line
+	Lined    LineRecord      // of a sale that has a line
+	Places   map[Buyer]Place // in the line; nil: there are none
 }
 
 // NewRecords are those of a sale of which nothing is known yet.
@@ -30,6 +31,7 @@ func NewRecords() Records {
 // Clone is a copy that shares nothing.
 func (r Records) Clone() Records {
 	r.Restocks, r.Orders, r.Payments = maps.Clone(r.Restocks), maps.Clone(r.Orders), maps.Clone(r.Payments)
+	r.Places = maps.Clone(r.Places)
 	return r
 }
 
@@ -109,8 +111,9 @@ type Event struct {
 	Life     string    // of the opening, see [Chain]
 	Changed  *Sale     // the definition as it is since, where an operator changed it; Total as in Opened
 	Restock  *Restock
-	Lined    LineRecord // what the event moved of the line; its front is that at which orders were taken, too
-	Closed   *bool      // where the sale was closed (true) or reopened
+	Joins    []Placement // places that were given, or given back
+	Lined    LineRecord  // what the event moved of the line; its front is that at which orders were taken, too
+	Closed   *bool       // where the sale was closed (true) or reopened
 	// Reconciled names the reconciliation that the event ends; empty for others.
 	Reconciled string
 	Fault      string // why the entry, or a part of it, can't be read; empty: all of it was
@@ -136,11 +139,30 @@ func (r *Records) Apply(e Event) {
 		r.Restocks[e.Restock.Key] = e.Restock.Delta
 	}
 	r.Lined.Raise(e.Lined)
+	r.Place(e.Joins)
 	if e.Closed != nil {
 		r.Sale.Closed = *e.Closed
 	}
 	// Not by Counters: over a stream that would count every order at every entry.
 	r.Sale.Total = r.total()
+}
+
+// Place takes places in the line.
+func (r *Records) Place(joins []Placement) {
+	if len(joins) > 0 && r.Places == nil {
+		r.Places = make(map[Buyer]Place, len(joins))
+	}
+	for _, j := range joins {
+		r.Places[j.Buyer] = j.Place
+	}
+}
+
+// Turn is the highest ordinal of the places, 0 if there is none.
+func (r *Records) Turn() (highest Place) {
+	for _, p := range r.Places {
+		highest = max(highest, p)
+	}
+	return highest
 }
 
 // Page is a part of a sale's stream, and the sale's chain at the same instant.
@@ -169,7 +191,7 @@ type Snapshot struct {
 	Listed    map[PaymentID]PaymentState // the state that each payment is listed under; nil: it was not read
 	Parts     map[PaymentID]int64        // Refunded as Redis has it; nil: it was not read
 	Line      *Line                      // of a sale that has one, otherwise nil
-	Places    map[Buyer]Place            // in the line; nil: there are none
+	Entries   []byte                     // of the draw's list, as it is kept beside the places; short where parts are missing
 	Stream    []Event                    // what no ledger has committed yet, oldest first
 }
 
@@ -221,6 +243,7 @@ func (s *Snapshot) Follow(e Event) {
 // Book is what the ledger holds of a sale at one instant.
 type Book struct {
 	Records
+	Mark Mark // of the last event that it has
 	// Changed and PaymentsChanged are when each order and payment came to its
 	// state, in Redis time: a snapshot from before can't know.
 	Changed         map[OrderID]Instant

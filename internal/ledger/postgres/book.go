@@ -17,7 +17,7 @@ func (s *Store) Book(ctx context.Context, id sale.ID) (sale.Book, error) {
 	b := sale.Book{Records: sale.NewRecords(), Changed: map[sale.OrderID]sale.Instant{}, PaymentsChanged: map[sale.PaymentID]sale.Instant{}}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
-		for _, read := range []func(context.Context, pgx.Tx, sale.ID, *sale.Book) error{readSale, readLined, readRestocks, s.readOrders, readPayments} {
+		for _, read := range []func(context.Context, pgx.Tx, sale.ID, *sale.Book) error{readSale, readLined, s.readJoins, readRestocks, s.readOrders, readPayments} {
 			if err := read(ctx, tx, id, &b); err != nil {
 				return err
 			}

@@ -97,6 +97,7 @@ func statements(id sale.ID, token sale.Generation, b ledger.Batch) (*pgx.Batch, 
 	}
 	queueRestocks(p, id, b.Restocks, restocksSQL)
 	queueLined(p, id, b.Lined)
+	queueJoins(p, id, b)
 	live := func(c ledger.Change) bool { return c.State.Live() }
 	ended := func(c ledger.Change) bool { return !c.State.Live() }
 	for _, orders := range [][]ledger.Change{slices.DeleteFunc(slices.Clone(b.Orders), live), slices.DeleteFunc(slices.Clone(b.Orders), ended)} {

@@ -47,6 +47,7 @@ func (s *Store) Unite(ctx context.Context, id sale.ID, token sale.Generation, u 
 		p.Queue(uniteDefinitionSQL, append([]any{id, opened.Closed, u.At.Time()}, values(&opened)...)...)
 		queueRestocks(p, id, b.Restocks, uniteRestocksSQL)
 		queueLined(p, id, u.Lined)
+		queueUnited(p, id, u.Chain.Epoch, b.Joins)
 		if err := tx.SendBatch(ctx, p).Close(); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func TestANodeKilledBetweenClickAndAnswer(t *testing.T) {
 	here.admin(t, "POST", "/nodes/"+victim.Name+"/weight", `{"weight":1000000}`) // so that the purchase comes to it
 	await.Until(t, "all buyers to come to one node", func() bool {
 		weights, err := here.Upstream()
-		return err == nil && weights[victim.Listen] == 1_000_000
+		return err == nil && weights[victim.Name] == 1_000_000
 	})
 	browser.Eval[any](w, "void "+watch)
 	if err := victim.Pause(); err != nil {
@@ -81,13 +81,11 @@ func TestRedisAwayForThreeSeconds(t *testing.T) {
 	w.Click("#primary")
 	w.Wait(screen("buying"))
 	since := browser.Eval[float64](w, "performance.now()")
-	for browser.Eval[float64](w, "performance.now()") < since+3000 {
+	const longer = "The page goes on trying by itself: your request counts only once."
+	for browser.Eval[float64](w, "performance.now()") < since+3000 || !strings.Contains(w.Text("#text"), longer) {
 		if got := w.Text("main"); !browser.Eval[bool](w, screen("buying")) || strings.Contains(got, "Sold out") {
 			t.Fatalf("got %q while nobody can know, want that the page goes on trying", got)
 		}
-	}
-	if got := w.Text("#text"); !strings.Contains(got, "The page goes on trying by itself: your request counts only once.") {
-		t.Errorf("got %q after three seconds, want that it takes longer, and that nothing is doubled", got)
 	}
 	if err := here.Redis.Resume(); err != nil {
 		t.Fatal(err)

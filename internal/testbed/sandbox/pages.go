@@ -120,6 +120,7 @@ var billPage = template.Must(template.New("bill").Parse(`<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sandbox payment</title>
+<link rel="icon" href="data:,">
 <style>body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 2rem auto; padding: 0 1rem } button { font: inherit; padding: .6rem 1.2rem; margin-right: 1rem }</style>
 <h1>Sandbox payment</h1>
 <p>This page plays the payment provider. It takes no money.</p>

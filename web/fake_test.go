@@ -174,11 +174,11 @@ func (s *site) script(w http.ResponseWriter, r *http.Request, a answer) bool {
 	if a.status == 0 {
 		return false
 	}
-	problem(w, a.status, a.code, a.members)
+	refuse(w, a.status, a.code, a.members)
 	return true
 }
 
-func problem(w http.ResponseWriter, status int, code string, members map[string]any) {
+func refuse(w http.ResponseWriter, status int, code string, members map[string]any) {
 	doc := map[string]any{"code": code, "status": status, "title": code, "type": "https://onsale.dev/problems/" + code}
 	for name, v := range members {
 		doc[name] = v
@@ -207,7 +207,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request, call string) {
 		call = "GET /v1/session"
 	}
 	if s.buyer == "" {
-		problem(w, 401, "unauthorized", map[string]any{"sign_in": "/dev/sign-in"})
+		refuse(w, 401, "unauthorized", map[string]any{"sign_in": "/dev/sign-in"})
 		return
 	}
 	switch {
@@ -215,7 +215,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request, call string) {
 		reply(200, map[string]any{"buyer": s.buyer, "expires_at": at(time.Hour), "server_time": s.now()})
 	case strings.HasPrefix(call, "GET /orders/"):
 		if s.order == nil || strings.HasSuffix(call, "/mine") && s.order["state"] != "held" && s.order["state"] != "paid" {
-			problem(w, 404, "order-unknown", nil)
+			refuse(w, 404, "order-unknown", nil)
 			return
 		}
 		reply(200, s.order)
@@ -235,7 +235,7 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request, call string) {
 		s.order["state"] = "cancelled"
 		reply(200, s.order)
 	default:
-		problem(w, 404, "not-found", nil)
+		refuse(w, 404, "not-found", nil)
 	}
 }
 
@@ -246,9 +246,9 @@ func (s *site) join(w http.ResponseWriter, r *http.Request, reply func(int, map[
 	case s.place != nil && s.known:
 		reply(200, s.place)
 	case s.work && body.Proof == "":
-		problem(w, 403, "proof-required", map[string]any{"challenge": api + "/line/challenge"})
+		refuse(w, 403, "proof-required", map[string]any{"challenge": api + "/line/challenge"})
 	case s.work && !solves(body.Proof):
-		problem(w, 403, "proof-wrong", map[string]any{"challenge": api + "/line/challenge"})
+		refuse(w, 403, "proof-wrong", map[string]any{"challenge": api + "/line/challenge"})
 	default:
 		if s.place == nil {
 			s.place = place("7", 57)

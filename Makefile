@@ -28,7 +28,7 @@ check: deps ## Look for faults without running: format, vet, staticcheck, go.mod
 # Whole sales and failures on real sites, and of the servers that these are made of, one after the
 # other: their time goes into waiting.
 SLOW = onsale/bench onsale/bench/strategy onsale/cmd/onsale onsale/deploy onsale/docs/commands onsale/internal/adminapi/board onsale/internal/testbed onsale/internal/testbed/hostile \
-	onsale/internal/testbed/journey onsale/internal/testbed/process
+	onsale/internal/testbed/journey onsale/internal/testbed/process onsale/web
 # These wait minutes for rules to fire.
 WATCHED = ^(TestOnARunningSite|TestOutagesFireTheirAlerts)$$
 # The longest of the others start first, so that none of them is left over at the end. Three at a time,

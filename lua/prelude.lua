@@ -160,6 +160,7 @@ local function check_types()
   redis.call('ZCARD', KEYS[12])
   redis.call('HLEN', KEYS[13])
   redis.call('HLEN', KEYS[14])
+  redis.call('HLEN', KEYS[15])
 end
 
 -- Why no claim passes now, or nil.

@@ -25,6 +25,7 @@ func TestJourneys(t *testing.T) {
 		"a challenge is solved before joining":                 aChallengeIsSolvedBeforeJoining,
 		"signing in leaves no token in the address":            signingInLeavesNoTokenInTheAddress,
 		"a hidden tab notices the turn":                        aHiddenTabNoticesTheTurn,
+		"a token that nobody asked for signs nobody in":        aTokenThatNobodyAskedForSignsNobodyIn,
 		"languages are the readers":                            languagesAreTheReaders,
 		"the live region does not chatter":                     theLiveRegionDoesNotChatter,
 		"a slow phone is served":                               aSlowPhoneIsServed,
@@ -248,6 +249,21 @@ func signingInLeavesNoTokenInTheAddress(t *testing.T, b *browser.Browser) {
 	}
 	if got := s.requests("POST /v1/session"); len(got) != 1 {
 		t.Errorf("got %q, want one session", got)
+	}
+}
+
+// With a link of their own, others could have the buyer act, and pay, as somebody else.
+func aTokenThatNobodyAskedForSignsNobodyIn(t *testing.T, b *browser.Browser) {
+	s := start(t)
+	s.set(func(s *site) { s.buyer = "" })
+	w := b.Window(t, browser.Look{})
+	w.Go(s.URL + "/sales/demo#token=mallory")
+	w.Wait(screen("sign-in"))
+	if got := browser.Eval[string](w, "location.hash"); got != "" {
+		t.Errorf("got %s in the address, want the token dropped", got)
+	}
+	if got := s.requests("POST /v1/session"); len(got) != 0 {
+		t.Errorf("got %q, want no session", got)
 	}
 }
 

@@ -38,10 +38,8 @@ const lost = { status: 0, doc: {}, code: 'lost', age: 0, retryAfter: 0, retried:
 // passing reports whether the same request may succeed later.
 export const passing = (a) => a.lost || a.status >= 500 || a.status === 429 || a.status === 408;
 
-// later is when to ask again: as the server wants it, and spread, so that not all come back at once.
 export const later = (e, tries) => e.at + e.answer.retryAfter + 200 + e.random * Math.min(10000, 500 * 2 ** tries);
 
-// signedOut is the state once the API does not know the buyer: the session is asked for again, more rarely each time.
 export const signedOut = (s, e) => ({
 	...s, notice: s.session ? { code: 'unauthorized' } : s.notice, session: null, sessionTries: s.sessionTries + 1, sessionAt: e.at + Math.min(60000, 250 * 2 ** s.sessionTries),
 });

@@ -24,7 +24,6 @@ function dispatch(type, more) {
 	draw();
 }
 
-// calls are how each thing that may be due is asked for; each ends with the event of its answer.
 const calls = {
 	sale: async () => dispatch('sale', { answer: await ask('GET', api) }),
 	async session() {
@@ -39,19 +38,19 @@ const calls = {
 		const { place, join } = state;
 		const answer = await ask('POST', `${api}/line`, { body: !place && join.proof ? { proof: join.proof } : undefined, headers: place ? { 'Onsale-Place': place.token } : {} });
 		dispatch('joined', { answer });
-		if (!answer.code) tell();
+		if (!answer.code) notify();
 	},
 	challenge: async () => dispatch('challenge', { answer: await ask('GET', `${api}/line/challenge`) }),
 	solve: async () => dispatch('solved', { proof: await solve(state.join.challenge) }),
 	async purchase() {
 		const answer = await ask('POST', `${api}/orders`, request(state));
 		dispatch('purchase', { answer });
-		if (!answer.code) tell();
+		if (!answer.code) notify();
 	},
 	async cancel() {
 		const answer = await ask('DELETE', `${api}/orders/${state.order.id}`);
 		dispatch('cancelled', { answer });
-		if (!answer.code) tell();
+		if (!answer.code) notify();
 	},
 };
 
@@ -110,8 +109,8 @@ function draw() {
 	drawing = setTimeout(draw, 1000 - (((at + (state.offset || 0)) % 1000) + 1000) % 1000);
 }
 
-// tell has this buyer's other tabs look, too.
-const tell = () => others?.postMessage(sale);
+// notify has this buyer's other tabs look, too.
+const notify = () => others?.postMessage(sale);
 const look = (signedIn) => dispatch('look', { signedIn, place: state.session && store.load(sale, state.session.buyer).place });
 
 async function speak(language) {
@@ -120,11 +119,13 @@ async function speak(language) {
 	draw();
 }
 
-// token exchanges one that signing in brought along for the cookie, and forgets it.
+// signIn exchanges the token of signing in for the cookie. One that nobody here asked for is dropped: by a link with theirs,
+// others could have the buyer pay as somebody else.
 async function signIn() {
 	const token = new URLSearchParams(location.hash.slice(1)).get('token');
 	if (!token) return;
 	history.replaceState(history.state, '', location.pathname + location.search);
+	if (!store.signedIn()) return;
 	for (let i = 0; i < 4; i++) if (!passing(await ask('POST', '/v1/session', { headers: { Authorization: `Bearer ${token}` } }))) break;
 	others?.postMessage('');
 }
@@ -144,6 +145,7 @@ function listen() {
 	on($('go'), 'click', (e) => {
 		if (e.target.dataset.act === 'pay') return dispatch('paying');
 		e.preventDefault();
+		store.signingIn();
 		if (e.target.dataset.act === 'sign-in-join') store.joining(sale, true);
 		const to = new URL(e.target.href);
 		to.searchParams.set('return', location.href.split('#')[0]);

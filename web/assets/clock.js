@@ -9,5 +9,4 @@ export function sample(offset, answer, at) {
 	return offset === null || seen > offset || seen < offset - 10000 ? seen : offset;
 }
 
-// clockOf is the server's time at a moment of performance.now(), or null while it is unknown.
 export const clockOf = (s, at) => (s.offset === null ? null : at + s.offset);

@@ -4,7 +4,6 @@ import { clockOf } from './clock.js';
 
 const second = 1000, longest = 300 * second, near = 3 * second;
 
-// phase is the sale's state by the server's clock: a document may be older than the opening.
 export function phase(s, at) {
 	const { sale } = s, now = clockOf(s, at);
 	if (sale.state === 'scheduled' && now >= Date.parse(sale.opens_at)) return 'on-sale';
@@ -57,5 +56,11 @@ export function pause(s, at, random) {
 	}
 	if (!inTurns(s)) return bounded(15 * second, 0);
 	if (!s.place?.position) return bounded(10 * second, 0);
-	return bounded((until(sale.opens_at) || 0) + (ahead(s) / (sale.line.rate || 1) / 2) * second, near);
+	return askAgain(ahead(s) + 1, sale.line.rate, until(sale.opens_at) || 0, random);
+}
+
+// askAgain is AskAgain of internal/line. The front rests before the opening.
+function askAgain(places, rate, opening, random) {
+	const seconds = Math.min(places / Math.max(1, rate || 0) / 2, places / (10 * Math.max(1, rate || 0)) + 20);
+	return Math.max(near, Math.min(opening + seconds * second, longest)) * (1 - random / 4);
 }

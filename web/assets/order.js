@@ -5,7 +5,6 @@ import { later, passing, signedOut } from './api.js';
 const never = Infinity, second = 1000;
 const live = (o) => o?.state === 'held' || o?.state === 'paid';
 
-// which order to ask for. A live one by its id, as orders/mine would not show how it ended.
 export const which = (s) => (s.purchase ? 'mine' : live(s.order) ? s.order.id : s.lookup);
 
 // got takes in an order. A hold is paid elsewhere, or lapses, so it is looked at again.

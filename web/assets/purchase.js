@@ -61,7 +61,6 @@ export function answered(s, e) {
 	return { ...stop(s, refusal), saleAt: e.at };
 }
 
-// looked takes in whether the buyer has an order, for a purchase of which that is not known.
 export function looked(s, e) {
 	const a = e.answer, p = s.purchase;
 	if (!a.code) return got(stop(s, p.refusal?.code === 'already-ordered' ? p.refusal : null), e);

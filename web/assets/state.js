@@ -119,7 +119,6 @@ function unjoined(s, e) {
 	return { ...s, join: null, notice: j.quiet ? s.notice : { code: a.code, doc: a.doc }, saleAt: e.at };
 }
 
-// position joins again, unseen, for a position that the first answer did not have yet: a place before the draw has none.
 function position(s, e) {
 	const { sale, place } = s;
 	if (!sale || !place || place.position || s.join || !lined(s) || !inTurns(s) || !settled(s)) return s;

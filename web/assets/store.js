@@ -34,4 +34,8 @@ export const forget = (sale, buyer) => write('localStorage', keyOf(sale, buyer),
 // joining notes that the buyer wants to join as soon as signing in leads back here.
 export const joining = (sale, is) => write('sessionStorage', `onsale/${sale}`, is);
 
+// The buyer left this tab to sign in.
+export const signingIn = () => write('sessionStorage', 'onsale/sign-in', true);
+export const signedIn = () => [read('sessionStorage', 'onsale/sign-in'), write('sessionStorage', 'onsale/sign-in')][0];
+
 export const language = (chosen) => (chosen ? write('localStorage', 'onsale/language', chosen) : read('localStorage', 'onsale/language'));

@@ -48,9 +48,9 @@ export const tests = {
     }
   },
   'who is far behind asks rarely, who is near every three seconds'() {
-    for (const [position, want] of [[101, 3], [700, 3], [2101, 10], [40101, 200], [400101, 300]]) {
+    for (const [position, want] of [[200, 3], [700, 3], [2100, 10], [40100, 60], [400100, 300]]) {
       const s = placed(position);
-      equal([pause(s, 2000, 0), pause(s, 2000, 0.5)], [want * 750, want * 1000], position);
+      equal([pause(s, 2000, 0), pause(s, 2000, 1)], [want * 1000, want * 750], position);
     }
   },
   'all who wait for a draw ask after it, over 45 seconds'() {

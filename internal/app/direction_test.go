@@ -44,7 +44,7 @@ var (
 	programs = []string{"cmd", "bench", "deploy", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
 	// helpers are what any test may use: process starts redis-server and nginx, processtest for as long as a
 	// test lasts, flood plays the strangers whom servers have to stand, await waits for what they do, collector takes spans, browser opens pages.
-	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await", "internal/testbed/collector", "internal/testbed/browser"}
+	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await", "internal/testbed/collector", "internal/testbed/browser", "internal/apidoc"}
 	// fixtures are what tests of the ledger and of its store share.
 	fixtures = "internal/ledger/ledgertest"
 	// members are those of a cluster, as a test changes them.

@@ -30,9 +30,9 @@ func metrics(t *testing.T) map[string][]telemetry.Metric {
 
 // The closed sets of the naming rule. A name is added here only after thought.
 var (
-	parts  = []string{"buyerapi", "checkout", "localstock", "remotestock", "rebalance", "upstream", "membership", "ledger", "admission", "token"}
-	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "refills", "holds", "failures", "publications", "events", "payments", "entries", "orders", "signatures", "ratio", "bytes", "generation"}
-	labels = []string{"sale", "script", "result", "outcome", "code", "reason", "operation", "event", "setting", "endpoint"}
+	parts  = []string{"buyerapi", "checkout", "localstock", "remotestock", "rebalance", "upstream", "membership", "ledger", "admission", "token", "proof"}
+	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "refills", "holds", "failures", "publications", "events", "payments", "entries", "orders", "signatures", "ratio", "bytes", "generation", "numbers"}
+	labels = []string{"sale", "script", "result", "outcome", "code", "reason", "operation", "event", "setting", "endpoint", "decision"}
 )
 
 // faults is what breaks the naming rule in a metric of ours.

@@ -25,7 +25,7 @@ type IdentityFlags struct {
 	Copy      string        `name:"jwks-copy" env:"ONSALE_JWKS_COPY" help:"File with the last key set of that address, which the node writes: one that starts while the address is away begins with it. Empty: such a node waits until the address answers."`
 	Audiences []string      `name:"audience" default:"onsale" env:"ONSALE_AUDIENCE" help:"What a token's aud must name; several: one of them."`
 	Issuers   []string      `name:"issuer" env:"ONSALE_ISSUER" help:"What a token's iss must be; several: one of them. Empty: it is not looked at."`
-	SignIn    string        `name:"sign-in-url" env:"ONSALE_SIGN_IN_URL" help:"Page where buyers sign in, to which the sale's page leads them: https, http on loopback, or a path of the site itself. It gets their way back as ?return=, see docs/page.md. Empty: the page can't sign anybody in."`
+	SignIn    string        `name:"sign-in-url" env:"ONSALE_SIGN_IN_URL" secret:"url" help:"Page where buyers sign in, to which the sale's page leads them: https, http on loopback, or a path of the site itself. It gets their way back as ?return=, see docs/page.md. Empty: the page can't sign anybody in."`
 	Cache     int           `name:"identity-cache" default:"131072" env:"ONSALE_IDENTITY_CACHE" help:"Verified buyers that are remembered at most, so that the signature of a public key is verified once. Higher: some 150 bytes more for each; lower: buyers who come again cost more. 0: none."`
 }
 

@@ -91,6 +91,6 @@ func (n *Node) measureProofs(proofs proof.Verifier) {
 
 // unjudged counts what the captcha's provider did not judge.
 func (n *Node) unjudged() func(proof.Decision) {
-	return telemetry.CountEach[proof.Decision](n.metrics, "onsale_proof_unjudged_total",
+	return telemetry.CountEach[proof.Decision](n.metrics, "onsale_proof_unjudged_calls_total",
 		"Buyers' proofs that the captcha's provider did not judge, by what became of their buyers: rejected, or admitted all the same.", "decision", proof.Decisions)
 }

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,10 +13,10 @@ import (
 )
 
 // line is a server that gives each buyer a place, and sells to those who show the token that it gave them.
-func line(t *testing.T) (addr string, seen map[string]int) {
+func line(t *testing.T) (addr string, counts func() map[string]int) {
 	t.Helper()
 	var mu sync.Mutex
-	seen = map[string]int{}
+	seen := map[string]int{}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		buyer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		mu.Lock()
@@ -41,7 +42,11 @@ func line(t *testing.T) (addr string, seen map[string]int) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	return s.Listener.Addr().String(), seen
+	return s.Listener.Addr().String(), func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(seen)
+	}
 }
 
 func TestBuyersJoinAndBuyWithTheirPlaces(t *testing.T) {
@@ -78,7 +83,7 @@ func TestFewBuyersSendManyRequests(t *testing.T) {
 		t.Errorf("got %v, %v, want 3 new places and 87 known ones", r.Statuses, err)
 	}
 	want := map[string]int{"/v1/sales/s/line": 90, "buyer-1": 30, "buyer-2": 30, "buyer-3": 30}
-	if diff := cmp.Diff(want, seen); diff != "" {
+	if diff := cmp.Diff(want, seen()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

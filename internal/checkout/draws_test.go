@@ -120,7 +120,7 @@ func TestANodeTakesTheDrawIfNoAllocatorDoes(t *testing.T) {
 		is.Store(&sale.Line{Joined: 2})
 		st := &store{}
 		begun := time.Now()
-		var steps []sale.DrawStep
+		var steps atomic.Int64
 		st.read = func(_ context.Context, id sale.ID, _ sale.Generation) (sale.Sale, sale.Reading, error) {
 			d, r := st.look(id, 10)
 			d.ID, d.Admission, d.LineRate, d.LineLimit = id, sale.AdmitLine, 5, 100
@@ -134,15 +134,16 @@ func TestANodeTakesTheDrawIfNoAllocatorDoes(t *testing.T) {
 		defer s.ends(t)
 		p := &places{}
 		p.buyers.Store(&[]string{"ann", "bob"})
-		busy := true
+		var busy atomic.Bool
+		busy.Store(true)
 		p.step = func(step sale.DrawStep, value string) (sale.Line, error) {
 			if after := time.Since(begun); after < 35*time.Second {
 				t.Errorf("got the step %s after %v, want none before an allocator had five seconds", step, after)
 			}
 			l := *is.Load()
-			steps = append(steps, step)
+			steps.Add(1)
 			switch {
-			case busy:
+			case busy.Load():
 				return l, sale.ErrDrawing
 			case step == sale.DrawFreeze:
 				l.Over, l.Drawn = true, 2
@@ -162,10 +163,10 @@ func TestANodeTakesTheDrawIfNoAllocatorDoes(t *testing.T) {
 			}
 		}()
 		time.Sleep(time.Minute)
-		if n := len(steps); n < 4 || n > 7 || p.reads.Load() != 0 {
+		if n := steps.Load(); n < 4 || n > 7 || p.reads.Load() != 0 {
 			t.Errorf("got %d tries and %d reads while another one is at it, want a try every five seconds", n, p.reads.Load())
 		}
-		busy = false
+		busy.Store(false)
 		time.Sleep(time.Minute)
 		if l := is.Load(); !l.Over || l.List == "" {
 			t.Errorf("got %+v, want it frozen, and the list published at the second try, as the first read fails", l)
@@ -174,9 +175,9 @@ func TestANodeTakesTheDrawIfNoAllocatorDoes(t *testing.T) {
 		if got := s.seller(t).Stands("ann", sale.Proof{Place: sale.Drawn, Nonce: nonce}); got.Position == 0 {
 			t.Errorf("got %+v, want a position", got)
 		}
-		before := len(steps)
+		before := steps.Load()
 		time.Sleep(time.Minute)
-		if n := len(steps) - before; n != 0 {
+		if n := steps.Load() - before; n != 0 {
 			t.Errorf("got %d steps more, want none", n)
 		}
 	})

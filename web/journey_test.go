@@ -272,7 +272,7 @@ func aHiddenTabNoticesTheTurn(t *testing.T, b *browser.Browser) {
 	s, w := journey(t, b, lined)
 	w.Click("#primary")
 	w.Wait(screen("waiting"))
-	browser.Eval[any](w, `void (Object.defineProperty(document, "hidden", { get: () => true }), document.dispatchEvent(new Event("visibilitychange")), window.setTimeout = () => 0)`)
+	browser.Eval[any](w, `void (Object.defineProperty(document, "hidden", { get: () => true }), document.dispatchEvent(new Event("visibilitychange")), window.setTimeout = () => 0, Array.from({ length: 100000 }, (_, i) => clearTimeout(i)))`)
 	s.merge(map[string]any{"line": map[string]any{"joined": 812, "front": 57, "rate": 100}})
 	w.Wait("document.title.startsWith('It is your turn')")
 }

@@ -45,10 +45,10 @@ const over = (code, screen) => code === screen || { 'sold-out': screen === 'next
 function head(v, s, w, at) {
 	const { sale } = s;
 	v.heading = sale.title;
-	v.subtitle = sale.subtitle || '';
+	v.subtitle = sale.subtitle;
 	v.phase = phase(s, at);
 	v.phaseText = w.text(`phase.${v.phase}`);
-	v.rules = sale.rules || '';
+	v.rules = sale.rules;
 	const fact = (name, value) => v.facts.push([w.text(name), value]);
 	fact('price', sale.price ? w.money(sale.price, sale.currency) : w.text('free'));
 	if (sale.face_value) fact('worth', w.money(sale.face_value, sale.currency));

@@ -133,7 +133,8 @@ func TestAClockThatIsADayOff(t *testing.T) {
 			w.Wait(screen("buy"))
 			w.Click("#primary")
 			w.Wait(screen("held"))
-			if got := w.Text("#time"); !strings.HasPrefix(got, "9:") && !strings.HasPrefix(got, "09:") && !strings.HasPrefix(got, "10:00") {
+			// The page's clock is a lower bound of the server's: a second is what it may be behind.
+			if got := w.Text("#time"); !strings.HasPrefix(got, "9:") && !strings.HasPrefix(got, "09:") && got != "10:00" && got != "10:01" {
 				t.Errorf("got %q left to pay, want nearly ten minutes", got)
 			}
 			noProblem(t, w)

@@ -205,7 +205,7 @@ func TestFrontFinishesWithBuyersUnderWay(t *testing.T) {
 	})})
 	answered := make(chan string, 1)
 	go func() {
-		answer, err := e.client.Post(e.url, "application/json", nil)
+		answer, err := e.client.Post(e.url+"/v1/sales/demo/orders", "application/json", nil)
 		if err != nil {
 			answered <- err.Error()
 			return

@@ -35,7 +35,7 @@ type records struct {
 
 func startRecords(t *testing.T) *records {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // it is shared by some dozens of cases
 	c, err := testbed.Start(ctx, testbed.Options{Nodes: 1, Allocators: 1, Ledgers: 1, NodeArgs: []string{"--drain-delay", "0s"}, LedgerArgs: []string{"--no-auto-reconcile"}})
 	if err != nil {
 		cancel()

@@ -55,7 +55,7 @@ type millionResult struct {
 	Final        *audited         `json:"final_audit,omitempty"`
 	Ended        map[string]int   `json:"ended"`
 	Archived     float64          `json:"archived_seconds,omitempty"`
-	Memory       map[string]int64 `json:"memory_bytes"` // peak of Redis, of the ledger, and of each node
+	Memory       map[string]int64 `json:"memory_bytes"` // peaks of Redis, the ledger, and each node and allocator
 }
 
 // noticed is what buyers notice of audits, at half of the capacity.
@@ -172,24 +172,9 @@ func (m *million) on(ctx context.Context, c *testbed.Site, r *millionResult) (er
 		}
 		logLine(fmt.Sprintf("%s: %.1f s, longest call %s", p.Name, p.Seconds, p.longest()))
 		r.Phases = append(r.Phases, p)
-		if err := s.memory(); err != nil {
+		if err := notePeaks(s.cluster, s.result.Memory); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s *milestones) memory() error {
-	pids := map[string]int{"redis": s.cluster.Redis.Pid(), "ledger": s.cluster.Ledgers[0].Pid()}
-	for _, n := range s.cluster.Nodes {
-		pids["node "+n.Name] = n.Pid()
-	}
-	for name, pid := range pids {
-		bytes, err := peak(pid)
-		if err != nil {
-			return err
-		}
-		s.result.Memory[name] = max(s.result.Memory[name], bytes)
 	}
 	return nil
 }

@@ -6,5 +6,5 @@
 // compute the same list from the same places.
 //
 // [Compute] takes no list but the published one. The list is kept beside the places that it stands for,
-// so that it outlasts them: see docs/adr/0029-places-are-in-the-ledger.md.
+// so that it outlasts them: see docs/adr/0027-places-are-in-the-ledger.md.
 package draw

@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,37 +16,7 @@ import (
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-
-	"onsale/internal/testbed/process"
 )
-
-// Browser is a Chromium that runs until the test ends. Its windows share cookies and storage only where they have the
-// same profile.
-type Browser struct{ ctx context.Context }
-
-// Start starts a Chromium.
-func Start(t testing.TB) *Browser {
-	t.Helper()
-	path, err := process.Find("chromium", "chromium")
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(patience))
-	if os.Geteuid() == 0 { // for whom Chromium has no sandbox
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, end := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, closed := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // which waits for the browser's end
-		closed()
-		end()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("chromium: %v", err)
-	}
-	return &Browser{ctx}
-}
 
 // Look is what a window shows itself as.
 type Look struct {
@@ -64,9 +33,9 @@ type Window struct {
 	t   testing.TB
 	ctx context.Context
 
-	mu     sync.Mutex
-	faults []string
-	loaded map[network.RequestID]string
+	mu       sync.Mutex
+	faults   []string
+	requests []string
 }
 
 // Window opens a window with a profile of its own.
@@ -85,7 +54,7 @@ func open(t testing.TB, parent context.Context, look Look, options ...chromedp.C
 	t.Helper()
 	ctx, closed := chromedp.NewContext(parent, options...)
 	t.Cleanup(closed)
-	w := &Window{t: t, ctx: ctx, loaded: map[network.RequestID]string{}}
+	w := &Window{t: t, ctx: ctx}
 	if err := chromedp.Listen(ctx, w.note); err != nil {
 		t.Fatalf("chromium: %v", err)
 	}
@@ -150,6 +119,8 @@ func (w *Window) note(event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		w.requests = append(w.requests, e.Request.URL)
 	case *log.EventEntryAdded:
 		if e.Entry.Source != log.EntrySourceNetwork || !strings.Contains(e.Entry.URL, "/v1/") {
 			w.faults = append(w.faults, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
@@ -175,6 +146,13 @@ func (w *Window) Faults() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]string(nil), w.faults...)
+}
+
+// Requests are the addresses that pages asked for, their own as well.
+func (w *Window) Requests() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.requests...)
 }
 
 // Go opens an address and waits until it is loaded.

@@ -158,7 +158,7 @@ func (l *lineRun) on(ctx context.Context, c *testbed.Site, r *lineResult) (err e
 		if ctx.Err() != nil {
 			break
 		}
-		if err := s.memory(); err != nil {
+		if err := notePeaks(s.cluster, s.result.Memory); err != nil {
 			return err
 		}
 	}
@@ -182,25 +182,6 @@ func (s *lineSite) open(ctx context.Context) error {
 		ID: lineSale, Title: "Line", Currency: "EUR", Price: 4200, Total: int64(s.Tickets), Limit: 1, HoldSeconds: 4 * 3600,
 		Admission: "line", LineRate: s.Rate, LineLimit: s.Buyers, DrawAt: &s.drawAt, OpensAt: &s.opens, Beacon: lineBeacon,
 	})
-}
-
-// memory notes the peaks of those who run now.
-func (s *lineSite) memory() error {
-	pids := map[string]int{"redis": s.cluster.Redis.Pid(), "ledger": s.cluster.Ledgers[0].Pid()}
-	for _, n := range s.cluster.Nodes {
-		pids["node "+n.Name] = n.Pid()
-	}
-	for _, a := range s.cluster.Allocators {
-		pids["allocator "+a.Name] = a.Pid()
-	}
-	for name, pid := range pids {
-		bytes, err := peak(pid)
-		if err != nil {
-			return err
-		}
-		s.result.Memory[name] = max(s.result.Memory[name], bytes)
-	}
-	return nil
 }
 
 // first is how many buyers join before the draw.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+
+	"onsale/internal/testbed"
 )
 
 // settledBytes is how much memory a measurement may take anew: about four times what
@@ -52,4 +54,23 @@ func resident(pid int) (sum int64, err error) {
 		return 0, fmt.Errorf("no process %d", pid)
 	}
 	return sum + int64(shared), nil
+}
+
+// notePeaks raises the peaks of memory, in bytes, to those of the processes of a site that run now.
+func notePeaks(c *testbed.Site, peaks map[string]int64) error {
+	pids := map[string]int{"redis": c.Redis.Pid(), "ledger": c.Ledgers[0].Pid()}
+	for _, n := range c.Nodes {
+		pids["node "+n.Name] = n.Pid()
+	}
+	for _, a := range c.Allocators {
+		pids["allocator "+a.Name] = a.Pid()
+	}
+	for name, pid := range pids {
+		bytes, err := peak(pid)
+		if err != nil {
+			return err
+		}
+		peaks[name] = max(peaks[name], bytes)
+	}
+	return nil
 }

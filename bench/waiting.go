@@ -7,9 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"onsale/bench/report"
 	"onsale/internal/adminapi"
 	"onsale/internal/line"
+	"onsale/internal/operate"
+	"onsale/internal/sale"
 	"onsale/internal/testbed"
 )
 
@@ -79,6 +83,9 @@ func (b *waiting) Run(ctx context.Context) error {
 		return err
 	}
 	err = b.measure(ctx, s, r)
+	outlived, cancel := outliving(ctx)
+	defer cancel()
+	aerr := b.audit(outlived, s, r)
 	closed(s.Close())
 	if r.Asked == 0 {
 		return err // nothing was measured
@@ -88,14 +95,33 @@ func (b *waiting) Run(ctx context.Context) error {
 	} else {
 		b.judge(r)
 	}
-	return b.conclude(r, err)
+	return b.conclude(r, errors.Join(err, aerr))
 }
+
+// audit audits the sales, in Redis alone: whoever only asks changes nothing.
+func (b *waiting) audit(ctx context.Context, s *testbed.Site, r *waitingResult) error {
+	for i := range b.Sales {
+		id := waitingSale(i)
+		a, err := operate.Audit(ctx, s.Stores(), id, 0, zap.NewNop())
+		if err != nil {
+			return err
+		}
+		r.Faults = append(r.Faults, a.Faults...)
+		if n := len(a.Orders); n > 0 {
+			r.Faults = append(r.Faults, fmt.Sprintf("sale %s has %d orders, and nobody bought", id, n))
+		}
+	}
+	return nil
+}
+
+// waitingSale is the id of a sale that pages ask for.
+func waitingSale(n int) sale.ID { return sale.ID(fmt.Sprint("waiting-", n)) }
 
 // measure opens the sales and asks.
 func (b *waiting) measure(ctx context.Context, s *testbed.Site, r *waitingResult) error {
 	p := pages{addr: strings.TrimPrefix(s.Front(), "http://"), rate: r.Rate, last: b.For, connections: b.Connections}
 	for i := range b.Sales {
-		id := fmt.Sprint("waiting-", i)
+		id := string(waitingSale(i))
 		p.sales = append(p.sales, id)
 		opens := time.Now().Add(time.Hour)
 		d := adminapi.Definition{ID: id, Title: "Concert", Currency: "EUR", Price: 4200, Total: 10_000, OpensAt: &opens, Admission: "line", LineRate: b.LineRate,

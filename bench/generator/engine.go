@@ -296,12 +296,3 @@ func (e *engine) close() {
 	}
 	_ = e.poll.close() // nothing is lost with it
 }
-
-// cpuTime is what this process has used.
-func cpuTime() (time.Duration, error) {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		return 0, fmt.Errorf("processor time: %w", err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
-}

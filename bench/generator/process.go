@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"onsale/internal/testbed/process"
 )
 
@@ -123,3 +125,12 @@ func (p *Process) Pid() int { return p.child.Pid() }
 // Stop ends the process and waits for it. It may be called twice, but not during Run:
 // end its ctx instead.
 func (p *Process) Stop() error { return errors.Join(p.child.Finish(grace), p.child.Close()) }
+
+// cpuTime is what this process has used.
+func cpuTime() (time.Duration, error) {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0, fmt.Errorf("processor time: %w", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
+}

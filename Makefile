@@ -33,7 +33,7 @@ SLOW = onsale/bench onsale/bench/strategy onsale/cmd/onsale onsale/deploy onsale
 WATCHED = ^(TestOnARunningSite|TestOutagesFireTheirAlerts)$$
 # The longest of the others start first, so that none of them is left over at the end. Three at a time,
 # as two of them would keep the rest from being built while they wait.
-LONG = onsale/internal/remotestock onsale/internal/ledger
+LONG = onsale/internal/remotestock onsale/internal/ledger onsale/nginx onsale/internal/app
 
 .PHONY: test
 test: deps ## Run every test under the race detector, in random order, but those of slow (check vets)

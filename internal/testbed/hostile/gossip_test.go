@@ -3,9 +3,12 @@ package hostile_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	"onsale/internal/adminapi/client"
 	"onsale/internal/membership"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/flood"
 	"onsale/internal/testbed/process"
 )
@@ -89,30 +93,7 @@ func TestGossipWithoutTheKeyChangesNothing(t *testing.T) {
 	})
 	t.Run("under another key", func(t *testing.T) {
 		for _, name := range []string{"n001", intruder} {
-			port, err := process.FreePort()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := membership.DefaultConfig()
-			c.Name, c.Bind, c.Seeds, c.Keys = name, process.Loopback(port), target.gossip(), membership.Keys{[]byte(strings.Repeat("guessed!", 4))}
-			c.Node = sale.Node{Address: "127.0.0.1:9", Weight: membership.MaxWeight}
-			g, err := membership.New(c, known{"n001": "127.0.0.1:9", intruder: "127.0.0.1:9"}, zap.NewNop(), membership.Hooks{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- g.Run(ctx) }()
-			<-g.Started()
-			g.SetReady(true)
-			time.Sleep(500 * time.Millisecond) // two rounds of gossip and probes: nothing is to happen
-			if view := g.View(); len(view) > 1 {
-				t.Errorf("%s got the view %v, want itself alone", name, view)
-			}
-			cancel() // it announces that it drains, and leaves
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
+			target.wantAlone(t, name, membership.Keys{[]byte(strings.Repeat("guessed!", 4))})
 		}
 	})
 	t.Run("bytes that are none", func(t *testing.T) {
@@ -140,6 +121,35 @@ func TestGossipWithoutTheKeyChangesNothing(t *testing.T) {
 	end()
 }
 
+// wantAlone starts a member with keys of its own that claims to be a node, and checks that it finds nobody.
+func (s *site) wantAlone(t *testing.T, name string, keys membership.Keys) {
+	t.Helper()
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := membership.DefaultConfig()
+	c.Name, c.Bind, c.Seeds, c.Keys = name, process.Loopback(port), s.gossip(), keys
+	c.Node = sale.Node{Address: "127.0.0.1:9", Weight: membership.MaxWeight}
+	g, err := membership.New(c, known{"n001": "127.0.0.1:9", intruder: "127.0.0.1:9"}, zap.NewNop(), membership.Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	<-g.Started()
+	g.SetReady(true)
+	time.Sleep(500 * time.Millisecond) // two rounds of gossip and probes: nothing is to happen
+	if view := g.View(); len(view) > 1 {
+		t.Errorf("%s got the view %v, want itself alone", name, view)
+	}
+	cancel() // it announces that it drains, and leaves
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // Attack: a program with another key joins the site by way of Redis, which it can reach. It ends with the reason, and without the key.
 func TestAProgramWithAnotherGossipKeyIsRefused(t *testing.T) {
 	target.open(t, 1)
@@ -154,4 +164,41 @@ func TestAProgramWithAnotherGossipKeyIsRefused(t *testing.T) {
 	if !strings.Contains(log, "gossip") || strings.Contains(log, other) {
 		t.Errorf("got %s, want the gossip key named as the reason, and not shown", log)
 	}
+}
+
+// The gossip key of the running site is rotated: the new one is added below, moved up, and the old one dropped, a file at a time. Nobody
+// is taken for failed meanwhile, honest buyers are served, and who has only the old key is a stranger afterwards.
+func TestTheGossipKeyIsRotatedWithoutAnOutage(t *testing.T) {
+	target.open(t, 1)
+	end := target.watch(t)
+	file, err := os.ReadFile(target.gossipKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := strings.TrimSpace(string(file))
+	raw := make([]byte, 32)
+	_, _ = rand.Read(raw) // never fails, as its documentation promises
+	next := base64.StdEncoding.EncodeToString(raw)
+	for step, keys := range []string{old + "\n" + next, next + "\n" + old, next} {
+		if err := os.WriteFile(target.gossipKey, []byte(keys+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range slices.Concat(target.Nodes, target.Allocators) {
+			await.Until(t, m.Name+" to take the keys", func() bool {
+				log, err := os.ReadFile(filepath.Join(target.Dir, m.Name+".log"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return bytes.Count(log, []byte("gossip keys changed")) == step+1
+			})
+		}
+		target.serves(t)
+	}
+	time.Sleep(3 * time.Second) // silence would be noticed by then: nothing is to happen
+	retired, err := base64.StdEncoding.DecodeString(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.wantAlone(t, "n001", membership.Keys{retired})
+	end()
 }

@@ -52,6 +52,9 @@ func journey(t *testing.T, b *browser.Browser, change func(*site)) (*site, *brow
 	w.Go(s.URL + "/sales/demo")
 	w.Wait("document.body.dataset.screen && document.body.dataset.screen !== 'loading'")
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the page asked for %q", s.requests(""))
+		}
 		if faults := w.Faults(); len(faults) > 0 {
 			t.Errorf("got %q, want nothing on the console", faults)
 		}

@@ -31,8 +31,8 @@ const calls = {
 		dispatch('session', { answer, stored: answer.code ? null : store.load(sale, answer.doc.buyer) });
 	},
 	async order() {
-		const id = which(state);
-		dispatch('order', { id, answer: await ask('GET', `${api}/orders/${id}`) });
+		const id = which(state), asked = performance.now();
+		dispatch('order', { id, asked, answer: await ask('GET', `${api}/orders/${id}`) });
 	},
 	async join() {
 		const { place, join } = state;

@@ -10,7 +10,7 @@ export const which = (s) => (s.purchase ? 'mine' : live(s.order) ? s.order.id : 
 // got takes in an order. A hold is paid elsewhere, or lapses, so it is looked at again.
 export function got(s, e) {
 	const o = e.answer.doc;
-	s = { ...s, order: o, known: true, remembered: null, lookup: 'mine', orderTries: 0, sessionTries: 0, saleAt: e.at };
+	s = { ...s, order: o, known: true, changed: e.at, remembered: null, lookup: 'mine', orderTries: 0, sessionTries: 0, saleAt: e.at };
 	if (o.state !== 'held') return { ...s, cancel: null, orderAt: never };
 	const wait = (s.paying ? 3 : 10) * second * (0.75 + e.random / 2);
 	const left = Date.parse(o.expires_at) - (e.at + s.offset);

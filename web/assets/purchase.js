@@ -16,6 +16,7 @@ export const buy = (s, e) => ({
 	...s,
 	order: null,
 	notice: null,
+	changed: e.at,
 	purchase: { step: 'send', quantity: s.quantity, key: e.key, since: e.at, started: e.at + s.offset, at: e.at, tries: 0, unsure: false },
 });
 
@@ -37,14 +38,14 @@ const again = (s, e, more) => ({ ...s, purchase: { ...s.purchase, tries: s.purch
 // answered takes in the answer to a purchase.
 export function answered(s, e) {
 	const a = e.answer, p = s.purchase;
-	if (!p) return s;
+	if (!p) return a.code ? s : { ...s, orderAt: e.at };
 	if (!a.code) return got(stop(s, null), e);
 	const unsure = p.unsure || a.retried || (passing(a) && !certain.includes(a.code));
 	if (passing(a)) return again(s, e, { unsure });
 	const refusal = { code: a.code, doc: a.doc };
 	// Browsers send a request again by themselves if a connection breaks. So the order is always asked for, by and by.
 	if (a.code === 'already-ordered' || short.includes(a.code)) {
-		return { ...s, purchase: { ...p, step: 'ask', at: e.at + (unsure ? 0 : e.random * 3000), tries: 0, unsure: true, refusal } };
+		return { ...s, changed: e.at, purchase: { ...p, step: 'ask', at: e.at + (unsure ? 0 : e.random * 3000), tries: 0, unsure: true, refusal } };
 	}
 	switch (a.code) {
 		case 'unauthorized':

@@ -15,6 +15,7 @@ export const initial = {
 	session: undefined, sessionAt: 0, sessionTries: 0, signIn: '', // undefined: unknown; null: nobody
 	place: null, front: 0, joined: 0, pace: 0, mark: null, join: null,
 	order: null, orderAt: never, orderTries: 0, known: false, // whether the buyer is known to have an order or none
+	changed: 0, // when the order last changed, or might have
 	lookup: 'mine', remembered: null, cancel: null, paying: false,
 	purchase: null, quantity: 1,
 	notice: null, // a problem that the buyer has to know of, or what has gone well
@@ -28,8 +29,7 @@ export function due(s) {
 	if (!s.session) return t;
 	if (s.join) t[s.join.step] = s.join.at;
 	if (s.cancel?.at) t.cancel = s.cancel.at;
-	if (s.purchase?.step === 'send') t.purchase = s.purchase.at;
-	if (s.purchase?.step === 'ask') t.order = s.purchase.at;
+	if (s.purchase) t[s.purchase.step === 'send' ? 'purchase' : 'order'] = s.purchase.at;
 	else if (s.orderAt < never) t.order = s.orderAt;
 	return t;
 }
@@ -64,7 +64,7 @@ const on = {
 		const sessionAt = ends > e.at ? Math.min(ends, e.at + 3600 * second) : never;
 		if (s.session?.buyer === a.doc.buyer) return { ...s, sessionAt };
 		const { place, order, pending, join } = e.stored;
-		s = { ...s, session: { buyer: a.doc.buyer }, sessionAt, place, remembered: order, order: null, known: false, lookup: 'mine', orderAt: e.at };
+		s = { ...s, session: { buyer: a.doc.buyer }, sessionAt, place, remembered: order, order: null, known: false, lookup: 'mine', orderAt: e.at, changed: e.at };
 		s = { ...s, join: null, cancel: null, purchase: null, notice: null };
 		if (join && !place) s = on.join(s, e);
 		return position(resume(s, { ...e, pending }), e);
@@ -106,7 +106,8 @@ const on = {
 	// The buyer gives up a purchase. One that may have made an order is asked for.
 	stop: (s, e) => ({ ...s, purchase: null, orderAt: e.at + second }),
 
-	order: (s, e) => (s.purchase?.step === 'ask' ? { ...looked(s, e), known: true } : found(s, e)),
+	// What was asked before the last change is answered with what was before it.
+	order: (s, e) => (e.asked < s.changed ? s : s.purchase?.step === 'ask' ? { ...looked(s, e), known: true } : found(s, e)),
 	...orders,
 };
 

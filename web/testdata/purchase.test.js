@@ -100,6 +100,16 @@ export const tests = {
     const pending = { quantity: 2, key: 'k-1', started: noon };
     const s = signedIn({}, { pending }); // whose orders/mine has no order
     equal([s.purchase.step, request(s)], ['send', { body: { quantity: 2 }, headers: { 'Idempotency-Key': 'k-1' } }]);
+    equal(due(s).order, undefined); // not while it is sent
+  },
+  'what was asked before an answer takes nothing back that the answer gave'() {
+    const none = { answer: no(404, 'order-unknown'), id: 'mine', asked: 2500 };
+    equal(screenOf(play(bought(), [3, 'purchase', ok(order())], [4, 'order', none]), 4000), 'held');
+    const given = play(bought(), [3, 'purchase', ok(order())], [4, 'cancel'], [5, 'release'], [6, 'cancelled', ok(order({ state: 'cancelled' }))]);
+    equal(screenOf(play(given, [7, 'order', { answer: ok(order()), id: 'o-1', asked: 5500 }]), 7000), 'cancelled');
+    const refused = play(bought(), [3, 'purchase', no(409, 'sold-out', {}, { retried: true })], [4, 'order', none]);
+    equal([screenOf(refused, 4000), due(refused).order], ['buying', 3000]);
+    equal(screenOf(play(refused, [5, 'order', { ...none, asked: 4000 }]), 5000), 'buy');
   },
   'a purchase of long ago is not sent again'() {
     equal(signedIn({}, { pending: { quantity: 2, key: 'k-1', started: noon - 120000 } }).purchase, null);
@@ -114,5 +124,6 @@ export const tests = {
     const s = play(bought(), [3, 'stop'], [4, 'purchase', no(409, 'sold-out')]);
     equal([s.purchase, s.notice], [null, null]);
     equal(due(play(bought(), [3, 'stop'])).order, 4000);
+    equal(due(play(bought(), [3, 'stop'], [3.5, 'purchase', ok(order())])).order, 3500);
   },
 };

@@ -26,10 +26,19 @@ func TestWhoIsLateIsInTheLateLineOnce(t *testing.T) {
 	began := time.Now()
 	// Meanwhile the others buy but two tickets: then the stock holds the front, and who is late has to wait for room.
 	next := late
+	last := map[string]int{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%d asked, who got %v; %d sold, the line is %+v", next-late, last, target.orders(t, id), target.lineOf(t, id))
+		}
+	})
 	await.Within(t, 2*time.Minute, "their turn to be over", func() bool {
 		if sold := target.orders(t, id); sold < tickets-2 && int64(next) < target.lineOf(t, id).Front {
-			ask(t, target.everywhere()[next%3], texts[next])
-			next++
+			a := ask(t, target.everywhere()[next%3], texts[next])
+			last[fmt.Sprint(a.status, " ", a.code)]++
+			if a.order != "" { // a node may not know of the front yet
+				next++
+			}
 		}
 		return time.Since(began) > 47*time.Second && target.orders(t, id) == tickets-2
 	})

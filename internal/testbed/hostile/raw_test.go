@@ -20,6 +20,7 @@ import (
 	"onsale/internal/adminapi"
 	"onsale/internal/operate"
 	"onsale/internal/sale"
+	"onsale/internal/testbed/await"
 )
 
 // answer is one of those that a connection got.
@@ -220,10 +221,12 @@ func (s *site) serves(t testing.TB) {
 // orders is how many live orders a sale has in Redis.
 func (s *site) orders(t testing.TB, id string) int64 {
 	t.Helper()
-	v, err := s.store.Survey(s.ctx, sale.ID(id))
-	if err != nil {
-		t.Fatal(err)
-	}
+	var v sale.Survey
+	await.Until(t, "an answer of the store", func() (ok bool) {
+		var err error
+		v, err = s.store.Survey(s.ctx, sale.ID(id))
+		return err == nil
+	})
 	return v.Counters.Held + v.Counters.Paid
 }
 

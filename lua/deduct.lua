@@ -33,11 +33,15 @@ local buyers = 6 + n
 if not deadline or n < 1 or #quantities ~= 2 * n or #argv < buyers or #argv > buyers + 2 then
   return redis.error_reply('BADCALL deduct wants a deadline, ids, quantities and as many buyers')
 end
-local places, in_turn = {}, b.admission == 'line'
+local texts, places, in_turn = {}, {}, b.admission == 'line'
 if in_turn then
-  for place in string.gmatch(argv[buyers + 2] or '', '%d+') do places[#places + 1] = tonumber(place) end
-  if #places ~= 0 and #places ~= n then return redis.error_reply('BADCALL deduct wants as many places as claims') end
-  for i = #places + 1, n do places[i] = 0 end
+  local k = 0
+  for text in string.gmatch(argv[buyers + 2] or '', '%d+') do
+    k = k + 1
+    texts[k], places[k] = text, tonumber(text)
+  end
+  if k ~= 0 and k ~= n then return redis.error_reply('BADCALL deduct wants as many places as claims') end
+  for i = k + 1, n do texts[i], places[i] = '0', 0 end
 end
 -- An ended order is removed ten seconds after its grant: a claim that may come later
 -- would sell again. No caller waits for so long: Redis's clock was set back, and the caller
@@ -52,9 +56,9 @@ for i = 1, n do all[i] = sub(packed, 16 * i - 15, 16 * i) end
 -- where nothing has been changed yet.
 local records = redis.call('HMGET', KEYS[4], unpack(all))
 local lives = redis.call('HMGET', KEYS[3], unpack(argv, 7, buyers))
--- Only a sale that has barred somebody pays for asking who it is.
+-- Only a sale that has barred somebody pays for asking who it is, and one in turns where somebody's order has ended.
 local barred = b.lapses > 0 and b.barred == '1'
-local past = (barred or in_turn) and redis.call('HMGET', KEYS[9], unpack(argv, 7, buyers)) or {}
+local past = (barred or in_turn and redis.call('HLEN', KEYS[9]) > 0) and redis.call('HMGET', KEYS[9], unpack(argv, 7, buyers)) or {}
 check_types()
 local line = in_turn and read_line(places)
 local own = own_share()
@@ -105,7 +109,7 @@ end
 
 local why
 local function waits(i)
-  why = not_in_turn(line, places[i])
+  why = not_in_turn(line, i, places[i])
   return why
 end
 
@@ -140,8 +144,8 @@ for i = 1, n do
     orders[k - 1], orders[k] = id, buyer
     owners[k - 1], owners[k] = buyer, entry
     if in_turn then
-      bought[made] = int(places[i])
-      if not past[i] then count_purchase(line, places[i], quantity) end
+      bought[made] = texts[i]
+      if not past[i] then count_purchase(line, i, places[i], quantity) end
     end
   elseif remaining == 0 then
     letter = 's'

@@ -47,19 +47,29 @@ local function read_orders(text)
 end
 
 -- What a batch of claims has to know of the line, read before anything is written. places are
--- those of the claims, 0 for none.
+-- those of the claims, 0 for none. at has for each claim the second that admitted its place, false
+-- where that is longer ago or to come: a list, as a batch pays for each entry of a hash.
 local function read_line(places)
   local kept = redis.call('HMGET', KEYS[14], 'turns', 'called', 'late', 'joined', 'free', 'orders')
   local l = {front = tonumber(redis.call('HGET', KEYS[1], 'front') or '0'), turns = read_turns(kept[1]), called = read_turns(kept[2]),
     late = tonumber(kept[3] or '0'), joined = tonumber(kept[4] or '0'), free = kept[5] == '1',
     at = {}, ordinals = {}, new = {}, counts = {}, names = {}}
   l.count, l.tickets, l.squares = read_orders(kept[6])
-  local names, of = {}, {}
-  for _, place in ipairs(places) do
+  local names, of, at = {}, {}, l.at
+  local after, upto, admitted = 0, 0, nil -- neighbours in a batch were mostly admitted in the same second
+  for i = 1, #places do
+    local place = places[i]
+    at[i] = false
     if place > 0 and place <= l.front then
-      local i = find_turn(l.turns, place)
-      if i and second - second_of(l.turns, i) <= WINDOW then
-        l.at[place] = second_of(l.turns, i)
+      if place <= after or place > upto then
+        local k = find_turn(l.turns, place)
+        after, upto = 0, 0
+        if k and second - second_of(l.turns, k) <= WINDOW then
+          after, upto, admitted = l.turns[2 * k - 1], upto_of(l.turns, k), second_of(l.turns, k)
+        end
+      end
+      if place > after and place <= upto then
+        at[i] = admitted
       else
         names[#names + 1], of[#of + 1] = 'p' .. int(place), place
       end
@@ -70,12 +80,13 @@ local function read_line(places)
   return l
 end
 
--- Why a place may not buy, or nil: the front has not come to it, which is '', or its ordinal in
+-- Why a claim's place may not buy, or nil: the front has not come to it, which is '', or its ordinal in
 -- the late line and the last one called there. Who is late and not in it yet joins it.
-local function not_in_turn(l, place)
+local function not_in_turn(l, claim, place)
+  if l.at[claim] then return nil end
   if place < 1 or place > l.front then return '' end
   local ordinal = l.ordinals[place]
-  if l.at[place] or ordinal and ordinal <= l.late or l.free then return nil end
+  if ordinal and ordinal <= l.late or l.free then return nil end
   if not ordinal then
     ordinal = l.joined + 1
     l.joined, l.ordinals[place] = ordinal, ordinal
@@ -84,13 +95,14 @@ local function not_in_turn(l, place)
   return int(ordinal) .. ' ' .. int(l.late)
 end
 
--- Counts a purchase. What a buyer takes again is not counted: one place could pretend to be many.
-local function count_purchase(l, place, quantity)
+-- Counts the purchase of a claim. What a buyer takes again is not counted: one place could pretend to be many.
+local function count_purchase(l, claim, place, quantity)
   l.changed = true
   l.count, l.tickets, l.squares = l.count + 1, l.tickets + quantity, l.squares + quantity * quantity
-  local at, name = l.at[place], nil
+  local at, name = l.at[claim], nil
   if at then
-    name = 'b' .. int(at)
+    if at ~= l.named then l.named, l.name = at, 'b' .. int(at) end
+    name = l.name
   else
     local i = l.ordinals[place] and find_turn(l.called, l.ordinals[place])
     if not i then return end

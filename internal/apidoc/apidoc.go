@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -61,10 +60,16 @@ func New(tags ...string) (*Checks, error) {
 	return c, c.compiler.AddResource(file, document)
 }
 
-// File is the description's path.
+// File is the description's path, seen from a folder of this module, where tests run.
 func File() string {
-	_, source, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(source), "..", "..", "docs", file)
+	root := "."
+	for range 8 {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		root = filepath.Join("..", root)
+	}
+	return filepath.Join(root, "docs", file)
 }
 
 // Must is New for a package's variable.

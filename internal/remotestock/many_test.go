@@ -2,6 +2,7 @@ package remotestock_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"runtime"
 	"slices"
@@ -235,6 +236,41 @@ func BenchmarkJoin(b *testing.B) {
 		recorded(d.ID)
 		c := s.Committer(d.ID, watcher{}, remotestock.DefaultCommitConfig())
 		run(b, func(i int) error { _, err := c.Decide(claim(fmt.Sprintf("buyer-%09d@example.com", i), 1)); return err })
+		c.Wait()
+	})
+	b.Run("purchase with a place", func(b *testing.B) {
+		turn++
+		d := lined(sale.ID(fmt.Sprint("placed-", turn)), 0)
+		d.LineLimit, d.LineRate, d.Total, d.Limit = sale.MaxLineLimit, sale.MaxLineRate, 2*int64(b.N)+1000, 1
+		open(b, s, d)
+		recorded(d.ID)
+		j := s.Joiner(d.ID, watcher{}, remotestock.DefaultCommitConfig())
+		var group sync.WaitGroup
+		for range 256 {
+			group.Go(func() {
+				for range b.N/256 + 1 {
+					if _, err := j.Join(sale.Join{Buyer: sale.Buyer(rand.Text())}); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		group.Wait()
+		j.Wait()
+		for front := int64(0); front < int64(b.N); time.Sleep(100 * time.Millisecond) {
+			var err error
+			if front, _, err = s.Advance(ctx, d.ID, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+		c := s.Committer(d.ID, watcher{}, remotestock.DefaultCommitConfig())
+		b.ResetTimer()
+		run(b, func(i int) error {
+			one := claim(fmt.Sprintf("buyer-%09d@example.com", i), 1)
+			one.Place = int64(i + 1)
+			_, err := c.Decide(one)
+			return err
+		})
 		c.Wait()
 	})
 }

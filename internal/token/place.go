@@ -175,7 +175,7 @@ func parseProof(rest []byte) (proof sale.Proof, err error) {
 
 // appendSegment is decodeSegment into memory that is there.
 func appendSegment(b []byte, s string) ([]byte, error) {
-	if strings.ContainsAny(s, "\r\n") {
+	if broken(s) {
 		return b, errNoPlace
 	}
 	n := base64url.DecodedLen(len(s))

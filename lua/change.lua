@@ -29,7 +29,7 @@ end
 -- The last orders of each buyer stay, so that where there are none there were none.
 local ordered = redis.call('HLEN', KEYS[4]) > 0
 local FREE = {title = true, subtitle = true, rules = true, closes = true, hold = true, lapses = true,
-  line_rate = true, line_limit = true, pay_url = true}
+  line_rate = true, line_limit = true, proof_easy = true, pay_url = true}
 
 -- Why a field must not change, or nil.
 local function obstacle(name, was, is)

@@ -39,6 +39,7 @@ type saleTerms struct {
 	HoldSeconds *float64 `json:"hold_seconds,omitempty" help:"How long a hold waits for its payment."`
 	LineRate    *int64   `json:"line_rate,omitempty" help:"How many people a second are expected to show up, of admission by line."`
 	LineLimit   *int64   `json:"line_limit,omitempty" help:"How many places the line has."`
+	ProofEasy   *int64   `json:"proof_easy,omitempty" help:"Largest number of a challenge while few join this line, 1 to 80000; 0: what the nodes have."`
 	PayURL      *string  `json:"pay_url,omitempty" help:"Address where buyers pay, with the order's values in place of {order}, {sale}, {amount}, {currency} and {return}."`
 }
 

@@ -78,6 +78,7 @@ func printSale(c *console, o operators, s adminapi.Status) error {
 		output.Field{Name: "beacon", Value: s.Beacon},
 		output.Field{Name: "line", Value: lineOf(s)},
 		output.Field{Name: "hold time", Value: (time.Duration(s.HoldSeconds * float64(time.Second))).String()},
+		output.Field{Name: "challenges", Value: challengesOf(s)},
 		output.Field{Name: "pays at", Value: s.PayURL},
 		output.Field{Name: "rules", Value: s.Rules},
 		output.Field{Name: "Redis's time", Value: output.Time(s.RedisTime, time.Now())},
@@ -101,6 +102,14 @@ func lineOf(s adminapi.Status) string {
 		return fmt.Sprintf("%d places", s.LineLimit)
 	}
 	return fmt.Sprintf("%d places, %d a second", s.LineLimit, s.LineRate)
+}
+
+// challengesOf is how hard it is to join, where the sale has its own.
+func challengesOf(s adminapi.Status) string {
+	if s.ProofEasy == 0 {
+		return ""
+	}
+	return fmt.Sprintf("up to %d while few join", s.ProofEasy)
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

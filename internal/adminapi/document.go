@@ -31,6 +31,7 @@ type Definition struct {
 	DrawAt      *time.Time `json:"draw_at,omitempty"`    // absent: the line is in the order of joining
 	LineRate    int        `json:"line_rate,omitempty"`  // people a second; 100 by default
 	LineLimit   int        `json:"line_limit,omitempty"` // places; 1,000,000 by default
+	ProofEasy   int64      `json:"proof_easy,omitempty"` // largest number of a challenge while few join; 0: the nodes' --proof-easy
 	Beacon      string     `json:"beacon,omitempty"`     // source and round
 	PayURL      string     `json:"pay_url,omitempty"`    // where buyers pay, see [sale.PayURL]
 }
@@ -53,7 +54,7 @@ func newDefinition(s sale.Sale) Definition {
 	d := Definition{
 		ID: string(s.ID), Title: s.Title, Subtitle: s.Subtitle, Kind: string(s.Kind), Price: s.Price, Currency: s.Currency,
 		FaceValue: s.FaceValue, Rules: s.Rules, Total: s.Total, Limit: s.Limit, Lapses: s.Lapses, HoldSeconds: s.HoldFor.Seconds(), Closed: s.Closed,
-		Admission: string(s.Admission), LineRate: s.LineRate, LineLimit: s.LineLimit, Beacon: s.Beacon, PayURL: string(s.PayURL),
+		Admission: string(s.Admission), LineRate: s.LineRate, LineLimit: s.LineLimit, ProofEasy: s.ProofEasy, Beacon: s.Beacon, PayURL: string(s.PayURL),
 	}
 	if s.DrawAt != 0 {
 		t := s.DrawAt.Time()

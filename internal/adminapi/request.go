@@ -80,6 +80,7 @@ type terms struct {
 	HoldSeconds given[float64]   `json:"hold_seconds"`
 	LineRate    given[int]       `json:"line_rate"`
 	LineLimit   given[int]       `json:"line_limit"`
+	ProofEasy   given[int64]     `json:"proof_easy"`
 	PayURL      given[string]    `json:"pay_url"`
 }
 
@@ -97,6 +98,7 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 	}
 	take(f, "line_rate", t.LineRate, &s.LineRate)
 	take(f, "line_limit", t.LineLimit, &s.LineLimit)
+	take(f, "proof_easy", t.ProofEasy, &s.ProofEasy)
 	take(f, "pay_url", t.PayURL, (*string)(&s.PayURL))
 	var seconds float64
 	if take(f, "hold_seconds", t.HoldSeconds, &seconds) {
@@ -113,7 +115,7 @@ func (t terms) apply(f *faults, s *sale.Sale) {
 func (t terms) changed(s *sale.Sale) error {
 	var f faults
 	if t == (terms{}) {
-		f.add("name what is to change: title, subtitle, price, rules, opens_at, closes_at, limit, lapses, hold_seconds, line_rate, line_limit or pay_url")
+		f.add("name what is to change: title, subtitle, price, rules, opens_at, closes_at, limit, lapses, hold_seconds, line_rate, line_limit, proof_easy or pay_url")
 	}
 	t.apply(&f, s)
 	if err := s.Validate(); err != nil {

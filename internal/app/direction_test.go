@@ -41,7 +41,7 @@ var (
 		"internal/problem":     nil,
 	}
 	embedded = []string{"lua", "nginx", "web"}
-	programs = []string{"cmd", "bench", "deploy", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
+	programs = []string{"cmd", "bench", "deploy", "docs/examples", "internal/app", "internal/operate", "internal/testbed"} // they know everyone
 	// helpers are what any test may use: process starts redis-server and nginx, processtest for as long as a
 	// test lasts, flood plays the strangers whom servers have to stand, await waits for what they do, collector takes spans, browser opens pages.
 	helpers = []string{"internal/testbed/process", "internal/testbed/process/processtest", "internal/testbed/flood", "internal/testbed/await", "internal/testbed/collector", "internal/testbed/browser", "internal/apidoc"}

@@ -17,7 +17,7 @@ import (
 
 // challenger is a proof.Verifier that has buyers work.
 type challenger interface {
-	Challenge(id sale.ID, buyer sale.Buyer, now sale.Instant) proof.Challenge
+	Challenge(id sale.ID, buyer sale.Buyer, easy int64, now sale.Instant) proof.Challenge
 }
 
 // noChallenge is for sites whose buyers prove something else, or nothing.
@@ -32,10 +32,11 @@ const (
 // challenge makes one for the token's buyer.
 func (h *Handler) challenge(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	work, works := h.proofs.(challenger)
+	s := seller.Sale()
 	switch {
 	case !works:
 		return writeDocument(ctx, NotFound, noChallenge)
-	case !seller.Sale().HasLine():
+	case !s.HasLine():
 		return writeProblem(ctx, NoLine)
 	}
 	if !h.load.enter(joining) {
@@ -48,7 +49,7 @@ func (h *Handler) challenge(ctx *fasthttp.RequestCtx, seller Seller) Answer {
 	}
 	now, _ := seller.Now() // the token was verified by it
 	var space [384]byte
-	return writeAnswer(ctx, OK, work.Challenge(seller.Sale().ID, buyer, now).AppendJSON(space[:0]))
+	return writeAnswer(ctx, OK, work.Challenge(s.ID, buyer, s.ProofEasy, now).AppendJSON(space[:0]))
 }
 
 // proven returns OK if the request's body proves what a buyer has to prove before joining, or what it has answered instead.

@@ -99,6 +99,22 @@ func TestWhoHasAPlaceNeedsNoProof(t *testing.T) {
 	wantProblem(t, a.ask(t, "POST", joinsAt, "", alice, "Onsale-Place: s/bob/5"), buyerapi.ProofRequired)
 }
 
+func TestASaleMayHaveChallengesOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := line(0)
+	s.store = reads(func(d *sale.Sale, r *sale.Reading) {
+		lined(d, r, 0)
+		d.ProofEasy = 30_000
+	})
+	s = s.open(t)
+	s.handler.Demand(work(t))
+	got := listen(t, buyerapi.NewServer(s.handler, time.Minute)).ask(t, "GET", challenges, "", bearer(token(t, "alice")))
+	var c proof.Challenge
+	if err := json.Unmarshal(got.body, &c); err != nil || c.MaxNumber != 30_000 {
+		t.Errorf("got %s %s, want a challenge up to 30000", got.Status, got.body)
+	}
+}
+
 func TestASaleWithoutALineHasNoChallenge(t *testing.T) {
 	t.Parallel()
 	s := (&site{}).open(t)

@@ -15,7 +15,7 @@ func BenchmarkChallenge(b *testing.B) {
 	}
 	var space [512]byte
 	for b.Loop() {
-		w.Challenge(concert, alice, noon).AppendJSON(space[:0])
+		w.Challenge(concert, alice, 0, noon).AppendJSON(space[:0])
 	}
 }
 
@@ -29,7 +29,7 @@ func BenchmarkVerify(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := solved(b, w.Challenge(concert, alice, noon))
+		p := solved(b, w.Challenge(concert, alice, 0, noon))
 		forged := solved(b, proof.Keys{proof.NewKey()}.New(concert, alice, noon.Add(time.Minute), 1))
 		for name, c := range map[string]struct {
 			payload string

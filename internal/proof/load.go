@@ -9,13 +9,13 @@ import (
 	"onsale/internal/sale"
 )
 
-// Phone is how many numbers the browser of a cheap phone tries in a second. It is assumed, not measured here: ALTCHA's
-// own benchmark has a Samsung Galaxy A14 (2023) solve a complexity of 100,000 in 2.5 s (https://altcha.org/docs/complexity/).
-const Phone = 40_000
-
 // MaxNumber is the hardest challenge that there is: all of its numbers take the phone two seconds, and on average it finds the
 // one in half of that.
-const MaxNumber = 2 * Phone
+const MaxNumber = sale.MaxProofEasy
+
+// Phone is how many numbers the browser of a cheap phone tries in a second. It is assumed, not measured here: ALTCHA's
+// own benchmark has a Samsung Galaxy A14 (2023) solve a complexity of 100,000 in 2.5 s (https://altcha.org/docs/complexity/).
+const Phone = MaxNumber / 2
 
 // Config is how hard the challenges of a sale are.
 type Config struct {
@@ -59,6 +59,14 @@ func (c Config) Difficulty(joins float64) int64 {
 		return c.Easy
 	}
 	return min(int64(math.Round(float64(c.Easy)*math.Pow(float64(c.Hard)/float64(c.Easy), rise))), c.Hard)
+}
+
+// of is how hard the challenges of a sale are that has an easiest one of its own; 0: it has none.
+func (c Config) of(easy int64) Config {
+	if easy > 0 {
+		c.Easy, c.Hard = easy, max(c.Hard, easy)
+	}
+	return c
 }
 
 // memory is for how long a join counts towards the rate: after it, a third of it is left. Raised, difficulty

@@ -71,11 +71,11 @@ func TestDifficultyFollowsTheJoinsOfASale(t *testing.T) {
 	now := noon
 	join := func(id sale.ID) {
 		t.Helper()
-		if err := w.Verify(t.Context(), id, alice, solved(t, w.Challenge(id, alice, now)), "", now); err != nil {
+		if err := w.Verify(t.Context(), id, alice, solved(t, w.Challenge(id, alice, 0, now)), "", now); err != nil {
 			t.Fatal(err)
 		}
 	}
-	last := w.Difficulty(concert, now)
+	last := w.Difficulty(concert, 0, now)
 	if last != config.Easy {
 		t.Fatalf("got %d before any join, want %d", last, config.Easy)
 	}
@@ -84,7 +84,7 @@ func TestDifficultyFollowsTheJoinsOfASale(t *testing.T) {
 		now = now.Add(step)
 		join(concert)
 		join(concert)
-		got := w.Difficulty(concert, now)
+		got := w.Difficulty(concert, 0, now)
 		if got < last || got > last+2 {
 			t.Fatalf("got %d after %d, want a small step up", got, last)
 		}
@@ -93,22 +93,22 @@ func TestDifficultyFollowsTheJoinsOfASale(t *testing.T) {
 	if last != config.Hard {
 		t.Errorf("got %d after 20 seconds of a rush, want %d", last, config.Hard)
 	}
-	if c := w.Challenge(concert, alice, now); c.MaxNumber != config.Hard {
+	if c := w.Challenge(concert, alice, 0, now); c.MaxNumber != config.Hard {
 		t.Errorf("got a challenge up to %d, want %d", c.MaxNumber, config.Hard)
 	}
 	if got := w.Hardest(now); got != config.Hard {
 		t.Errorf("got %d as the hardest of all sales, want %d", got, config.Hard)
 	}
-	if got := w.Difficulty("other", now); got != config.Easy {
+	if got := w.Difficulty("other", 0, now); got != config.Easy {
 		t.Errorf("got %d for another sale, want %d", got, config.Easy)
 	}
 	// A clock that is set back must not end the rush.
-	if got := w.Difficulty(concert, now.Add(-time.Hour)); got != config.Hard {
+	if got := w.Difficulty(concert, 0, now.Add(-time.Hour)); got != config.Hard {
 		t.Errorf("got %d by a clock that was set back, want %d", got, config.Hard)
 	}
 	for range int(20 * time.Second / step) {
 		now = now.Add(step)
-		got := w.Difficulty(concert, now)
+		got := w.Difficulty(concert, 0, now)
 		if got > last || got < last-2 {
 			t.Fatalf("got %d after %d, want a small step down", got, last)
 		}
@@ -119,6 +119,28 @@ func TestDifficultyFollowsTheJoinsOfASale(t *testing.T) {
 	}
 	if got := w.Hardest(now); got != config.Easy {
 		t.Errorf("got %d as the hardest of all sales after the rush, want %d", got, config.Easy)
+	}
+}
+
+// A sale's own challenges grow as those of the site do, up to the site's hardest, or stay as they are where that is easier.
+func TestASaleMayHaveAnEasiestChallengeOfItsOwn(t *testing.T) {
+	w, err := proof.NewWork(proof.Keys{proof.NewKey()}, proof.Config{Easy: 10, Hard: 100, Capacity: 0.1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for when, want := range map[string][4]int64{"before a rush": {10, 1, 50, 1000}, "in it": {100, 100, 100, 1000}} {
+		id := sale.ID("quiet")
+		if when == "in it" {
+			id = concert
+			if err := w.Verify(t.Context(), id, alice, solved(t, w.Challenge(id, alice, 1, noon)), "", noon); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, easy := range []int64{0, 1, 50, 1000} {
+			if got := w.Difficulty(id, easy, noon); got != want[i] {
+				t.Errorf("%s, an easiest of %d: got %d, want %d", when, easy, got, want[i])
+			}
+		}
 	}
 }
 
@@ -134,13 +156,13 @@ func TestWrongSolutionsDoNotCountAsLoad(t *testing.T) {
 			t.Fatal("got nil for a forged solution")
 		}
 	}
-	if got := w.Difficulty(concert, noon); got != 1 {
+	if got := w.Difficulty(concert, 0, noon); got != 1 {
 		t.Errorf("got %d, want 1", got)
 	}
-	if err := w.Verify(t.Context(), concert, alice, solved(t, w.Challenge(concert, alice, noon)), "", noon); err != nil {
+	if err := w.Verify(t.Context(), concert, alice, solved(t, w.Challenge(concert, alice, 0, noon)), "", noon); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.Difficulty(concert, noon); got != 100 {
+	if got := w.Difficulty(concert, 0, noon); got != 100 {
 		t.Errorf("got %d after a good one, want 100", got)
 	}
 }
@@ -153,7 +175,7 @@ func TestSalesThatNobodyJoinsAreForgotten(t *testing.T) {
 	now := noon
 	for i := range 200 {
 		id := sale.ID(fmt.Sprintf("sale-%d", i))
-		if err := w.Verify(t.Context(), id, alice, solved(t, w.Challenge(id, alice, now)), "", now); err != nil {
+		if err := w.Verify(t.Context(), id, alice, solved(t, w.Challenge(id, alice, 0, now)), "", now); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(time.Second)

@@ -27,23 +27,23 @@ func NewWork(keys Keys, config Config) (*Work, error) {
 	return &Work{keys: keys, config: config, rates: map[sale.ID]*rate{}}, err
 }
 
-// Challenge makes one that this buyer can join this sale with.
-func (w *Work) Challenge(id sale.ID, buyer sale.Buyer, now sale.Instant) Challenge {
-	return w.keys.New(id, buyer, now.Add(Validity), w.Difficulty(id, now))
+// Challenge makes one that this buyer can join this sale with. easy is its largest number while few join; 0: that of the configuration.
+func (w *Work) Challenge(id sale.ID, buyer sale.Buyer, easy int64, now sale.Instant) Challenge {
+	return w.keys.New(id, buyer, now.Add(Validity), w.Difficulty(id, easy, now))
 }
 
 // Difficulty is the largest number of a challenge that is made now.
-func (w *Work) Difficulty(id sale.ID, now sale.Instant) int64 {
+func (w *Work) Difficulty(id sale.ID, easy int64, now sale.Instant) int64 {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	var r rate
 	if known := w.rates[id]; known != nil {
 		r = known.decayed(now)
 	}
-	return w.config.Difficulty(r.joins)
+	return w.config.of(easy).Difficulty(r.joins)
 }
 
-// Hardest is the largest number of the challenges that are made now, of whichever sale.
+// Hardest is the largest number of the challenges that are made now, of whichever sale that has no easiest one of its own.
 func (w *Work) Hardest(now sale.Instant) int64 {
 	w.lock.Lock()
 	defer w.lock.Unlock()

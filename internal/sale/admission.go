@@ -44,6 +44,7 @@ const (
 	MaxLineRate     = 1_000_000
 	MaxLineLimit    = 100_000_000 // a place costs Redis some 100 bytes of memory
 	MaxBeaconLength = 200         // bytes
+	MaxProofEasy    = 80_000      // numbers, which take a cheap phone two seconds, see package proof
 	// DrawBefore is how long before the opening the draw is at the latest: everybody has to
 	// learn the drawn position before anybody may buy.
 	DrawBefore = time.Minute
@@ -66,8 +67,10 @@ func (s *Sale) checkLine(check func(ok bool, format string, args ...any)) {
 		check(s.LineLimit >= 1 && s.LineLimit <= MaxLineLimit, "line limit %d: want 1 to %d", s.LineLimit, MaxLineLimit)
 	} else {
 		check(s.LineLimit == 0, "line limit %d: a sale that is open to all has no line", s.LineLimit)
+		check(s.ProofEasy == 0, "proof_easy %d: a sale that is open to all has no line to join", s.ProofEasy)
 		check(s.LineSecret == "" && s.LineSeed == "", "a sale that is open to all has no secrets of a line")
 	}
+	check(s.ProofEasy >= 0 && s.ProofEasy <= MaxProofEasy, "proof_easy %d: want 1 to %d, or 0 for what the site has", s.ProofEasy, MaxProofEasy)
 	check(s.DrawAt >= 0, "draw_at must not be before 1970")
 	check(s.DrawAt == 0 || s.DrawAt <= s.Opens.Add(-DrawBefore), "draw_at: want it at least %v before opens", DrawBefore)
 	check(s.Beacon == "" || s.DrawAt != 0, "beacon: only a draw has one")

@@ -15,7 +15,7 @@ func every() Sale {
 	return Sale{
 		ID: "spring", Title: "Voucher \xff\x00", Subtitle: "for spring", Lapses: 3, Kind: Voucher, Price: 7500, Currency: "EUR", FaceValue: 10_000, Rules: "Once.\n раз",
 		Total: MaxTotal, Opens: 1_700_000_000_123, Closes: MaxInstant, Limit: 4, HoldFor: 90*time.Second + 250*time.Millisecond,
-		Admission: AdmitLine, DrawAt: 1_600_000_000_123, LineRate: 500, LineLimit: 1_000_000, Beacon: "drand quicknet 7", LineSecret: "0a", LineSeed: "0b", PayURL: "https://pay.example/{order}",
+		Admission: AdmitLine, DrawAt: 1_600_000_000_123, LineRate: 500, LineLimit: 1_000_000, ProofEasy: 30_000, Beacon: "drand quicknet 7", LineSecret: "0a", LineSeed: "0b", PayURL: "https://pay.example/{order}",
 	}
 }
 

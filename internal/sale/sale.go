@@ -103,6 +103,7 @@ type Sale struct {
 	DrawAt    Instant       // when the order of those who have joined is drawn; 0: in the order of joining
 	LineRate  int           // people expected to show up per second, of admission by line
 	LineLimit int           // places at most
+	ProofEasy int64         // the largest number of a challenge while few join; 0: what the site has
 	// Beacon is source and round of the public beacon that the draw waits for; may be empty, and
 	// then buyers have to trust the operator.
 	Beacon     string
@@ -133,6 +134,7 @@ var fields = []field[Sale]{
 	optional(number("draw_at", 1, func(s *Sale) *Instant { return &s.DrawAt })),
 	optional(number("line_rate", 1, func(s *Sale) *int { return &s.LineRate })),
 	optional(number("line_limit", 1, func(s *Sale) *int { return &s.LineLimit })),
+	optional(number("proof_easy", 1, func(s *Sale) *int64 { return &s.ProofEasy })),
 	optional(text("beacon", func(s *Sale) *string { return &s.Beacon })),
 	optional(text("line_secret", func(s *Sale) *Secret { return &s.LineSecret })),
 	optional(text("line_seed", func(s *Sale) *Secret { return &s.LineSeed })),

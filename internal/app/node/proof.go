@@ -80,7 +80,7 @@ func verifier[V proof.Verifier](v V, err error) (proof.Verifier, error) {
 // measureProofs registers what is asked of the proofs, also where this site has none: how many there are, and which, the answers count.
 func (n *Node) measureProofs(proofs proof.Verifier) {
 	work, works := proofs.(*proof.Work)
-	n.metrics.GaugeOf("onsale_proof_challenge_numbers", "Largest number of the hardest challenge that this node makes now, of any sale; 0 where nobody solves challenges.", func() float64 {
+	n.metrics.GaugeOf("onsale_proof_challenge_numbers", "Largest number of the hardest challenge that this node makes now, of any sale without a proof_easy of its own; 0 where nobody solves challenges.", func() float64 {
 		now, known := n.catalog.Now()
 		if !works || !known {
 			return 0

@@ -31,7 +31,7 @@ func NewSale(id sale.ID, total int64) sale.Sale {
 		ID: id, Title: "Concert", Subtitle: "An evening", Lapses: 3, Kind: sale.Ticket, Price: 4200, Currency: "EUR",
 		Total: total, Limit: 4, HoldFor: 10 * time.Minute, Rules: "No refunds.",
 		Opens: 1_700_000_000_123, Closes: 1_800_000_000_456,
-		Admission: sale.AdmitLine, DrawAt: 1_600_000_000_789, LineRate: 500, LineLimit: 1_000_000, Beacon: "drand quicknet 7",
+		Admission: sale.AdmitLine, DrawAt: 1_600_000_000_789, LineRate: 500, LineLimit: 1_000_000, ProofEasy: 30_000, Beacon: "drand quicknet 7",
 		LineSecret: "0a", LineSeed: "0b", PayURL: "https://pay.example/{order}",
 	}
 }

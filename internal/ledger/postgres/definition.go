@@ -36,6 +36,7 @@ var columns = []column{
 	{"draw_at", func(d *sale.Sale) any { return (*moment)(&d.DrawAt) }},
 	{"line_rate", func(d *sale.Sale) any { return &d.LineRate }},
 	{"line_limit", func(d *sale.Sale) any { return &d.LineLimit }},
+	{"proof_easy", func(d *sale.Sale) any { return &d.ProofEasy }},
 	{"beacon", func(d *sale.Sale) any { return (*octets)(&d.Beacon) }},
 	{"line_secret", func(d *sale.Sale) any { return (*octets)(&d.LineSecret) }},
 	{"line_seed", func(d *sale.Sale) any { return (*octets)(&d.LineSeed) }},

@@ -164,7 +164,7 @@ func (m *Sale) Change(is sale.Sale) error {
 	fixed, ordered := was, len(m.orders) > 0
 	fixed.Title, fixed.Subtitle, fixed.Rules = is.Title, is.Subtitle, is.Rules
 	fixed.Closes, fixed.HoldFor, fixed.Lapses = is.Closes, is.HoldFor, is.Lapses
-	fixed.LineRate, fixed.LineLimit, fixed.PayURL = is.LineRate, is.LineLimit, is.PayURL
+	fixed.LineRate, fixed.LineLimit, fixed.ProofEasy, fixed.PayURL = is.LineRate, is.LineLimit, is.ProofEasy, is.PayURL
 	if !ordered {
 		fixed.Price, fixed.Opens = is.Price, is.Opens
 	}

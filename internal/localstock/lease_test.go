@@ -155,7 +155,7 @@ func TestSoldOutLeaseAnswersWithoutARefill(t *testing.T) {
 
 		time.Sleep(time.Second)
 		// The lease has ended: everybody waits for one refill that renews it.
-		rs := line(t, s, 1, 1, 1)
+		rs := queue(t, s, 1, 1, 1)
 		src.next(t).grants(sale.Grant{Reading: reading(1, 0), Result: sale.GrantSoldOut})
 		for _, r := range rs {
 			r.refused(t, sale.SoldOut)

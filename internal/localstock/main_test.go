@@ -86,8 +86,8 @@ func acquire(ctx context.Context, s *localstock.Stock, quantity int) *request {
 	return r
 }
 
-// line starts requests one after the other, so that their order is certain.
-func line(t testing.TB, s *localstock.Stock, quantities ...int) []*request {
+// queue starts requests one after the other, so that their order is certain.
+func queue(t testing.TB, s *localstock.Stock, quantities ...int) []*request {
 	t.Helper()
 	var rs []*request
 	for _, q := range quantities {

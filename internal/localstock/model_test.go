@@ -17,7 +17,7 @@ type model struct {
 	slice, buffer int64
 	exhausted     bool
 	until         time.Time
-	line          []*party
+	queue         []*party
 	refilling     bool
 }
 
@@ -38,9 +38,9 @@ const waiters = 3
 func (m *model) soldOut() bool { return m.exhausted && time.Now().Before(m.until) }
 
 func (m *model) serve() {
-	for len(m.line) > 0 && m.line[0].quantity <= m.slice+m.buffer {
-		m.give(m.line[0])
-		m.line = m.line[1:]
+	for len(m.queue) > 0 && m.queue[0].quantity <= m.slice+m.buffer {
+		m.give(m.queue[0])
+		m.queue = m.queue[1:]
 	}
 }
 
@@ -52,7 +52,7 @@ func (m *model) give(p *party) {
 }
 
 func (m *model) reject(why string, who func(*party) bool) {
-	m.line = slices.DeleteFunc(m.line, func(p *party) bool {
+	m.queue = slices.DeleteFunc(m.queue, func(p *party) bool {
 		if who(p) {
 			p.want = why
 		}
@@ -66,12 +66,12 @@ func (m *model) acquire(p *party) {
 	switch {
 	case m.soldOut():
 		p.want = "sold-out"
-	case len(m.line) == 0 && p.quantity <= m.slice+m.buffer:
+	case len(m.queue) == 0 && p.quantity <= m.slice+m.buffer:
 		m.give(p)
-	case len(m.line) == waiters:
+	case len(m.queue) == waiters:
 		p.want = "busy"
 	default:
-		m.line = append(m.line, p)
+		m.queue = append(m.queue, p)
 		m.refilling = true
 	}
 }
@@ -127,12 +127,12 @@ func (m *model) refilled(g sale.Grant, err error) {
 		m.reject(string(g.Result), everybody)
 	}
 	m.serve()
-	m.refilling = len(m.line) > 0
+	m.refilling = len(m.queue) > 0
 }
 
 func (m *model) leave(p *party) {
-	if i := slices.Index(m.line, p); i >= 0 {
-		m.line = slices.Delete(m.line, i, i+1)
+	if i := slices.Index(m.queue, p); i >= 0 {
+		m.queue = slices.Delete(m.queue, i, i+1)
 		p.want = "busy"
 		m.serve()
 	}
@@ -141,8 +141,8 @@ func (m *model) leave(p *party) {
 // advance lets those give up whose time comes within d, one after the other.
 func (m *model) advance(d time.Duration) {
 	end := time.Now().Add(d)
-	for i := 0; i < len(m.line); {
-		if p := m.line[i]; p.givesUp.After(end) {
+	for i := 0; i < len(m.queue); {
+		if p := m.queue[i]; p.givesUp.After(end) {
 			i++
 		} else {
 			m.leave(p)

@@ -16,7 +16,7 @@ func TestOneRefillIsSharedByAllWhoWait(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
 		s.Observe(planned(7, 0, 0))
-		rs := line(t, s, 2, 1, 3)
+		rs := queue(t, s, 2, 1, 3)
 		d := src.next(t)
 		if d.known != 7 || d.quantity != 2 {
 			t.Errorf("got a refill of %d under plan %d, want the first one's 2 under 7", d.quantity, d.known)
@@ -35,7 +35,7 @@ func TestRefillGoesOnForThoseItDidNotHelp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		rs := line(t, s, 1, 3)
+		rs := queue(t, s, 1, 3)
 		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 1})
 		rs[0].served(t)
 		rs[1].waits(t)
@@ -57,7 +57,7 @@ func TestRefillBeginsNoEpoch(t *testing.T) {
 		s := newStock(src)
 		s.Observe(planned(1, 2, 1))
 		taken := mustTake(t, s, 3)
-		r := line(t, s, 1)[0]
+		r := queue(t, s, 1)[0]
 		src.next(t).grants(sale.Grant{Reading: reading(1, 100), Result: sale.Granted, Tickets: 1})
 		r.served(t)
 		s.Wait()
@@ -70,7 +70,7 @@ func TestRefillMayBringAPlanInsteadOfTickets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		r := line(t, s, 2)[0]
+		r := queue(t, s, 2)[0]
 		src.next(t).grants(sale.Grant{Reading: planned(3, 1, 1), Result: sale.Granted})
 		r.served(t)
 		wantLevel(t, s, 0, 0)
@@ -85,7 +85,7 @@ func TestRefillErrorReachesAllWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		rs := line(t, s, 1, 4, 1)
+		rs := queue(t, s, 1, 4, 1)
 		src.next(t).fails(errAway)
 		for _, r := range rs {
 			if r.answered(t); r.ok || r.refusal.Outcome != sale.NoOutcome || !errors.Is(r.refusal.Err, errAway) {
@@ -96,7 +96,7 @@ func TestRefillErrorReachesAllWaiters(t *testing.T) {
 		s.Wait()
 
 		// The next request refills again.
-		r := line(t, s, 1)[0]
+		r := queue(t, s, 1)[0]
 		src.next(t).grants(sale.Grant{Reading: reading(1, 9), Result: sale.Granted, Tickets: 1})
 		r.served(t)
 		s.Wait()
@@ -107,7 +107,7 @@ func TestNotEnoughAnswersOnlyThoseAboveRemaining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		rs := line(t, s, 4, 2, 3, 1)
+		rs := queue(t, s, 4, 2, 3, 1)
 		src.next(t).grants(sale.Grant{Reading: reading(1, 2), Result: sale.GrantNotEnough})
 		for i, above := range map[int]bool{0: true, 2: true, 1: false, 3: false} {
 			if !above {
@@ -136,7 +136,7 @@ func TestRefillOnAShutSaleAnswersEverybody(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := newSource()
 				s := newStock(src)
-				rs := line(t, s, 1, 4)
+				rs := queue(t, s, 1, 4)
 				src.next(t).grants(sale.Grant{Reading: reading(1, 100), Result: result})
 				for _, r := range rs {
 					r.refused(t, outcome)
@@ -158,7 +158,7 @@ func TestOutdatedRefusalOfARefillIsMadeAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := newSource()
 				s := newStock(src)
-				r := line(t, s, 2)[0]
+				r := queue(t, s, 2)[0]
 				d := src.next(t)
 				old := reading(1, remaining)
 				time.Sleep(time.Millisecond) // what the newer reading comes after
@@ -180,7 +180,7 @@ func TestGrantOfAPlanAlreadyUsedUpIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		rs := line(t, s, 2, 2)
+		rs := queue(t, s, 2, 2)
 		d := src.next(t)
 		s.Observe(planned(4, 2, 0))
 		rs[0].served(t)
@@ -200,7 +200,7 @@ func TestRefillIsBoundedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src, func(c *localstock.Config) { c.Wait = time.Minute })
-		r := line(t, s, 1)[0]
+		r := queue(t, s, 1)[0]
 		<-r.done
 		if r.ok || !errors.Is(r.refusal.Err, context.DeadlineExceeded) || r.took != 2*time.Second {
 			t.Errorf("got %+v after %v, want a deadline after 2s", r.refusal, r.took)
@@ -217,10 +217,10 @@ func TestRefillHookSeesEveryRefill(t *testing.T) {
 		s := localstock.New(src, localstock.DefaultConfig(), localstock.Hooks{Refilled: func(g sale.Grant, err error) {
 			grants, errs = append(grants, g), append(errs, err)
 		}})
-		line(t, s, 1)
+		queue(t, s, 1)
 		src.next(t).grants(sale.Grant{Reading: reading(1, 9), Result: sale.Granted, Tickets: 1})
 		s.Wait()
-		line(t, s, 1)
+		queue(t, s, 1)
 		src.next(t).fails(errAway)
 		s.Wait()
 		if len(grants) != 2 || grants[0].Tickets != 1 || errs[0] != nil || !errors.Is(errs[1], errAway) {

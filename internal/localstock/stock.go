@@ -149,7 +149,7 @@ func (st *state) take(q int64) (Taken, bool) {
 }
 
 // reportBuffered reports that a slice ran out. The one who got the tickets calls it: those
-// who serve the line own the state while they do.
+// who serve the queue own the state while they do.
 func (s *Stock) reportBuffered(t Taken) {
 	if t.first && s.hooks.Buffered != nil {
 		s.hooks.Buffered()

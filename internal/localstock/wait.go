@@ -35,7 +35,7 @@ type served struct {
 }
 
 // Acquire takes q tickets. If the stock is dry, it has it refill and waits in
-// line for at most Config.Wait. If ok is false, the refusal is the reason.
+// its queue for at most Config.Wait. If ok is false, the refusal is the reason.
 func (s *Stock) Acquire(ctx context.Context, q int) (t Taken, r Refusal, ok bool) {
 	if s.SoldOut() {
 		return Taken{}, Refusal{Outcome: sale.SoldOut}, false
@@ -100,7 +100,7 @@ func (s *Stock) refillIfDry(st *state) {
 	go s.refill(st.generation, st.waiting.first.quantity)
 }
 
-// refill asks the source for the first in line, and shares the result among all
+// refill asks the source for the first in the queue, and shares the result among all
 // waiters. It goes on as long as a waiter is left that this refill did not help.
 func (s *Stock) refill(known sale.Generation, quantity int64) {
 	defer s.refills.Done()
@@ -136,7 +136,7 @@ func (s *Stock) refill(known sale.Generation, quantity int64) {
 	}
 }
 
-// serve grants to those in line, first come first served, until one wants more
+// serve grants to those in the queue, first come first served, until one wants more
 // than is left: a later one may not overtake it.
 func (st *state) serve() {
 	for w := st.waiting.first; w != nil; w = st.waiting.first {
@@ -149,7 +149,7 @@ func (st *state) serve() {
 	}
 }
 
-// queue is a line of waiters, a doubly linked list so that one that gives up
+// queue has the waiters in a doubly linked list so that one that gives up
 // leaves it in O(1). The owner of the state owns it.
 type queue struct {
 	first, last *waiter

@@ -16,7 +16,7 @@ func TestWaitersAreServedInTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		rs := line(t, s, 4, 1, 1)
+		rs := queue(t, s, 4, 1, 1)
 		d := src.next(t)
 
 		// Three tickets would be enough for those behind, but nobody overtakes.
@@ -42,8 +42,8 @@ func TestWaiterBoundAnswersBusyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src, func(c *localstock.Config) { c.Waiters = 2 })
-		rs := line(t, s, 1, 1)
-		full := line(t, s, 1)[0]
+		rs := queue(t, s, 1, 1)
+		full := queue(t, s, 1)[0]
 		full.refused(t, sale.Busy)
 		if full.took != 0 {
 			t.Errorf("got Busy after %v, want at once", full.took)
@@ -59,7 +59,7 @@ func TestWaitEndsInBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		r := line(t, s, 1)[0]
+		r := queue(t, s, 1)[0]
 		d := src.next(t)
 		<-r.done
 		r.refused(t, sale.Busy)
@@ -80,7 +80,7 @@ func TestCancelledRequestLeavesTheLine(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		first := acquire(ctx, s, 4)
 		synctest.Wait()
-		second := line(t, s, 2)[0]
+		second := queue(t, s, 2)[0]
 		s.Observe(planned(1, 3, 0))
 		second.waits(t)
 
@@ -126,7 +126,7 @@ func TestServedWhileGivingUp(t *testing.T) {
 			}
 			wantLevel(t, s, left, 0)
 			s.HandBack(r.taken)
-			mustTake(t, s, 2) // the line is empty
+			mustTake(t, s, 2) // nobody waits
 			d.fails(errAway)
 			s.Wait()
 		}
@@ -139,7 +139,7 @@ func TestWaitersOutliveAnEraAndAreServedByTheNewPlan(t *testing.T) {
 		s := newStock(src)
 		s.Observe(planned(1, 1, 0))
 		old := mustTake(t, s, 1)
-		rs := line(t, s, 1, 2)
+		rs := queue(t, s, 1, 2)
 		d := src.next(t)
 		s.Observe(planned(2, 1, 2))
 		rs[0].served(t)
@@ -165,7 +165,7 @@ func TestOutdatedReadingServesByThePlanItBrings(t *testing.T) {
 		old := planned(1, 2, 0)
 		time.Sleep(time.Millisecond)
 		s.Observe(reading(5, 100))
-		r := line(t, s, 2)[0]
+		r := queue(t, s, 2)[0]
 		s.Observe(old)
 		r.served(t)
 		src.next(t).fails(errAway)
@@ -179,7 +179,7 @@ func TestHandBackServesWhoWaits(t *testing.T) {
 		s := newStock(src)
 		s.Observe(planned(1, 2, 1))
 		taken := mustTake(t, s, 3)
-		r := line(t, s, 3)[0]
+		r := queue(t, s, 3)[0]
 		s.HandBack(taken)
 		r.served(t)
 		wantLevel(t, s, 0, 0)
@@ -192,7 +192,7 @@ func TestRefuseAnswersEverybodyWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := newSource()
 		s := newStock(src)
-		rs := line(t, s, 1, 4, 2)
+		rs := queue(t, s, 1, 4, 2)
 		s.Reject(sale.Closed)
 		for _, r := range rs {
 			r.refused(t, sale.Closed)
@@ -209,7 +209,7 @@ func TestBufferIsReportedWhereAWaiterTakesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src, buffered := newSource(), atomic.Int64{}
 		s := localstock.New(src, localstock.DefaultConfig(), localstock.Hooks{Buffered: func() { buffered.Add(1) }})
-		rs := line(t, s, 1, 1, 1)
+		rs := queue(t, s, 1, 1, 1)
 		s.Observe(planned(1, 1, 2))
 		for _, r := range rs {
 			r.served(t)
@@ -255,7 +255,7 @@ func TestNoWakeupIsLost(t *testing.T) {
 	if got := sold.Load(); got > plans*size {
 		t.Errorf("got %d tickets sold of %d planned", got, plans*size)
 	}
-	// The line must be empty: otherwise Take fails beside a full slice.
+	// The queue must be empty: otherwise Take fails beside a full slice.
 	s.Observe(planned(plans+1, 1, 0))
 	mustTake(t, s, 1)
 }

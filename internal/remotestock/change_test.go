@@ -124,3 +124,21 @@ func TestTwoChangesAtOnceBothHold(t *testing.T) {
 		t.Errorf("got %v, want ErrNoSale", err)
 	}
 }
+
+func TestTermsOfALineMayChangeWhileASaleSells(t *testing.T) {
+	s, _ := newStore(t, fastRedis(t), "n1")
+	d := lined("line", 0)
+	open(t, s, d)
+	terms := func(d *sale.Sale) {
+		d.LineRate, d.LineLimit, d.ProofEasy, d.PayURL = 7, 2000, 30_000, "https://pay.example/{order}"
+	}
+	if err := change(t, s, d.ID, terms); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := s.Read(context.Background(), d.ID, 0)
+	want := got
+	terms(&want)
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}

@@ -2,7 +2,7 @@
 
 const patience = 20000; // two silent nodes take Nginx less
 
-// Times are in milliseconds, code is a problem's or "". An answer is lost that did not arrive or is not the API's: what was
+// Times are in ms, code is a problem's or "". An answer is lost that did not arrive or is not the API's: what was
 // asked for may have been done.
 export async function ask(method, path, { body, headers } = {}) {
 	try {

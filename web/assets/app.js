@@ -85,7 +85,7 @@ function solve(challenge) {
 	});
 }
 
-// Browsers hold back the timers of a hidden tab, by up to a minute, and a turn has 45 seconds. A worker's they don't.
+// Timers of a hidden tab are up to a minute late, and a turn has 45 seconds. A worker's are not.
 let ticker;
 function hide() {
 	ticker?.terminate();
@@ -158,7 +158,7 @@ function listen() {
 	};
 	on($('fewer'), 'click', () => count(state.quantity - 1));
 	on($('more'), 'click', () => count(state.quantity + 1));
-	// What is typed is never corrected behind the buyer's back: a number that can't be ordered stops the form.
+	// What is typed is never corrected: a number that can't be ordered stops the form.
 	on($('n'), 'input', ({ target }) => {
 		const n = Number(target.value), { limit } = state.sale;
 		target.setCustomValidity(n >= 1 && n <= limit && n % 1 === 0 ? '' : words.problem('quantity-limit', { limit: words.number(limit) })[1]);

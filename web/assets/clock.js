@@ -1,4 +1,4 @@
-// The server's clock, in milliseconds since 1970, as an offset to performance.now(). The client's own clock is never asked.
+// The server's clock, in ms since 1970, as an offset to performance.now(). The client's is never asked.
 
 // A server_time is in the past when it arrives, by up to a second of caching and half a second of polling. So each is a
 // lower bound, and the highest seen is the best. One that is far lower means that the server's clock was set back.

@@ -30,7 +30,7 @@ export function advance(s, line, at) {
 	return { ...s, front, joined, pace, mark };
 }
 
-// soonest is the least time until the turn, in milliseconds. It is computed with the highest pace, so it only gets shorter.
+// soonest is the least time until the turn, in ms. It is by the highest pace, so it only gets shorter.
 export function soonest(s, at) {
 	const opens = Math.max(0, Date.parse(s.sale.opens_at) - clockOf(s, at)) || 0;
 	return opens + ((ahead(s) + 1) / Math.max(1, s.sale.line.rate || 0, s.pace)) * second;
@@ -39,7 +39,7 @@ export function soonest(s, at) {
 // settled reports whether drawn positions can be asked for.
 export const settled = ({ sale }) => !sale.draw_at || Boolean(sale.line?.seed);
 
-// pause is the wait before the sale is asked for again: halfway to what is awaited, so a million who wait cost little.
+// pause is the wait before the sale is asked for again: halfway to what is awaited.
 export function pause(s, at, random) {
 	const { sale } = s, now = clockOf(s, at), jitter = 0.75 + random / 2;
 	const until = (time) => Math.max(0, Date.parse(time) - now);

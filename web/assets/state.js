@@ -14,8 +14,8 @@ export const initial = {
 	sale: null, saleAt: 0, saleCode: '', saleTries: 0,
 	session: undefined, sessionAt: 0, sessionTries: 0, signIn: '', // undefined: unknown; null: nobody
 	place: null, front: 0, joined: 0, pace: 0, mark: null, join: null,
-	order: null, orderAt: never, orderTries: 0, known: false, // whether the buyer is known to have an order or none
-	changed: 0, // when the order last changed, or might have
+	order: null, orderAt: never, orderTries: 0, known: false, // to have an order or none
+	changed: 0, // when the order might last have
 	lookup: 'mine', remembered: null, cancel: null, paying: false,
 	purchase: null, quantity: 1,
 	notice: null, // a problem that the buyer has to know of, or what has gone well

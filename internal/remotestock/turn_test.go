@@ -2,9 +2,13 @@ package remotestock_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
@@ -69,6 +73,48 @@ func TestNoPlaceBeyondTheFrontBuys(t *testing.T) {
 		client.HSet(ctx, k[13], "free", "1")
 		try("two", 2, sale.Held)
 	})
+}
+
+// TestABatchRecordsThePlaceOfEachClaim: the audit of L1 goes by what is recorded.
+func TestABatchRecordsThePlaceOfEachClaim(t *testing.T) {
+	ctx := context.Background()
+	s, client := newStore(t, fastRedis(t), "n1")
+	d := lined("places", 0)
+	open(t, s, d)
+	client.HSet(ctx, remotestock.Keys(d.ID)[0], "joined", 5000)
+	front, _, err := s.Advance(ctx, d.ID, 0)
+	if err != nil || front < 2 {
+		t.Fatalf("front is %d, %v", front, err)
+	}
+	c := committer(t, s, d.ID)
+	want := map[sale.Buyer]int64{}
+	var group sync.WaitGroup
+	for place := range front {
+		of := claim(fmt.Sprint("buyer-", place), 1)
+		of.Place = place + 1
+		want[of.Buyer] = of.Place
+		group.Go(func() {
+			if got, err := c.Decide(of); err != nil || got.Outcome != sale.Held {
+				t.Errorf("place %d: got %v, %v, want held", of.Place, got.Outcome, err)
+			}
+		})
+	}
+	group.Wait()
+	page, err := s.Page(ctx, d.ID, "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, most := map[sale.Buyer]int64{}, 0
+	for _, e := range page.Events {
+		if most = max(most, len(e.Places)); len(e.Places) == len(e.Orders) {
+			for i, o := range e.Orders {
+				got[o.Buyer] = e.Places[i]
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || most < 2 {
+		t.Errorf("at most %d places in an event, want several; got (-want +got):\n%s", most, diff)
+	}
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

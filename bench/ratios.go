@@ -34,8 +34,10 @@ type ratiosResult struct {
 	Runs   int                `json:"runs"`              // that were whole, which the ratios are of
 	Micros map[string]float64 `json:"cpu_us_per_answer"` // medians
 	Rates  map[string]float64 `json:"answers_per_second"`
-	Again  map[string]int     `json:"runs_made_again"` // because Redis stalled
-	Ratios []ratio            `json:"ratios"`
+	// Parts are the medians of each process alone, which onsale plan reads: server and redis.
+	Parts  map[string]map[string]float64 `json:"cpu_us_by_process"`
+	Again  map[string]int                `json:"runs_made_again"` // because Redis stalled
+	Ratios []ratio                       `json:"ratios"`
 }
 
 // Validate reports every fault at once, or nil.
@@ -54,7 +56,7 @@ func (r *ratios) Run(ctx context.Context) error {
 	if err := r.prepare(); err != nil {
 		return err
 	}
-	out := &ratiosResult{outcome: newOutcome(ctx), Micros: map[string]float64{}, Rates: map[string]float64{}, Again: map[string]int{}}
+	out := &ratiosResult{outcome: newOutcome(ctx), Micros: map[string]float64{}, Rates: map[string]float64{}, Again: map[string]int{}, Parts: map[string]map[string]float64{}}
 	binaries, remove, err := built(ctx, r.Binaries)
 	if err != nil {
 		return err
@@ -151,7 +153,7 @@ func (out *ratiosResult) sum(v []*variant) {
 			continue // the first run was cut off before
 		}
 		out.Micros[one.name], out.Rates[one.name] = median(one.micros), median(one.rates)
-		out.Again[one.name] = one.repeated
+		out.Again[one.name], out.Parts[one.name] = one.repeated, one.byProcess()
 	}
 	whole := out.Runs
 	if whole == 0 {

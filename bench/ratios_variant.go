@@ -26,6 +26,7 @@ type variant struct {
 
 	repeated int // runs made again
 	micros   []float64
+	each     [][]float64 // the same, by process, in the order of pids
 	rates    []float64
 }
 
@@ -64,7 +65,7 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 			defer func() { err = errors.Join(err, end()) }()
 		}
 	}
-	before, err := cpuOf(v.pids)
+	before, err := cpuOfEach(v.pids)
 	if err != nil {
 		return false, err
 	}
@@ -79,7 +80,7 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 	if err != nil {
 		return false, err
 	}
-	after, err := cpuOf(v.pids)
+	after, err := cpuOfEach(v.pids)
 	if err != nil {
 		return false, err
 	}
@@ -90,18 +91,44 @@ func (v *variant) attempt(ctx context.Context, g *generator.Process, connections
 	if b.Statuses[v.status] != int64(v.orders) {
 		return false, fmt.Errorf("%s: answers %v, want %d of %d; errors %v", v.name, b.Statuses, v.orders, v.status, b.Errors)
 	}
-	v.micros = append(v.micros, (after-before)/float64(v.orders)*1e6)
+	sum, each := 0.0, make([]float64, len(v.pids))
+	for i := range each {
+		each[i] = (after[i] - before[i]) / float64(v.orders) * 1e6
+		sum += each[i]
+	}
+	v.micros, v.each = append(v.micros, sum), append(v.each, each)
 	v.rates = append(v.rates, float64(v.orders)/b.Seconds)
 	return true, nil
 }
 
 func cpuOf(pids []int) (sum float64, err error) {
+	each, err := cpuOfEach(pids)
+	for _, t := range each {
+		sum += t
+	}
+	return sum, err
+}
+
+func cpuOfEach(pids []int) (each []float64, err error) {
 	for _, pid := range pids {
 		t, err := testbed.CPUTime(pid)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		sum += t
+		each = append(each, t)
 	}
-	return sum, nil
+	return each, nil
+}
+
+// byProcess are the medians of each process alone: the server is the first, and Redis the second, if there is one.
+func (v *variant) byProcess() map[string]float64 {
+	medians := map[string]float64{}
+	for i, process := range []string{"server", "redis"}[:len(v.pids)] {
+		var runs []float64
+		for _, each := range v.each {
+			runs = append(runs, each[i])
+		}
+		medians[process] = median(runs)
+	}
+	return medians
 }

@@ -21,6 +21,11 @@ import (
 //go:embed *.conf *.lua site balancer
 var Files embed.FS
 
+// ListenTLS is tls/listen.conf, which a site with TLS has in the place of site/listen.conf.
+//
+//go:embed tls/listen.conf
+var ListenTLS string
+
 // Lay copies the files into a prefix that has none of them. With balancer Nginx takes its nodes
 // from site/peers, which needs the Lua module.
 func Lay(prefix string, balancer bool) error {

@@ -1,0 +1,24 @@
+package main
+
+import "testing"
+
+func TestEdge(t *testing.T) {
+	var r edgeResult
+	resultOf(t, &r, "edge", "--runs", "1", "--requests", "20000", "--purchases", "2000", "--handshakes", "200", "--idle", "300")
+	for _, name := range []string{edgePurchase, edgeSoldOut, edgeHandshake} {
+		if r.Micros[name] <= 0 {
+			t.Errorf("got no processor time for %s", name)
+		}
+	}
+	if r.Memory[edgeTLS] <= r.Memory[edgePlain] {
+		t.Errorf("got %v, want more for a connection with TLS", r.Memory)
+	}
+	for _, name := range []string{edgePurchase, edgeDocument, edgeHandshake} {
+		if r.Exchanges[name].Up <= 0 || r.Exchanges[name].Down <= 100 {
+			t.Errorf("%s: got %+v, want bytes each way", name, r.Exchanges[name])
+		}
+	}
+	if len(r.Faults) > 0 {
+		t.Errorf("got the faults %q", r.Faults)
+	}
+}

@@ -59,6 +59,12 @@ bench: deps ## Measure: allocations, the ledger, whole sales while parts of them
 	$(GO) run ./bench orders
 	$(GO) run ./bench ratios
 
+# What misses a bound of its own is measured all the same.
+.PHONY: costs
+costs: deps ## Measure what onsale plan reckons with, on a quiet machine, and renew the tables of docs/scale.md
+	for of in edge ratios redis waiting connections; do $(GO) run ./bench $$of --json internal/capacity/measured/$$of.json; done
+	$(GO) test ./internal/capacity -update
+
 .PHONY: compose-test
 compose-test: deps ## Bring docker-compose.yml up on a Docker engine, sell, scale and break it meanwhile, and audit it; without a registry
 	$(GO) run ./bench stack --interrupt "scale 3 to 6"

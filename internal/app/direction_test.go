@@ -36,6 +36,7 @@ var (
 		"internal/throttle":    nil,
 		"internal/ratelimit":   nil,
 		"internal/line":        nil,
+		"internal/capacity":    {"internal/line"},
 		"internal/temperature": nil,
 		"internal/keyspace":    nil,
 		"internal/problem":     nil,

@@ -33,12 +33,20 @@ type Config struct {
 	// keeps buyers waiting and loads PostgreSQL with statements that lose;
 	// lowering it sends buyers away while tickets are left.
 	Attempts int
+	// Pipelines is how many round trips of redis-lua-pipelined and redis-streams are under
+	// way at a time. Raising it makes them shorter, with more system calls and fsyncs a
+	// buyer; at 1, Redis is idle while the process reads replies.
+	Pipelines int
+	// Batch is how many requests at most share a round trip, or a turn of redis-streams'
+	// seller. Raising it has Redis do nothing else for longer; lowering it costs
+	// round trips and fsyncs.
+	Batch int
 }
 
 // DefaultConfig is for one machine that runs everything. The stores may be empty
 // where a strategy does not need them.
 func DefaultConfig(redis, postgres string) Config {
-	return Config{Redis: redis, Postgres: postgres, RedisPool: 64, Call: Patience, PostgresPool: 16, Attempts: 10}
+	return Config{Redis: redis, Postgres: postgres, RedisPool: 64, Call: Patience, PostgresPool: 16, Attempts: 10, Pipelines: 2, Batch: 256}
 }
 
 // Validate reports every fault at once, or nil, for a strategy that needs the stores.
@@ -54,6 +62,8 @@ func (c Config) Validate(needs Stores) error {
 		check(err == nil, "redis address %q: want host:port", c.Redis)
 		check(c.RedisPool >= 1 && c.RedisPool <= 10_000, "redis pool %d: want 1 to 10000", c.RedisPool)
 		check(c.Call >= time.Millisecond, "redis call timeout %v: want at least 1ms", c.Call)
+		check(c.Pipelines >= 1 && c.Pipelines <= 1_000, "pipelines %d: want 1 to 1000", c.Pipelines)
+		check(c.Batch >= 1 && c.Batch <= 10_000, "batch %d: want 1 to 10000", c.Batch)
 	}
 	if needs.Postgres {
 		check(c.Postgres != "", "postgres URL: missing")

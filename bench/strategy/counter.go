@@ -95,8 +95,16 @@ func (c counter) look(ctx context.Context, name, buyer string) (Outcome, string,
 	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return NoOutcome, "", asked("look", err)
 	}
+	return standing(left, slot)
+}
+
+// standing decides by a sale's stock and a buyer's slot, if they do.
+func standing(left, slot *redis.StringCmd) (Outcome, string, error) {
 	n, err := left.Int64()
 	if err != nil {
+		return NoOutcome, "", asked("look", err)
+	}
+	if err := slot.Err(); err != nil && !errors.Is(err, redis.Nil) {
 		return NoOutcome, "", asked("look", err)
 	}
 	switch order := slot.Val(); {

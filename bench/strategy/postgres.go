@@ -31,10 +31,11 @@ CREATE TABLE IF NOT EXISTS strategy.sales (
 	version bigint NOT NULL DEFAULT 1
 ) WITH (fillfactor = 10);
 CREATE TABLE IF NOT EXISTS strategy.orders (
-	id    uuid        PRIMARY KEY,
-	sale  text        NOT NULL,
-	buyer bytea       NOT NULL,
-	at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+	id     uuid        PRIMARY KEY,
+	sale   text        NOT NULL,
+	buyer  bytea       NOT NULL,
+	at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+	ticket bigint,     -- its number, where tickets are rows
 	UNIQUE (sale, buyer)
 )`
 

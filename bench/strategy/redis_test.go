@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"onsale/internal/sale"
 	"onsale/internal/testbed/process"
 )
@@ -70,13 +72,25 @@ func TestOrdersOfSeveralPages(t *testing.T) {
 
 // A script that Redis has forgotten, as after a restart, is sent again.
 func TestForgottenScriptIsSentAgain(t *testing.T) {
-	s, name := opened(t, "redis-lua", 2)
-	wantBuy(t, s, name, "first", Sold)
-	if err := s.(script).client.ScriptFlush(t.Context()).Err(); err != nil {
-		t.Fatal(err)
+	for _, strategy := range []string{"redis-lua", "redis-lua-pipelined"} {
+		t.Run(strategy, func(t *testing.T) {
+			s, name := opened(t, strategy, 2)
+			wantBuy(t, s, name, "first", Sold)
+			if err := server(t).ScriptFlush(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			wantBuy(t, s, name, "second", Sold)
+			wantRemaining(t, s, name, 0)
+		})
 	}
-	wantBuy(t, s, name, "second", Sold)
-	wantRemaining(t, s, name, 0)
+}
+
+// server is a client of the Redis of all tests.
+func server(t *testing.T) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: redisServer.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // A script that fails is not rolled back, so it must not have begun to write.

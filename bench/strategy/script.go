@@ -40,7 +40,12 @@ type script struct{ *store }
 // Buy implements Strategy.
 func (s script) Buy(ctx context.Context, name, buyer string) (Outcome, string, error) {
 	stock, buyers, orders := keys(name)
-	reply, err := buy.Run(ctx, s.client, []string{stock, buyers, orders}, buyer, newID().String()).Slice()
+	return verdict(buy.Run(ctx, s.client, []string{stock, buyers, orders}, buyer, newID().String()))
+}
+
+// verdict reads the script's reply.
+func verdict(cmd *redis.Cmd) (Outcome, string, error) {
+	reply, err := cmd.Slice()
 	if err != nil {
 		return NoOutcome, "", sent("buy", err)
 	}

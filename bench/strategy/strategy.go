@@ -75,7 +75,10 @@ type Entry struct {
 
 // All are the strategies that are compared, in the order in which people usually
 // come to them.
-var All = []Entry{rowLockEntry, versionEntry, decrementEntry, counterEntry, scriptEntry, lockedEntry}
+var All = []Entry{
+	rowLockEntry, advisoryEntry, versionEntry, decrementEntry, skipLockedEntry,
+	counterEntry, scriptEntry, pipelinedEntry, queueEntry, lockedEntry,
+}
 
 // Find returns the entry of that name, among the broken ones too: the harness
 // runs them as processes like any other.

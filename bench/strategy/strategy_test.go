@@ -24,7 +24,10 @@ func TestEntriesHaveWhatTheReportNeeds(t *testing.T) {
 			t.Errorf("%s: got %+v, want all of it", e.Name, e)
 		}
 	}
-	want := []string{"postgres-row-lock", "postgres-version", "postgres-decrement", "redis-decr", "redis-lua", "locked-call"}
+	want := []string{
+		"postgres-row-lock", "postgres-advisory", "postgres-version", "postgres-decrement", "postgres-skip-locked",
+		"redis-decr", "redis-lua", "redis-lua-pipelined", "redis-streams", "locked-call",
+	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
@@ -74,7 +77,8 @@ func TestConfig(t *testing.T) {
 			t.Fatal("got no fault")
 		}
 		want := []string{
-			`redis address "here": want host:port`, "redis pool 0: want 1 to 10000", "redis call timeout 0s: want at least 1ms", "postgres URL: missing",
+			`redis address "here": want host:port`, "redis pool 0: want 1 to 10000", "redis call timeout 0s: want at least 1ms",
+			"pipelines 0: want 1 to 1000", "batch 0: want 1 to 10000", "postgres URL: missing",
 			"postgres pool 0: want 1 to 1000", "attempts 0: want at least 1",
 		}
 		if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {

@@ -19,7 +19,7 @@ import (
 
 // compare sells by every strategy that everybody argues about, side by side.
 type compare struct {
-	Quick       bool          `help:"One short repeat, in under two minutes: to see that it works."`
+	Quick       bool          `help:"One short repeat, in a few minutes: to see that it works."`
 	Repeats     int           `default:"5" help:"Interleaved repeats; medians are compared."`
 	Connections int           `default:"256" help:"Connections at the same time."`
 	For         time.Duration `default:"4s" help:"How long each measurement should take."`

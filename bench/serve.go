@@ -19,9 +19,11 @@ type serve struct {
 	Database     string `help:"PostgreSQL's URL, for strategies that need it." env:"ONSALE_BENCH_DATABASE"`
 	Keys         string `required:"" help:"Key set to verify tokens with." type:"existingfile"`
 	Audience     string `default:"onsale" help:"What tokens must be for."`
-	RedisPool    int    `help:"Connections to Redis, at most. 0: the package's default, as for the next two."`
+	RedisPool    int    `help:"Connections to Redis, at most. 0: the package's default, as for the next four. Strategies with pipelines have as many as these need."`
 	PostgresPool int    `help:"Connections to PostgreSQL."`
 	Attempts     int    `help:"How often postgres-version tries before it answers busy."`
+	Pipelines    int    `help:"Round trips of redis-lua-pipelined and redis-streams at a time."`
+	Batch        int    `help:"Requests that share one of these, or a turn of redis-streams' seller, at most."`
 }
 
 // Run sells until ctx ends.
@@ -38,6 +40,8 @@ func (s *serve) Run(ctx context.Context) (err error) {
 	config.RedisPool = cmp.Or(s.RedisPool, config.RedisPool)
 	config.PostgresPool = cmp.Or(s.PostgresPool, config.PostgresPool)
 	config.Attempts = cmp.Or(s.Attempts, config.Attempts)
+	config.Pipelines = cmp.Or(s.Pipelines, config.Pipelines)
+	config.Batch = cmp.Or(s.Batch, config.Batch)
 	seller, err := entry.Make(ctx, config)
 	if err != nil {
 		return fmt.Errorf("%s: %w", entry.Name, err)

@@ -16,7 +16,8 @@ type Config struct {
 	Redis    string // host:port; of strategies that need it
 	Postgres string // URL; of strategies that need it
 
-	// RedisPool is how many connections at most. Raising it lets more calls share
+	// RedisPool is how many connections at most; strategies with pipelines have as many
+	// as these need. Raising it lets more calls share
 	// an fsync and costs Redis memory; lowered below what Redis answers at a time,
 	// it makes buyers wait for a connection.
 	RedisPool int

@@ -1,11 +1,12 @@
 // Package strategy holds the ways to sell that people argue about, for
-// `bench compare` to put beside this project's node: a row lock, a version
-// column and a conditional decrement in PostgreSQL, a counter and a script in
-// Redis, and a lock held across the Redis call.
+// `bench compare` to put beside this project's node: a row lock, an advisory lock, a version
+// column, a conditional decrement and SKIP LOCKED over ticket rows in PostgreSQL; a counter,
+// a script, the same script in pipelines, and a stream with one seller in
+// Redis; and a lock held across the Redis call.
 //
 // # What makes them comparable
 //
-// Each is one small file behind [Strategy], and all are sold through the same
+// Each is a small file, or a few, behind [Strategy], and all are sold through the same
 // front ([Serve]): the buyers' routes, tokens and answers of the node, as far as a
 // load generator looks. Each does the same duty, one order per buyer and an order
 // record that survives a crash once the buyer has been answered, or its [Entry] lists

@@ -185,7 +185,32 @@ func TestSellersThatFollowOneAnother(t *testing.T) {
 		if err := h.redis.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		// A new connection would not have the watch.
+		if err := one.settle(t.Context(), entries); err == nil {
+			t.Error("got no error from a connection that was broken")
+		}
 		if err := h.usurp().sweep(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		h.want(0, "a", "b")
+	})
+	t.Run("a connection that breaks within a turn takes the turn with it", func(t *testing.T) {
+		h := newHall(t, 2)
+		one := h.begin()
+		h.ask("a", "b")
+		entries := h.read(one, 2)
+		if err := h.store.client.ClientKillByFilter(t.Context(), "type", "normal", "skipme", "yes").Err(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := one.settle(t.Context(), entries); err == nil {
+				t.Error("got no error from a connection that was broken")
+			}
+		}
+		await.Until(t, "next term", func() bool { // the store's other connections were broken too
+			return h.store.client.Del(t.Context(), leaseKey).Err() == nil
+		})
+		if err := h.begin().sweep(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 		h.want(0, "a", "b")

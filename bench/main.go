@@ -39,6 +39,7 @@ type cli struct {
 	Overload    overload     `cmd:"" help:"Send one node 1, 2 and 5 times as many purchases as it can sell, and count those sold in time."`
 	Waiting     waiting      `cmd:"" help:"Ask for the documents of sales as often as a million pages that wait in a line, and count what of that reaches the nodes."`
 	Edge        edge         `cmd:"" help:"What Nginx takes: processor time for an answer and a TLS handshake, memory for a connection, and bytes on the wire."`
+	FirstTicket firstTicket  `cmd:"" help:"Clone this repository, start it without a build cache, and buy a ticket in Chromium: the seconds of each step."`
 	Flooded     flooded      `cmd:"" hidden:"" help:"The same, in its network namespace."`
 	Slowly      slowly       `cmd:"" hidden:"" help:"The slow clients, as a process of its own."`
 	Stack       stack        `cmd:"" hidden:"" help:"Bring docker-compose.yml up on a Docker engine without a registry, sell through it, scale and break it meanwhile, and audit it."`

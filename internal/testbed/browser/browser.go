@@ -5,7 +5,6 @@ import (
 	"context"
 	"onsale/internal/testbed/process"
 	"os"
-	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -19,7 +18,7 @@ const patience = 2 * time.Minute
 type Browser struct{ ctx context.Context }
 
 // Start starts a Chromium.
-func Start(t testing.TB) *Browser {
+func Start(t TB) *Browser {
 	t.Helper()
 	path, err := process.Find("chromium", "chromium")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
@@ -30,7 +29,7 @@ type Look struct {
 
 // Window is a window of a browser. A call that fails, or waits for longer than two minutes, ends the test.
 type Window struct {
-	t   testing.TB
+	t   TB
 	ctx context.Context
 
 	mu       sync.Mutex
@@ -39,7 +38,7 @@ type Window struct {
 }
 
 // Window opens a window with a profile of its own.
-func (b *Browser) Window(t testing.TB, look Look) *Window {
+func (b *Browser) Window(t TB, look Look) *Window {
 	t.Helper()
 	return open(t, b.ctx, look, chromedp.WithNewBrowserContext())
 }
@@ -50,7 +49,7 @@ func (w *Window) Tab(look Look) *Window {
 	return open(w.t, w.ctx, look)
 }
 
-func open(t testing.TB, parent context.Context, look Look, options ...chromedp.ContextOption) *Window {
+func open(t TB, parent context.Context, look Look, options ...chromedp.ContextOption) *Window {
 	t.Helper()
 	ctx, closed := chromedp.NewContext(parent, options...)
 	t.Cleanup(closed)

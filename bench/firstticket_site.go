@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // devSite is an onsale dev that was started from source.
@@ -19,8 +21,8 @@ type devSite struct {
 	group    int         // of processes: go run, and what it has built
 	address  chan string // of the page; closed when the output ends
 	ended    chan struct{}
-	err      error // how it ended, once ended is closed
-	lastLine string
+	err      error  // how it ended, once ended is closed
+	lastLine string // that it printed, once ended is closed
 }
 
 // devGrace is how long the audit at the end may take.
@@ -86,15 +88,35 @@ func (s *devSite) page(ctx context.Context) (string, error) {
 
 // end interrupts the site, as Ctrl-C does, waits for its audit, and kills what is left.
 func (s *devSite) end() error {
-	// The group may have ended already, which is no fault of its own: s.err has the reason.
-	_ = syscall.Kill(-s.group, syscall.SIGINT)
-	var late error
+	err := s.interrupt()
 	select {
 	case <-s.ended:
 	case <-time.After(devGrace):
-		late = fmt.Errorf("it did not end within %v", devGrace)
+		err = errors.Join(err, fmt.Errorf("it did not end within %v", devGrace))
 	}
+	// The group has ended already, or is killed: there is no third.
 	_ = syscall.Kill(-s.group, syscall.SIGKILL)
 	<-s.ended
-	return errors.Join(late, s.err)
+	if s.err != nil {
+		err = errors.Join(err, fmt.Errorf("%w; its last line: %s", s.err, s.lastLine))
+	}
+	return err
+}
+
+// interrupt signals what go run has started and not go run, which would end with status 1 whatever the program's is.
+func (s *devSite) interrupt() error {
+	procs, err := procfs.AllProcs()
+	if err != nil {
+		return err
+	}
+	for _, p := range procs {
+		stat, err := p.Stat()
+		if err != nil || stat.PPID != s.group {
+			continue // another's, or it ended since it was listed
+		}
+		if err := syscall.Kill(p.PID, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
 }

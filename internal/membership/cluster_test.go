@@ -107,11 +107,18 @@ func (m *testMember) received(event string) int {
 
 // startNodes starts n0 … n(count−1), all seeded by n0, and waits until all
 // see all.
-func startNodes(t testing.TB, count int) []*testMember {
+func startNodes(t testing.TB, count int, change ...func(*Config)) []*testMember {
 	t.Helper()
-	nodes := []*testMember{start(t, testConfig("n0"))}
-	for i := 1; i < count; i++ {
-		nodes = append(nodes, start(t, testConfig(fmt.Sprint("n", i), nodes[0].LocalAddr())))
+	var nodes []*testMember
+	for i := range count {
+		c := testConfig(fmt.Sprint("n", i))
+		if i > 0 {
+			c.Seeds = []string{nodes[0].LocalAddr()}
+		}
+		for _, f := range change {
+			f(&c)
+		}
+		nodes = append(nodes, start(t, c))
 	}
 	// Cleanups run last in, first out: all are stopped before the first
 	// one is waited for.
@@ -120,7 +127,7 @@ func startNodes(t testing.TB, count int) []*testMember {
 			n.cancel()
 		}
 	})
-	await.Within(t, 10*time.Second, "everyone in every view", func() bool { return allSee(nodes, count) })
+	await.Within(t, 30*time.Second, "everyone in every view", func() bool { return allSee(nodes, count) })
 	return nodes
 }
 

@@ -55,8 +55,9 @@ type Config struct {
 	// Below 3, one member's report suffices against another.
 	Suspicion int
 	// Gossip is how often news is sent on, to three members at a time. Raised,
-	// news and contradictions spread later; lowered, more packets are sent
-	// while there is news (and none otherwise).
+	// news and contradictions spread later, so that more live members of a busy
+	// machine are declared failed; lowered, members wake up more often. How
+	// often each piece of news is sent stays the same, and without news nothing is.
 	Gossip time.Duration
 	// Sync is how often a member exchanges its whole state with a random other
 	// one. Raised, news lost with its packets is missed for longer; lowered,
@@ -89,7 +90,7 @@ func DefaultConfig() Config {
 		Node:      sale.Node{Weight: 1},
 		Probe:     200 * time.Millisecond,
 		Suspicion: 3,
-		Gossip:    200 * time.Millisecond,
+		Gossip:    50 * time.Millisecond,
 		Sync:      15 * time.Second,
 		Rejoin:    5 * time.Second,
 		Reclaim:   10 * time.Millisecond,

@@ -20,9 +20,9 @@ const label = "onsale"
 // When a member dies, another probes it within one probe interval, waits
 // another one for an answer, and suspects it. Suspicion lasts
 // Suspicion · max(1, log10 N) intervals once a second member confirms it, and
-// twice that if nobody does. At 200 ms and 3 that is 1.0 to 1.2 s among twenty
-// members if it is confirmed in time. BenchmarkCrashKnown measures it, with what the news takes:
-// 1.25 s among five on two cores, and 1.5 s among twenty.
+// twice that if nobody does. At 200 ms and 3 that is 0.8 s among twenty
+// members and 1.2 s among a hundred, if it is confirmed in time. Then each
+// member asks the dead one itself. BenchmarkCrashKnown measures all of it.
 func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, error) {
 	ip, port, err := splitBind(g.cfg.Bind)
 	if err != nil {

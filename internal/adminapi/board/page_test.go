@@ -81,9 +81,8 @@ func TestThreeOfAHundredNodesAreKilled(t *testing.T) {
 		w.Wait(fmt.Sprintf(`document.querySelector("#timeline ol").innerText.includes("%s stopped answering")`, name))
 		took := time.UnixMilli(int64(browser.Eval[float64](w, fmt.Sprintf("came[%q]", name)))).Sub(begun)
 		t.Logf("%s was in the timeline after %v", name, took.Round(time.Millisecond))
-		// Two seconds are what is wanted; a browser on a machine that does other things as well takes one more.
-		if took > 3*time.Second {
-			t.Errorf("%s: got it in the timeline after %v, want some 2 s at most", name, took)
+		if took > 2*time.Second {
+			t.Errorf("%s: got it in the timeline after %v, want 2 s at most", name, took)
 		}
 	}
 	f.feed.Planned("sale-0001", 1764316999000, "membership", 97)

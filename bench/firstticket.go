@@ -79,7 +79,7 @@ func (f *firstTicket) measure(ctx context.Context, dir string, r *firstTicketRes
 		return err
 	}
 	step("git clone")
-	site, err := f.start(ctx, dir, clone)
+	site, err := startDev(ctx, dir, clone, f.environment(dir))
 	if err != nil {
 		return err
 	}

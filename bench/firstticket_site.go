@@ -18,23 +18,26 @@ import (
 
 // devSite is an onsale dev that was started from source.
 type devSite struct {
-	group    int         // of processes: go run, and what it has built
-	address  chan string // of the page; closed when the output ends
-	ended    chan struct{}
-	err      error  // how it ended, once ended is closed
-	lastLine string // that it printed, once ended is closed
+	group   int         // of processes: go run, and what it has built
+	address chan string // of the page; closed when the output ends
+	ended   chan struct{}
+	err     error    // how it ended, once ended is closed
+	last    []string // lines that it printed, once ended is closed
 }
+
+// lastLines is how many lines an error shows; the last one is that of go run itself.
+const lastLines = 3
 
 // devGrace is how long the audit at the end may take.
 const devGrace = time.Minute
 
-// start runs onsale dev in the clone, on a free port and with keys of its own, so that a site which runs already is not disturbed.
-func (f *firstTicket) start(ctx context.Context, dir, clone string) (*devSite, error) {
+// startDev runs onsale dev in the clone, on a free port and with keys of its own, so that a site which runs already is not disturbed.
+func startDev(ctx context.Context, dir, clone string, env []string) (*devSite, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command("go", "run", "./cmd/onsale", "dev", "--port", "0", "--keys", filepath.Join(dir, "keys"))
-	cmd.Dir, cmd.Env = clone, f.environment(dir)
+	cmd.Dir, cmd.Env = clone, env
 	// Ctrl-C reaches this process alone, which ends the group afterwards.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, in := io.Pipe()
@@ -62,7 +65,7 @@ func (s *devSite) read(out io.Reader) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())
 		if line != "" {
-			s.lastLine = line
+			s.last = append(s.last, line)[max(0, len(s.last)+1-lastLines):]
 		}
 		if !found && strings.HasPrefix(line, "http://") && strings.Contains(line, "/sales/") {
 			found = true
@@ -80,7 +83,7 @@ func (s *devSite) page(ctx context.Context) (string, error) {
 			return address, nil
 		}
 		<-s.ended
-		return "", fmt.Errorf("go run ./cmd/onsale dev printed no address of a page: %w; its last line: %s", errors.Join(s.err, errors.New("it has ended")), s.lastLine)
+		return "", fmt.Errorf("go run ./cmd/onsale dev printed no address of a page, and ended: %v; its last lines: %s", s.err, strings.Join(s.last, "; "))
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
@@ -98,7 +101,7 @@ func (s *devSite) end() error {
 	_ = syscall.Kill(-s.group, syscall.SIGKILL)
 	<-s.ended
 	if s.err != nil {
-		err = errors.Join(err, fmt.Errorf("%w; its last line: %s", s.err, s.lastLine))
+		err = errors.Join(err, fmt.Errorf("%w; its last lines: %s", s.err, strings.Join(s.last, "; ")))
 	}
 	return err
 }

@@ -6,8 +6,8 @@
 // (hashicorp/memberlist). Each member probes another every 200 ms; a probe that
 // fails directly, through three others and over TCP makes its target a suspect,
 // and a suspect that does not answer within about 600 ms more is declared
-// failed to all. So every member knows of a crash in 1 to 1.5 s, and in less than 2 s
-// where there are a hundred.
+// failed to all. So every member knows of a crash in 1 to 1.5 s, and some
+// 1.8 s where there are a hundred.
 //
 // A member describes itself in a small JSON document, its meta: role, weight,
 // address of the buyer API, ready and draining. [Gossip.View] is the sorted

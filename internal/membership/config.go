@@ -55,9 +55,9 @@ type Config struct {
 	// Below 3, one member's report suffices against another.
 	Suspicion int
 	// Gossip is how often news is sent on, to three members at a time. Raised,
-	// news and contradictions spread later, so that more live members of a busy
-	// machine are declared failed; lowered, members wake up more often. How
-	// often each piece of news is sent stays the same, and without news nothing is.
+	// news and contradictions spread later; lowered, members wake up more
+	// often. How often each piece of news is sent stays the same, and without
+	// news nothing is.
 	Gossip time.Duration
 	// Sync is how often a member exchanges its whole state with a random other
 	// one. Raised, news lost with its packets is missed for longer; lowered,

@@ -4,7 +4,7 @@
 -- ARGV  4 the earliest deadline of the claims, in Redis milliseconds  5 the ids of all
 --       claims, 16 bytes each  6 their quantities, 2 bytes each, then their buyers, and
 --       then perhaps the traces that some of them belong to, for the event, or '', and
---       perhaps their places in the line, with blanks between them, 0 for none.
+--       perhaps their places in the line, with commas between them, 0 for none.
 --       Each argument costs Redis more than a claim's share of a longer one
 -- reply outcomes: a letter a claim
 --         h held     p paid: the sale costs nothing
@@ -33,15 +33,11 @@ local buyers = 6 + n
 if not deadline or n < 1 or #quantities ~= 2 * n or #argv < buyers or #argv > buyers + 2 then
   return redis.error_reply('BADCALL deduct wants a deadline, ids, quantities and as many buyers')
 end
-local texts, places, in_turn = {}, {}, b.admission == 'line'
+local places, in_turn = {}, b.admission == 'line'
 if in_turn then
-  local k = 0
-  for text in string.gmatch(argv[buyers + 2] or '', '%d+') do
-    k = k + 1
-    texts[k], places[k] = text, tonumber(text)
-  end
-  if k ~= 0 and k ~= n then return redis.error_reply('BADCALL deduct wants as many places as claims') end
-  for i = k + 1, n do texts[i], places[i] = '0', 0 end
+  places = cjson.decode('[' .. (argv[buyers + 2] or '') .. ']')
+  if #places ~= 0 and #places ~= n then return redis.error_reply('BADCALL deduct wants as many places as claims') end
+  for i = #places + 1, n do places[i] = 0 end
 end
 -- An ended order is removed ten seconds after its grant: a claim that may come later
 -- would sell again. No caller waits for so long: Redis's clock was set back, and the caller
@@ -61,6 +57,7 @@ local barred = b.lapses > 0 and b.barred == '1'
 local past = (barred or in_turn and redis.call('HLEN', KEYS[9]) > 0) and redis.call('HMGET', KEYS[9], unpack(argv, 7, buyers)) or {}
 check_types()
 local line = in_turn and read_line(places)
+local turns = in_turn and line.at
 local own = own_share()
 
 local LETTER = {closed = 'c', ['not-open'] = 'n', late = 'l', early = 'e'}
@@ -109,7 +106,7 @@ end
 
 local why
 local function waits(i)
-  why = not_in_turn(line, i, places[i])
+  why = not_in_turn(line, places[i])
   return why
 end
 
@@ -133,7 +130,7 @@ for i = 1, n do
     letter = 'x'
   elseif in_turn and full then
     letter = 'f'
-  elseif in_turn and waits(i) then
+  elseif in_turn and not turns[i] and waits(i) then
     letter, detail = 't', why
   elseif remaining >= quantity and full then
     letter = 'f'
@@ -144,7 +141,7 @@ for i = 1, n do
     orders[k - 1], orders[k] = id, buyer
     owners[k - 1], owners[k] = buyer, entry
     if in_turn then
-      bought[made] = texts[i]
+      bought[made] = places[i]
       if not past[i] then count_purchase(line, i, places[i], quantity) end
     end
   elseif remaining == 0 then
@@ -177,7 +174,7 @@ if made > 0 then
   if in_turn then
     write_line(line)
     local f = #fields
-    fields[f + 1], fields[f + 2], fields[f + 3], fields[f + 4] = 'places', table.concat(bought, ' '), 'front', int(line.front)
+    fields[f + 1], fields[f + 2], fields[f + 3], fields[f + 4] = 'places', made == n and argv[buyers + 2] or table.concat(bought, ','), 'front', int(line.front)
   end
   end_event(b, fields)
 elseif in_turn then

@@ -80,10 +80,9 @@ local function read_line(places)
   return l
 end
 
--- Why a claim's place may not buy, or nil: the front has not come to it, which is '', or its ordinal in
+-- Why a place that no second in the window admitted may not buy, or nil: the front has not come to it, which is '', or its ordinal in
 -- the late line and the last one called there. Who is late and not in it yet joins it.
-local function not_in_turn(l, claim, place)
-  if l.at[claim] then return nil end
+local function not_in_turn(l, place)
   if place < 1 or place > l.front then return '' end
   local ordinal = l.ordinals[place]
   if ordinal and ordinal <= l.late or l.free then return nil end
@@ -96,28 +95,42 @@ local function not_in_turn(l, claim, place)
 end
 
 -- Counts the purchase of a claim. What a buyer takes again is not counted: one place could pretend to be many.
-local function count_purchase(l, claim, place, quantity)
-  l.changed = true
-  l.count, l.tickets, l.squares = l.count + 1, l.tickets + quantity, l.squares + quantity * quantity
-  local at, name = l.at[claim], nil
-  if at then
-    if at ~= l.named then l.named, l.name = at, 'b' .. int(at) end
-    name = l.name
-  else
-    local i = l.ordinals[place] and find_turn(l.called, l.ordinals[place])
-    if not i then return end
-    name = 'l' .. int(second_of(l.called, i))
-  end
+-- Neighbours in a batch that the same second admitted are counted at once.
+local counted, counted_tickets, counted_squares, counted_at, counted_there = 0, 0, 0, nil, 0
+
+local function count_at(l, name, times)
   if not l.counts[name] then l.names[#l.names + 1] = name end
-  l.counts[name] = (l.counts[name] or 0) + 1
+  l.counts[name] = (l.counts[name] or 0) + times
+end
+
+local function count_neighbours(l)
+  if counted_there > 0 then count_at(l, 'b' .. int(counted_at), counted_there) end
+  counted_there = 0
+end
+
+local function count_purchase(l, claim, place, quantity)
+  counted, counted_tickets, counted_squares = counted + 1, counted_tickets + quantity, counted_squares + quantity * quantity
+  local at = l.at[claim]
+  if at then
+    if at ~= counted_at then
+      count_neighbours(l)
+      counted_at = at
+    end
+    counted_there = counted_there + 1
+    return
+  end
+  local i = l.ordinals[place] and find_turn(l.called, l.ordinals[place])
+  if i then count_at(l, 'l' .. int(second_of(l.called, i)), 1) end
 end
 
 -- Writes what has changed.
 local function write_line(l)
   local fields = l.new
   if #fields > 0 then fields[#fields + 1], fields[#fields + 2] = 'joined', int(l.joined) end
-  if l.changed then
-    fields[#fields + 1], fields[#fields + 2] = 'orders', table.concat({int(l.count), int(l.tickets), int(l.squares)}, ' ')
+  if counted > 0 then
+    count_neighbours(l)
+    fields[#fields + 1], fields[#fields + 2] = 'orders',
+      table.concat({int(l.count + counted), int(l.tickets + counted_tickets), int(l.squares + counted_squares)}, ' ')
     local was = #l.names > 0 and redis.call('HMGET', KEYS[14], unpack(l.names)) or {}
     for i, name in ipairs(l.names) do
       fields[#fields + 1], fields[#fields + 2] = name, int((tonumber(was[i] or '0')) + l.counts[name])

@@ -2,7 +2,12 @@ package line
 
 // How often those who wait look at the front.
 const (
-	// soonest is for how many seconds nobody asks again. Lower: more asks of those near the front.
+	// next is for how many seconds of the rate there are places before the front whose buyers are next in turn: a few
+	// returned tickets let so many in at once. Higher: more of them ask every [nearest] second.
+	next = 5
+	// nearest is for how many seconds those next in turn do not ask again. Higher: they learn of their turn later.
+	nearest = 1.0
+	// soonest is the same of all others. Lower: more asks of those near the front.
 	soonest = 3.0
 	// latest is for how many seconds at most. Higher: fewer asks of those far behind, and a sale whose terms
 	// change reaches them later.
@@ -20,9 +25,13 @@ func Fastest(rate int) float64 { return float64(max(1, rate)) / slowest }
 
 // AskAgain is after how many seconds a buyer asks again for the front who has so many places to wait for, the own one
 // included, in a sale with that rate of people a second: when the front is halfway if it moves by the rate, and before the fastest
-// front could be [behindBy] past the place. chance, from 0 to 1, spreads the buyers; 0 is the longest wait.
+// front could be [behindBy] past the place. Who is next in turn asks every second. chance, from 0 to 1, spreads the
+// buyers; 0 is the longest wait.
 func AskAgain(ahead int64, rate int, chance float64) float64 {
 	places := float64(max(0, ahead))
+	if places <= next*float64(max(1, rate)) {
+		return nearest * (1 - spread*chance)
+	}
 	wait := min(places/float64(max(1, rate))/2, places/Fastest(rate)+behindBy, latest)
 	return max(wait, soonest) * (1 - spread*chance)
 }

@@ -240,7 +240,7 @@ func (w *lineWorld) tries(t rapidT, places, quantities []int64) {
 		want += w.rule(max(0, place), quantities[i])
 	}
 	args := append([]any{"n1", "0", "", w.stock.Now + 2000, ids, sizes}, buyers...)
-	raw, err := timedDeduct.Call(ctx, w.client, w.keys, append(args, "", strings.Join(list, " ")))
+	raw, err := timedDeduct.Call(ctx, w.client, w.keys, append(args, "", strings.Join(list, ",")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,7 +172,7 @@ func changed(e *sale.Event, name, value string) error {
 		e.Reconciled = value
 		return nil
 	case "places":
-		for place := range strings.FieldsSeq(value) {
+		for place := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ' ' }) {
 			n, err := number(name, place)
 			if err != nil {
 				return err

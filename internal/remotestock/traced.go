@@ -39,7 +39,7 @@ func (c *Committer) traced(batch []*entry) (traced []sale.TracedClaim) {
 	return traced
 }
 
-// placesOf are the places of a batch with blanks between them; empty where none has one.
+// placesOf are the places of a batch with commas between them; empty where none has one.
 func placesOf(batch []*entry) string {
 	if !slices.ContainsFunc(batch, func(e *entry) bool { return e.claim.Place > 0 }) {
 		return ""
@@ -47,7 +47,7 @@ func placesOf(batch []*entry) string {
 	b := make([]byte, 0, 8*len(batch))
 	for i, e := range batch {
 		if i > 0 {
-			b = append(b, ' ')
+			b = append(b, ',')
 		}
 		b = strconv.AppendInt(b, max(0, e.claim.Place), 10)
 	}

@@ -61,6 +61,7 @@ export function pause(s, at, random) {
 
 // askAgain is AskAgain of internal/line. The front rests before the opening.
 function askAgain(places, rate, opening, random) {
-	const seconds = Math.min(places / Math.max(1, rate || 0) / 2, places / (10 * Math.max(1, rate || 0)) + 20);
-	return Math.max(near, Math.min(opening + seconds * second, longest)) * (1 - random / 4);
+	const due = places / Math.max(1, rate || 0); // in so many seconds, by the rate
+	const seconds = due <= 5 ? 1 : Math.max(3, Math.min(due / 2, due / 10 + 20));
+	return Math.min(opening + seconds * second, longest) * (1 - random / 4);
 }

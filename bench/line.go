@@ -31,7 +31,7 @@ type lineRun struct {
 	Human       time.Duration `default:"10s" help:"Time in which half of those who come have bought."`
 	Late        float64       `default:"0.2" help:"Share of those who come who are late."`
 	LateAfter   time.Duration `default:"60s" help:"How long after their turn those come at the earliest."`
-	Look        time.Duration `default:"1s" help:"Time between two looks at the page of those who are next in turn and wait for tickets to return, as the page has it."`
+	Look        time.Duration `default:"750ms" help:"Time between two looks at the page of those who are next in turn and wait for tickets to return, as the page has it."`
 	Returns     int           `default:"50" help:"Tickets that buyers give back once all are held."`
 	Hostile     float64       `default:"0.05" help:"Share of buyers who are hostile: join again and again, forge places, use those of others, buy before their turn, or hoard. All but the last never come in their turn."`
 	Rejoiners   int           `default:"20" help:"How many hostile buyers join again and again, a fifth of them at most."`

@@ -5,8 +5,9 @@ const (
 	// next is for how many seconds of the rate there are places before the front whose buyers are next in turn: a few
 	// returned tickets let so many in at once. Higher: more of them ask every [nearest] second.
 	next = 5
-	// nearest is for how many seconds those next in turn do not ask again. Higher: they learn of their turn later.
-	nearest = 1.0
+	// nearest is for how many seconds those next in turn do not ask again. Higher: they learn of their turn later. Nginx
+	// has the front for up to two seconds, and they are to order within three.
+	nearest = 0.75
 	// soonest is the same of all others. Lower: more asks of those near the front.
 	soonest = 3.0
 	// latest is for how many seconds at most. Higher: fewer asks of those far behind, and a sale whose terms
@@ -25,7 +26,7 @@ func Fastest(rate int) float64 { return float64(max(1, rate)) / slowest }
 
 // AskAgain is after how many seconds a buyer asks again for the front who has so many places to wait for, the own one
 // included, in a sale with that rate of people a second: when the front is halfway if it moves by the rate, and before the fastest
-// front could be [behindBy] past the place. Who is next in turn asks every second. chance, from 0 to 1, spreads the
+// front could be [behindBy] past the place. Who is next in turn asks all the time. chance, from 0 to 1, spreads the
 // buyers; 0 is the longest wait.
 func AskAgain(ahead int64, rate int, chance float64) float64 {
 	places := float64(max(0, ahead))

@@ -78,14 +78,14 @@ func TestAskAgain(t *testing.T) {
 		rate        int
 		least, most float64
 	}{
-		"at the front":       {1, 100, 0.75, 1},
-		"past it":            {-5, 100, 0.75, 1},
-		"next in turn":       {500, 100, 0.75, 1},
+		"at the front":       {1, 100, 0.5625, 0.75},
+		"past it":            {-5, 100, 0.5625, 0.75},
+		"next in turn":       {500, 100, 0.5625, 0.75},
 		"behind those":       {501, 100, 2.25, 3},
 		"half of the way":    {2000, 100, 7.5, 10},
 		"far behind":         {100_000, 500, 30, 40},
 		"at the very end":    {1_000_000, 100, 225, 300},
-		"of an unknown rate": {4, 0, 0.75, 1},
+		"of an unknown rate": {4, 0, 0.5625, 0.75},
 	} {
 		if got := [2]float64{AskAgain(c.ahead, c.rate, 1), AskAgain(c.ahead, c.rate, 0)}; got != [2]float64{c.least, c.most} {
 			t.Errorf("%s: got %v to %v s, want %v to %v", name, got[0], got[1], c.least, c.most)
@@ -99,7 +99,7 @@ func TestAskAgain(t *testing.T) {
 // TestAMillionWaitingPages: docs/api.md has how often they ask.
 func TestAMillionWaitingPages(t *testing.T) {
 	t.Parallel()
-	for rate, want := range map[int]float64{100: 6700, 500: 18_000, 5000: 82_000} {
+	for rate, want := range map[int]float64{100: 6900, 500: 19_000, 5000: 92_000} {
 		asks := 0.0
 		for place := int64(1); place <= 1_000_000; place++ {
 			// The mean of 1/(1 - spread*chance) over all chances.

@@ -62,6 +62,6 @@ export function pause(s, at, random) {
 // askAgain is AskAgain of internal/line. The front rests before the opening.
 function askAgain(places, rate, opening, random) {
 	const due = places / Math.max(1, rate || 0); // in so many seconds, by the rate
-	const seconds = due <= 5 ? 1 : Math.max(3, Math.min(due / 2, due / 10 + 20));
+	const seconds = due <= 5 ? 0.75 : Math.max(3, Math.min(due / 2, due / 10 + 20));
 	return Math.min(opening + seconds * second, longest) * (1 - random / 4);
 }

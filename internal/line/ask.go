@@ -29,15 +29,21 @@ func Fastest(rate int) float64 { return float64(max(1, rate)) / slowest }
 // front could be [behindBy] past the place. Who is next in turn asks all the time. chance, from 0 to 1, spreads the
 // buyers; 0 is the longest wait.
 func AskAgain(ahead int64, rate int, chance float64) float64 {
-	places := float64(max(0, ahead))
-	if places <= next*float64(max(1, rate)) {
-		return nearest * (1 - spread*chance)
+	wait := halfway(ahead, rate)
+	if float64(ahead) <= next*float64(max(1, rate)) {
+		wait = nearest
 	}
-	wait := min(places/float64(max(1, rate))/2, places/Fastest(rate)+behindBy, latest)
-	return max(wait, soonest) * (1 - spread*chance)
+	return wait * (1 - spread*chance)
 }
 
-// AskAgainLate is AskAgain for a buyer in the late line. That is called as fast as the stock allows.
+// AskAgainLate is AskAgain for a buyer in the late line. That is called as fast as the stock allows. Each ask is a purchase, which
+// costs the nodes and Redis more than a page costs Nginx, so nobody asks all the time.
 func AskAgainLate(ahead int64, rate int, chance float64) float64 {
-	return min(AskAgain(ahead, rate, chance), behindBy*(1-spread*chance))
+	return min(halfway(ahead, rate), behindBy) * (1 - spread*chance)
+}
+
+// halfway is the longest wait of those who are not next in turn.
+func halfway(ahead int64, rate int) float64 {
+	places := float64(max(0, ahead))
+	return max(soonest, min(places/float64(max(1, rate))/2, places/Fastest(rate)+behindBy, latest))
 }

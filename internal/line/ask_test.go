@@ -91,8 +91,8 @@ func TestAskAgain(t *testing.T) {
 			t.Errorf("%s: got %v to %v s, want %v to %v", name, got[0], got[1], c.least, c.most)
 		}
 	}
-	if got := AskAgainLate(1_000_000, 1, 0); got != behindBy {
-		t.Errorf("the late line: got %v s, want %v", got, behindBy)
+	if far, near := AskAgainLate(1_000_000, 1, 0), AskAgainLate(0, 100, 0); far != behindBy || near != soonest {
+		t.Errorf("the late line: got %v and %v s, want %v and %v", far, near, behindBy, soonest)
 	}
 }
 

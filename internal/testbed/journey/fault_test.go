@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"onsale/internal/testbed"
 	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/browser"
+	"onsale/internal/testbed/process"
 )
 
 // watch has the page remember which of its answers came by a second try of Nginx's.
@@ -22,12 +24,26 @@ func TestANodeKilledBetweenClickAndAnswer(t *testing.T) {
 	here.admin(t, "POST", "/nodes/"+victim.Name+"/weight", `{"weight":1000000}`) // so that the purchase comes to it
 	await.Until(t, "all buyers to come to one node", func() bool {
 		weights, err := here.Upstream()
-		return err == nil && weights[victim.Name] == 1_000_000
+		if err != nil || weights[victim.Name] != 1_000_000 {
+			return false
+		}
+		// Nginx reads that file a moment later.
+		const asks = 20
+		before := sessionsAsked(t, victim)
+		for range asks {
+			_ = process.Get(here.Front() + "/v1/session") // 401
+		}
+		return sessionsAsked(t, victim) == before+asks
 	})
 	browser.Eval[any](w, "void "+watch)
 	if err := victim.Pause(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			_ = victim.Resume() // or the next test waits for it; it may have been killed
+		}
+	})
 	w.Click("#primary")
 	await.Until(t, "the purchase to come to the node", func() bool { return unread(t, victim) })
 	w.Wait(screen("buying"))
@@ -47,6 +63,26 @@ func TestANodeKilledBetweenClickAndAnswer(t *testing.T) {
 	if err := here.AwaitUpstream(here.ctx, len(here.Nodes)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+var sessions = regexp.MustCompile(`(?m)^onsale_buyerapi_answers_total\{code="unauthorized",endpoint="session"\} (\d+)$`)
+
+// sessionsAsked is how often a node answered that nobody is signed in.
+func sessionsAsked(t *testing.T, m *testbed.Member) int {
+	t.Helper()
+	_, text, err := process.Fetch("http://" + m.Admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := sessions.FindSubmatch(text)
+	if found == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // unread reports whether a node has been sent something that it has not read.

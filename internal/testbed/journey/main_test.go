@@ -100,7 +100,9 @@ func (s *site) open(t *testing.T, id string, tickets int64, change func(*adminap
 	if change != nil {
 		change(&d)
 	}
-	if err := s.Open(s.ctx, d); err != nil {
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	if err := s.Open(ctx, d); err != nil {
 		t.Fatal(err)
 	}
 	return s.Front() + "/sales/" + id

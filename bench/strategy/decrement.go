@@ -2,9 +2,6 @@ package strategy
 
 import (
 	"context"
-	"errors"
-
-	"github.com/jackc/pgx/v5"
 )
 
 var decrementEntry = Entry{
@@ -35,39 +32,8 @@ SELECT s.stock, o.id, EXISTS (SELECT FROM made) FROM strategy.sales s
 LEFT JOIN strategy.orders o ON o.sale = s.sale AND o.buyer = $2
 WHERE s.sale = $1`
 
-// Buy implements Strategy.
+// Buy implements Strategy. Where somebody changed the row while the statement waited for it, the last ticket went, perhaps to
+// this very buyer's other request.
 func (d decrement) Buy(ctx context.Context, name, buyer string) (Outcome, string, error) {
-	// The pool's own QueryRow would not distinguish a wait for a connection, after which
-	// nothing was sold, from one for an answer.
-	conn, err := d.pool.Acquire(ctx)
-	if err != nil {
-		return NoOutcome, "", read("connection", err)
-	}
-	id := newID()
-	var s stand
-	var made bool
-	err = conn.QueryRow(ctx, decrementSQL, name, []byte(buyer), id).Scan(&s.stock, &s.order, &made)
-	conn.Release()
-	switch {
-	case duplicate(err): // the buyer's other request was faster
-	case errors.Is(err, pgx.ErrNoRows):
-		return NoOutcome, "", read("take", err)
-	case err != nil:
-		return NoOutcome, "", wrote("take", err)
-	case made:
-		return Sold, id.String(), nil
-	default:
-		if o, order, decided := s.decide(); decided {
-			return o, order, nil
-		}
-	}
-	// Somebody changed the row while this statement waited for it: the last ticket
-	// went, perhaps to this very buyer's other request. A new snapshot shows it.
-	if s, err = d.look(ctx, name, buyer); err != nil {
-		return NoOutcome, "", err
-	}
-	if o, order, decided := s.decide(); decided {
-		return o, order, nil
-	}
-	return Conflict, "", nil
+	return take(ctx, d, name, buyer, decrementSQL)
 }

@@ -144,6 +144,58 @@ WHERE s.sale = $1`, name, []byte(buyer)).Scan(&s.stock, &s.version, &s.order)
 	return s, read("look", err)
 }
 
+// take tries statements, each of which takes a ticket and makes the order, until one decides. Each returns the stock, the buyer's order if
+// there is one, and whether it made that.
+func take(ctx context.Context, t taker, name, buyer string, statements ...string) (Outcome, string, error) {
+	for _, statement := range statements {
+		if o, order, err := t.takeOnce(ctx, name, buyer, statement); o != NoOutcome || err != nil {
+			return o, order, err
+		}
+	}
+	// Others have changed what the snapshot of the last statement showed. A new one shows that.
+	s, err := t.look(ctx, name, buyer)
+	if err != nil {
+		return NoOutcome, "", err
+	}
+	if o, order, decided := s.decide(); decided {
+		return o, order, nil
+	}
+	return Conflict, "", nil
+}
+
+// taker is a strategy that decides by one statement.
+type taker interface {
+	look(ctx context.Context, name, buyer string) (stand, error)
+	takeOnce(ctx context.Context, name, buyer, statement string) (Outcome, string, error)
+}
+
+// takeOnce tries one. NoOutcome without an error: its snapshot does not decide why there was none to take.
+func (p *postgres) takeOnce(ctx context.Context, name, buyer, statement string) (Outcome, string, error) {
+	// The pool's own QueryRow would not distinguish a wait for a connection, after which
+	// nothing was sold, from one for an answer.
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return NoOutcome, "", read("connection", err)
+	}
+	id := newID()
+	var s stand
+	var made bool
+	err = conn.QueryRow(ctx, statement, name, []byte(buyer), id).Scan(&s.stock, &s.order, &made)
+	conn.Release()
+	switch {
+	case duplicate(err): // the buyer's other request was faster, and its order is there
+		return NoOutcome, "", nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return NoOutcome, "", read("take", err)
+	case err != nil:
+		return NoOutcome, "", wrote("take", err)
+	case made:
+		return Sold, id.String(), nil
+	}
+	o, order, _ := s.decide()
+	return o, order, nil
+}
+
 // newID makes an order's id: sorted by time, so that the index grows at its end.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 

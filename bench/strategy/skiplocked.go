@@ -93,50 +93,9 @@ func (k skipLocked) Open(ctx context.Context, name string, total int64) error {
 	return nil
 }
 
-// Buy implements Strategy.
+// Buy implements Strategy. Whoever had the last tickets has committed once the second statement is over.
 func (k skipLocked) Buy(ctx context.Context, name, buyer string) (Outcome, string, error) {
-	for _, take := range []string{takeFreeSQL, takeLastSQL} {
-		if o, order, err := k.take(ctx, take, name, buyer); o != NoOutcome || err != nil {
-			return o, order, err
-		}
-	}
-	// Whoever had the last tickets has committed since that snapshot.
-	s, err := k.look(ctx, name, buyer)
-	if err != nil {
-		return NoOutcome, "", err
-	}
-	if o, order, decided := s.decide(); decided {
-		return o, order, nil
-	}
-	return Conflict, "", nil
-}
-
-// take tries one statement. NoOutcome without an error: it found no ticket to take, and
-// its snapshot does not decide why.
-func (k skipLocked) take(ctx context.Context, take, name, buyer string) (Outcome, string, error) {
-	conn, err := k.pool.Acquire(ctx)
-	if err != nil {
-		return NoOutcome, "", read("connection", err)
-	}
-	id := newID()
-	var s stand
-	var made bool
-	err = conn.QueryRow(ctx, take, name, []byte(buyer), id).Scan(&s.stock, &s.order, &made)
-	conn.Release()
-	switch {
-	case duplicate(err): // the buyer's other request was faster, and its order is there
-		if s, err = k.look(ctx, name, buyer); err != nil {
-			return NoOutcome, "", err
-		}
-	case errors.Is(err, pgx.ErrNoRows):
-		return NoOutcome, "", read("take", err)
-	case err != nil:
-		return NoOutcome, "", wrote("take", err)
-	case made:
-		return Sold, id.String(), nil
-	}
-	o, order, _ := s.decide()
-	return o, order, nil
+	return take(ctx, k, name, buyer, takeFreeSQL, takeLastSQL)
 }
 
 // look is postgres's, with the rows as the stock: 1 if there are any.

@@ -2,10 +2,12 @@ package web_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"onsale/internal/testbed/await"
 	"onsale/internal/testbed/browser"
 )
 
@@ -18,6 +20,7 @@ func TestJourneys(t *testing.T) {
 		"what a browser sends twice is one order":              whatABrowserSendsTwiceIsOneOrder,
 		"sold out is shown only after the order was asked for": soldOutIsShownOnlyAfterTheOrderWasAskedFor,
 		"reloading loses nothing":                              reloadingLosesNothing,
+		"an answer of before the purchase changes nothing":     anAnswerOfBeforeThePurchaseChangesNothing,
 		"tabs and devices show the same order":                 tabsAndDevicesShowTheSameOrder,
 		"a place is kept on another device":                    aPlaceIsKeptOnAnotherDevice,
 		"a minute without connection":                          aMinuteWithoutConnection,
@@ -171,6 +174,25 @@ func reloadingLosesNothing(t *testing.T, b *browser.Browser) {
 	}
 	w.Reload()
 	w.Wait(screen("held"))
+}
+
+// The page asks for the order, and buys while that answer is on its way: there is no order, it has.
+func anAnswerOfBeforeThePurchaseChangesNothing(t *testing.T, b *browser.Browser) {
+	s, w := journey(t, b, nil)
+	w.Wait(screen("buy"))
+	const answers = "performance.getEntriesByType('resource').filter(e => e.name.endsWith('/orders/mine')).length"
+	asked, answered := len(s.requests("GET /orders/mine")), browser.Eval[int](w, answers)
+	late := make(chan struct{})
+	s.then("GET /orders/mine", answer{wait: late, status: 404, code: "order-unknown"})
+	browser.Eval[any](w, "void dispatchEvent(new Event('online'))")
+	await.Until(t, "the page to ask for the order", func() bool { return len(s.requests("GET /orders/mine")) > asked })
+	w.Click("#primary")
+	w.Wait(screen("held"))
+	close(late)
+	w.Wait(answers + " > " + strconv.Itoa(answered))
+	if got := browser.Eval[string](w, "document.body.dataset.screen"); got != "held" {
+		t.Errorf("got %s, want the order to stay", got)
+	}
 }
 
 func tabsAndDevicesShowTheSameOrder(t *testing.T, b *browser.Browser) {

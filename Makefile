@@ -61,7 +61,7 @@ bench: deps ## Measure: allocations, the ledger, whole sales while parts of them
 
 # What misses a bound of its own is measured all the same.
 .PHONY: costs
-costs: deps ## Measure what onsale plan reckons with, on a quiet machine, and renew the tables of docs/scale.md
+costs: deps ## Measure what onsale plan computes with, on a quiet machine, and renew the tables of docs/scale.md
 	for of in edge ratios redis waiting connections; do $(GO) run ./bench $$of --json internal/capacity/measured/$$of.json; done
 	$(GO) test ./internal/capacity -update
 

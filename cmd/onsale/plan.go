@@ -11,7 +11,7 @@ import (
 	"onsale/internal/output"
 )
 
-// planning reckons what a sale takes. It asks nobody.
+// planning computes what a sale takes. It asks nobody.
 type planning struct {
 	Buyers  float64 `required:"" placeholder:"N" help:"How many buyers come; 5e6 is five millions."`
 	Tickets float64 `required:"" placeholder:"N" help:"How many tickets there are."`
@@ -47,13 +47,13 @@ type planned struct {
 	Costs []capacity.Cost `json:"costs"`
 }
 
-// Run reckons and prints.
+// Run computes and prints.
 func (p *planning) Run(c *console) error {
 	costs, err := p.costs()
 	if err != nil {
 		return err
 	}
-	out := planned{Demand: p.demand(), Within: p.OpenWithin.Seconds(), Plan: capacity.Reckon(p.demand(), costs), Costs: costs.List()}
+	out := planned{Demand: p.demand(), Within: p.OpenWithin.Seconds(), Plan: capacity.Compute(p.demand(), costs), Costs: costs.List()}
 	return output.New(c.out, p.JSON).Document(out,
 		output.Fields(
 			output.Field{Name: "buyers a second", Value: capacity.Short(out.Arrivals)},
@@ -95,7 +95,7 @@ func costTable(costs []capacity.Cost) output.Table {
 	for _, one := range costs {
 		rows = append(rows, []string{one.Name, strconv.FormatFloat(one.Value, 'f', 1, 64), one.Unit, one.Source})
 	}
-	t := tableOf([]string{"reckoned with", "figure", "unit", "from"}, rows)
+	t := tableOf([]string{"computed with", "figure", "unit", "from"}, rows)
 	t.Columns[2].Number, t.Columns[3].Number = false, false
 	return t
 }

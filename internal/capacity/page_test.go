@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write the tables of docs/scale.md")
 const page = "../../docs/scale.md"
 
 // The tables of the page are what the calculator and the simulation say.
-func TestThePageOfScaleIsReckoned(t *testing.T) {
+func TestThePageOfScaleIsComputed(t *testing.T) {
 	raw, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func planTables(c Costs, lineRate int) string {
 	}{{"10⁶", 1e6}, {"10⁷", 1e7}, {"10⁸", 1e8}} {
 		d := DefaultDemand()
 		d.Buyers, d.Tickets, d.LineRate = buyers.n, buyers.n/50, lineRate
-		p := Reckon(d, c)
+		p := Compute(d, c)
 		fmt.Fprintf(&b, "**%s buyers for %s tickets**: %s a second come, sold after %.1f s, all in the ledger after %.1f s.\n\n%s\n%s\n",
 			buyers.name, Short(d.Tickets), Short(p.Arrivals), p.Selling, p.Recorded, markdown(PartHead, p.PartRows()), markdown(LimitHead, p.LimitRows()))
 	}
@@ -120,7 +120,7 @@ func measuresTable(c Costs) string {
 	d.Buyers, d.Tickets = 1e8, 2e6
 	var rows [][]string
 	add := func(what string) {
-		p := Reckon(d, c)
+		p := Compute(d, c)
 		rows = append(rows, []string{what, fmt.Sprint(p.Parts[0].Machines), fmt.Sprint(p.Parts[1].Machines), fmt.Sprintf("%s: %.0f %%", p.Limits[0].What, 100*p.Limits[0].Share()), fmt.Sprintf("%.0f s", p.Selling)})
 	}
 	add("as above, open to all")
@@ -149,7 +149,7 @@ func escrowTable(c Costs) string {
 	return markdown([]string{"tickets", "masters", "stock between masters", "refused, though another had stock", "unsold in the end", "transfers"}, rows)
 }
 
-func TestNginxHasTheBoundsThatAreReckonedWith(t *testing.T) {
+func TestNginxHasTheBoundsThatAreComputedWith(t *testing.T) {
 	for file, lines := range map[string][]string{
 		"nginx.conf":     {fmt.Sprintf("worker_connections %d;", edgeConnections), "worker_processes auto;"},
 		"keepalive.conf": {fmt.Sprintf("keepalive %d;", edgeUpstream)},

@@ -61,12 +61,12 @@ type Plan struct {
 	Claims    float64 `json:"claims_per_second"`
 }
 
-// Reckon is what a demand takes by those costs. The demand has to be valid.
-func Reckon(d Demand, c Costs) Plan {
+// Compute is what a demand takes by those costs. The demand has to be valid.
+func Compute(d Demand, c Costs) Plan {
 	if d.LineRate > 0 {
-		return reckonLine(d, c)
+		return planLine(d, c)
 	}
-	return reckonOpen(d, c)
+	return planOpen(d, c)
 }
 
 // sold is how many tickets are sold if everybody who comes wants one.
@@ -81,8 +81,8 @@ type phase struct {
 	open                  float64 // connections of buyers
 }
 
-// reckonOpen is a sale open to all: everybody buys at once, until it is sold out.
-func reckonOpen(d Demand, c Costs) Plan {
+// planOpen is a sale open to all: everybody buys at once, until it is sold out.
+func planOpen(d Demand, c Costs) Plan {
 	arrivals := d.Buyers / d.Within.Seconds()
 	most := 1e6 / c.RedisClaim
 	claims := min(arrivals, most)
@@ -102,8 +102,8 @@ func reckonOpen(d Demand, c Costs) Plan {
 	return p
 }
 
-// reckonLine is a sale with a line: everybody joins, and then waits.
-func reckonLine(d Demand, c Costs) Plan {
+// planLine is a sale with a line: everybody joins, and then waits.
+func planLine(d Demand, c Costs) Plan {
 	arrivals := d.Buyers / d.Within.Seconds()
 	joining := phase{documents: arrivals * d.Looks, passed: arrivals, joins: min(arrivals, 1e6/c.RedisJoin), open: d.open(arrivals)}
 	joining.refused = joining.passed - joining.joins

@@ -45,7 +45,7 @@ func TestMoreBuyersTakeNoLess(t *testing.T) {
 		d := anyDemand(t)
 		more := d
 		more.Buyers *= rapid.Float64Range(1, 100).Draw(t, "times as many")
-		noLess(t, Reckon(d, c), Reckon(more, c))
+		noLess(t, Compute(d, c), Compute(more, c))
 	})
 }
 
@@ -58,7 +58,7 @@ func TestMoreTriesLooksHeadroomAndTLSTakeNoLess(t *testing.T) {
 		more.Looks += rapid.Float64Range(0, 5).Draw(t, "more looks")
 		more.Headroom += rapid.Float64Range(0, 5).Draw(t, "more headroom")
 		more.TLS = true
-		noLess(t, Reckon(d, c), Reckon(more, c))
+		noLess(t, Compute(d, c), Compute(more, c))
 	})
 }
 
@@ -67,7 +67,7 @@ func TestAPlanHoldsWhatItIsFor(t *testing.T) {
 	c := defaults(t)
 	rapid.Check(t, func(t *rapid.T) {
 		d := anyDemand(t)
-		p := Reckon(d, c)
+		p := Compute(d, c)
 		edge, nodes, redis := p.Parts[0], p.Parts[1], p.Parts[2]
 		for _, one := range []Part{edge, nodes} {
 			if one.Cores*d.Headroom > float64(one.Machines*d.Cores)*(1+1e-9) {
@@ -95,7 +95,7 @@ func TestPlanByHand(t *testing.T) {
 	c := Costs{EdgePurchase: 50, EdgeSoldOut: 20, EdgeDocument: 10, EdgeHandshake: 100, EdgeConnection: 1000, EdgePlain: 10, NodePurchase: 30, NodeRefusal: 10, NodeConnection: 100,
 		RedisClaim: 10, RedisOrder: 200, PurchaseUp: 100, PurchaseDown: 200, DocumentUp: 50, DocumentDown: 50, HandshakeUp: 300, HandshakeDown: 300, LedgerOrders: 1000}
 	d := Demand{Buyers: 60_000, Tickets: 6_000, Within: time.Minute, Tries: 1, Looks: 1, TLS: true, Cores: 1, EdgeConnections: 10_000, Headroom: 1}
-	p := Reckon(d, c)
+	p := Compute(d, c)
 	if p.Arrivals != 1000 || p.Claims != 1000 || p.Selling != 6 || p.Recorded != 6 {
 		t.Errorf("got %+v, want 1,000 buyers a second, and 6,000 tickets sold and recorded in six seconds", p)
 	}

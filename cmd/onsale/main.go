@@ -32,7 +32,7 @@ type commands struct {
 	Limits limits  `cmd:"" help:"Show and change how often buyers may ask a running node."`
 
 	Dev       dev           `cmd:"" help:"Run a whole sale site on this machine, with a sale to buy from."`
-	Plan      planning      `cmd:"" help:"Reckon what a sale takes: machines, memory, network, and what breaks first."`
+	Plan      planning      `cmd:"" help:"Compute what a sale takes: machines, memory, network, and what breaks first."`
 	Token     token         `cmd:"" help:"Sign buyers' tokens for the site that dev runs, one per line."`
 	Pay       pay           `cmd:"" help:"Play the payment provider: report to the site that an order was paid."`
 	Audit     audit         `cmd:"" help:"Compare Redis and the ledger, of one sale or of all, to the ticket."`

@@ -250,23 +250,31 @@ func TestViewersAreLetGoAtTheEnd(t *testing.T) {
 	if !f.board.enter("") {
 		t.Fatal("no place")
 	}
-	followed := make(chan error, 1)
-	go func() {
+	follow := func() <-chan error {
+		followed := make(chan error, 1)
 		v := viewer{board: f.board}
-		followed <- v.follow(context.Background(), func(message) error { return nil })
-	}()
-	cancel()
-	for _, c := range []chan error{ended, followed} {
-		select {
-		case err := <-c:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("it does not end")
-		}
+		go func() { followed <- v.follow(context.Background(), func(message) error { return nil }) }()
+		return followed
 	}
+	early := follow()
+	cancel()
+	for _, c := range []<-chan error{ended, early} {
+		mustEnd(t, c)
+	}
+	mustEnd(t, follow()) // it had entered, and begins only now
 	if f.board.enter("") {
 		t.Error("got a place at a board that has ended, want none")
+	}
+}
+
+func mustEnd(t *testing.T, c <-chan error) {
+	t.Helper()
+	select {
+	case err := <-c:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not end")
 	}
 }

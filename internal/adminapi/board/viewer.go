@@ -164,10 +164,12 @@ func (b *Board) wake() {
 	}
 }
 
-// close lets all viewers go.
+// close lets all viewers go, those too that have entered and have not begun to follow.
 func (b *Board) close() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
-	close(b.latest.Swap(&frame{next: make(chan struct{})}).next)
+	end := &frame{next: make(chan struct{})}
+	close(end.next)
+	close(b.latest.Swap(end).next)
 }

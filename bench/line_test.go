@@ -15,11 +15,12 @@ import (
 	"onsale/internal/token"
 )
 
-// A whole run, as small and fast as a line can be: it opens a minute after its draw, and its turns last 45 s.
+// A whole run, as small and fast as a line can be: it opens a minute after its draw, and its turns last 45 s. Of a few hostile buyers
+// none who hoards may be drawn among the first hundred, and then the run does not show what hoarding gets; of 225 one is.
 func TestLineIsJoinedDrawnSoldAndSoldAgain(t *testing.T) {
 	var r lineResult
 	folder := t.TempDir()
-	resultOf(t, &r, "line", "--buyers", "3000", "--tickets", "100", "--draw-after", "30s", "--join-rate", "150", "--show", "1", "--human", "300ms", "--late", "0.1",
+	resultOf(t, &r, "line", "--buyers", "3000", "--tickets", "100", "--draw-after", "30s", "--join-rate", "150", "--show", "1", "--hostile", "0.3", "--human", "300ms", "--late", "0.1",
 		"--late-after", "46s", "--rate", "1000", "--look", "500ms", "--returns", "20", "--rejoiners", "5", "--rejoins", "200", "--out", folder)
 	if len(r.Joins) != 4 || r.Lost != 0 || r.Without != 0 || r.Joins[0].Micros["nodes"] <= 0 || r.Joins[3].Answers["200"] != 3000 {
 		t.Errorf("got the joins %+v, %d lost, %d without, want each place kept", r.Joins, r.Lost, r.Without)

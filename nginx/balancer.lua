@@ -4,7 +4,8 @@
 --
 -- The rules are those of Nginx's own upstream: smooth weighted turns; backups only if no other
 -- node can be asked; a retry never goes to a node that the request has tried; a node that fails
--- three times within five seconds is set aside for five, unless it is the only one.
+-- three times within five seconds is set aside for five, unless it is the only one. And one of our
+-- own: while more than half of the nodes are set aside, none is.
 
 local balancer = require "ngx.balancer"
 local shared = ngx.shared.onsale_peers
@@ -202,12 +203,15 @@ local function failed(address, now)
     end
 end
 
--- choose returns the peer whose turn it is, or nil. tried may be nil.
-local function choose(peers, tried, now)
-    local best, total = nil, 0
+-- turn returns the peer whose turn it is, or nil, and how many peers are set aside. tried may be
+-- nil. Without a time no peer is taken for aside.
+local function turn(peers, tried, now)
+    local best, total, aside = nil, 0, 0
     for i = 1, #peers do
         local peer = peers[i]
-        if not (peer.aside and now < peer.aside) and not (tried and tried[peer.address]) then
+        if now and peer.aside and now < peer.aside then
+            aside = aside + 1
+        elseif not (tried and tried[peer.address]) then
             peer.current = peer.current + peer.weight
             total = total + peer.weight
             if not best or peer.current > best.current then
@@ -217,11 +221,23 @@ local function choose(peers, tried, now)
     end
     if best then
         best.current = best.current - total
-        if best.trial then
-            best.aside, best.trial = nil, nil
-        elseif best.aside then
-            best.aside, best.trial = now + TRIAL, true
-        end
+    end
+    return best, aside
+end
+
+-- choose returns the peer that is asked, or nil. If most peers are set aside, the marks are no reason
+-- to spare them: not so many nodes fail at once, but an Nginx that waits for its processor notices late
+-- that it is connected, and takes that for their failure. The few that are left could not bear all
+-- buyers either.
+local function choose(peers, tried, now)
+    local best, aside = turn(peers, tried, now)
+    if aside * 2 > #peers then
+        return (turn(peers, tried))
+    end
+    if best and best.trial then
+        best.aside, best.trial = nil, nil
+    elseif best and best.aside then
+        best.aside, best.trial = now + TRIAL, true
     end
     return best
 end

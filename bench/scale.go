@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -41,6 +42,7 @@ type scaleRow struct {
 	Idle        float64            `json:"idle_cpu_seconds_a_second"`     // of the whole cluster, before anybody bought: polls and gossip
 	CPUAbove    float64            `json:"cpu_us_per_request_above_idle"` // what requests cost on top of that
 	NodeMemory  int64              `json:"node_memory_bytes"`             // mean resident memory of a node
+	Busy        int64              `json:"answers_503"`                   // after which buyers sent their purchases again
 	Faults      []string           `json:"faults"`
 
 	warm bool // its figures are not shown
@@ -115,12 +117,17 @@ func warming(warm bool) string {
 // at measures one cluster, and returns the rows that are whole, that of warming
 // up first: what breaks there is broken too.
 func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scaleRow, err error) {
-	c, err := testbed.Start(ctx, testbed.Options{Nodes: nodes, Allocators: 1, Binaries: binaries, Progress: logLine,
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: nodes, Allocators: 1, Balancer: true, Binaries: binaries, Progress: logLine,
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := standAlone(c); errors.Is(err, os.ErrPermission) {
+		logLine("Redis and Nginx get no precedence over the nodes, which takes root: with many nodes they wait for the processors")
+	} else if err != nil {
+		return nil, err
+	}
 	g, err := generator.Start(ctx, filepath.Join(c.Dir, "keys.json"), s.Purchases)
 	if err != nil {
 		return nil, err
@@ -152,10 +159,10 @@ func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scal
 }
 
 func (r *scaleResult) show() report.Sheet {
-	t := report.Table{Head: []string{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "above idle", "idle CPU", "node memory MiB", "faults"}}
+	t := report.Table{Head: []string{"nodes", "connections", "purchases/s", "calls a claim", "calls", "CPU µs a request", "above idle", "idle CPU", "node memory MiB", "503", "faults"}}
 	for _, row := range r.Rows {
 		t.Add(row.Nodes, row.Connections, fmt.Sprintf("%.0f", row.Rate), fmt.Sprintf("%.3f", row.CallsClaim), row.Calls,
-			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPUAbove), fmt.Sprintf("%.2f", row.Idle), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), len(row.Faults))
+			fmt.Sprintf("%.1f", row.CPUAll), fmt.Sprintf("%.1f", row.CPUAbove), fmt.Sprintf("%.2f", row.Idle), fmt.Sprintf("%.1f", float64(row.NodeMemory)/(1<<20)), row.Busy, len(row.Faults))
 	}
 	growth := report.Table{Head: []string{"grows with the nodes", "exponent"}}
 	for _, what := range slices.Sorted(maps.Keys(r.Exponents)) {

@@ -5,7 +5,7 @@
 -- The rules are those of Nginx's own upstream: smooth weighted turns; backups only if no other
 -- node can be asked; a retry never goes to a node that the request has tried; a node that fails
 -- three times within five seconds is set aside for five, unless it is the only one. And one of our
--- own: while more than half of the nodes are set aside, none is.
+-- own: while more than half of the nodes are set aside, a first try ignores that.
 
 local balancer = require "ngx.balancer"
 local shared = ngx.shared.onsale_peers
@@ -203,15 +203,13 @@ local function failed(address, now)
     end
 end
 
--- turn returns the peer whose turn it is, or nil, and how many peers are set aside. tried may be
--- nil. Without a time no peer is taken for aside.
+-- turn returns the peer whose turn it is, or nil. tried may be nil. Without a time no peer is taken
+-- for one that is set aside.
 local function turn(peers, tried, now)
-    local best, total, aside = nil, 0, 0
+    local best, total = nil, 0
     for i = 1, #peers do
         local peer = peers[i]
-        if now and peer.aside and now < peer.aside then
-            aside = aside + 1
-        elseif not (tried and tried[peer.address]) then
+        if not (now and peer.aside and now < peer.aside) and not (tried and tried[peer.address]) then
             peer.current = peer.current + peer.weight
             total = total + peer.weight
             if not best or peer.current > best.current then
@@ -222,18 +220,29 @@ local function turn(peers, tried, now)
     if best then
         best.current = best.current - total
     end
-    return best, aside
+    return best
 end
 
--- choose returns the peer that is asked, or nil. If most peers are set aside, the marks are no reason
--- to spare them: not so many nodes fail at once, but an Nginx that waits for its processor notices late
--- that it is connected, and takes that for their failure. The few that are left could not bear all
--- buyers either.
-local function choose(peers, tried, now)
-    local best, aside = turn(peers, tried, now)
-    if aside * 2 > #peers then
-        return (turn(peers, tried))
+-- doubtful reports whether more than half of several peers are set aside. So many rarely fail at once, but an
+-- Nginx that waits for its processor notices late that it is connected, and takes that for a failure of theirs.
+local function doubtful(peers, now)
+    local aside = 0
+    for i = 1, #peers do
+        local peer = peers[i]
+        if peer.aside and now < peer.aside then
+            aside = aside + 1
+        end
     end
+    return #peers > 1 and aside * 2 > #peers
+end
+
+-- choose returns the peer that is asked, or nil. If the marks are doubtful, a first try ignores them: the few
+-- peers without one could not bear all buyers. A retry goes to those few, as the others may have failed.
+local function choose(peers, tried, now)
+    if not tried and doubtful(peers, now) then
+        return turn(peers)
+    end
+    local best = turn(peers, tried, now)
     if best and best.trial then
         best.aside, best.trial = nil, nil
     elseif best and best.aside then
@@ -259,7 +268,7 @@ function M.pick()
     elseif asked > 0 then
         balancer.set_more_tries(math.min(TRIES, asked))
     end
-    local peer = choose(up, tried, now) or choose(backup, tried, now)
+    local peer = choose(up, tried, now) or choose(backup, tried, now) or turn(up, tried) or turn(backup, tried)
     if peer then
         local ok, err = balancer.set_current_peer(peer.address)
         if not ok then

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"onsale/internal/testbed/await"
@@ -217,4 +218,32 @@ func TestBalancerForgetsTheMarksOfANodeThatReturns(t *testing.T) {
 	e.reads(t, "other")
 	e.setPeers(t, both)
 	await.Until(t, "the node is asked again", func() bool { return e.buy(t, "demo").Header.Get("Onsale-Retried") == "1" })
+}
+
+// Marks of most nodes are more likely to be Nginx's fault than theirs: they would leave buyers with a 502, or all of them to
+// the few nodes that are left.
+func TestBalancerIgnoresMarksOfMostNodes(t *testing.T) {
+	t.Parallel()
+	var away atomic.Bool
+	failing := func(name string) *node {
+		return startNode(t, func(w http.ResponseWriter, r *http.Request) {
+			if away.Load() {
+				panic(http.ErrAbortHandler) // closes the connection
+			}
+			w.Header().Set("Node", name)
+			w.WriteHeader(http.StatusCreated)
+		})
+	}
+	e := start(t, site{Peers: peers(peerLines("up", failing("a"), failing("b"), failing("c"), named(t, "d"), named(t, "e"))...)})
+	away.Store(true)
+	for range 10 { // three of them may try only those three nodes
+		e.buy(t, "demo")
+	}
+	if got := e.asked(t, 20); got["d"]+got["e"] != 20 {
+		t.Errorf("got %v, want retries to go to the nodes that answer", got)
+	}
+	away.Store(false)
+	if got := e.asked(t, 20); got["a"] != 4 || got["b"] != 4 || got["c"] != 4 || got["d"] != 4 || got["e"] != 4 {
+		t.Errorf("got %v, want all nodes asked in turn though three of five are marked", got)
+	}
 }

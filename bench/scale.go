@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -117,17 +116,12 @@ func warming(warm bool) string {
 // at measures one cluster, and returns the rows that are whole, that of warming
 // up first: what breaks there is broken too.
 func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scaleRow, err error) {
-	c, err := testbed.Start(ctx, testbed.Options{Nodes: nodes, Allocators: 1, Balancer: true, Binaries: binaries, Progress: logLine,
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: nodes, Allocators: 1, Balancer: true, Precedence: true, Binaries: binaries, Progress: logLine,
 		RedisArgs: []string{"--auto-aof-rewrite-percentage", "0"}, NodeArgs: []string{"--drain-delay", "0s"}})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := standAlone(c); errors.Is(err, os.ErrPermission) {
-		logLine("Redis and Nginx get no precedence over the nodes, which takes root: with many nodes they wait for the processors")
-	} else if err != nil {
-		return nil, err
-	}
 	g, err := generator.Start(ctx, filepath.Join(c.Dir, "keys.json"), s.Purchases)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,9 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +43,33 @@ func (s *Site) addNodes(ctx context.Context, count int) error {
 			}
 		}
 		s.progress(fmt.Sprintf("%d of %d nodes are ready", started, count))
+	}
+	return nil
+}
+
+// precede gives what would have machines of its own elsewhere precedence over the nodes, if the options ask for it. A hundred nodes
+// would leave each a hundredth of the processors, and calls of Redis and connections run into their time limits because of that.
+func (s *Site) precede() error {
+	if !s.options.Precedence {
+		return nil
+	}
+	var all []*process.Process
+	for _, r := range s.servers() {
+		all = append(all, r.Process)
+	}
+	if s.Nginx != nil {
+		all = append(all, s.Nginx.Process)
+	}
+	for _, a := range s.Allocators {
+		all = append(all, a.Process)
+	}
+	for _, p := range all {
+		if err := p.Precede(); errors.Is(err, os.ErrPermission) {
+			s.progress("Redis and nginx get no precedence over the nodes, which takes root")
+			return nil
+		} else if err != nil {
+			return err
+		}
 	}
 	return nil
 }

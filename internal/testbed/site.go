@@ -45,6 +45,7 @@ type Options struct {
 	Progress      func(string)
 	NoFront       bool           // no nginx: the nodes are asked directly
 	Balancer      bool           // nginx has the Lua module, and takes nodes without a reload
+	Precedence    bool           // Redis, nginx and allocators go before the nodes on this machine's processors, where that is allowed
 	Daemon        bool           // nginx is a daemon, whose program can be replaced: Nginx.Upgrade
 	Issuer        *Issuer        // who signs buyers' tokens; nil makes a new one
 	Payments      payment.Secret // what the payment provider signs with; zero makes a new one
@@ -162,6 +163,9 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 		if _, err := s.AddLedger(); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.precede(); err != nil {
+		return nil, err
 	}
 	if err := s.addNodes(ctx, o.Nodes); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 // TestMain lets the test binary be the load processes too: the bench starts
 // itself for them.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{"bare", "generate", "serve", "idle", "auditing", "flooded", "slowly", "node"}, os.Args[1]) {
+	if len(os.Args) > 1 && slices.Contains([]string{"bare", "generate", "serve", "idlers", "auditing", "flooded", "slowly", "node"}, os.Args[1]) {
 		main()
 		return
 	}

@@ -106,7 +106,7 @@ func (c *connections) run(ctx context.Context, site *testbed.Site, r *connection
 		return err
 	}
 	begin := time.Now()
-	child, err := process.StartSelf(ctx, "buyers", process.ChildOptions{}, "idle", "--addr", node.Listen, "--sale", benchSale, "--keys", filepath.Join(site.Dir, "keys.json"), "--count", strconv.Itoa(c.Count))
+	child, err := process.StartSelf(ctx, "buyers", process.ChildOptions{}, "idlers", "--addr", node.Listen, "--sale", benchSale, "--keys", filepath.Join(site.Dir, "keys.json"), "--count", strconv.Itoa(c.Count))
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,9 @@ const spareFiles = 200
 // sources is over how many addresses of 127.0.0.0/8 the connections are spread.
 func sources(count int) int { return max(3, (count+connectionsPerSource-1)/connectionsPerSource) }
 
-// idle is the buyers' process: it connects, asks once for the sale, waits for a
+// idlers is the buyers' process: it connects, asks once for the sale, waits for a
 // line, and buys through every connection.
-type idle struct {
+type idlers struct {
 	Addr  string `required:"" help:"host:port of the node."`
 	Sale  string `required:"" help:"Sale to buy from."`
 	Keys  string `required:"" help:"Key set to sign tokens with."`
@@ -45,7 +45,7 @@ type idle struct {
 const idleAtOnce = 256
 
 // Run is the process.
-func (i *idle) Run() error {
+func (i *idlers) Run() error {
 	issuer, err := testbed.LoadIssuer(i.Keys)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (all *idleAnswers) add(buyer string, raw []byte, sent, received time.Time) 
 }
 
 // each does something with every connection, so many at once.
-func (i *idle) each(do func(n int) error) error {
+func (i *idlers) each(do func(n int) error) error {
 	gate := make(chan struct{}, idleAtOnce)
 	errs := make([]error, i.Count)
 	var group sync.WaitGroup

@@ -25,7 +25,8 @@ type cli struct {
 	Scale       scale        `cmd:"" help:"Sell the same sale over 1 to 100 nodes, and fit how costs grow."`
 	Soak        soak         `cmd:"" help:"Keep a site busy for long, while its parts die one after the other."`
 	Connections connections  `cmd:"" help:"Hold many idle buyers open against one node, and then sell through them."`
-	Idle        idle         `cmd:"" hidden:"" help:"Those buyers, as a process of its own."`
+	Idlers      idlers       `cmd:"" hidden:"" help:"Those buyers, as a process of its own."`
+	Idle        idle         `cmd:"" help:"Keep a site that nobody asks, measure what it takes, and kill nodes to see how soon all others know."`
 	Ratios      ratios       `cmd:"" help:"CPU per answer against a bare fasthttp server, and group commit against one call a claim."`
 	Metrics     metricsCost  `cmd:"" help:"CPU per answer of a node that measures what it does against the same one when it does not."`
 	Node        switchedNode `cmd:"" hidden:"" help:"Such a node, as a process of its own."`

@@ -20,6 +20,7 @@ type idle struct {
 	Settle   time.Duration `default:"15s" help:"How long nothing happens before that: a node rests once nobody has asked it for ten seconds."`
 	Kills    int           `default:"5" help:"Nodes that are killed then, one after the other."`
 	Most     float64       `default:"0.3" help:"Cores that all nodes together may take while they idle."`
+	Probe    time.Duration `default:"200ms" help:"How often a member checks another one, see --gossip-probe of a node."`
 	Known    time.Duration `default:"1500ms" help:"When a crash must be known to all other members, as the median of all kills."`
 	output   `embed:""`
 	Binaries string `help:"Folder with node, allocator and ledger; without it they are built." type:"path"`
@@ -46,6 +47,7 @@ func (i *idle) Validate() error {
 	w.that(i.Settle >= 0, "--settle", i.Settle, "not less than 0")
 	w.that(i.Kills >= 0 && i.Kills < max(i.Nodes, 1), "--kills", i.Kills, "0 or more, and fewer than --nodes")
 	w.that(i.Most > 0, "--most", i.Most, "more than 0 cores")
+	w.that(i.Probe >= time.Millisecond, "--probe", i.Probe, "at least 1ms")
 	w.that(i.Known > 0, "--known", i.Known, "more than 0")
 	w.programs(i.Binaries)
 	return errors.Join(w...)
@@ -57,7 +59,10 @@ func (i *idle) Run(ctx context.Context) error {
 		return err
 	}
 	r := &idleResult{outcome: newOutcome(ctx), Nodes: i.Nodes, Cores: map[string]float64{}, Wakeups: map[string]float64{}}
-	c, err := testbed.Start(ctx, testbed.Options{Nodes: i.Nodes, Allocators: 1, Ledgers: 1, Binaries: i.Binaries, Progress: logLine})
+	// Otherwise the testbed slows the probes of so many members down: they share few processors, and these sell nothing.
+	probe := []string{"--gossip-probe", i.Probe.String()}
+	c, err := testbed.Start(ctx, testbed.Options{Nodes: i.Nodes, Allocators: 1, Ledgers: 1, Binaries: i.Binaries, Progress: logLine,
+		NodeArgs: probe, AllocatorArgs: probe})
 	if err != nil {
 		return err
 	}
@@ -99,7 +104,7 @@ func (i *idle) judge(r *idleResult) {
 	}
 	fault(r.Cores["nodes"] <= i.Most, "%d idle nodes take %.2f of a core, more than %.2f", r.Nodes, r.Cores["nodes"], i.Most)
 	fault(len(r.Crashes) == i.Kills, "%d of %d crashes came to be known", len(r.Crashes), i.Kills)
-	fault(median(r.Crashes) <= i.Known.Seconds(), "a crash was known to all members after %.2f s, more than %v", median(r.Crashes), i.Known)
+	fault(len(r.Crashes) == 0 || median(r.Crashes) <= i.Known.Seconds(), "a crash was known to all members after %.2f s, more than %v", median(r.Crashes), i.Known)
 	fault(r.Wrongly == 0, "members gave up on a node that lived, %d times", r.Wrongly)
 }
 
@@ -117,6 +122,9 @@ func (r *idleResult) show() report.Sheet {
 		what string
 		took []float64
 	}{{"the allocator knew", r.Planner}, {"all other members did", r.Crashes}, {"it was out of the upstream", r.Published}} {
+		if len(row.took) == 0 {
+			continue
+		}
 		crashes.Add(row.what, fmt.Sprintf("%.2f", median(row.took)), fmt.Sprintf("%.2f", row.took))
 	}
 	return r.sheet(fmt.Sprintf("%d nodes that nobody asks", r.Nodes), cores, crashes)

@@ -64,7 +64,7 @@ func (c *Catalog) FollowDraws(ctx context.Context, store draw.Store) error {
 			}
 			failures.Note(id, kind, err)
 		}
-		if !pause.For(ctx, drawLook) {
+		if !pause.Together(ctx, drawLook) {
 			return nil
 		}
 	}

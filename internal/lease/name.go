@@ -12,6 +12,7 @@ import (
 
 	"onsale/internal/failurelog"
 	"onsale/internal/keyspace"
+	"onsale/internal/pause"
 	"onsale/lua"
 )
 
@@ -119,20 +120,14 @@ func (n *Name) Acquire(ctx context.Context) error {
 // returns ErrNameLost when it finds the name in another instance's hands. While
 // Redis does not answer, Run keeps asking.
 func (n *Name) Run(ctx context.Context) error {
-	tick := time.NewTicker(n.ttl / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			n.release(context.WithoutCancel(ctx))
-			return nil
-		}
+	for pause.Together(ctx, n.ttl/3) {
 		held, err := n.hold(ctx)
 		if err == nil && !held {
 			return fmt.Errorf("node name %q: %w", n.node, ErrNameLost)
 		}
 	}
+	n.release(context.WithoutCancel(ctx))
+	return nil
 }
 
 // patience is what a dead instance's lease may still last, and a second more.

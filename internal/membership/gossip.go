@@ -24,6 +24,8 @@ type Gossip struct {
 	news    *news
 	keyring *memberlist.Keyring // nil: gossip is in the clear
 	probes  *probes
+	pulse   *pulse
+	asking  sync.WaitGroup // the members that a pulse asks
 
 	started chan struct{} // closed once address is set
 	address string
@@ -52,6 +54,7 @@ func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, 
 		news:    news,
 		keyring: keyring,
 		started: make(chan struct{}),
+		pulse:   newPulse(),
 	}
 	g.probes = newProbes(g.View)
 	return g, nil
@@ -63,6 +66,7 @@ func New(cfg Config, registry Registry, log *zap.Logger, hooks Hooks) (*Gossip, 
 // a seed. It returns an error at once if it can't listen or can't resolve what
 // it should advertise. It may be called once.
 func (g *Gossip) Run(ctx context.Context) error {
+	g.members.urgent = g.pulse.begin
 	list, err := g.create(ctx)
 	if err != nil {
 		return err
@@ -73,16 +77,22 @@ func (g *Gossip) Run(ctx context.Context) error {
 	working.Go(func() { g.keepJoining(ctx, list) })
 	working.Go(func() { g.members.confirm(ctx) })
 	working.Go(func() { g.members.verify(ctx, pings(list), g.cfg.Probe) })
+	// Pulses go on until the departure is announced.
+	pulsing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	reporting.Go(func() { g.pulse.run(pulsing, g.cfg.Gossip, func() { g.sendNews(list) }) })
 
 	g.announceChanges(ctx, list)
 
 	// This goroutine announces the departure, because memberlist does not allow
 	// two updates of the local member at once.
 	g.leave(list)
+	stop()
 	working.Wait()
 	err = g.shutdown(list)
 	close(done)
 	reporting.Wait()
+	g.asking.Wait()
 	return err
 }
 
@@ -187,6 +197,7 @@ func (g *Gossip) announced(list *memberlist.Memberlist) bool {
 
 // update sends the local meta, and returns when it was sent to some members.
 func (g *Gossip) update(list *memberlist.Memberlist) {
+	g.pulse.begin()
 	if err := list.UpdateNode(g.cfg.Leave); err != nil {
 		g.log.Debug("gossip update is slow to spread", zap.Error(err))
 	}
@@ -208,6 +219,7 @@ func (g *Gossip) leave(list *memberlist.Memberlist) {
 			g.update(list)
 		}
 	}
+	g.pulse.begin()
 	if err := list.Leave(g.cfg.Leave); err != nil {
 		g.log.Info("gossip departure not announced; the others will find out", zap.Error(err))
 	}

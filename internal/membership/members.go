@@ -23,6 +23,7 @@ type members struct {
 	settled  atomic.Bool   // the view is complete as far as is known
 
 	self    string
+	urgent  func()        // there is news that can't wait; it must not either
 	changed chan struct{} // capacity 1: the view differs from the last one
 	news    *news
 	view    atomic.Pointer[sale.View]
@@ -58,6 +59,7 @@ func newMembers(cfg Config, registry Registry, news *news) *members {
 		doubts:   make(chan struct{}, 1),
 
 		self:    cfg.Name,
+		urgent:  func() {},
 		changed: make(chan struct{}, 1),
 		news:    news,
 		byName:  make(map[string]*member),
@@ -121,6 +123,7 @@ func (m *members) accept(name string, p *member, info meta) {
 // NotifyLeave implements memberlist.EventDelegate. memberlist calls it for
 // crashes and departures alike; the last meta distinguishes them.
 func (m *members) NotifyLeave(n *memberlist.Node) {
+	m.urgent()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.byName[n.Name]

@@ -52,7 +52,7 @@ func (g *Gossip) memberlistConfig(ctx context.Context) (*memberlist.Config, erro
 	// An unconfirmed suspicion waits twice as long: either the confirmations
 	// are lost or, more likely, the accuser is the faulty one.
 	c.SuspicionMaxTimeoutMult = 2
-	c.GossipInterval = g.cfg.Gossip
+	c.GossipInterval = quietGossip * g.cfg.Gossip
 	c.PushPullInterval = g.cfg.Sync
 	c.DeadNodeReclaimTime = g.cfg.Reclaim
 	c.TCPTimeout = streamTimeout

@@ -18,16 +18,25 @@ type ping func(n memberlist.Node) bool
 // pingGap lies between two pings of a member. Raised, a crash is known later by as much; lowered, a short loss of packets takes both.
 const pingGap = 20 * time.Millisecond
 
+// pingOnce asks once.
+func pingOnce(list *memberlist.Memberlist) ping {
+	return func(n memberlist.Node) bool {
+		_, err := list.Ping(n.Name, &net.UDPAddr{IP: n.Addr, Port: int(n.Port)})
+		return err == nil
+	}
+}
+
 // pings asks twice, lest one lost packet ends a member. It does not wait for the first answer: until then the member is in
 // everybody's view, and is sent buyers.
 func pings(list *memberlist.Memberlist) ping {
+	once := pingOnce(list)
 	return func(n memberlist.Node) bool {
 		var asked sync.WaitGroup
 		var answered atomic.Bool
 		for i := range 2 {
 			asked.Go(func() {
 				time.Sleep(time.Duration(i) * pingGap)
-				if _, err := list.Ping(n.Name, &net.UDPAddr{IP: n.Addr, Port: int(n.Port)}); err == nil {
+				if once(n) {
 					answered.Store(true)
 				}
 			})

@@ -38,3 +38,23 @@ func TestAPauseThatIsOverEndsWithItsContextToo(t *testing.T) {
 		}
 	}
 }
+
+func TestPausesTogetherEndTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(230 * time.Millisecond)
+		Together(t.Context(), 100*time.Millisecond)
+		first := time.Now()
+		time.Sleep(30 * time.Millisecond)
+		for range 3 {
+			if !Together(t.Context(), 200*time.Millisecond) {
+				t.Fatal("got false, want true: nothing ended")
+			}
+			if off := time.Since(first) % (100 * time.Millisecond); off != 0 {
+				t.Errorf("got it over %v after another one, want multiples of 100ms", time.Since(first))
+			}
+		}
+		if took := time.Since(first); took < 400*time.Millisecond || took > 600*time.Millisecond {
+			t.Errorf("got three pauses of 200ms over after %v", took)
+		}
+	})
+}

@@ -58,7 +58,7 @@ func (s *Store) KeepSite(ctx context.Context, site func() Site) error {
 			away = true
 			s.log.Warn("can't look at the site's key; trying on", zap.String("key", s.config.Prefix.Site()), zap.Error(err))
 		}
-		if !pause.For(ctx, every) {
+		if !pause.Together(ctx, every) {
 			return nil
 		}
 	}

@@ -88,7 +88,7 @@ func (k *KeyFile) Follow(ctx context.Context, redis Joiner, site remotestock.Sit
 		return nil
 	}
 	failures := failurelog.New[string](log, nil)
-	for pause.For(ctx, keysEvery) {
+	for pause.Together(ctx, keysEvery) {
 		if err := k.look(ctx, redis, site, set, log); err != nil {
 			failures.Note(k.file, notTaken, err)
 		} else {

@@ -26,7 +26,7 @@ func (n network) moved(ctx context.Context, listen string) error {
 		<-ctx.Done()
 		return nil
 	}
-	for pause.For(ctx, lookEvery) {
+	for pause.Together(ctx, lookEvery) {
 		now, err := n.reachable(listen)
 		if err == nil && now != first && !n.has(first) {
 			return fmt.Errorf("this machine was reached at %s, and has only %s now: the program has to be started again", first, now)

@@ -78,7 +78,7 @@ var unfollowed = &failurelog.Kind{Level: zap.WarnLevel,
 // followOperators heeds what operators set, until ctx ends.
 func (n *Node) followOperators(ctx context.Context) error {
 	failures := failurelog.New[string](n.log, nil)
-	for pause.For(ctx, operatedEvery) {
+	for pause.Together(ctx, operatedEvery) {
 		err := n.followOnce(ctx)
 		if ctx.Err() != nil {
 			return nil

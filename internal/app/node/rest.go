@@ -82,7 +82,7 @@ func (r *rest) look() {
 // run looks again and again until ctx ends.
 func (r *rest) run(ctx context.Context, every time.Duration) error {
 	defer r.wake()
-	for pause.For(ctx, every) {
+	for pause.Together(ctx, every) {
 		r.look()
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 type idle struct {
 	Nodes    int           `default:"100" help:"Nodes."`
 	For      time.Duration `default:"20s" help:"How long it idles for the measurement."`
-	Settle   time.Duration `default:"15s" help:"How long nothing happens before that: a node rests once nobody has asked it for ten seconds."`
+	Settle   time.Duration `default:"25s" help:"How long nothing happens before that: a node rests once nobody has asked it between two looks, ten seconds apart."`
 	Kills    int           `default:"5" help:"Nodes that are killed then, one after the other."`
 	Most     float64       `default:"0.3" help:"Cores that all nodes together may take while they idle."`
 	Probe    time.Duration `default:"200ms" help:"How often a member checks another one, see --gossip-probe of a node."`
@@ -104,7 +104,9 @@ func (i *idle) judge(r *idleResult) {
 	}
 	fault(r.Cores["nodes"] <= i.Most, "%d idle nodes take %.2f of a core, more than %.2f", r.Nodes, r.Cores["nodes"], i.Most)
 	fault(len(r.Crashes) == i.Kills, "%d of %d crashes came to be known", len(r.Crashes), i.Kills)
-	fault(len(r.Crashes) == 0 || median(r.Crashes) <= i.Known.Seconds(), "a crash was known to all members after %.2f s, more than %v", median(r.Crashes), i.Known)
+	if len(r.Crashes) > 0 {
+		fault(median(r.Crashes) <= i.Known.Seconds(), "a crash was known to all members after %.2f s, more than %v", median(r.Crashes), i.Known)
+	}
 	fault(r.Wrongly == 0, "members gave up on a node that lived, %d times", r.Wrongly)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"onsale/internal/failurelog"
 	"onsale/internal/localstock"
+	"onsale/internal/pause"
 	"onsale/internal/sale"
 	"onsale/internal/temperature"
 )
@@ -48,6 +49,8 @@ type Config struct {
 	// Poll is how often a node asks for news, and reads each hot sale. Raising it delays plans,
 	// new and closed sales; lowering it costs Redis a read a hot sale and node.
 	Poll time.Duration
+	// Wait returns after that time, or false once ctx is done. Loops of a process that wait together wake it less often.
+	Wait func(ctx context.Context, poll time.Duration) bool
 	// Temperature bounds how many sales that is.
 	Temperature temperature.Config
 	// Patience is how long a claim may take before Redis refuses it as late;
@@ -70,7 +73,7 @@ func DefaultConfig() Config {
 	cold := temperature.DefaultConfig(poll)
 	cold.Turn /= 5 // there are many nodes, and a request for a cold sale has it read, whatever its turn
 	return Config{
-		Poll: poll, Temperature: cold, Patience: 2 * time.Second, Stale: 3 * time.Second,
+		Poll: poll, Wait: pause.For, Temperature: cold, Patience: 2 * time.Second, Stale: 3 * time.Second,
 		Expire: 100, Local: localstock.DefaultConfig(),
 	}
 }
@@ -176,21 +179,18 @@ func (c *Catalog) Known() <-chan struct{} { return c.first }
 
 // Run polls until ctx ends, and then waits for refills and claims under way.
 func (c *Catalog) Run(ctx context.Context) error {
-	ticker := time.NewTicker(c.config.Poll)
-	defer ticker.Stop()
 	for {
 		c.follow(c.poll(ctx))
 		c.verify(ctx)
-		select {
-		case <-ctx.Done():
-			for _, s := range c.Sellers() {
-				s.local.Wait()
-				s.remote.Wait()
-			}
-			return nil
-		case <-ticker.C:
+		if !c.config.Wait(ctx, c.config.Poll) {
+			break
 		}
 	}
+	for _, s := range c.Sellers() {
+		s.local.Wait()
+		s.remote.Wait()
+	}
+	return nil
 }
 
 func (c *Catalog) newSeller(id sale.ID) *Seller {

@@ -54,10 +54,11 @@ type Config struct {
 	// lowered, a pause of that length takes a live node out of the view.
 	// Below 3, one member's report suffices against another.
 	Suspicion int
-	// Gossip is how often news is sent on, to three members at a time. Raised,
+	// Gossip is how often news that can't wait is sent, to three members at a
+	// time: crashes, departures and what this member announces. Other news goes
+	// with probes and their answers, and ten times as slowly by itself. Raised,
 	// news and contradictions spread later; lowered, members wake up more
-	// often. How often each piece of news is sent stays the same, and without
-	// news nothing is.
+	// often. How often each piece of news is sent stays the same.
 	Gossip time.Duration
 	// Sync is how often a member exchanges its whole state with a random other
 	// one. Raised, news lost with its packets is missed for longer; lowered,

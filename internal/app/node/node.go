@@ -21,6 +21,7 @@ import (
 	"onsale/internal/checkout"
 	"onsale/internal/lease"
 	"onsale/internal/membership"
+	"onsale/internal/pause"
 	"onsale/internal/payment"
 	"onsale/internal/ratelimit"
 	"onsale/internal/reconcile"
@@ -130,7 +131,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	n.store = store
 	remote := func(id sale.ID, d *checkout.Seller) checkout.Remote { return newCommits(store, id, d, commit) }
 	config := checkout.DefaultConfig()
-	config.Patience = redisConfig.Patience
+	config.Patience, config.Wait = redisConfig.Patience, pause.Together
 	n.catalog = checkout.NewCatalog(store, store, remote, n.weights, config, checkout.Hooks{
 		Local:    local,
 		Archived: n.metrics.Forget,

@@ -15,9 +15,9 @@ import (
 // after each request; lowered, processors come and go more often.
 const restAfter = 10 * time.Second
 
-// rest lets a process that nobody asks use one processor. Gossip and Redis wake a node some
-// thirty times a second, and with each of these the runtime looks on other processors for more to
-// do: a third of what an idle node costs.
+// rest lets a process that nobody asks use one processor. Gossip and Redis wake a node dozens of
+// times a second, and with each of these the runtime looks on other processors for more to do: a
+// third of what an idle node costs.
 type rest struct {
 	asked atomic.Bool // since the last look
 

@@ -2,6 +2,7 @@ package membership
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,14 +13,14 @@ import (
 func TestAPulseHasItsRoundsAndThenRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		rounds := 0
+		var rounds atomic.Int64
 		p := newPulse()
-		go p.run(ctx, 50*time.Millisecond, func() { rounds++ })
-		wait := func(d time.Duration, want int, when string) {
+		go p.run(ctx, 50*time.Millisecond, func() { rounds.Add(1) })
+		wait := func(d time.Duration, want int64, when string) {
 			t.Helper()
 			time.Sleep(d)
-			if synctest.Wait(); rounds != want {
-				t.Errorf("got %d rounds %s, want %d", rounds, when, want)
+			if synctest.Wait(); rounds.Load() != want {
+				t.Errorf("got %d rounds %s, want %d", rounds.Load(), when, want)
 			}
 		}
 		wait(time.Minute, 0, "while nothing is to be sent")

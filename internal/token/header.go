@@ -84,6 +84,9 @@ func (h *header) allows(k *key) bool {
 	return h.algorithm == k.method.Alg() && (!h.named || h.keyID == k.id)
 }
 
+// parsers read headers, which are remembered.
+var parsers fastjson.ParserPool
+
 // parseHeader reads a token's first segment. Members that define how the rest must be read
 // and that are not understood refuse the token; those that only point to a key are
 // ignored, because keys come from the key set alone.

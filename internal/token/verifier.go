@@ -287,19 +287,3 @@ func (v *Verifier) checked(c Check) {
 var costly = []string{
 	jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodRS256.Alg(), jwt.SigningMethodPS256.Alg(),
 }
-
-// maxTries bounds what a token without a key id costs.
-const maxTries = 4
-
-// usable is nil where there is a key that may have made the token's signature.
-func (h *header) usable() error {
-	switch {
-	case len(h.keys) > maxTries:
-		return errManyKeys
-	case len(h.keys) > 0:
-		return nil
-	case h.named && h.costly:
-		return errUnknown
-	}
-	return errSignature
-}

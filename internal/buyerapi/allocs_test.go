@@ -11,8 +11,8 @@ import (
 // Allocations of one request, fasthttp's included. Raised, a rush of buyers with tokens costs
 // more of the processor and of the collector.
 const (
-	purchaseBudget = 3 // the token, and the order's id, as bytes and as text
-	orderBudget    = 1 // the token
+	purchaseBudget = 3 // the buyer, and the order's id, as bytes and as text
+	orderBudget    = 1 // the buyer
 )
 
 // A sale sells out once, and a million buyers get that answer.

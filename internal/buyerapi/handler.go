@@ -82,7 +82,7 @@ type Hooks struct {
 // Verifier identifies the buyer who sends a request.
 type Verifier interface {
 	// Verify returns the buyer that a token names at the given time. The error names the fault of
-	// the token, and goes with the answer.
+	// the token, and goes with the answer. The token is only valid during the call: it shares the request's memory.
 	Verify(token string, now time.Time) (sale.Buyer, error)
 	// Lifetime is Verify with the time at which the token expires.
 	Lifetime(token string, now time.Time) (buyer sale.Buyer, expires time.Time, err error)

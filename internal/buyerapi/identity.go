@@ -43,7 +43,7 @@ func unauthorized(ctx *fasthttp.RequestCtx, members ...string) Answer {
 
 // credential returns the buyer's token and OK, Unauthorized if there is none, or CrossSite. A header with a
 // token is written by whoever has it, but a cookie is sent by browsers, whichever site has them send a request: what
-// changes something has to come from a page of this site.
+// changes something has to come from a page of this site. The token may share the request's memory.
 func credential(ctx *fasthttp.RequestCtx) (string, Answer) {
 	if token, is := bearer(ctx); token != "" {
 		return token, OK
@@ -54,7 +54,7 @@ func credential(ctx *fasthttp.RequestCtx) (string, Answer) {
 	if secure(ctx) {
 		name = secureCookie
 	}
-	token := string(ctx.Request.Header.Cookie(name))
+	token := unsafeString(ctx.Request.Header.Cookie(name))
 	switch {
 	case token == "":
 		return "", Unauthorized
@@ -64,13 +64,14 @@ func credential(ctx *fasthttp.RequestCtx) (string, Answer) {
 	return token, OK
 }
 
-// bearer returns the token of the Authorization header, or none, and whether there is such a header.
+// bearer returns the token of the Authorization header, or none, and whether there is such a header. The token
+// shares the request's memory: nothing may keep it.
 func bearer(ctx *fasthttp.RequestCtx) (token string, is bool) {
 	header := ctx.Request.Header.Peek("Authorization")
 	if len(header) == 0 {
 		return "", false
 	}
-	scheme, token, found := strings.Cut(string(header), " ")
+	scheme, token, found := strings.Cut(unsafeString(header), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
 		return "", true
 	}

@@ -27,6 +27,9 @@ const maxOrder = 256
 // returns n, at least 1. Any member beside it is refused: a buyer must not buy
 // something else than was meant.
 func decodeOrder(body []byte) (int, error) {
+	if quantity, ok := plainOrder(body); ok {
+		return quantity, nil
+	}
 	body = bytes.TrimSpace(body)
 	switch {
 	case len(body) > maxOrder:
@@ -52,6 +55,22 @@ func decodeOrder(body []byte) (int, error) {
 		return 0, errors.New("quantity: want at least 1")
 	}
 	return quantity, nil
+}
+
+// plainOrder reads an order as nearly all clients write it, {"quantity":n} with a small n, which takes a tenth of the
+// time. What it does not read may still be an order.
+func plainOrder(body []byte) (quantity int, ok bool) {
+	const before, digits = `{"quantity":`, 4
+	if len(body) < len(before)+2 || len(body) > len(before)+digits+1 || string(body[:len(before)]) != before || body[len(body)-1] != '}' || body[len(before)] == '0' {
+		return 0, false
+	}
+	for _, c := range body[len(before) : len(body)-1] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		quantity = 10*quantity + int(c-'0')
+	}
+	return quantity, true
 }
 
 // appendOrder renders an order as its buyer sees it. The amount is price times

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +22,33 @@ func TestAnOrderIsOneQuantity(t *testing.T) {
 	} {
 		if got, err := buyerapi.DecodeOrder([]byte(body)); err != nil || got != want {
 			t.Errorf("%s: got %d, %v, want %d", body, got, err, want)
+		}
+	}
+}
+
+// The short way reads what the long way reads, and nothing else: a blank before the body has it taken.
+func TestPlainOrdersAreReadAlike(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	const letters = `0123456789{}":,. -+eE\quantityQ`
+	for _, n := range []int{0, 1, 9, 10, 9999, 10000, 99999} {
+		for range 2000 {
+			body := fmt.Appendf(nil, `{"quantity":%d}`, n)
+			for range random.IntN(3) {
+				switch at, c := random.IntN(len(body)), letters[random.IntN(len(letters))]; random.IntN(3) {
+				case 0:
+					body[at] = c
+				case 1:
+					body = slices.Insert(body, at, c)
+				case 2:
+					body = slices.Delete(body, at, at+1)
+				}
+			}
+			got, err := buyerapi.DecodeOrder(body)
+			want, werr := buyerapi.DecodeOrder(append([]byte(" "), body...))
+			if got != want || (err == nil) != (werr == nil) {
+				t.Fatalf("%q: got %d, %v, want %d, %v", body, got, err, want, werr)
+			}
 		}
 	}
 }

@@ -96,33 +96,3 @@ func TestWhatIsAnsweredFromMemoryIsNotShed(t *testing.T) {
 		t.Errorf("got %s %s, want the order", got.Status, got.body)
 	}
 }
-
-// A client that sent its request byte by byte held its connection for a minute, as long as an idle one may.
-func TestASlowClientIsCutOffAnIdleOneIsNot(t *testing.T) {
-	t.Parallel()
-	server := buyerapi.NewServer((&site{}).open(t).handler, time.Minute)
-	if server.ReadTimeout > 10*time.Second || server.WriteTimeout > 10*time.Second || server.IdleTimeout != time.Minute {
-		t.Errorf("got %v to read, %v to write and %v to idle", server.ReadTimeout, server.WriteTimeout, server.IdleTimeout)
-	}
-	server.ReadTimeout = 2 * time.Second // a deadline may come a second early
-	a := listenAt(t, server, buyerapi.Patient)
-	idle, slow, silent := a.dial(t), a.dial(t), a.dial(t)
-	whole := raw("GET", "/v1/sales/s", "")
-	for _, c := range []*connection{idle, slow} {
-		if got := c.send(t, "GET", whole); got.StatusCode != http.StatusOK {
-			t.Fatalf("got %s, want 200", got.Status)
-		}
-	}
-	began := time.Now()
-	wantProblem(t, slow.send(t, "GET", whole[:10]), buyerapi.RequestTimeout)
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("got it cut off after %v, want about two seconds", took)
-	}
-	for _, c := range []*connection{idle, silent} { // for as long
-		if got := c.send(t, "GET", whole); got.StatusCode != http.StatusOK {
-			t.Errorf("got %s, want 200", got.Status)
-		}
-	}
-	first := a.dial(t) // nor may the first request be slow
-	wantProblem(t, first.send(t, "GET", whole[:10]), buyerapi.RequestTimeout)
-}

@@ -3,6 +3,7 @@ package buyerapi_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"onsale/internal/apidoc"
 	"onsale/internal/buyerapi"
 	"onsale/internal/problem"
@@ -23,14 +22,20 @@ import (
 // address is where a server listens.
 type address string
 
+// server is what serves a listener's connections.
+type server interface {
+	Serve(l net.Listener) error
+	ShutdownWithContext(ctx context.Context) error
+}
+
 // listen serves on loopback until the test ends.
-func listen(t testing.TB, s *fasthttp.Server) address {
+func listen(t testing.TB, s server) address {
 	t.Helper()
 	return listenAt(t, s, func(l net.Listener) net.Listener { return l })
 }
 
 // listenAt is listen behind a door.
-func listenAt(t testing.TB, s *fasthttp.Server, door func(net.Listener) net.Listener) address {
+func listenAt(t testing.TB, s server, door func(net.Listener) net.Listener) address {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +44,7 @@ func listenAt(t testing.TB, s *fasthttp.Server, door func(net.Listener) net.List
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(door(l)) }()
 	t.Cleanup(func() {
-		if err := errors.Join(s.Shutdown(), <-ended); err != nil {
+		if err := errors.Join(s.ShutdownWithContext(context.Background()), <-ended); err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
 	})

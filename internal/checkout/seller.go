@@ -151,7 +151,9 @@ func (s *Seller) phase() sale.Phase {
 // compares it with the front again. The error wraps sale.ErrUnavailable if nothing was
 // sold, and sale.ErrUnknown if an order may exist: the buyer has to ask for it.
 func (s *Seller) Buy(ctx context.Context, buyer sale.Buyer, quantity int, place int64) (sale.Decision, error) {
-	s.warmth.ask(s.id)
+	if s.warmth.cold.Load() { // else Precheck has just done so
+		s.warmth.ask(s.id)
+	}
 	now, ok := s.clock.Now()
 	if !ok {
 		return sale.Decision{}, errNoTime

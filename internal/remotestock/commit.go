@@ -89,7 +89,7 @@ type Committer struct {
 // entry is a claim on its way.
 type entry struct {
 	claim   sale.Claim
-	id      string // the order's, as Redis keeps it
+	id      [idLength]byte // the order's, as Redis keeps it
 	giveUp  time.Time
 	unknown bool  // an earlier call may have run
 	cause   error // of its not being decided yet: the last failed call
@@ -112,7 +112,7 @@ func (s *Store) Committer(id sale.ID, w Watcher, c CommitConfig) *Committer {
 // [sale.ErrUnavailable] means that it did not run; [sale.ErrUnknown] that
 // nobody knows and that it will not be sent again.
 func (c *Committer) Decide(claim sale.Claim) (sale.Decision, error) {
-	id, ok := encodeID(claim.Order)
+	id, ok := binaryID(claim.Order)
 	if !ok {
 		return sale.Decision{}, fmt.Errorf("deduct: order id %q is no UUID: %w", claim.Order, sale.ErrUnavailable)
 	}
@@ -217,13 +217,13 @@ func arguments(args []any, batch []*entry) []any {
 	quantities := make([]byte, 0, quantityLength*len(batch))
 	for _, e := range batch {
 		deadline = min(deadline, e.claim.Deadline)
-		ids = append(ids, e.id...)
+		ids = append(ids, e.id[:]...)
 		// One that does not fit is above every limit.
 		quantities = pack(quantities, int64(max(0, min(e.claim.Quantity, math.MaxUint16))), quantityLength)
 	}
 	args = append(args, int64(deadline), ids, quantities)
 	for _, e := range batch {
-		args = append(args, string(e.claim.Buyer))
+		args = append(args, (*string)(&e.claim.Buyer)) // as a string it would be copied
 	}
 	return args
 }

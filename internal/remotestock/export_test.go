@@ -14,7 +14,7 @@ import (
 func (c *Committer) DecideBatch(claims []sale.Claim) ([]sale.Decision, error) {
 	batch := make([]*entry, len(claims))
 	for i, claim := range claims {
-		id, _ := encodeID(claim.Order)
+		id, _ := binaryID(claim.Order)
 		batch[i] = &entry{claim: claim, id: id, answer: make(chan answer, 1)}
 	}
 	r, err := c.store.call(context.Background(), c.sale, deductScript, len(batch), c.watcher.Generation(), arguments(nil, batch)...)

@@ -17,27 +17,36 @@ const idLength = 16
 // encodeID is an order's id as Redis keeps it, 16 bytes; false where it is no UUID
 // in its canonical text, so none that a node made.
 func encodeID(id sale.OrderID) (string, bool) {
-	s := string(id)
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-		return "", false
-	}
-	var b [idLength]byte
-	var digits [2 * idLength]byte
-	n := 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
-			digits[n] = c
-			n++
-		default:
-			return "", false
-		}
-	}
-	if _, err := hex.Decode(b[:], digits[:]); err != nil {
+	b, ok := binaryID(id)
+	if !ok {
 		return "", false
 	}
 	return string(b[:]), true
+}
+
+// binaryID is encodeID without an allocation.
+func binaryID(id sale.OrderID) (b [idLength]byte, ok bool) {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return b, false
+	}
+	n := 0
+	for i := range len(id) {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			continue
+		}
+		digit := id[i]
+		switch {
+		case '0' <= digit && digit <= '9':
+			digit -= '0'
+		case 'a' <= digit && digit <= 'f':
+			digit -= 'a' - 10
+		default:
+			return b, false
+		}
+		b[n/2] = b[n/2]<<4 | digit
+		n++
+	}
+	return b, true
 }
 
 // decodeID is the inverse of encodeID.

@@ -4,16 +4,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/valyala/fastjson"
+	"sync"
 
 	"onsale/internal/sale"
 )
-
-// parsers read tokens: encoding/json would cost more than HS256's signature.
-var parsers fastjson.ParserPool
 
 // claims are what a token claims that is made for us.
 type claims struct {
@@ -21,32 +17,64 @@ type claims struct {
 	begins, expires float64 // in seconds since 1970
 }
 
+// names are the claims that are looked at.
+var names = []string{subject: "sub", expiry: "exp", beginning: "nbf", issue: "iat", issuer: "iss", audience: "aud"}
+
+const (
+	subject = iota
+	expiry
+	beginning
+	issue
+	issuer
+	audience
+	claimed // how many there are
+)
+
+// payload is a token's second segment, and what it claims, as it is written there; nil: nothing.
+type payload struct {
+	text   []byte
+	claims [claimed][]byte
+}
+
+// payloads are used again: one is read for every token.
+var payloads = sync.Pool{New: func() any { return new(payload) }}
+
 // claims reads a token's second segment. It is nobody's as long as no signature was verified.
 func (v *Verifier) claims(segment string, now float64) (claims, error) {
-	payload, err := decodeSegment(segment)
-	if err == nil {
-		err = strict(payload)
+	p := payloads.Get().(*payload)
+	defer payloads.Put(p)
+	clear(p.claims[:])
+	var err error
+	if p.text, err = appendSegment(p.text[:0], segment); err != nil {
+		err = errSegment
+	} else {
+		err = strictMembers(p.text, names, p.claims[:])
 	}
 	if err != nil {
 		return claims{}, fmt.Errorf("claims: %w", err)
 	}
-	p := parsers.Get()
-	defer parsers.Put(p)
-	claimed, err := p.ParseBytes(payload)
-	if err != nil {
-		return claims{}, fmt.Errorf("claims: %w", err)
-	}
-	c, err := v.valid(claimed, now)
+	c, err := v.valid(p, now)
 	if err != nil {
 		return claims{}, err
 	}
-	if sub := claimed.Get("sub"); sub == nil || sub.Type() != fastjson.TypeString {
+	buyer, ok := textOf(p.claims[subject])
+	if !ok {
 		return claims{}, errors.New("sub: want a text that names the buyer")
 	}
-	if c.buyer, err = sale.ParseBuyer(string(claimed.GetStringBytes("sub"))); err != nil {
+	if c.buyer, err = sale.ParseBuyer(string(buyer)); err != nil {
 		return claims{}, fmt.Errorf("sub: %w", err)
 	}
 	return c, nil
+}
+
+// textOf is the text that a JSON value which strict has passed is, if it is one.
+func textOf(value []byte) (text []byte, ok bool) {
+	if len(value) == 0 || value[0] != '"' {
+		return nil, false
+	}
+	s := strictReader{text: value, at: 1}
+	text, err := s.string()
+	return text, err == nil
 }
 
 // broken reports whether a text has line breaks, which package base64 passes over. strings.ContainsAny is slower.
@@ -57,35 +85,37 @@ func broken(s string) bool { return strings.IndexByte(s, '\n') >= 0 || strings.I
 func decodeSegment(s string) ([]byte, error) {
 	raw, err := base64url.DecodeString(s)
 	if err != nil || broken(s) {
-		return nil, errors.New("want base64url without padding, blanks or stray bits")
+		return nil, errSegment
 	}
 	return raw, nil
 }
+
+var errSegment = errors.New("want base64url without padding, blanks or stray bits")
 
 var base64url = base64.RawURLEncoding.Strict()
 
 // valid returns no error where the claims hold now and are made for an audience of ours by an issuer
 // that counts. An expiry is demanded, a beginning is not.
-func (v *Verifier) valid(claimed *fastjson.Value, now float64) (c claims, err error) {
-	if c.expires, err = numericDate(claimed, "exp"); err != nil {
+func (v *Verifier) valid(p *payload, now float64) (c claims, err error) {
+	if c.expires, err = numericDate(p, expiry); err != nil {
 		return c, err
 	}
-	if c.begins, err = numericDate(claimed, "nbf"); err != nil {
+	if c.begins, err = numericDate(p, beginning); err != nil {
 		return c, err
 	}
-	if _, err := numericDate(claimed, "iat"); err != nil {
+	if _, err := numericDate(p, issue); err != nil {
 		return c, err
 	}
-	if !claimed.Exists("exp") {
+	if p.claims[expiry] == nil {
 		return c, errors.New("exp: a token without an expiry is good for ever, so one is needed")
 	}
 	if err := c.hold(now); err != nil {
 		return c, err
 	}
 	switch {
-	case !v.issued(claimed.Get("iss")):
+	case !v.issued(p.claims[issuer]):
 		return c, errors.New("iss: the token is of no issuer that counts here")
-	case !v.aimedAt(claimed.Get("aud")):
+	case !v.aimedAt(p.claims[audience]):
 		return c, errors.New("aud: the token is not made for this audience")
 	}
 	return c, nil
@@ -114,43 +144,73 @@ const lastSecond = float64(sale.MaxInstant) / 1000
 
 // numericDate is a time of the claims, RFC 7519: seconds, possibly with a fraction; 0
 // where there is none.
-func numericDate(claimed *fastjson.Value, name string) (float64, error) {
-	v := claimed.Get(name)
-	if v == nil {
+func numericDate(p *payload, claim int) (float64, error) {
+	value := p.claims[claim]
+	if value == nil {
 		return 0, nil
 	}
-	seconds, err := v.Float64()
-	if err != nil || !(seconds >= 0 && seconds <= lastSecond) {
-		return 0, fmt.Errorf("%s: want a number of seconds since 1970, before the year 10000", name)
+	seconds, ok := wholeSeconds(value)
+	if !ok {
+		var err error
+		seconds, err = strconv.ParseFloat(string(value), 64)
+		ok = err == nil && seconds >= 0 && seconds <= lastSecond
+	}
+	if !ok {
+		return 0, fmt.Errorf("%s: want a number of seconds since 1970, before the year 10000", names[claim])
 	}
 	return seconds, nil
 }
 
+// wholeSeconds is the number that so many digits are as all years until 2286 have. Other numbers take longer.
+func wholeSeconds(value []byte) (float64, bool) {
+	if len(value) > len("9999999999") {
+		return 0, false
+	}
+	n := 0
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return float64(n), true
+}
+
 // issued reports whether tokens of the issuer count.
-func (v *Verifier) issued(issuer *fastjson.Value) bool {
-	return len(v.config.Issuers) == 0 ||
-		issuer != nil && issuer.Type() == fastjson.TypeString && among(v.config.Issuers, issuer)
+func (v *Verifier) issued(issuer []byte) bool {
+	return len(v.config.Issuers) == 0 || among(v.config.Issuers, issuer)
 }
 
 // aimedAt reports whether an audience of ours is one of the token's: a string, or a
 // list of nothing but strings.
-func (v *Verifier) aimedAt(audience *fastjson.Value) bool {
-	if audience == nil {
-		return false
-	}
-	if audience.Type() == fastjson.TypeString {
+func (v *Verifier) aimedAt(audience []byte) bool {
+	if len(audience) == 0 || audience[0] != '[' {
 		return among(v.config.Audiences, audience)
 	}
 	found := false
-	for _, one := range audience.GetArray() {
-		if one.Type() != fastjson.TypeString {
+	s := strictReader{text: audience, at: 1}
+	for !s.next(']') {
+		s.blank()
+		begin := s.at
+		if err := s.value(1); err != nil || audience[begin] != '"' {
 			return false
 		}
-		found = found || among(v.config.Audiences, one)
+		found = found || among(v.config.Audiences, audience[begin:s.at])
+		s.next(',')
 	}
 	return found
 }
 
-func among(texts []string, one *fastjson.Value) bool {
-	return slices.Contains(texts, string(one.GetStringBytes()))
+// among reports whether a JSON value is one of the texts.
+func among(texts []string, value []byte) bool {
+	text, ok := textOf(value)
+	if !ok {
+		return false
+	}
+	for _, one := range texts {
+		if string(text) == one {
+			return true
+		}
+	}
+	return false
 }

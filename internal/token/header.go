@@ -84,6 +84,25 @@ func (h *header) allows(k *key) bool {
 	return h.algorithm == k.method.Alg() && (!h.named || h.keyID == k.id)
 }
 
+// maxTries bounds what a token without a key id costs.
+const maxTries = 4
+
+// usable is nil where there is a key that may have made the token's signature.
+func (h *header) usable() error {
+	switch {
+	case len(h.keys) > maxTries:
+		return errManyKeys
+	case len(h.keys) > 0:
+		return nil
+	case h.named && h.costly:
+		return errUnknown
+	}
+	return errSignature
+}
+
+// parsers read headers, which are remembered.
+var parsers fastjson.ParserPool
+
 // parseHeader reads a token's first segment. Members that define how the rest must be read
 // and that are not understood refuse the token; those that only point to a key are
 // ignored, because keys come from the key set alone.

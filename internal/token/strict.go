@@ -17,27 +17,45 @@ const maxDepth = 32
 // members of one name and a replacement for half a surrogate pair, fastjson takes the
 // first and NaN for a number: an issuer would have meant somebody else.
 func strict(text []byte) error {
-	s := strictReader{text: text}
+	return strictMembers(text, nil, nil)
+}
+
+// strictMembers is strict for a text of which some members are wanted: where it is an object, values are those members
+// as they are written there, nil where there is none.
+func strictMembers(text []byte, names []string, values [][]byte) error {
+	s := strictReader{text: text, names: names, values: values}
 	if err := s.value(0); err != nil {
 		return err
 	}
-	if s.blank(); s.at < len(s.text) {
-		return s.fault("want nothing after the value")
-	}
-	return nil
+	return s.end()
 }
 
 // strictReader passes over a text from its beginning to its end.
 type strictReader struct {
 	text []byte
 	at   int
+
+	names  []string // of the outermost object, those that are wanted; may be empty
+	values [][]byte // of these
+}
+
+// end reports what comes behind the value.
+func (s *strictReader) end() error {
+	if s.blank(); s.at < len(s.text) {
+		return s.fault("want nothing after the value")
+	}
+	return nil
 }
 
 func (s *strictReader) fault(what string) error { return fmt.Errorf("byte %d: %s", s.at, what) }
 
 func (s *strictReader) blank() {
-	for s.at < len(s.text) && strings.IndexByte(" \t\r\n", s.text[s.at]) >= 0 {
-		s.at++
+	for ; s.at < len(s.text); s.at++ {
+		switch s.text[s.at] {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return
+		}
 	}
 }
 
@@ -92,8 +110,13 @@ func (s *strictReader) object(depth int) error {
 		if !s.next(':') {
 			return s.fault("want a colon after the name")
 		}
+		s.blank()
+		begin := s.at
 		if err := s.value(depth + 1); err != nil {
 			return err
+		}
+		if depth == 0 {
+			s.keep(name, s.text[begin:s.at])
 		}
 		switch {
 		case s.next(','):
@@ -101,6 +124,16 @@ func (s *strictReader) object(depth int) error {
 			return nil
 		default:
 			return s.fault("want a comma or the end of the object")
+		}
+	}
+}
+
+// keep keeps the value of a member that is wanted.
+func (s *strictReader) keep(name, value []byte) {
+	for i, wanted := range s.names {
+		if string(name) == wanted {
+			s.values[i] = value
+			return
 		}
 	}
 }

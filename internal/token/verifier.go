@@ -254,12 +254,18 @@ func (v *Verifier) once(set *keySet, h *header, t parts, now float64) (claims, e
 	return c, nil
 }
 
+// signatures are the space for one, used again.
+var signatures = sync.Pool{New: func() any { return new([]byte) }}
+
 // signed returns the key that made the signature, one of those that the header allows.
 func (v *Verifier) signed(set *keySet, h *header, t parts) (*key, error) {
-	signature, err := decodeSegment(t.signature)
+	space := signatures.Get().(*[]byte)
+	defer signatures.Put(space)
+	signature, err := appendSegment((*space)[:0], t.signature)
 	if err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
+		return nil, fmt.Errorf("signature: %w", errSegment)
 	}
+	*space = signature
 	for _, k := range h.keys {
 		if k.made(signature, t.signed) {
 			set.learn(t.header, h)
@@ -280,20 +286,4 @@ func (v *Verifier) checked(c Check) {
 // costly are the algorithms of public keys. Their signatures cost more than to find the token in memory.
 var costly = []string{
 	jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodRS256.Alg(), jwt.SigningMethodPS256.Alg(),
-}
-
-// maxTries bounds what a token without a key id costs.
-const maxTries = 4
-
-// usable is nil where there is a key that may have made the token's signature.
-func (h *header) usable() error {
-	switch {
-	case len(h.keys) > maxTries:
-		return errManyKeys
-	case len(h.keys) > 0:
-		return nil
-	case h.named && h.costly:
-		return errUnknown
-	}
-	return errSignature
 }

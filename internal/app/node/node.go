@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
 	"onsale/internal/adminapi"
@@ -54,7 +53,7 @@ type Node struct {
 	buyers  *identity       // whose tokens identify them
 	handler *buyerapi.Handler
 	limiter *ratelimit.Limiter
-	server  *fasthttp.Server
+	server  *buyerapi.Servers
 	metrics *telemetry.Metrics
 	tracer  *tracing.Tracer // nil: nothing is traced
 	door    *buyerapi.Door
@@ -146,7 +145,7 @@ func (n *Node) wire(redisConfig remotestock.Config, commit remotestock.CommitCon
 	}
 	n.scraped()
 	// Longer than Nginx keeps idle connections to nodes (30 s), see NewServer.
-	n.server = buyerapi.NewServer(n.handler, time.Minute)
+	n.server = buyerapi.NewServers(n.handler, time.Minute, buyerapi.Roomy)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,8 +197,8 @@ func TestReturnedTicketsEndALease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				folder, s := t.TempDir(), newStore("gone")
-				expired := 0
-				stop := keep(t, s, folder, soldout.Hooks{Expired: func(_ sale.ID, n int) { expired += n }}, zap.NewNop())
+				var expired atomic.Int64
+				stop := keep(t, s, folder, soldout.Hooks{Expired: func(_ sale.ID, n int) { expired.Add(int64(n)) }}, zap.NewNop())
 				defer stop()
 				time.Sleep(2500 * time.Millisecond)
 				if !leased(folder, "gone") {
@@ -205,11 +206,12 @@ func TestReturnedTicketsEndALease(t *testing.T) {
 				}
 				back(s)
 				time.Sleep(1500 * time.Millisecond)
+				synctest.Wait()
 				if left := names(t, folder); len(left) > 0 {
 					t.Errorf("got %v, want no file left", left)
 				}
-				if want := map[bool]int{true: 1}[name == "overdue"]; expired != want {
-					t.Errorf("got %d holds ended, want %d", expired, want)
+				if want := map[bool]int64{true: 1}[name == "overdue"]; expired.Load() != want {
+					t.Errorf("got %d holds ended, want %d", expired.Load(), want)
 				}
 			})
 		})
@@ -281,18 +283,20 @@ func TestAFolderThatCannotBeWrittenIsReportedOnce(t *testing.T) {
 		core, logs := observer.New(zap.InfoLevel)
 		parent := t.TempDir()
 		folder := filepath.Join(parent, "away", "soldout")
-		var failed, leases int
-		hooks := soldout.Hooks{Failed: func(error) { failed++ }, Leased: func(n int) { leases = n }}
+		var failed, leases atomic.Int64
+		hooks := soldout.Hooks{Failed: func(error) { failed.Add(1) }, Leased: func(n int) { leases.Store(int64(n)) }}
 		stop := keep(t, newStore("gone"), folder, hooks, zap.New(core))
 		time.Sleep(5 * time.Second)
-		if got := logs.All(); len(got) != 1 || !strings.Contains(got[0].Message, "make the folder writable") || failed < 10 || leases != 0 {
-			t.Errorf("got %v, %d failures and %d leases, want one line for all failures", got, failed, leases)
+		synctest.Wait()
+		if got := logs.All(); len(got) != 1 || !strings.Contains(got[0].Message, "make the folder writable") || failed.Load() < 10 || leases.Load() != 0 {
+			t.Errorf("got %v, %d failures and %d leases, want one line for all failures", got, failed.Load(), leases.Load())
 		}
 		if err := os.Mkdir(filepath.Join(parent, "away"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
-		if got := logs.All(); len(got) != 2 || !leased(folder, "gone") || leases != 1 {
+		synctest.Wait()
+		if got := logs.All(); len(got) != 2 || !leased(folder, "gone") || leases.Load() != 1 {
 			t.Errorf("got %v and %v, want that it is over, and leases", got, names(t, folder))
 		}
 		stop()

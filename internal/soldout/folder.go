@@ -64,7 +64,7 @@ func (f folder) create(id sale.ID, second int64) error {
 	if err != nil {
 		return err
 	}
-	return file.Close()
+	return errors.Join(file.Chmod(0o644), file.Close()) // Nginx's workers open what they find, whatever the umask was
 }
 
 func (f folder) path(id sale.ID, second int64) string {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,6 +134,7 @@ func names(t *testing.T, folder string) (names []string) {
 func TestALeaseHasNoGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		folder, s := filepath.Join(t.TempDir(), "soldout"), newStore("gone", "left")
+		defer syscall.Umask(syscall.Umask(0o077))
 		s.set("left", 1)
 		s.slow = 100 * time.Millisecond
 		stop := keep(t, s, folder, soldout.Hooks{}, zap.NewNop())
@@ -145,6 +147,9 @@ func TestALeaseHasNoGap(t *testing.T) {
 				t.Fatalf("got %d files, want this second's, the next one's, and one more for a moment", n)
 			}
 			time.Sleep(7 * time.Millisecond)
+		}
+		if info, err := os.Stat(filepath.Join(folder, names(t, folder)[0])); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("got %v, %v: workers of Nginx open the file", info.Mode(), err)
 		}
 		if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o755 {
 			t.Errorf("got %v, %v: workers of Nginx are another user and must be able to enter", info.Mode(), err)

@@ -40,7 +40,7 @@ func (e *edge) lease(t *testing.T, sale string) (end func()) {
 	}()
 	var once sync.Once
 	end = func() { once.Do(func() { close(ended); <-done }) }
-	t.Cleanup(end) // before the folder goes
+	t.Cleanup(end)                      // before the folder goes
 	time.Sleep(1100 * time.Millisecond) // a worker may know that the first second has none
 	return end
 }

@@ -24,11 +24,10 @@ const (
 	wayLease   = "lease in a file's name, as shipped"
 	wayIf      = "lease, asked by if and return: no limits by address"
 	wayNoCache = "lease, without open_file_cache"
-	wayLua     = "lease in a dictionary of the Lua module"
 	wayCache   = "proxy cache, as before"
 )
 
-var ways = []string{wayReturn, wayLease, wayIf, wayNoCache, wayLua, wayCache}
+var ways = []string{wayReturn, wayLease, wayIf, wayNoCache, wayCache}
 
 // maxSoldOutRatio is how many times as much of Nginx's processor the answer as shipped may take as return alone.
 const maxSoldOutRatio = 1.25
@@ -46,15 +45,6 @@ var wayConfigs = map[string]string{
 	wayIf:     location + headers + `root site; include leasecache.conf; if (-f $document_root/soldout/$soldout_lease) ` + answers,
 	wayNoCache: location + `root site; include errorpages.conf; error_page 405 =409 @soldout; try_files /soldout/$soldout_lease =503; }
 		location @soldout { ` + headers + `return 409 $soldout; }`,
-	wayLua: location + headers + `content_by_lua_block {
-			local ends = ngx.shared.bench_soldout:get(ngx.var.sale)
-			if not ends or ends < ngx.time() then return ngx.exit(503) end
-			local text = ngx.var.soldout
-			ngx.status = 409
-			ngx.header.content_length = #text
-			ngx.req.discard_body()
-			ngx.print(text)
-		} }`,
 	wayCache: location + `rewrite ^ /v1/sales/$sale/orders? break; proxy_cache onsale_soldout; proxy_pass http://onsale_nodes; }
 		add_header X-Request-Id $request_id always; add_header Onsale-Retried $onsale_retried always;`,
 }
@@ -142,7 +132,6 @@ func (e *edge) serveWays(ctx context.Context, s *testbed.Site, id string) (addrs
 	if err != nil {
 		return nil, err
 	}
-	conf = fmt.Appendf(conf, "lua_shared_dict bench_soldout 1m;\ninit_by_lua_block { ngx.shared.bench_soldout:set(%q, 1e12) }\n", id)
 	for name, way := range wayConfigs {
 		port, err := process.FreePort()
 		if err != nil {

@@ -35,6 +35,7 @@ type edgeResult struct {
 	outcome
 
 	Micros    map[string]float64 `json:"nginx_us"`                 // medians, a request or a handshake
+	SoldOut   []soldOutWay       `json:"sold_out"`                 // the ways in which Nginx can answer that, in turns
 	Memory    map[string]float64 `json:"nginx_bytes_a_connection"` // that is idle
 	Exchanges map[string]size    `json:"bytes"`                    // as the generator sends and gets them
 }
@@ -125,6 +126,11 @@ func (e *edge) sell(ctx context.Context, s *testbed.Site, g *generator.Process, 
 			name     string
 			requests int
 		}{{edgePurchase, e.Purchases}, {edgeSoldOut, e.Requests}} {
+			if of.name == edgeSoldOut {
+				if err := awaitLease(ctx, s, id); err != nil {
+					return err
+				}
+			}
 			before, err := cpuOf([]int{s.Nginx.Pid()})
 			if err != nil {
 				return err
@@ -150,7 +156,7 @@ func (e *edge) sell(ctx context.Context, s *testbed.Site, g *generator.Process, 
 	for name, each := range micros {
 		r.Micros[name] = median(each)
 	}
-	return nil
+	return e.soldOutWays(ctx, s, g, fmt.Sprintf("run-%d", e.Runs-1), r)
 }
 
 // frontAddr is where buyers find Nginx.
@@ -198,5 +204,9 @@ func (r *edgeResult) show() report.Sheet {
 	for _, name := range []string{edgePurchase, edgeDocument, edgeHandshake} {
 		t.Add("bytes up and down, "+name, fmt.Sprintf("%d, %d", r.Exchanges[name].Up, r.Exchanges[name].Down))
 	}
-	return r.sheet("What Nginx takes", t)
+	w := report.Table{Head: []string{"Nginx answers sold out by", "CPU µs", "to return alone"}}
+	for _, each := range r.SoldOut {
+		w.Add(each.Name, fmt.Sprintf("%.1f", each.Micros), fmt.Sprintf("%.2f × (%.2f … %.2f)", each.Ratio.Value, each.Ratio.Low, each.Ratio.High))
+	}
+	return r.sheet("What Nginx takes", t, w)
 }

@@ -46,6 +46,12 @@ for file in "$from"/site/*; do
 done
 cp "$from"/*.conf "$from"/*.lua "$to"
 
+# The allocator writes beside its file of nodes which sales are sold out. Where that file is elsewhere, a link to it, the leases are too.
+for nodes in peers upstream.conf; do
+	[ -L "$to/site/$nodes" ] && [ ! -e "$to/site/soldout" ] && [ ! -L "$to/site/soldout" ] || continue
+	ln -s "$(dirname "$(readlink "$to/site/$nodes")")/soldout" "$to/site/soldout"
+done
+
 # The pages for browsers: beside these files where they are packed, and beside their folder in the source.
 web=$from/web
 [ -d "$web" ] || web=$from/../web

@@ -60,6 +60,7 @@ for file in ledger onsale; do
 done
 sh /usr/share/onsale/nginx/install.sh --balancer /srv/onsale
 ln -sf /var/lib/onsale/peers /srv/onsale/site/peers
+ln -sfn /var/lib/onsale/soldout /srv/onsale/site/soldout
 systemctl enable --now $site onsale-nginx 2>/dev/null || fail "a unit does not start"
 for program in node allocator ledger; do
 	# What it has at last is what the container's own limit leaves.
@@ -80,6 +81,14 @@ for _ in $(seq 50); do
 done
 order=$(echo "$answer" | sed 's/.*"id":"\([^"]*\)".*/\1/')
 onsale pay "$order" --sale demo --secrets /etc/onsale/secrets/webhook-secrets >/dev/null || fail "the order is not paid: $order"
+
+step "sold out is answered beside Nginx"
+for _ in $(seq 50); do
+	buy >/dev/null || true
+	[ -z "$(ls /srv/onsale/site/soldout/demo.* 2>/dev/null)" ] || break
+	sleep 0.2
+done
+ls /srv/onsale/site/soldout/demo.* >/dev/null || fail "the allocator writes no lease"
 
 step "restart the node: it returns once it sells"
 sh /root/roll-machines.sh local

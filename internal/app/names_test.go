@@ -30,8 +30,8 @@ func metrics(t *testing.T) map[string][]telemetry.Metric {
 
 // The closed sets of the naming rule. A name is added here only after thought.
 var (
-	parts  = []string{"buyerapi", "checkout", "localstock", "remotestock", "rebalance", "upstream", "membership", "ledger", "admission", "token", "proof"}
-	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "refills", "holds", "failures", "publications", "events", "payments", "entries", "orders", "signatures", "ratio", "bytes", "generation", "numbers"}
+	parts  = []string{"buyerapi", "checkout", "localstock", "remotestock", "rebalance", "upstream", "membership", "ledger", "admission", "token", "proof", "soldout"}
+	units  = []string{"seconds", "tickets", "nodes", "answers", "calls", "claims", "buffers", "plans", "refills", "holds", "failures", "publications", "events", "payments", "entries", "orders", "signatures", "ratio", "bytes", "generation", "numbers", "leases"}
 	labels = []string{"sale", "script", "result", "outcome", "code", "reason", "operation", "event", "setting", "endpoint", "decision"}
 )
 

@@ -23,6 +23,7 @@ import (
 	"onsale/internal/rebalance"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/soldout"
 	"onsale/internal/telemetry"
 	"onsale/internal/tracing"
 	"onsale/internal/upstream"
@@ -63,6 +64,7 @@ type Allocator struct {
 	gossip    *membership.Gossip
 	loop      *rebalance.Loop
 	publisher *upstream.Publisher
+	soldOut   *soldout.Keeper // nil: no Nginx beside it
 	relay     *relay
 	feed      *board.Feed
 	board     *board.Board
@@ -134,8 +136,10 @@ func (a *Allocator) wire(store *remotestock.Store) error {
 		}
 		return lease.NewHolder(mine, lease.Config{TTL: plan.LeaseTime, Renew: plan.LeaseRenew, Call: plan.Call}, report)
 	}
-	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, watchedPlans(a.traced(planHooks(a.metrics, a.state.setLeads)), a.feed), a.log)
+	plans := planHooks(a.metrics, a.state.setLeads)
+	a.loop = rebalance.New(a.relay.reader(), store, holder, plan, watchedPlans(a.traced(plans), a.feed), a.log)
 	stockGauges(a.metrics, a.loop.Surveys)
+	leased := soldOutHooks(a.metrics, plans.Expired)
 	published := upstreamHooks(a.metrics, a.owed.Store, &a.state)
 	var c upstream.Config
 	switch {
@@ -157,7 +161,9 @@ func (a *Allocator) wire(store *remotestock.Store) error {
 	a.owed.Store(true)
 	a.state.owed()
 	a.publisher, err = upstream.New(a.relay.reader(), c, published, a.log)
-	return errors.Join(plan.Validate(), err)
+	var err2 error
+	a.soldOut, err2 = soldout.New(store, soldout.DefaultConfig(filepath.Join(filepath.Dir(file), "soldout")), leased, a.log)
+	return errors.Join(plan.Validate(), err, err2)
 }
 
 // allocatorStale is how long Redis may not answer before an allocator is not ready: six tries for the lease.
@@ -229,6 +235,12 @@ func (a *Allocator) Run(ctx context.Context) error {
 	})
 	if a.publisher != nil {
 		parts.Run("upstream", a.publisher.Run)
+		parts.Run("sold out", func(ctx context.Context) error {
+			if !a.store.AwaitSite(ctx) {
+				return nil
+			}
+			return a.soldOut.Run(ctx)
+		})
 	}
 	if !a.config.Ledger {
 		a.log.Warn("this site has no ledger: sales are opened without a record of them, and what Redis loses can't be put back")

@@ -8,6 +8,7 @@ import (
 	"onsale/internal/rebalance"
 	"onsale/internal/remotestock"
 	"onsale/internal/sale"
+	"onsale/internal/soldout"
 	"onsale/internal/telemetry"
 	"onsale/internal/upstream"
 )
@@ -75,6 +76,13 @@ func stockGauges(m *telemetry.Metrics, surveys func() []sale.Survey) {
 		telemetry.Gauge{Name: "onsale_rebalance_unaccounted_tickets", Help: "Total less what remains, is held and is paid: 0, or Redis's records are broken."},
 		telemetry.Gauge{Name: "onsale_rebalance_plan_generation", Help: "Number of the sale's plan in Redis."},
 		telemetry.Gauge{Name: "onsale_rebalance_sale_open", Help: "1 while the sale's window is open and no operator has closed it."})
+}
+
+// soldOutHooks also call expired for the overdue holds that were ended.
+func soldOutHooks(m *telemetry.Metrics, expired func(sale.ID, int)) soldout.Hooks {
+	leases := m.Gauge("onsale_soldout_leases", "Sales that Nginx answers \"sold out\" of by itself, without a node.")
+	failed := m.Count("onsale_soldout_failures_total", "Looks at sold-out sales that failed, or could not be written beside Nginx; nodes answer meanwhile.")
+	return soldout.Hooks{Leased: func(sales int) { leases(float64(sales)) }, Expired: expired, Failed: func(error) { failed() }}
 }
 
 // upstreamHooks also call owed: whether the upstream is not what it should be. They keep it in the allocator's state, too.

@@ -18,6 +18,9 @@ func TestHooksChangeTheirMetrics(t *testing.T) {
 	var is state
 	members, store, plans := memberHooks(m), storeHooks(m), planHooks(m, is.setLeads)
 	published := upstreamHooks(m, func(o bool) { owed = append(owed, o) }, &is)
+	leases := soldOutHooks(m, plans.Expired)
+	leases.Leased(6)
+	leases.Failed(errors.New("read-only"))
 	members.Joined(sale.Node{})
 	members.Left(sale.Node{})
 	members.Failed(sale.Node{})
@@ -50,6 +53,7 @@ func TestHooksChangeTheirMetrics(t *testing.T) {
 		`onsale_membership_events_total{event="failed"} 1`, `onsale_membership_events_total{event="updated"} 1`,
 		`onsale_rebalance_sale_lost{sale="s"} 1`, `onsale_rebalance_plans_total{reason="tick",sale="s"} 1`, `onsale_rebalance_leading 1`,
 		`onsale_rebalance_expired_holds_total{sale="s"} 3`, `onsale_rebalance_failures_total{operation="plan"} 1`,
+		`onsale_soldout_leases 6`, `onsale_soldout_failures_total 1`,
 		`onsale_upstream_publications_total 1`, `onsale_upstream_publish_seconds_count 1`, `onsale_upstream_failures_total 1`,
 		`onsale_upstream_nodes 5`, `onsale_upstream_selling_nodes 4`, `onsale_upstream_restored_publications_total 1`, `onsale_upstream_left_out_nodes 2`,
 		`onsale_rebalance_total_tickets{sale="s"} 10`, `onsale_rebalance_remaining_tickets{sale="s"} 4`,

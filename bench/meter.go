@@ -62,3 +62,23 @@ func (m *meter) sum(prefixes ...string) []int64 {
 	}
 	return sums
 }
+
+// by reads every node that runs, and adds up a counter by one of its labels, the killed nodes' last values included.
+func (m *meter) by(counter, label string) map[string]int64 {
+	for _, n := range m.cluster.Nodes {
+		if n.Running() {
+			m.scrape(n)
+		}
+	}
+	sums := map[string]int64{}
+	for _, series := range m.last {
+		for name, v := range series {
+			if _, labels, ok := strings.Cut(name, counter+"{"); ok {
+				_, rest, _ := strings.Cut(labels, label+`="`)
+				value, _, _ := strings.Cut(rest, `"`)
+				sums[value] += int64(v)
+			}
+		}
+	}
+	return sums
+}

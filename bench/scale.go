@@ -35,6 +35,7 @@ type scaleRow struct {
 	Claims      int64              `json:"claims"`
 	DeductCalls int64              `json:"deduct_calls"`
 	Calls       int64              `json:"script_calls"`
+	Scripts     map[string]int64   `json:"script_calls_by_script"`
 	CallsClaim  float64            `json:"deduct_calls_per_claim"`
 	CPU         map[string]float64 `json:"cpu_us_per_request"` // nodes, redis, nginx, allocators
 	CPUAll      float64            `json:"cpu_us_per_request_all"`
@@ -130,7 +131,7 @@ func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scal
 	// New processes pay for their memory and their connections: a hundred nodes
 	// a hundred times, for a hundredth of the buyers each.
 	warm := scaleRow{warm: true, Nodes: nodes, Connections: max(s.Total, s.PerNode*nodes)}
-	if err := s.sell(ctx, c, g, "warm", max(1, s.Purchases/4), &warm); err != nil {
+	if err := s.sell(ctx, c, g, "warm", max(1, s.Purchases/4), len(rows), &warm); err != nil {
 		return nil, err
 	}
 	rows = append(rows, warm)
@@ -140,7 +141,7 @@ func (s *scale) at(ctx context.Context, nodes int, binaries string) (rows []scal
 		if perNode {
 			row.Connections, id = s.PerNode*nodes, "per-node"
 		}
-		if err := s.sell(ctx, c, g, sale.ID(id), s.Purchases, &row); err != nil {
+		if err := s.sell(ctx, c, g, sale.ID(id), s.Purchases, len(rows), &row); err != nil {
 			return rows, err
 		}
 		rows = append(rows, row)

@@ -125,7 +125,7 @@ func (t *test) sell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.audit(ctx), t.planned())
+	return errors.Join(t.audit(ctx), t.planned(), t.soldOut(ctx))
 }
 
 // planned is an error if an operator's change has cost buyers anything.

@@ -67,8 +67,16 @@ func (o operators) call(ctx context.Context, c *console, key string, work func(c
 		return usageError{err}
 	}
 	defer at.HTTP.CloseIdleConnections()
-	waiting := time.AfterFunc(slow, func() { c.logLine("still asking " + at.Addr + " ...") })
-	defer waiting.Stop()
+	printed := make(chan struct{})
+	waiting := time.AfterFunc(slow, func() {
+		defer close(printed)
+		c.logLine("still asking " + at.Addr + " ...")
+	})
+	defer func() {
+		if !waiting.Stop() {
+			<-printed // or the line could come after the result
+		}
+	}()
 	err = work(at)
 	var refused *client.Problem
 	switch {

@@ -61,6 +61,7 @@ func TestANodeMovesAFrontThatRests(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				synctest.Wait() // a poll is due at this moment, too
 				n := st.count("advance s")
 				if n < c.least || n > c.most {
 					t.Errorf("got %d calls, want %d to %d", n, c.least, c.most)
